@@ -1,0 +1,79 @@
+/**
+ * A snapshot of one database's schema, as plain data: what name resolution and lineage need.
+ * The gateway fills it (gateway/src/catalog/); this package only reads it. Pure.
+ */
+
+export interface CatalogColumn {
+  readonly name: string
+  /** 1-based attribute number as the server reports it in result metadata. */
+  readonly number: number
+  /** Server type name without modifiers, e.g. `text`, `int4`, `_text`, `public.address`. */
+  readonly type: string
+  /** Type OID (PostgreSQL); 0 elsewhere. */
+  readonly typeId: number
+  /** Generation expression text, when the column is generated from others. */
+  readonly generated?: string
+}
+
+export interface CatalogRelation {
+  /** OID (PostgreSQL); 0 elsewhere. */
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  readonly kind:
+    | 'table'
+    | 'view'
+    | 'materialized-view'
+    | 'foreign-table'
+    | 'partitioned-table'
+    | 'sequence'
+    | 'composite'
+  readonly columns: readonly CatalogColumn[]
+  /** Defining query of a view or materialized view, with every name schema-qualified. */
+  readonly definition?: string
+  /** Parents by inheritance or partitioning, as `schema.name`. */
+  readonly parents: readonly string[]
+  /** Does any rule other than a view's own, or a user trigger, run on it? */
+  readonly rules: boolean
+  readonly triggers: boolean
+  /** Row-level security or a security_barrier: informational. */
+  readonly rowSecurity: boolean
+}
+
+export interface CatalogFunction {
+  readonly id: number
+  readonly schema: string
+  readonly name: string
+  readonly volatility: 'immutable' | 'stable' | 'volatile'
+  /** `internal`, `c`, `sql`, `plpgsql`, ... */
+  readonly language: string
+  readonly kind: 'function' | 'procedure' | 'aggregate' | 'window'
+  readonly securityDefiner: boolean
+  readonly returnsSet: boolean
+  /** Names of output columns for set-returning functions with OUT/TABLE columns or composite results; [] otherwise. */
+  readonly outputs: readonly string[]
+  readonly returnType: string
+  /** Comes with the server (pg_catalog and initdb-time objects). */
+  readonly builtin: boolean
+}
+
+export interface CatalogData {
+  readonly database: string
+  readonly serverVersion: number
+  readonly relations: readonly CatalogRelation[]
+  readonly functions: readonly CatalogFunction[]
+  /** User-defined operators, casts and types that call user functions, as `schema.name` of the function, by operator name. */
+  readonly userOperators: readonly { readonly name: string; readonly function: string }[]
+}
+
+/** Indexed form; built once per refresh by `buildCatalog`. */
+export interface Catalog {
+  readonly data: CatalogData
+  /** Changes on every refresh that changed anything; part of decision cache keys. */
+  readonly version: number
+  relation(schema: string, name: string): CatalogRelation | undefined
+  relationById(id: number): CatalogRelation | undefined
+  /** Every relation of that name, in any schema. */
+  relationsNamed(name: string): readonly CatalogRelation[]
+  functionsNamed(name: string): readonly CatalogFunction[]
+}

@@ -1,0 +1,219 @@
+/**
+ * What a statement does, in one shape for every engine: the only thing policy ever sees of SQL.
+ *
+ * Facts are plain data and contain no literal of the statement except where a field says so.
+ * A field that could not be determined says so explicitly (`unknown`, `null`); absence of knowledge
+ * is never expressed as absence of a thing. See ARCHITECTURE.md, "Facts".
+ */
+
+/** What a statement may cause, over everything in it (CTEs, functions, subqueries, nested statements). */
+export const EFFECTS = [
+  'read',
+  'write',
+  'ddl',
+  'admin',
+  'session',
+  'transaction',
+  'procedural',
+  'copy',
+  'lock',
+  'notify',
+  /** Something in the statement could not be determined: it did not parse, or holds a node we do not list. */
+  'unknown',
+] as const
+export type Effect = (typeof EFFECTS)[number]
+
+/** A base column: of a table, partitioned table, foreign table or materialized view; never of a view. */
+export interface ColumnRef {
+  readonly schema: string
+  readonly relation: string
+  readonly column: string
+}
+
+export type Access = 'read' | 'write' | 'define' | 'lock'
+
+export interface RelationUse {
+  /** Resolved schema; null when the name could not be resolved to one relation. */
+  readonly schema: string | null
+  readonly name: string
+  readonly access: Access
+  /** `view` uses are listed together with the base relations behind them. */
+  readonly kind:
+    | 'table'
+    | 'view'
+    | 'materialized-view'
+    | 'foreign-table'
+    | 'sequence'
+    | 'temporary'
+    | 'unresolved'
+  /** Name of the view through which a base relation is reached, `schema.name`; absent when named directly. */
+  readonly through?: string
+}
+
+export interface FunctionUse {
+  readonly schema: string | null
+  readonly name: string
+  /**
+   * pure: depends on its arguments only. reads-session: settings, clock, identity.
+   * opaque: may read data, run SQL, touch files, or its body is not known.
+   */
+  readonly purity: 'pure' | 'reads-session' | 'opaque'
+}
+
+/**
+ * direct: the cell is one base column unchanged. derived: computed from `sources`.
+ * constant: no base column can influence it, except through which rows exist.
+ * unknown: lineage cannot say; a taint that propagates and is treated as protected.
+ */
+export type Lineage =
+  | { readonly kind: 'direct'; readonly source: ColumnRef; readonly why: readonly string[] }
+  | {
+      readonly kind: 'derived'
+      readonly sources: readonly ColumnRef[]
+      /** True where the result reveals only how many or whether (count, IS NULL); see DESIGN of masks. */
+      readonly revealsNoValue: boolean
+      readonly why: readonly string[]
+    }
+  | { readonly kind: 'constant' }
+  | {
+      readonly kind: 'unknown'
+      readonly sources: readonly ColumnRef[]
+      readonly why: readonly string[]
+    }
+
+export interface OutputColumn {
+  /** The name the client sees, as far as the statement tells. */
+  readonly name: string
+  readonly lineage: Lineage
+}
+
+/** How a base column is used where it does not reach the output directly but may be inferred from it. */
+export type UseContext =
+  /** `=`, `IN`, `<>`, `IS [NOT] DISTINCT FROM` against constants or parameters. */
+  | 'equality-constant'
+  /** equality join with another column: `with` names it. */
+  | 'equality-column'
+  | 'is-null'
+  /** any other predicate: ranges, LIKE, regex, functions of the column, CASE, ... */
+  | 'predicate'
+  | 'order'
+  | 'group'
+  | 'distinct'
+  | 'window'
+  /** argument of LIMIT/OFFSET, FILTER, of a row count; anything that changes how many rows come */
+  | 'cardinality'
+
+export interface ColumnUse {
+  readonly column: ColumnRef
+  readonly context: UseContext
+  /** For `equality-column`: the other side. */
+  readonly with?: ColumnRef
+}
+
+/** Data flowing into a stored or session-visible place. */
+export interface Flow {
+  readonly lineage: Lineage
+  readonly into:
+    | { readonly kind: 'column'; readonly column: ColumnRef }
+    | { readonly kind: 'new-relation'; readonly name: string; readonly column: string }
+    | { readonly kind: 'other'; readonly what: string }
+}
+
+/** A literal or parameter written to a base column (the write-back guard looks at these). */
+export interface ConstantWrite {
+  readonly column: ColumnRef
+  readonly value:
+    | { readonly kind: 'literal'; readonly text: string }
+    | { readonly kind: 'parameter'; readonly index: number }
+}
+
+/** A change to session state that alters what later statements mean. */
+export type StateChange =
+  /** value null: reset to the session's default. values: the constant arguments, one per list element. */
+  | {
+      readonly kind: 'set'
+      readonly name: string
+      readonly local: boolean
+      readonly values: readonly string[] | null
+    }
+  /** Everything may have changed (DISCARD ALL, RESET ALL, an opaque function, set_config of a non-constant). */
+  | { readonly kind: 'uncertain'; readonly why: string }
+  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback-to' }
+  /** SQL-level PREPARE; `statement` indexes nothing: the prepared statement's own facts. */
+  | { readonly kind: 'prepare'; readonly name: string; readonly facts: StatementFacts }
+  | { readonly kind: 'deallocate'; readonly name: string | null }
+  | { readonly kind: 'declare-cursor'; readonly name: string; readonly facts: StatementFacts }
+  | { readonly kind: 'close-cursor'; readonly name: string | null }
+  | {
+      readonly kind: 'create-temporary'
+      readonly relation: string
+      readonly columns: readonly string[] | null
+    }
+  | { readonly kind: 'drop-temporary'; readonly relation: string }
+  /** The catalog snapshot of this database is out of date once this commits. */
+  | { readonly kind: 'catalog' }
+
+export interface StatementFacts {
+  readonly engine: 'postgres' | 'mysql' | 'mariadb'
+  /** Lower-case command word(s): `select`, `insert`, `update`, `merge`, `copy`, `create table`, `set`, ... */
+  readonly command: string
+  /** Every command in it, own first, then nested ones (a data-modifying CTE, EXPLAIN's target, ...). */
+  readonly commands: readonly string[]
+  readonly effects: readonly Effect[]
+  readonly relations: readonly RelationUse[]
+  readonly functions: readonly FunctionUse[]
+  /** For update/delete (incl. nested): do all of them have a WHERE? null when there is none of those. */
+  readonly hasWhere: boolean | null
+  /** A constant LIMIT at top level, rows; null when absent or not constant. */
+  readonly limit: number | null
+  /** Highest parameter number used. */
+  readonly parameters: number
+  /** Columns sent to the client; null when the statement returns no rows; `unknown` taint otherwise. */
+  readonly outputs: readonly OutputColumn[] | null | 'unknown'
+  /** Base columns read anywhere in it. */
+  readonly columns: readonly ColumnRef[]
+  readonly uses: readonly ColumnUse[]
+  readonly flows: readonly Flow[]
+  readonly constantWrites: readonly ConstantWrite[]
+  readonly state: readonly StateChange[]
+  /**
+   * True when no literal of the text influenced any fact above, so the facts hold for every text with the
+   * same fingerprint. False for ordinals in ORDER BY/GROUP BY, constant LIMIT, SET values, regclass
+   * literals, literal column writes, COPY options, and whatever else reads a literal's value.
+   */
+  readonly literalIndependent: boolean
+  /** COPY ... TO STDOUT / FROM STDIN and its format; null when not a COPY over the wire. */
+  readonly copy: CopyFacts | null
+  /** Why `unknown` is among the effects, or an output is unknown: short, for explain and refusals; no literals. */
+  readonly unknowns: readonly string[]
+}
+
+export interface CopyFacts {
+  readonly direction: 'to-client' | 'from-client'
+  readonly format: 'text' | 'csv' | 'binary'
+  readonly delimiter: string
+  readonly nullText: string
+  readonly quote: string
+  readonly escape: string
+  readonly header: boolean
+}
+
+/** One client message's SQL: zero or more statements, or a text the parser rejects. */
+export type Analysis =
+  | {
+      readonly kind: 'statements'
+      readonly statements: readonly StatementFacts[]
+      /** Literal-normalised identity of the text (lower-case hex), stable across literals. */
+      readonly fingerprint: string
+    }
+  | {
+      /** Not parsable as this engine's SQL: what the server would answer, as far as the grammar tells. */
+      readonly kind: 'unparsable'
+      readonly code: 'syntax' | 'too-large' | 'too-complex' | 'encoding' | 'internal'
+      readonly sqlstate: string
+      readonly message: string
+      /** 1-based position in characters, as PostgreSQL reports it; null when unknown. */
+      readonly position: number | null
+      readonly hint: string | null
+      readonly detail: string | null
+    }
