@@ -51,7 +51,8 @@ describe('a server of its own', () => {
     ).rejects.toMatchObject({ code: '28000' })
   })
 
-  test('speaks direct TLS with the ALPN name of PostgreSQL', async () => {
+  test('speaks direct TLS with the ALPN name of PostgreSQL', async (context) => {
+    context.skip(Number.parseInt(server.version, 10) < 17, 'direct TLS came with PostgreSQL 17')
     const socket = connect({
       host: '127.0.0.1',
       port: server.port,
