@@ -1,0 +1,88 @@
+/**
+ * Every cap of this package: name, unit (last word of the name), value, source.
+ * A peer can make nothing here grow past one of these; each is reached by a test.
+ */
+
+/** A start-up packet, length word included. Source: MAX_STARTUP_PACKET_LENGTH, libpq/pqcomm.h. */
+export const STARTUP_BYTES_MAX = 10_000
+
+/** Parameters in one start-up packet. Ours; clients send fewer than ten. */
+export const STARTUP_PARAMETERS_MAX = 256
+
+/** Words in the `options` start-up parameter. Ours. */
+export const STARTUP_OPTIONS_MAX = 256
+
+/**
+ * A PasswordMessage, SASLInitialResponse or SASLResponse, length word included, before the client is
+ * authenticated. Source: PG_MAX_AUTH_TOKEN_LENGTH 65535, libpq/auth.h.
+ */
+export const PASSWORD_BYTES_MAX = 65_535
+
+/** Any message, length word included. Source: PQ_LARGE_MESSAGE_LIMIT = MaxAllocSize - 1, libpq/libpq.h. */
+export const MESSAGE_BYTES_MAX = 0x3fff_fffe
+
+/** Client messages that hold only names and flags. Source: PQ_SMALL_MESSAGE_LIMIT, libpq/libpq.h. */
+export const SMALL_MESSAGE_BYTES_MAX = 10_000
+
+/** Upstream messages that are never long. Source: libpq, VALID_LONG_MESSAGE_TYPE in fe-protocol3.c. */
+export const SHORT_REPLY_BYTES_MAX = 30_000
+
+/** Statement text of a Query or Parse, without its NUL; the default of an option of the caller. Ours. */
+export const STATEMENT_BYTES_MAX = 1_048_576
+
+/** A prepared-statement or portal name, without its NUL. Ours, below SMALL_MESSAGE_BYTES_MAX. */
+export const NAME_BYTES_MAX = 8_192
+
+/** Bytes kept of one upstream message during login; the session proper has MESSAGE_BYTES_MAX. Ours. */
+export const LOGIN_MESSAGE_BYTES_MAX = 262_144
+
+/** Messages (notices included) an upstream may send before it is ready. Ours. */
+export const LOGIN_MESSAGES_MAX = 1_024
+
+/** The secret of BackendKeyData and CancelRequest, protocol 3.2. Source: §54.7, 256 bytes. */
+export const CANCEL_KEY_BYTES_MAX = 256
+
+/** The secret of BackendKeyData and CancelRequest, protocol 3.0, and the least of 3.2. Source: §54.7. */
+export const CANCEL_KEY_BYTES_MIN = 4
+
+/** Columns of a result. Source: MaxTupleAttributeNumber 1664, access/htup_details.h. */
+export const COLUMNS_MAX = 1_664
+
+/** Parameters of a statement: the Int16 is read unsigned. Source: PQ_QUERY_PARAM_MAX_LIMIT, libpq-fe.h. */
+export const PARAMETERS_MAX = 65_535
+
+/** PBKDF2 rounds an upstream may ask of us, about 0.3 s of CPU. Ours; the server's default is 4096. */
+export const SCRAM_ITERATIONS_MAX = 1_000_000
+
+/** A SCRAM or OAUTHBEARER message in either direction. Ours; a JWT with many groups is below 16 KiB. */
+export const SASL_MESSAGE_BYTES_MAX = PASSWORD_BYTES_MAX
+
+/** SASL mechanisms one AuthenticationSASL may list. Ours; PostgreSQL 18 lists at most two. */
+export const SASL_MECHANISMS_MAX = 32
+
+/** One COPY row as received, which must be whole before it can be rewritten. Ours. */
+export const COPY_ROW_BYTES_MAX = 16_777_216
+
+/** The extension area of a binary COPY header. Ours; the server writes none. */
+export const COPY_HEADER_EXTENSION_BYTES_MAX = 65_536
+
+/** The size a growable output sink may reach, unless its owner says otherwise: 64 MiB. Ours. */
+export const SINK_BYTES_MAX = 67_108_864
+
+/** Replies the relay may owe a client that pipelines without reading. Ours. */
+export const EXPECTED_REPLIES_MAX = 65_536
+
+/** Named prepared statements of one session. Ours. */
+export const NAMED_STATEMENTS_MAX = 16_384
+
+/** Named portals of one session. Ours. */
+export const NAMED_PORTALS_MAX = 16_384
+
+/** A Bind at least this long is passed on in pieces where nothing in it has to be inspected. Ours. */
+export const STREAMED_BIND_BYTES_MIN = 262_144
+
+/** A Bind whose parameters are inspected is held whole up to this. Ours. */
+export const BIND_INSPECTED_BYTES_MAX = 67_108_864
+
+/** An upstream message that is rewritten or inspected (a row under masks) is held whole up to this. Ours. */
+export const MASKED_ROW_BYTES_MAX = 67_108_864
