@@ -1,0 +1,288 @@
+/**
+ * What can be recorded: plain data of its own version, owing nothing to any other package's types.
+ *
+ * Redaction contract: this package writes what it is given. Whoever builds an event has already removed
+ * passwords, tokens and the values of protected columns; `tokenId` is a public identifier or a hash.
+ *
+ * A field once published keeps its meaning. A new meaning is a new `type` or a higher `v`; old records
+ * stay verifiable because verification hashes lines and never interprets events.
+ */
+
+/** A field the log shortened because it was over its cap. Set by the log, not by the caller. */
+export type Cut = {
+  readonly field: string
+  /** UTF-8 length of the original: of the text, or of the canonical JSON of a list or map. */
+  readonly bytes: number
+  /** SHA-256 of those bytes, hex. */
+  readonly sha256: string
+}
+
+type Base<T extends string> = {
+  readonly type: T
+  readonly v: 1
+  readonly cut?: readonly Cut[]
+}
+
+/** What a signed head says: this log had exactly these records. See heads.ts for the signed bytes. */
+export type SignedHead = {
+  readonly v: 1
+  /** Time of the last record covered, milliseconds since 1970. */
+  readonly at: number
+  readonly segment: number
+  /** Sequence number of the last record covered. */
+  readonly seq: number
+  /** Hash of that record, hex: commits to every record before it. */
+  readonly head: string
+  /** Records of this segment covered, and their RFC 6962 Merkle root, hex. */
+  readonly records: number
+  readonly root: string
+  readonly keyId: string
+  /** Ed25519, base64url. */
+  readonly signature: string
+}
+
+// The log about itself.
+
+export type LogStarted = Base<'log-started'> & {
+  readonly keyId: string
+  /** How the run before this one ended. */
+  readonly previous: 'none' | 'stopped' | 'killed'
+}
+export type LogStopped = Base<'log-stopped'>
+/** At start, bytes after the last whole record were dropped: the process died inside a write. */
+export type LogRecovered = Base<'log-recovered'> & {
+  readonly segment: number
+  readonly offset: number
+  readonly bytes: number
+  /** SHA-256 of the dropped bytes, hex. */
+  readonly sha256: string
+}
+/** The log could not be written for a while and refused everything; it works again. */
+export type LogFailed = Base<'log-failed'> & {
+  /** System error code, as ENOSPC. */
+  readonly code: string
+  readonly since: number
+  /** Appends refused meanwhile: statements that were not executed, outcomes that were not recorded. */
+  readonly refused: number
+}
+export type ClockStepped = Base<'clock-stepped'> & {
+  /** What the clock says; records keep the time of the record before until it catches up. */
+  readonly wall: number
+}
+export type SegmentClosed = Base<'segment-closed'> & { readonly head: SignedHead }
+export type AnchorFailed = Base<'anchor-failed'> & { readonly seq: number; readonly code: string }
+/** Someone read or searched the trail. */
+export type TrailRead = Base<'trail-read'> & {
+  readonly actor: string
+  readonly action: string
+  readonly query: string
+}
+
+// Configuration.
+
+export type PolicyLoaded = Base<'policy-loaded'> & {
+  readonly version: string
+  readonly files: readonly string[]
+  readonly rules: number
+  readonly masks: number
+}
+/** A policy was offered and not taken; the one before stays in force. */
+export type PolicyRejected = Base<'policy-rejected'> & { readonly reason: string }
+export type ConfigLoaded = Base<'config-loaded'> & { readonly version: string }
+
+// Sessions. `session` is the gateway's session id; it is chosen once and never reused.
+
+export type ConnectionOpened = Base<'connection-opened'> & {
+  readonly session: string
+  /** Client address as `ip:port`, or `unix`. */
+  readonly client: string
+  readonly listener: string
+  readonly tls: { readonly version: string; readonly cipher: string } | null
+}
+export type Authentication = Base<'authentication'> & {
+  readonly session: string
+  readonly outcome: 'ok' | 'refused'
+  /** Why: a stable code of the authenticator; `ok` when accepted. */
+  readonly code: string
+  readonly subject?: string
+  readonly issuer?: string
+  readonly tokenId?: string
+  readonly role?: string
+  /** Configured connection asked for. */
+  readonly connection: string
+  /** What the client calls itself: asserted, never proven. */
+  readonly applicationName?: string
+}
+export type SessionStarted = Base<'session-started'> & {
+  readonly session: string
+  readonly subject: string
+  readonly kind: 'human' | 'machine'
+  readonly groups: readonly string[]
+  readonly role: string
+  readonly connection: string
+  readonly database: string
+  /** Verified by the token; absent when it carries none. */
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
+  readonly upstreamUser: string
+  readonly serverVersion: string
+}
+export type Cancel = Base<'cancel'> & {
+  readonly session: string
+  readonly source: 'client' | 'operator' | 'deadline' | 'revocation' | 'gateway'
+  /** Log sequence number of the statement, when one was running. */
+  readonly statement?: number
+}
+export type SessionEnded = Base<'session-ended'> & {
+  readonly session: string
+  readonly reason: string
+}
+
+// Statements: two records each, so both have hand-written encoders (record-writer.ts).
+
+export type RelationAccess = {
+  readonly access: 'read' | 'write' | 'define' | 'lock'
+  /** `schema.relation`, or the bare name when it was not resolved. */
+  readonly name: string
+}
+/** Written and flushed before the first byte of the statement is forwarded. */
+export type Statement = Base<'statement'> & {
+  readonly session: string
+  /** Which statement of the session, from 1. */
+  readonly ordinal: number
+  readonly via: 'simple' | 'parse' | 'bind' | 'execute' | 'copy' | 'function'
+  /** Text as received, already redacted where policy asks. */
+  readonly sql: string
+  readonly fingerprint?: string
+  readonly verdict: 'allow' | 'deny' | 'approve'
+  /** The deciding rule; null when none matched (which is a deny). */
+  readonly rule: string | null
+  readonly code?: string
+  readonly reason?: string
+  readonly relations: readonly RelationAccess[]
+  readonly effects: readonly string[]
+  /** Masked base columns, `schema.relation.column`. */
+  readonly masks: readonly string[]
+  /** Bound values as text, only where policy records them; null is SQL NULL. */
+  readonly parameters?: readonly (string | null)[]
+  /** Tags of a sqlcommenter comment: asserted, never proven. */
+  readonly tags?: Readonly<Record<string, string>>
+}
+export type Outcome = Base<'outcome'> & {
+  readonly session: string
+  /** Log sequence number of the statement's record. */
+  readonly statement: number
+  readonly status: 'ok' | 'error' | 'cancelled' | 'refused'
+  readonly rows: number
+  /** Bytes sent to the client for this statement. */
+  readonly bytes: number
+  readonly micros: number
+  readonly sqlstate?: string
+  readonly commandTag?: string
+}
+
+// Tokens and approvals. An approval's state is the fold of its events: AuditReader.search({ about }).
+
+export type TokenMinted = Base<'token-minted'> & {
+  readonly tokenId: string
+  readonly subject: string
+  readonly expiresAt: number
+  readonly connection?: string
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
+}
+export type TokenRevoked = Base<'token-revoked'> & {
+  readonly tokenId: string
+  readonly by: string
+  readonly reason: string
+}
+export type ApprovalRequested = Base<'approval-requested'> & {
+  readonly approval: string
+  readonly session: string
+  /** Log sequence number of the held statement's record. */
+  readonly statement: number
+  readonly subject: string
+  readonly rule: string
+  /** SHA-256, hex, of everything the approval is bound to. */
+  readonly binding: string
+  readonly needed: number
+  readonly decideBy: number
+}
+export type ApprovalDecided = Base<'approval-decided'> & {
+  readonly approval: string
+  readonly by: string
+  readonly decision: 'approve' | 'deny'
+  readonly reason: string
+}
+export type ApprovalClosed = Base<'approval-closed'> & {
+  readonly approval: string
+  readonly outcome: 'used' | 'denied' | 'expired' | 'withdrawn'
+}
+
+export type AuditEvent =
+  | LogStarted
+  | LogStopped
+  | LogRecovered
+  | LogFailed
+  | ClockStepped
+  | SegmentClosed
+  | AnchorFailed
+  | TrailRead
+  | PolicyLoaded
+  | PolicyRejected
+  | ConfigLoaded
+  | ConnectionOpened
+  | Authentication
+  | SessionStarted
+  | Cancel
+  | SessionEnded
+  | Statement
+  | Outcome
+  | TokenMinted
+  | TokenRevoked
+  | ApprovalRequested
+  | ApprovalDecided
+  | ApprovalClosed
+
+/** An event as read back: it may be of a later release, so only `type` and `v` are known. */
+export type StoredEvent = {
+  readonly type: string
+  readonly v: number
+  readonly [field: string]: unknown
+}
+
+const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
+  'log-started': true,
+  'log-stopped': true,
+  'log-recovered': true,
+  'log-failed': true,
+  'clock-stepped': true,
+  'segment-closed': true,
+  'anchor-failed': true,
+  'trail-read': true,
+  'policy-loaded': true,
+  'policy-rejected': true,
+  'config-loaded': true,
+  'connection-opened': true,
+  authentication: true,
+  'session-started': true,
+  cancel: true,
+  'session-ended': true,
+  statement: true,
+  outcome: true,
+  'token-minted': true,
+  'token-revoked': true,
+  'approval-requested': true,
+  'approval-decided': true,
+  'approval-closed': true,
+}
+
+/**
+ * Whether a stored event is of a type and version this release writes. Its fields are then those of
+ * AuditEvent provided the chain verifies: only a log writes records, and it writes typed events.
+ */
+export function isKnownEvent(event: StoredEvent): event is AuditEvent & StoredEvent {
+  return event.v === 1 && Object.hasOwn(TYPES, event.type)
+}

@@ -1,0 +1,130 @@
+/**
+ * Signed heads: statements, checkable with the public key alone, that the log had exactly these records.
+ * They stand in each segment's footer, in heads.jsonl, and wherever they are anchored outside.
+ *
+ * Signed bytes: `sallyport-audit-head-v1` newline, then the canonical JSON of the head without `signature`.
+ */
+
+import { sign, verify } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
+import { canonicalJson } from './canonical.ts'
+import type { SignedHead } from './event.ts'
+import type { PublicKey, SigningKey } from './keys.ts'
+import { HEAD_BYTES_MAX } from './limits.ts'
+import { isCount, isMap } from './record.ts'
+
+export const HEADS_FILE = 'heads.jsonl'
+
+const CONTEXT = 'sallyport-audit-head-v1\n'
+const HASH_HEX = /^[0-9a-f]{64}$/
+const MEMBERS = 'at head keyId records root segment seq signature v'
+
+export type UnsignedHead = Omit<SignedHead, 'v' | 'keyId' | 'signature'>
+
+/** Where heads are kept outside the log's own directory, so that cutting both goes unnoticed by neither. */
+export type Anchor = (head: SignedHead, signal: AbortSignal) => Promise<void>
+
+export function signHead(head: UnsignedHead, key: SigningKey): SignedHead {
+  const unsigned = { ...head, v: 1 as const, keyId: key.keyId }
+  const signature = sign(null, signedBytes(unsigned), key.privateKey).toString('base64url')
+  return { ...unsigned, signature }
+}
+
+export type HeadCheck = 'valid' | 'unknown-key' | 'bad-signature'
+
+/** Whether the head was signed by one of these keys. */
+export function checkHead(head: SignedHead, keys: readonly PublicKey[]): HeadCheck {
+  const key = keys.find((candidate) => candidate.keyId === head.keyId)
+  if (key === undefined) return 'unknown-key'
+  const { signature, ...unsigned } = head
+  const valid = verify(null, signedBytes(unsigned), key.key, Buffer.from(signature, 'base64url'))
+  return valid ? 'valid' : 'bad-signature'
+}
+
+function signedBytes(unsigned: Omit<SignedHead, 'signature'>): Buffer {
+  return Buffer.from(CONTEXT + canonicalJson(unsigned))
+}
+
+/** One line of heads.jsonl, newline included. */
+export function encodeHead(head: SignedHead): string {
+  return `${canonicalJson(head)}\n`
+}
+
+/** The head of a line without newline, or null: anything but the canonical text of a head is not one. */
+export function decodeHead(line: string): SignedHead | null {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return null
+  }
+  return isHead(value) && canonicalJson(value) === line ? value : null
+}
+
+export function isHead(value: unknown): value is SignedHead {
+  return (
+    isMap(value) &&
+    Object.keys(value).sort().join(' ') === MEMBERS &&
+    value['v'] === 1 &&
+    isCount(value['at']) &&
+    isCount(value['segment']) &&
+    isCount(value['seq']) &&
+    isCount(value['records']) &&
+    isHash(value['head']) &&
+    isHash(value['root']) &&
+    typeof value['keyId'] === 'string' &&
+    typeof value['signature'] === 'string' &&
+    Buffer.from(value['signature'], 'base64url').toString('base64url') === value['signature']
+  )
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === 'string' && HASH_HEX.test(value)
+}
+
+/** The newest head of a heads file, from its end; null when there is none. */
+export function newestHead(file: string): SignedHead | null {
+  if (!existsSync(file)) return null
+  const fd = openSync(file, 'r')
+  try {
+    const size = fstatSync(fd).size
+    const tail = Buffer.alloc(Math.min(size, 2 * HEAD_BYTES_MAX))
+    readSync(fd, tail, 0, tail.length, size - tail.length)
+    const lines = tail.toString('utf8').split('\n')
+    // The last piece is what follows the last newline: nothing, or a torn line.
+    return decodeHead(lines.at(-2) ?? '')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** An anchor that appends each head to a file, made durable before it answers. */
+export function anchorToFile(file: string): Anchor {
+  return async (head) => {
+    const fd = openSync(file, 'a', 0o600)
+    try {
+      writeSync(fd, encodeHead(head))
+      fdatasyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }
+}
+
+/** Every line of a heads file with its head, or null where the line is not one. A torn last line counts. */
+export function readHeads(file: string): { line: number; head: SignedHead | null }[] {
+  if (!existsSync(file)) return []
+  const text = readFileSync(file, 'utf8')
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines.map((line, i) => ({ line: i + 1, head: decodeHead(line) }))
+}

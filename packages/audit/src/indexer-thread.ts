@@ -1,0 +1,51 @@
+/**
+ * The index worker's thread: follows the segments and tells the log how far it is. It never asks anything
+ * of the log's thread, which only raises a flag in shared memory to stop it or to hurry it.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemCodeOf } from './errors.ts'
+import { isBroken, recreateIndex } from './index-schema.ts'
+import { CONTROL_STOP, CONTROL_WAKE, type IndexNews, type IndexTask } from './index-worker.ts'
+import { Indexer } from './indexer.ts'
+import { INDEX_POLL_MS, INDEX_RETRY_MS } from './limits.ts'
+
+// Safe: index-worker.ts starts this thread with exactly this.
+const task = workerData as IndexTask
+const control = new Int32Array(task.control)
+
+let failing = false
+let told = -1
+
+function follow(): void {
+  let indexer: Indexer | null = null
+  for (;;) {
+    const wake = Atomics.load(control, CONTROL_WAKE)
+    const stopping = Atomics.load(control, CONTROL_STOP) === 1
+    try {
+      indexer ??= new Indexer(task.directory)
+      const { seq, worked } = indexer.step()
+      failing = false
+      if (seq !== told) tell({ kind: 'indexed', seq })
+      told = seq
+      if (worked) continue
+    } catch (error) {
+      if (!failing) tell({ kind: 'failed', code: systemCodeOf(error) })
+      failing = true
+      if (isBroken(error)) {
+        indexer?.close()
+        indexer = null
+        recreateIndex(task.directory).close()
+      }
+    }
+    if (stopping) break
+    Atomics.wait(control, CONTROL_WAKE, wake, failing ? INDEX_RETRY_MS : INDEX_POLL_MS)
+  }
+  indexer?.close()
+}
+
+function tell(news: IndexNews): void {
+  parentPort?.postMessage(news)
+}
+
+follow()

@@ -1,0 +1,71 @@
+/**
+ * Every cap of the audit log, in one place: what may grow, how far, and why that far.
+ *
+ * Lengths of text are in UTF-16 code units (`CHARS`), because that is what is known before encoding.
+ */
+
+/** One record as written, newline excluded. A record that cannot be made to fit is refused. */
+export const RECORD_BYTES_MAX = 1_048_576
+
+/** Statement text kept in a record; longer text is cut and its length and SHA-256 are kept in `cut`. */
+export const SQL_CHARS_MAX = 65_536
+
+/** Any other string of an event (subject, application name, reason, one relation, one parameter). */
+export const STRING_CHARS_MAX = 4_096
+
+/** Members of one list or map of an event (relations, masks, groups, parameters, tags). */
+export const LIST_ITEMS_MAX = 256
+
+/** The three caps above once more, for an event that is still over RECORD_BYTES_MAX after them. */
+export const TIGHT_SQL_CHARS_MAX = 8_192
+export const TIGHT_STRING_CHARS_MAX = 256
+export const TIGHT_LIST_ITEMS_MAX = 16
+
+/** Nesting of an event's values; deeper is a caller's mistake. */
+export const EVENT_DEPTH_MAX = 8
+
+/** Records appended and not yet flushed; beyond it append refuses. */
+export const BUFFER_BYTES_DEFAULT = 4_194_304
+
+/** A segment is closed with a signed footer at the first flush that takes it past this. */
+export const SEGMENT_BYTES_DEFAULT = 67_108_864
+
+/** A segment may not be configured larger: its records must stay countable in 31 bits. */
+export const SEGMENT_BYTES_MAX = 4_294_967_296
+
+/** A signed head is due after this many records or this long, whichever comes first. */
+export const HEAD_RECORDS_DEFAULT = 10_000
+export const HEAD_MS_DEFAULT = 10_000
+
+/** One line of heads.jsonl. */
+export const HEAD_BYTES_MAX = 2_048
+
+/** How long one outside anchor may take before it counts as failed. */
+export const ANCHOR_MS_MAX = 10_000
+
+/** A clock set back by more than this is itself recorded. */
+export const CLOCK_STEP_MS = 1_000
+
+/** The index worker looks for new records this often. */
+export const INDEX_POLL_MS = 100
+
+/** Bytes of a segment indexed in one transaction: the worker's memory and how long it holds the lock. */
+export const INDEX_READ_BYTES = 4_194_304
+
+/** Pause of the index worker after an error (disk full, database busy). */
+export const INDEX_RETRY_MS = 1_000
+
+/** Live sessions whose subject the indexer remembers; others are read back from the index. */
+export const INDEX_SESSIONS_MAX = 10_000
+
+/** How long close() waits for the index to catch up; the rest is indexed at the next start. */
+export const INDEX_CLOSE_MS = 5_000
+
+/** Rows one query returns at most; page on with the cursor. */
+export const QUERY_ROWS_MAX = 1_000
+
+/** Bytes read at once from a segment by verification and proofs. */
+export const READ_BYTES = 1_048_576
+
+/** Findings a verification report lists; it counts the rest. */
+export const FINDINGS_MAX = 100

@@ -1,0 +1,27 @@
+/**
+ * One writer per directory: an exclusive SQLite lock on `lock.db`. The operating system lets go of it when
+ * the process dies, however it dies, so there is no stale lock to judge. Not for network file systems.
+ */
+
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { AuditError } from './errors.ts'
+
+export interface DirectoryLock {
+  release(): void
+}
+
+/** @throws AuditError locked */
+export function lockDirectory(directory: string): DirectoryLock {
+  const db = new Database(join(directory, 'lock.db'), { timeout: 0 })
+  try {
+    db.pragma('locking_mode = EXCLUSIVE')
+    db.exec('BEGIN EXCLUSIVE')
+  } catch (cause) {
+    db.close()
+    throw new AuditError('locked', `another process writes the audit log \`${directory}\``, {
+      cause,
+    })
+  }
+  return { release: () => db.close() }
+}

@@ -1,0 +1,103 @@
+/**
+ * The files a log writes: the current segment and heads.jsonl. Positions are ours, not the file system's,
+ * so a write that failed half way is simply made again over itself.
+ */
+
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { endOfLines, segmentPath } from './segments.ts'
+
+const fdatasyncAsync = promisify(fdatasync)
+
+/** Owner only: a trail names people and holds their statements. */
+const FILE_MODE = 0o600
+const DIRECTORY_MODE = 0o700
+
+/** A file written at its end only. */
+export class AppendFile {
+  readonly #fd: number
+  #offset: number
+
+  /** Opens or creates the file and drops everything from `offset` on. */
+  constructor(path: string, offset: number) {
+    // Not 'a': on Linux an append descriptor ignores positions.
+    this.#fd = openSync(path, flagsFor(offset), FILE_MODE)
+    this.#offset = offset
+    ftruncateSync(this.#fd, offset)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** Writes all of it or throws the system's error; after an error the same bytes go to the same place. */
+  write(bytes: Uint8Array, options: { sync: boolean }): void {
+    let done = 0
+    while (done < bytes.length) {
+      const wrote = writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done)
+      if (wrote === 0)
+        throw Object.assign(new Error('the file takes no more bytes'), { code: 'EIO' })
+      done += wrote
+    }
+    if (options.sync) fdatasyncSync(this.#fd)
+    this.#offset += done
+  }
+
+  /** Drops what a failed write left behind. */
+  dropTail(): void {
+    ftruncateSync(this.#fd, this.#offset)
+  }
+
+  sync(): Promise<void> {
+    return fdatasyncAsync(this.#fd)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+/** At 0 the file is made or emptied; further on it must exist. */
+function flagsFor(offset: number): string {
+  return offset === 0 ? 'w' : 'r+'
+}
+
+export function openSegment(
+  directory: string,
+  place: { segment: number; offset: number },
+): AppendFile {
+  return new AppendFile(segmentPath(directory, place.segment), place.offset)
+}
+
+/** Opens heads.jsonl behind its last whole line: a torn one was never relied on by anyone. */
+export function openHeads(path: string): AppendFile {
+  if (!existsSync(path)) return new AppendFile(path, 0)
+  const end = endOfLines(path)
+  return new AppendFile(path, end)
+}
+
+export function createDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE })
+}
+
+/** Makes the directory's own entries durable, so that a new segment survives a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  // Windows gives no handle on a directory.
+  if (process.platform === 'win32') return
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,447 @@
+/**
+ * The append-only event log: records into a buffer, buffer into segments, heads signed on the way.
+ *
+ * append and flush are synchronous and run on the data path. Signing heads every HEAD_RECORDS or HEAD_MS,
+ * making closed segments durable and anchoring happen behind it, one after the other. A write that fails
+ * anywhere fails the whole log: append and flush refuse until recover() has written what was pending.
+ */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { AuditError, systemCodeOf } from './errors.ts'
+import type { AuditEvent, SignedHead } from './event.ts'
+import { type Anchor, checkHead, encodeHead, HEADS_FILE, signHead } from './heads.ts'
+import { IndexWorker } from './index-worker.ts'
+import { loadSigningKey, publicKeyPem, type SigningKey } from './keys.ts'
+import {
+  ANCHOR_MS_MAX,
+  BUFFER_BYTES_DEFAULT,
+  CLOCK_STEP_MS,
+  HEAD_MS_DEFAULT,
+  HEAD_RECORDS_DEFAULT,
+  RECORD_BYTES_MAX,
+  SEGMENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_MAX,
+} from './limits.ts'
+import { type DirectoryLock, lockDirectory } from './lock.ts'
+import {
+  type AppendFile,
+  createDirectory,
+  openHeads,
+  openSegment,
+  syncDirectory,
+} from './log-files.ts'
+import { RecordWriter } from './record-writer.ts'
+import { type Found, inspectDirectory } from './recover.ts'
+
+export interface AuditLogOptions {
+  readonly directory: string
+  /** The clock, milliseconds since 1970. */
+  readonly now: () => number
+  /** PKCS #8 PEM, made on the first run; `signing-key.pem` in the directory unless given. */
+  readonly signingKey?: { readonly file: string }
+  readonly segmentBytes?: number
+  readonly bufferBytes?: number
+  /** fdatasync: flush returns once the disk has the records. page-cache: once the system has them. */
+  readonly sync?: 'page-cache' | 'fdatasync'
+  readonly headRecords?: number
+  readonly headMs?: number
+  /** Where signed heads also go. A failure is recorded and does not stop the log. */
+  readonly anchor?: Anchor
+  /** False: no search index is kept (it can be built later). */
+  readonly index?: boolean
+  /** Called once each time the log starts to refuse. */
+  readonly onFailure?: (error: AuditError) => void
+  /** Called when the index worker reports an error; the log itself is not affected. */
+  readonly onIndexFailure?: (error: AuditError) => void
+}
+
+export interface AuditLog {
+  readonly directory: string
+  readonly state: 'open' | 'failed' | 'closed'
+  /** Whether records wait for flush. */
+  readonly pending: boolean
+  /**
+   * Adds a record to the buffer and returns its sequence number. Not on disk before flush().
+   * @throws AuditError unavailable: refuse the statement; invalid-event: nothing was added, refuse too
+   */
+  append(event: AuditEvent): number
+  /** Writes every record appended so far. @throws AuditError unavailable, and the log has failed */
+  flush(): void
+  /** After a failure: writes what is pending and records the gap. @throws AuditError unavailable */
+  recover(): void
+  /** Flushes, makes the records durable, signs and anchors a head over all of them. */
+  signHead(): Promise<SignedHead>
+  /** Resolves when the index holds every record flushed so far. @throws AuditError index-unavailable */
+  indexed(): Promise<void>
+  /** Calls back with the newest indexed sequence number; returns how to stop. */
+  onIndexed(listener: (seq: number) => void): () => void
+  /** Records the stop, signs a last head and lets go of everything. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+type Settings = Required<
+  Pick<AuditLogOptions, 'segmentBytes' | 'bufferBytes' | 'sync' | 'headRecords' | 'headMs'>
+> &
+  AuditLogOptions
+
+type State =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'failed'; readonly code: string; readonly since: number }
+  | { readonly kind: 'closed' }
+
+/**
+ * Opens a directory's log, makes it when there is none, and goes on with its chain.
+ * @throws AuditError locked | corrupt | key-missing | key-unsafe | invalid-option | unavailable
+ */
+export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
+  const settings = settingsOf(options)
+  createDirectory(options.directory)
+  const lock = lockDirectory(options.directory)
+  try {
+    const found = inspectDirectory(options.directory)
+    const key = keyFor(options, found)
+    const log = new FileAuditLog({ settings, found, key, lock })
+    await log.start(found)
+    return log
+  } catch (cause) {
+    lock.release()
+    if (cause instanceof AuditError) throw cause
+    const code = systemCodeOf(cause)
+    throw new AuditError('unavailable', `audit log does not open: ${code}`, { cause })
+  }
+}
+
+function settingsOf(options: AuditLogOptions): Settings {
+  const settings = {
+    segmentBytes: SEGMENT_BYTES_DEFAULT,
+    bufferBytes: BUFFER_BYTES_DEFAULT,
+    sync: 'page-cache' as const,
+    headRecords: HEAD_RECORDS_DEFAULT,
+    headMs: HEAD_MS_DEFAULT,
+    ...options,
+  }
+  const ranges = [
+    ['segmentBytes', settings.segmentBytes, 1, SEGMENT_BYTES_MAX],
+    ['bufferBytes', settings.bufferBytes, 1, 64 * RECORD_BYTES_MAX],
+    ['headRecords', settings.headRecords, 1, 1_000_000],
+    ['headMs', settings.headMs, 100, 3_600_000],
+  ] as const
+  for (const [name, value, min, max] of ranges) {
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      throw new AuditError('invalid-option', `\`${name}\` is ${value}, expected ${min} to ${max}`)
+    }
+  }
+  return settings
+}
+
+/** A key is only ever made for a new log: a lost one must not be replaced unnoticed. */
+function keyFor(options: AuditLogOptions, found: Found): SigningKey {
+  const file = options.signingKey?.file ?? join(options.directory, 'signing-key.pem')
+  const key = loadSigningKey({ file, create: found.chain.seq === 0 })
+  const { newest } = found
+  const ours = { keyId: key.keyId, key: key.publicKey }
+  if (newest !== null && checkHead(newest, [ours]) === 'bad-signature') {
+    throw new AuditError(
+      'corrupt',
+      `the newest head, of record ${newest.seq}, has a false signature`,
+    )
+  }
+  // A copy for convenience; a verifier takes the key from where it trusts it.
+  writeFileSync(join(options.directory, `public-key-${key.keyId}.pem`), publicKeyPem(key))
+  return key
+}
+
+class FileAuditLog implements AuditLog {
+  readonly directory: string
+  readonly #settings: Settings
+  readonly #key: SigningKey
+  readonly #lock: DirectoryLock
+  readonly #writer: RecordWriter
+  readonly #heads: AppendFile
+  #index: IndexWorker | null = null
+  #timer: NodeJS.Timeout | null = null
+  #state: State = { kind: 'open' }
+  /** Number of the segment being written, or of the next one while #segment is null. */
+  #segmentNumber: number
+  #segment: AppendFile | null
+  /** The newest record in the buffer is the footer of #segment. */
+  #footerPending = false
+  /** The last records of the log: they stay in the segment they are in. */
+  #stopping = false
+  #refused = 0
+  #clockStepped = false
+  #anchorFailing = false
+  #headSeq: number
+  #headUnderWay = false
+  /** Work behind the data path, in order; never rejects. */
+  #background: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | null = null
+
+  constructor(parts: { settings: Settings; found: Found; key: SigningKey; lock: DirectoryLock }) {
+    const { settings, found } = parts
+    this.directory = settings.directory
+    this.#settings = settings
+    this.#key = parts.key
+    this.#lock = parts.lock
+    this.#writer = new RecordWriter({
+      bufferBytes: settings.bufferBytes,
+      chain: found.chain,
+      frontier: found.frontier,
+    })
+    this.#segmentNumber = found.segment
+    this.#headSeq = found.newest?.seq ?? 0
+    this.#heads = openHeads(join(settings.directory, HEADS_FILE))
+    this.#segment = openSegment(settings.directory, found)
+  }
+
+  /** Records how the log was found, durably, and starts what runs behind it. */
+  async start(found: Found): Promise<void> {
+    try {
+      if (found.dropped !== null) {
+        const { segment, offset } = found
+        this.append({ type: 'log-recovered', v: 1, segment, offset, ...found.dropped })
+      }
+      const { previous } = found
+      this.append({ type: 'log-started', v: 1, keyId: this.#key.keyId, previous })
+      await syncDirectory(this.directory)
+      await this.signHead()
+    } catch (error) {
+      this.#segment?.close()
+      this.#heads.close()
+      throw error
+    }
+    this.#timer = setInterval(() => this.#headSoon(), this.#settings.headMs)
+    this.#timer.unref()
+    if (this.#settings.index !== false) {
+      this.#index = new IndexWorker({
+        directory: this.directory,
+        onFailure: this.#settings.onIndexFailure ?? (() => {}),
+      })
+    }
+  }
+
+  get state(): 'open' | 'failed' | 'closed' {
+    return this.#state.kind
+  }
+
+  get pending(): boolean {
+    return this.#writer.pendingBytes > 0
+  }
+
+  append(event: AuditEvent): number {
+    if (this.#state.kind !== 'open') {
+      this.#refused++
+      throw unavailable(this.#state)
+    }
+    return this.#writer.append(event, this.#time())
+  }
+
+  flush(): void {
+    if (this.#state.kind !== 'open') throw unavailable(this.#state)
+    if (this.#writer.pendingBytes === 0) return
+    try {
+      this.#writeOut()
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+    if (this.#writer.seq - this.#headSeq >= this.#settings.headRecords) this.#headSoon()
+  }
+
+  recover(): void {
+    if (this.#state.kind !== 'failed') return
+    const { code, since } = this.#state
+    try {
+      this.#segment?.dropTail()
+      this.#heads.dropTail()
+      this.#writeOut()
+    } catch (cause) {
+      throw new AuditError('unavailable', `audit log still fails: ${systemCodeOf(cause)}`, {
+        cause,
+      })
+    }
+    this.#state = { kind: 'open' }
+    const refused = this.#refused
+    this.#refused = 0
+    this.append({ type: 'log-failed', v: 1, code, since, refused })
+    this.flush()
+  }
+
+  async signHead(): Promise<SignedHead> {
+    this.flush()
+    const head = this.#describeHead()
+    try {
+      await this.#behind(() => this.#storeHead(head, this.#segment))
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+    await this.#anchorHead(head)
+    return head
+  }
+
+  async indexed(): Promise<void> {
+    if (this.#index === null) throw new AuditError('index-unavailable', 'this log keeps no index')
+    if (this.pending) this.flush()
+    await this.#index.reaches(this.#writer.seq)
+  }
+
+  onIndexed(listener: (seq: number) => void): () => void {
+    return this.#index?.onIndexed(listener) ?? (() => {})
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The clock, never behind the record before. */
+  #time(): number {
+    const wall = Math.floor(this.#settings.now())
+    const { at } = this.#writer
+    if (wall >= at) {
+      this.#clockStepped = false
+      return wall
+    }
+    if (!this.#clockStepped && at - wall > CLOCK_STEP_MS) {
+      this.#clockStepped = true
+      this.#writer.append({ type: 'clock-stepped', v: 1, wall: Math.max(0, wall) }, at)
+    }
+    return at
+  }
+
+  /** Writes the buffer, and the footer and a new segment when the current one is long enough. */
+  #writeOut(): void {
+    const writer = this.#writer
+    for (;;) {
+      this.#segment ??= openSegment(this.directory, { segment: this.#segmentNumber, offset: 0 })
+      const segment = this.#segment
+      if (writer.pendingBytes > 0) {
+        segment.write(writer.pending(), { sync: this.#settings.sync === 'fdatasync' })
+        writer.clear()
+      }
+      if (this.#footerPending) {
+        this.#footerPending = false
+        this.#segment = null
+        this.#segmentNumber++
+        writer.frontier.reset()
+        this.#retire(segment)
+      } else if (segment.offset < this.#settings.segmentBytes || this.#stopping) {
+        return
+      } else {
+        writer.append({ type: 'segment-closed', v: 1, head: this.#describeHead() }, writer.at)
+        this.#footerPending = true
+      }
+    }
+  }
+
+  /** Makes a closed segment durable behind the data path; if the disk refuses, the log has failed. */
+  #retire(segment: AppendFile): void {
+    const retired = this.#behind(async () => {
+      try {
+        await segment.sync()
+        await syncDirectory(this.directory)
+      } finally {
+        segment.close()
+      }
+    })
+    retired.catch((cause: unknown) => this.#fail(cause))
+  }
+
+  #describeHead(): SignedHead {
+    const { seq, at, head } = this.#writer.chain
+    const { frontier } = this.#writer
+    const segment = this.#segmentNumber
+    const tree = { segment, records: frontier.count, root: frontier.root() }
+    return signHead({ at, seq, head, ...tree }, this.#key)
+  }
+
+  // INVARIANT: a head is written only after the records it speaks of are on the disk, so a head that is
+  // ahead of its segment means that records were cut.
+  async #storeHead(head: SignedHead, segment: AppendFile | null): Promise<void> {
+    await segment?.sync()
+    this.#heads.write(Buffer.from(encodeHead(head)), { sync: false })
+    this.#headSeq = head.seq
+    await this.#heads.sync()
+  }
+
+  async #anchorHead(head: SignedHead): Promise<void> {
+    const { anchor } = this.#settings
+    if (anchor === undefined) return
+    const signal = AbortSignal.timeout(ANCHOR_MS_MAX)
+    try {
+      await Promise.race([anchor(head, signal), rejectionOf(signal)])
+      this.#anchorFailing = false
+    } catch (cause) {
+      if (this.#anchorFailing || this.#state.kind !== 'open') return
+      this.#anchorFailing = true
+      this.append({ type: 'anchor-failed', v: 1, seq: head.seq, code: systemCodeOf(cause) })
+      this.flush()
+    }
+  }
+
+  /** Signs a head unless one is under way or nothing is new. A failure has failed the log already. */
+  #headSoon(): void {
+    if (this.#headUnderWay || this.#state.kind !== 'open') return
+    if (this.#writer.seq === this.#headSeq) return
+    this.#headUnderWay = true
+    this.signHead()
+      .catch(() => {})
+      .finally(() => {
+        this.#headUnderWay = false
+      })
+  }
+
+  #behind(task: () => Promise<void>): Promise<void> {
+    const run = this.#background.then(task)
+    this.#background = run.catch(() => {})
+    return run
+  }
+
+  #fail(cause: unknown): AuditError {
+    const code = systemCodeOf(cause)
+    const error = new AuditError('unavailable', `audit log cannot be written: ${code}`, { cause })
+    if (this.#state.kind === 'open') {
+      this.#state = { kind: 'failed', code, since: Math.floor(this.#settings.now()) }
+      this.#settings.onFailure?.(error)
+    }
+    return error
+  }
+
+  async #close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    try {
+      this.recover()
+      this.#stopping = true
+      this.append({ type: 'log-stopped', v: 1 })
+      this.flush()
+      // Nothing may follow the stop, while its head is still being stored.
+      this.#state = { kind: 'closed' }
+      const head = this.#describeHead()
+      await this.#behind(() => this.#storeHead(head, this.#segment))
+      await this.#anchorHead(head)
+    } finally {
+      this.#state = { kind: 'closed' }
+      await this.#background
+      await this.#index?.close()
+      this.#segment?.close()
+      this.#heads.close()
+      this.#lock.release()
+    }
+  }
+}
+
+function unavailable(state: State): AuditError {
+  const what = state.kind === 'failed' ? `has failed: ${state.code}` : 'is closed'
+  return new AuditError('unavailable', `audit log ${what}`)
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
