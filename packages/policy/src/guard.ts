@@ -1,0 +1,253 @@
+/**
+ * What a principal under masks may not do with protected columns, besides seeing them: search them, copy them
+ * somewhere less protected, hand them to code nobody has read, write a mask back over a value. Each check returns
+ * a refusal or null; the first one found is the answer.
+ */
+
+import type { ColumnRef, ColumnUse, Flow, Lineage, StatementFacts } from '@sallyport/sql'
+import { catalogClass } from './catalogs.ts'
+import { isReset } from './coverage.ts'
+import { assertNever } from './errors.ts'
+import { strengthOf } from './masks/spec.ts'
+import type { ColumnMask, MaskRule } from './model.ts'
+import { columnPlan, protectedAmong } from './plan.ts'
+import { type Deny, deny } from './verdict.ts'
+import type { PrincipalView } from './view.ts'
+import { isPlaceholder, writeBack } from './write-back.ts'
+
+export const sayColumn = (column: ColumnRef): string =>
+  `${column.schema}.${column.relation}.${column.column}`
+const sayAll = (columns: readonly ColumnRef[]): string =>
+  [...new Set(columns.map(sayColumn))].slice(0, 8).join(', ')
+
+/** Null when nothing in the statement can reveal or destroy a protected value. */
+export function guardMasked(view: PrincipalView, facts: StatementFacts): Deny | null {
+  if (!view.masked) return null
+  return (
+    guardUnknown(facts) ??
+    guardFunctions(view, facts) ??
+    guardState(facts) ??
+    guardRelations(facts) ??
+    guardOutputs(view, facts) ??
+    guardUses(view, facts) ??
+    guardFlows(view, facts) ??
+    guardWrites(view, facts)
+  )
+}
+
+function guardUnknown(facts: StatementFacts): Deny | null {
+  if (!facts.effects.includes('unknown')) return null
+  return deny('unknown-statement', {
+    message: 'this statement is not understood well enough to keep masked columns masked',
+    detail: facts.unknowns.join('; '),
+    hint: 'Write it in a simpler form, or ask for access without masks.',
+  })
+}
+
+function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null {
+  const opaque = facts.functions.find((use) => use.purity === 'opaque' && !view.trusts(use))
+  if (opaque === undefined) return null
+  const name = opaque.schema === null ? opaque.name : `${opaque.schema}.${opaque.name}`
+  return deny('masked-function', {
+    message: `the function ${name} may read data by itself, and columns are masked for you`,
+    detail: `${name} is not known to depend on its arguments alone`,
+    hint: 'Leave the function out, or ask for it to be listed under trusted-functions in the policy.',
+  })
+}
+
+function guardState(facts: StatementFacts): Deny | null {
+  if (isReset(facts)) return null
+  for (const change of facts.state)
+    if (change.kind === 'uncertain')
+      return deny('masked-state', {
+        message:
+          'this statement may change how later statements are read, and columns are masked for you',
+        detail: change.why,
+        hint: 'Use SET with constant values.',
+      })
+  return null
+}
+
+function guardRelations(facts: StatementFacts): Deny | null {
+  for (const use of facts.relations) {
+    const name = use.schema === null ? use.name : `${use.schema}.${use.name}`
+    if (catalogClass(use) === 'data')
+      return deny('masked-catalog', {
+        message: `the system relation ${name} can show values or statements of others, and columns are masked for you`,
+        detail: `${name} is not plain metadata`,
+        hint: 'Use the catalogs that describe tables and columns only.',
+      })
+    if (use.kind === 'unresolved')
+      return deny('masked-unresolved', {
+        message: `the relation ${name} is not known here, and columns are masked for you`,
+        detail: `${name} could not be resolved to one relation of this database`,
+        hint: 'Check its spelling, or name it with its schema. A relation created a moment ago is known shortly.',
+      })
+  }
+  return null
+}
+
+function guardOutputs(view: PrincipalView, facts: StatementFacts): Deny | null {
+  if (facts.outputs === null) return null
+  if (facts.outputs === 'unknown') return unknownLineage('the result', facts.unknowns)
+  for (const [i, output] of facts.outputs.entries()) {
+    const plan = columnPlan(view, output.lineage)
+    if (plan.kind === 'unknown') return unknownLineage(`result column ${i + 1}`, plan.why)
+    if (plan.kind === 'refuse')
+      return deny('masked-derived', {
+        message: `result column ${i + 1} is computed from ${sayAll(plan.sources)}, which policy does not allow`,
+        detail: `masked by: ${plan.names.join(', ')}`,
+        hint: 'Select the column itself (it comes masked), or leave it out.',
+      })
+  }
+  return null
+}
+
+function unknownLineage(what: string, why: readonly string[]): Deny {
+  return deny('masked-unknown-lineage', {
+    message: `it cannot be proven which columns ${what} comes from, and columns are masked for you`,
+    detail: why.join('; '),
+    hint: 'Name the columns you need and avoid the construct named in the detail.',
+  })
+}
+
+function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
+  for (const use of facts.uses) {
+    const mask = view.maskFor(use.column)
+    const other = use.with === undefined ? null : view.maskFor(use.with)
+    const refused =
+      (mask !== null && !allowsUse(mask, use, other)) ||
+      (other !== null && !allowsUse(other, use, mask))
+    if (refused) return refusedUse(use, mask ?? other)
+  }
+  return null
+}
+
+/** May a masked column be used like this? `other` is the mask on the other side of a join. */
+function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): boolean {
+  if (mask.predicates === 'open') return true
+  if (mask.predicates === 'deny') return false
+  switch (use.context) {
+    case 'equality-constant':
+    case 'is-null':
+      return true
+    // Protected alike: else the less protected side tells the value of the other.
+    case 'equality-column':
+      return other !== null && other.strength === mask.strength
+    case 'predicate':
+    case 'order':
+    case 'group':
+    case 'distinct':
+    case 'window':
+    case 'cardinality':
+      return false
+    default:
+      return assertNever(use.context)
+  }
+}
+
+const CONTEXT_WORDS: Readonly<Record<ColumnUse['context'], string>> = {
+  'equality-constant': 'compared',
+  'equality-column': 'joined with a column that is not masked alike',
+  'is-null': 'tested for NULL',
+  predicate: 'searched or computed with in a condition',
+  order: 'sorted by',
+  group: 'grouped by',
+  distinct: 'made distinct',
+  window: 'used in a window',
+  cardinality: 'used to decide how many rows come',
+}
+
+function refusedUse(use: ColumnUse, mask: ColumnMask | null): Deny {
+  const only =
+    mask?.predicates === 'deny'
+      ? 'nothing of the kind is'
+      : 'only = and IN with constants, IS NULL, and joins between columns masked alike are'
+  return deny('masked-predicate', {
+    message: `the masked column ${sayColumn(use.column)} may not be ${CONTEXT_WORDS[use.context]}`,
+    detail: `masked by: ${mask?.names.join(', ') ?? ''}; ${only} allowed`,
+    hint: 'Filter, sort and group by columns that are not masked.',
+  })
+}
+
+const sourcesOf = (lineage: Lineage): readonly ColumnRef[] =>
+  lineage.kind === 'direct' ? [lineage.source] : lineage.kind === 'constant' ? [] : lineage.sources
+
+function guardFlows(view: PrincipalView, facts: StatementFacts): Deny | null {
+  for (const flow of facts.flows) {
+    const { lineage } = flow
+    if (lineage.kind === 'unknown') return unknownLineage('a value it stores', lineage.why)
+    if (lineage.kind === 'derived' && lineage.revealsNoValue) continue
+    const found = protectedAmong(view, sourcesOf(lineage))
+    if (
+      found.length === 0 ||
+      keepsProtection(
+        view,
+        flow,
+        found.map(({ column }) => column),
+      )
+    )
+      continue
+    return deny('masked-flow', {
+      message: `this statement copies ${sayAll(found.map(({ column }) => column))} to ${sayTarget(flow)}, where it would not be masked`,
+      detail: `masked by: ${[...new Set(found.flatMap(({ mask }) => mask.names))].join(', ')}`,
+      hint: 'Leave the masked column out, or ask for the target column to be masked alike.',
+    })
+  }
+  return null
+}
+
+function sayTarget(flow: Flow): string {
+  const { into } = flow
+  switch (into.kind) {
+    case 'column':
+      return sayColumn(into.column)
+    case 'new-relation':
+      return `the new relation ${into.name}`
+    case 'other':
+      return into.what
+    default:
+      return assertNever(into)
+  }
+}
+
+/** Is the target hidden at least as well, from everyone the sources are hidden from? */
+function keepsProtection(view: PrincipalView, flow: Flow, sources: readonly ColumnRef[]): boolean {
+  if (flow.into.kind !== 'column') return false
+  const { column } = flow.into
+  const isSame = (other: ColumnRef) => sayColumn(other) === sayColumn(column)
+  const isUnchanged = flow.lineage.kind === 'direct'
+  const targets = view.allMasksOn(column)
+  return sources.every(
+    (source) =>
+      (isUnchanged && isSame(source)) ||
+      view
+        .masksOn(source)
+        .every((mask) => targets.some((target) => isAtLeast(target, mask, isUnchanged))),
+  )
+}
+
+const PREDICATE_RANK = { open: 0, equality: 1, deny: 2 } as const
+
+/** A mask that shows part of a value shows another part of a changed one: only whole masks keep a derived value. */
+function isAtLeast(target: MaskRule, mask: MaskRule, isUnchanged: boolean): boolean {
+  const isEqual = JSON.stringify(target.spec) === JSON.stringify(mask.spec)
+  const strength = strengthOf(target.spec)
+  const isStrong = isUnchanged ? isEqual || strength > strengthOf(mask.spec) : strength >= WHOLE
+  return (
+    (isStrong || strength >= WHOLE) &&
+    (target.derived === 'deny' || mask.derived === 'redact') &&
+    PREDICATE_RANK[target.predicates] >= PREDICATE_RANK[mask.predicates] &&
+    (target.audience === mask.audience || (target.who.everyone && target.except === null))
+  )
+}
+const WHOLE = strengthOf({ kind: 'redact' })
+
+function guardWrites(view: PrincipalView, facts: StatementFacts): Deny | null {
+  for (const write of facts.constantWrites) {
+    if (write.value.kind !== 'literal') continue
+    const mask = view.maskFor(write.column)
+    if (mask !== null && isPlaceholder(mask, write.value.text)) return writeBack(write.column, mask)
+  }
+  return null
+}

@@ -1,0 +1,23 @@
+export { type CompileResult, compilePolicy } from './compile.ts'
+export { type DecideContext, decide } from './decide.ts'
+export { formatPolicyError, type PolicyError, type PolicyErrorCode } from './errors.ts'
+export { compileCellMask } from './masks/cell.ts'
+export type { MaskKeys } from './masks/keys.ts'
+export type { ByteSink, CellMask } from './masks/sink.ts'
+export { DETECTORS, type Detector, MASK_KINDS, type MaskSpec } from './masks/spec.ts'
+export { type CellType, REDACTED } from './masks/types.ts'
+export type {
+  ApproverRequirement,
+  ColumnMask,
+  Limits,
+  MaskRule,
+  OnExceed,
+  Policy,
+  Rule,
+  Subject,
+} from './model.ts'
+export { type MergedPlan, mergePlan, planFor } from './plan.ts'
+export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
+export type { Allow, Approve, Deny, DenyCode, ResultPlan, Verdict } from './verdict.ts'
+export { type PrincipalView, type ViewOptions, viewFor } from './view.ts'
+export { type BindParameter, checkBind, isPlaceholder } from './write-back.ts'

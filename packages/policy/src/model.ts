@@ -1,0 +1,140 @@
+/**
+ * The compiled policy: what `compilePolicy` produces and every decision reads. Plain readonly data plus matchers
+ * compiled once. No file positions survive here except names and paths for explanations.
+ */
+
+import type { ColumnRef, Effect } from '@sallyport/sql'
+import type { Condition } from './conditions.ts'
+import type { MaskSpec } from './masks/spec.ts'
+import type { ColumnPattern, FunctionPattern, Glob, RelationPattern } from './patterns.ts'
+
+/** Who is asking. Only verified facts belong here; see README, "Who". */
+export interface Subject {
+  readonly subject: string
+  readonly kind: 'human' | 'machine'
+  readonly groups: readonly string[]
+  readonly role: string | null
+  readonly graph: string | null
+  readonly node: string | null
+  readonly run: string | null
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** One alternative of a `who`; every non-null list must hold one match. */
+export interface WhoClause {
+  readonly groups: readonly Glob[] | null
+  readonly roles: readonly Glob[] | null
+  readonly subjects: readonly Glob[] | null
+  readonly graphs: readonly Glob[] | null
+  readonly nodes: readonly Glob[] | null
+  readonly kind: 'human' | 'machine' | null
+  readonly except: Who | null
+}
+/** Matches when any clause does; `source` is its canonical text, equal for equal audiences. */
+export interface Who {
+  readonly clauses: readonly WhoClause[]
+  readonly everyone: boolean
+  readonly source: string
+}
+
+/** The conditions of one rule; null means the key was not written. */
+export interface Match {
+  /** Named effects; `*` is expanded to everything but `unknown`. */
+  readonly effects: ReadonlySet<Effect> | null
+  readonly relations: readonly RelationPattern[] | null
+  readonly throughViews: boolean
+  readonly commands: readonly Glob[] | null
+  readonly functions: readonly FunctionPattern[] | null
+  readonly columns: readonly ColumnPattern[] | null
+  readonly settings: readonly Glob[] | null
+  readonly when: Condition | null
+}
+
+export interface ApproverRequirement {
+  readonly rule: string
+  readonly groups: readonly string[]
+  readonly subjects: readonly string[]
+  /** Distinct people needed. */
+  readonly count: number
+  /** Time to decide. */
+  readonly withinMs: number
+  /** Time to use the approval once given. */
+  readonly useWithinMs: number
+  readonly reason: 'required' | 'optional'
+}
+
+interface RuleBase {
+  readonly name: string
+  readonly path: string
+  readonly connections: readonly Glob[]
+  readonly who: Who
+  readonly match: Match
+  /** What the author wants a refused client to read; null when not written. */
+  readonly hint: string | null
+}
+export type Rule =
+  | (RuleBase & { readonly kind: 'allow' | 'deny' })
+  | (RuleBase & { readonly kind: 'approve'; readonly approvers: ApproverRequirement })
+
+export type DerivedPolicy = 'redact' | 'deny'
+export type PredicatePolicy = 'equality' | 'deny' | 'open'
+
+export interface MaskRule {
+  readonly name: string
+  readonly path: string
+  readonly connections: readonly Glob[]
+  readonly columns: readonly ColumnPattern[]
+  readonly spec: MaskSpec
+  readonly who: Who
+  readonly except: Who | null
+  /** Equal for two masks that hide from the same people. */
+  readonly audience: string
+  readonly derived: DerivedPolicy
+  readonly predicates: PredicatePolicy
+}
+
+/** What happens to one column for one principal. */
+export interface ColumnMask {
+  readonly spec: MaskSpec
+  /** Higher reveals less; see masks/spec.ts. */
+  readonly strength: number
+  readonly derived: DerivedPolicy
+  readonly predicates: PredicatePolicy
+  /** Names of the policy masks behind it. */
+  readonly names: readonly string[]
+  /** The protected column; the salt of `salt: column`. Null for an expression. */
+  readonly column: ColumnRef | null
+}
+
+export type OnExceed = 'deny' | 'approve' | 'truncate'
+/** null: no limit. When several limits match, the smallest of each and the strictest on-exceed hold. */
+export interface Limits {
+  readonly rows: number | null
+  readonly bytes: number | null
+  readonly statementsPerMinute: number | null
+  readonly estimatedRows: number | null
+  readonly onExceed: OnExceed
+}
+
+export interface LimitRule {
+  readonly path: string
+  readonly connections: readonly Glob[]
+  readonly who: Who
+  readonly limits: Limits
+}
+
+export interface TrustedFunctions {
+  readonly connections: readonly Glob[]
+  readonly patterns: readonly FunctionPattern[]
+}
+
+export interface Policy {
+  /** SHA-256 (hex) of the canonical content: equal content in any file order gives the same version. */
+  readonly version: string
+  readonly rules: readonly Rule[]
+  readonly masks: readonly MaskRule[]
+  readonly limits: readonly LimitRule[]
+  readonly trusted: readonly TrustedFunctions[]
+  /** Things that load but deserve a look, `path: text`. */
+  readonly warnings: readonly string[]
+}

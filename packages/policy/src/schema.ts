@@ -1,0 +1,343 @@
+/**
+ * The JSON Schema of a policy file: what ajv validates with, and what `policies/schema.json` publishes for editors
+ * (written by scripts/write-schema.ts, kept equal by a test). Word lists come from the types they describe.
+ */
+
+import { DETECTORS } from './masks/spec.ts'
+
+/** As EFFECTS of @sallyport/sql; a test holds the two together. */
+export const EFFECT_WORDS = [
+  '*',
+  'read',
+  'write',
+  'ddl',
+  'admin',
+  'session',
+  'transaction',
+  'procedural',
+  'copy',
+  'lock',
+  'notify',
+  'unknown',
+] as const
+
+const ref = (name: string) => ({ $ref: `#/$defs/${name}` })
+const text = (description: string) => ({
+  type: 'string',
+  minLength: 1,
+  maxLength: 1000,
+  description,
+})
+const texts = (description: string) => ({
+  type: 'array',
+  minItems: 1,
+  maxItems: 500,
+  items: { type: 'string', minLength: 1, maxLength: 300 },
+  description,
+})
+const duration = (description: string) => ({
+  type: 'string',
+  pattern: '^[0-9]+(s|m|h|d)$',
+  maxLength: 12,
+  description,
+})
+const closed = (properties: Record<string, unknown>, more: Record<string, unknown> = {}) => ({
+  type: 'object',
+  additionalProperties: false,
+  properties,
+  ...more,
+})
+
+const who = {
+  description: 'everyone, one group of conditions that must all hold, or a list of alternatives',
+  anyOf: [
+    { const: 'everyone' },
+    ref('whoClause'),
+    { type: 'array', minItems: 1, maxItems: 100, items: ref('whoClause') },
+  ],
+}
+
+const whoClause = closed(
+  {
+    groups: texts('verified groups; wildcards * and ?'),
+    roles: texts('the role the session was opened with'),
+    subjects: texts('verified subjects'),
+    kind: { enum: ['human', 'machine'] },
+    graph: texts('LangGraph graphs the token was issued for'),
+    node: texts('graph nodes the token was issued for'),
+    except: ref('who'),
+  },
+  { minProperties: 1 },
+)
+
+const match = closed(
+  {
+    effects: {
+      type: 'array',
+      minItems: 1,
+      items: { enum: EFFECT_WORDS },
+      description: '`*` is every effect but unknown',
+    },
+    relations: texts('schema.table with wildcards, or @catalog, @catalog-data, @temporary'),
+    'through-views': {
+      type: 'boolean',
+      description: 'allow, approve: a view these relations name also covers what lies behind it',
+    },
+    commands: texts('command words such as select, update, create table; wildcards'),
+    functions: texts('schema.function, or function for the server’s own; wildcards'),
+    columns: texts('schema.table.column with wildcards'),
+    settings: texts('session settings, e.g. role, app.*'),
+    when: { type: 'string', minLength: 1, description: 'a condition in CEL' },
+  },
+  { minProperties: 1 },
+)
+
+const approvers = closed(
+  {
+    groups: texts('groups whose members may decide'),
+    subjects: texts('people who may decide'),
+    count: { type: 'integer', minimum: 1, maximum: 10, description: 'distinct people needed (1)' },
+    within: duration('time to decide (15m)'),
+    'use-within': duration('time to use the approval once given (10m)'),
+  },
+  { anyOf: [{ required: ['groups'] }, { required: ['subjects'] }] },
+)
+
+const rule = closed(
+  {
+    name: { type: 'string', minLength: 1, maxLength: 120 },
+    description: text('for the reader'),
+    who: ref('who'),
+    allow: ref('match'),
+    approve: ref('match'),
+    deny: ref('match'),
+    approvers: ref('approvers'),
+    reason: {
+      enum: ['required', 'optional'],
+      description: 'must the requester say why (optional)',
+    },
+    hint: text('what a refused client should do instead; sent to the client'),
+  },
+  {
+    required: ['name', 'who'],
+    oneOf: [{ required: ['allow'] }, { required: ['approve'] }, { required: ['deny'] }],
+  },
+)
+
+const keyed = closed({
+  domain: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 100,
+    description: 'columns of one domain agree',
+  },
+  salt: {
+    enum: ['none', 'column'],
+    description: 'column: equal values of different columns differ',
+  },
+})
+
+const maskKind = {
+  description: 'how the cell is masked',
+  anyOf: [
+    { enum: ['null', 'redact', 'email', 'hash', 'tokenize', 'detect'] },
+    closed(
+      {
+        partial: closed(
+          {
+            'keep-first': { type: 'integer', minimum: 0, maximum: 64 },
+            'keep-last': { type: 'integer', minimum: 0, maximum: 64 },
+            char: { type: 'string', minLength: 1, maxLength: 2 },
+            'same-length': {
+              type: 'boolean',
+              description: 'hide how long the value is when false (true)',
+            },
+          },
+          { minProperties: 1 },
+        ),
+        hash: keyed,
+        tokenize: keyed,
+        'truncate-date': { enum: ['year', 'month', 'day', 'hour'] },
+        bucket: { type: 'integer', minimum: 1, maximum: 1_000_000_000_000, description: 'width' },
+        json: closed(
+          {
+            paths: texts('$.a.b, $.list[*].x, $.*, $..anywhere'),
+            mask: ref('maskKind'),
+          },
+          { required: ['paths'] },
+        ),
+        regex: closed(
+          {
+            pattern: { type: 'string', minLength: 1, maxLength: 512 },
+            replacement: { type: 'string', maxLength: 200 },
+            'ignore-case': { type: 'boolean' },
+            otherwise: {
+              enum: ['redact', 'keep'],
+              description: 'when the pattern is not found (redact)',
+            },
+          },
+          { required: ['pattern', 'replacement'] },
+        ),
+        detect: { type: 'array', minItems: 1, items: { enum: DETECTORS } },
+      },
+      { minProperties: 1, maxProperties: 1 },
+    ),
+  ],
+}
+
+const mask = closed(
+  {
+    name: { type: 'string', minLength: 1, maxLength: 120 },
+    description: text('for the reader'),
+    columns: texts('schema.table.column of base columns, with wildcards'),
+    with: ref('maskKind'),
+    who: ref('who'),
+    except: ref('who'),
+    derived: { enum: ['redact', 'deny'], description: 'expressions over the column (redact)' },
+    predicates: {
+      enum: ['equality', 'deny', 'open'],
+      description: 'use in WHERE, JOIN, ORDER BY, GROUP BY, HAVING (equality)',
+    },
+  },
+  { required: ['columns', 'with'] },
+)
+
+const limit = closed(
+  {
+    description: text('for the reader'),
+    who: ref('who'),
+    rows: { type: 'integer', minimum: 0 },
+    bytes: {
+      anyOf: [
+        { type: 'integer', minimum: 0 },
+        { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$', maxLength: 16 },
+      ],
+    },
+    'estimated-rows': { type: 'integer', minimum: 0 },
+    'statements-per-minute': { type: 'integer', minimum: 1 },
+    'on-exceed': { enum: ['approve', 'deny', 'truncate'] },
+  },
+  {
+    required: ['who'],
+    anyOf: ['rows', 'bytes', 'estimated-rows', 'statements-per-minute'].map((key) => ({
+      required: [key],
+    })),
+  },
+)
+
+export const POLICY_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'https://sallyport.dev/schema/policy-1.json',
+  title: 'Sallyport policy',
+  ...closed(
+    {
+      version: { const: 1 },
+      description: text('for the reader'),
+      connections: texts('connections this file speaks about; wildcards; all when absent'),
+      rules: { type: 'array', items: ref('rule') },
+      masks: { type: 'array', items: ref('mask') },
+      limits: { type: 'array', items: ref('limit') },
+      'trusted-functions': texts('functions that may run in statements of principals under a mask'),
+    },
+    { required: ['version'] },
+  ),
+  $defs: { who, whoClause, match, approvers, rule, maskKind, mask, limit },
+} as const
+
+/** A policy file after validation: exactly what the schema admits. */
+export interface PolicyFile {
+  readonly version: 1
+  readonly description?: string
+  readonly connections?: readonly string[]
+  readonly rules?: readonly RuleFile[]
+  readonly masks?: readonly MaskFile[]
+  readonly limits?: readonly LimitFile[]
+  readonly 'trusted-functions'?: readonly string[]
+}
+export type WhoFile = 'everyone' | WhoClauseFile | readonly WhoClauseFile[]
+export interface WhoClauseFile {
+  readonly groups?: readonly string[]
+  readonly roles?: readonly string[]
+  readonly subjects?: readonly string[]
+  readonly kind?: 'human' | 'machine'
+  readonly graph?: readonly string[]
+  readonly node?: readonly string[]
+  readonly except?: WhoFile
+}
+export interface MatchFile {
+  readonly effects?: readonly (typeof EFFECT_WORDS)[number][]
+  readonly relations?: readonly string[]
+  readonly 'through-views'?: boolean
+  readonly commands?: readonly string[]
+  readonly functions?: readonly string[]
+  readonly columns?: readonly string[]
+  readonly settings?: readonly string[]
+  readonly when?: string
+}
+export interface RuleFile {
+  readonly name: string
+  readonly description?: string
+  readonly who: WhoFile
+  readonly allow?: MatchFile
+  readonly approve?: MatchFile
+  readonly deny?: MatchFile
+  readonly approvers?: {
+    readonly groups?: readonly string[]
+    readonly subjects?: readonly string[]
+    readonly count?: number
+    readonly within?: string
+    readonly 'use-within'?: string
+  }
+  readonly reason?: 'required' | 'optional'
+  readonly hint?: string
+}
+export interface KeyedFile {
+  readonly domain?: string
+  readonly salt?: 'none' | 'column'
+}
+export type MaskKindFile =
+  | 'null'
+  | 'redact'
+  | 'email'
+  | 'hash'
+  | 'tokenize'
+  | 'detect'
+  | {
+      readonly partial?: {
+        readonly 'keep-first'?: number
+        readonly 'keep-last'?: number
+        readonly char?: string
+        readonly 'same-length'?: boolean
+      }
+      readonly hash?: KeyedFile
+      readonly tokenize?: KeyedFile
+      readonly 'truncate-date'?: 'year' | 'month' | 'day' | 'hour'
+      readonly bucket?: number
+      readonly json?: { readonly paths: readonly string[]; readonly mask?: MaskKindFile }
+      readonly regex?: {
+        readonly pattern: string
+        readonly replacement: string
+        readonly 'ignore-case'?: boolean
+        readonly otherwise?: 'redact' | 'keep'
+      }
+      readonly detect?: readonly (typeof DETECTORS)[number][]
+    }
+export interface MaskFile {
+  readonly name?: string
+  readonly description?: string
+  readonly columns: readonly string[]
+  readonly with: MaskKindFile
+  readonly who?: WhoFile
+  readonly except?: WhoFile
+  readonly derived?: 'redact' | 'deny'
+  readonly predicates?: 'equality' | 'deny' | 'open'
+}
+export interface LimitFile {
+  readonly description?: string
+  readonly who: WhoFile
+  readonly rows?: number
+  readonly bytes?: number | string
+  readonly 'estimated-rows'?: number
+  readonly 'statements-per-minute'?: number
+  readonly 'on-exceed'?: 'approve' | 'deny' | 'truncate'
+}

@@ -1,0 +1,71 @@
+/**
+ * Session settings anyone who may connect can change, because they alter neither what a later statement means
+ * for policy nor whose rights it runs with. The list is closed: any other setting (role, session_authorization,
+ * session_replication_role, row_security, custom `app.*` settings that row-level security may read, ...) needs an
+ * allow rule that names it under `settings`.
+ */
+
+const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))
+
+const HARMLESS = words(`
+  application_name client_min_messages datestyle intervalstyle timezone extra_float_digits statement_timeout
+  lock_timeout idle_in_transaction_session_timeout idle_session_timeout transaction_timeout search_path
+  bytea_output escape_string_warning default_transaction_isolation default_transaction_read_only
+  default_transaction_deferrable transaction_isolation transaction_read_only transaction_deferrable
+  transaction_mode work_mem plan_cache_mode random_page_cost seq_page_cost cpu_tuple_cost cursor_tuple_fraction
+  default_text_search_config from_collapse_limit join_collapse_limit geqo geqo_threshold
+  max_parallel_workers_per_gather jit jit_above_cost synchronous_commit xmloption xmlbinary lc_monetary
+  lc_numeric lc_time tcp_user_timeout quote_all_identifiers check_function_bodies default_tablespace
+  default_table_access_method temp_tablespaces synchronize_seqscans enable_bitmapscan enable_hashagg
+  enable_hashjoin enable_indexonlyscan enable_indexscan enable_material enable_memoize enable_mergejoin
+  enable_nestloop enable_partition_pruning enable_seqscan enable_sort enable_tidscan
+  autocommit wait_timeout interactive_timeout net_read_timeout net_write_timeout net_buffer_length
+  max_execution_time max_statement_time innodb_lock_wait_timeout lock_wait_timeout group_concat_max_len
+  sql_select_limit sql_auto_is_null sql_notes sql_warnings sql_quote_show_create time_zone tx_isolation
+  tx_read_only optimizer_switch information_schema_stats_expiry lc_time_names lc_messages
+  default_storage_engine cte_max_recursion_depth`)
+
+/** Lower-case values without separators; utf8 variants cannot move a quote. */
+const CHARSETS = words(
+  `utf8 utf-8 unicode utf8mb3 utf8mb4 ascii us-ascii sql_ascii latin1 iso-8859-1 binary default`,
+)
+const CHARSET_SETTINGS = words(`
+  character_set_client character_set_connection character_set_results character_set names charset`)
+const COLLATION_SETTINGS = words('collation_connection')
+
+const SQL_MODES = words(`
+  strict_trans_tables strict_all_tables no_zero_in_date no_zero_date error_for_division_by_zero traditional
+  no_engine_substitution no_auto_create_user only_full_group_by no_auto_value_on_zero allow_invalid_dates
+  time_truncate_fractional no_unsigned_subtraction pad_char_to_full_length no_dir_in_create`)
+
+const lower = (values: readonly string[]): string[] => values.map((v) => v.trim().toLowerCase())
+
+/** May anyone who can connect make this change? `values` null is a reset to the session's default. */
+export function harmlessSetting(name: string, values: readonly string[] | null): boolean {
+  let setting = name.toLowerCase().replaceAll(' ', '_')
+  for (const scope of ['@@session.', 'session.', '@@local.', 'local.', '@@'])
+    if (setting.startsWith(scope)) setting = setting.slice(scope.length)
+  // A user variable: what flows into it is checked as a flow.
+  if (setting.startsWith('@')) return true
+  if (setting === 'time_zone' || HARMLESS.has(setting)) return true
+  if (setting === 'client_encoding')
+    return (
+      values === null ||
+      lower(values).every((v) => v === 'utf8' || v === 'utf-8' || v === 'unicode')
+    )
+  if (setting === 'standard_conforming_strings')
+    return values !== null && values.length === 1 && /^(on|true|yes|1|t)$/i.test(values[0] ?? '')
+  if (setting === 'sql_mode')
+    return (
+      values !== null &&
+      lower(values.flatMap((v) => v.split(','))).every((v) => v === '' || SQL_MODES.has(v))
+    )
+  if (CHARSET_SETTINGS.has(setting))
+    return values === null || lower(values).every((v) => CHARSETS.has(v))
+  if (COLLATION_SETTINGS.has(setting))
+    return (
+      values === null ||
+      lower(values).every((v) => /^(utf8(mb3|mb4)?|latin1|ascii)_\w+$|^binary$/.test(v))
+    )
+  return false
+}

@@ -1,0 +1,92 @@
+/** The answer to one client message, as the gateway and `policy explain` read it. */
+
+import type { ApproverRequirement, ColumnMask } from './model.ts'
+
+export type DenyCode =
+  /** A deny rule matched. */
+  | 'deny-rule'
+  /** Nothing allows some part of it. */
+  | 'not-allowed'
+  /** No rule lets this principal use the connection at all. */
+  | 'no-access'
+  /** The text is not this engine's SQL; sqlstate and message are the grammar's own. */
+  | 'unparsable'
+  /** Something in it is not understood, and that is not granted here. */
+  | 'unknown-statement'
+  /** A condition of a deny or approve rule could not be evaluated. */
+  | 'condition-error'
+  /** Nested deeper than a decision follows. */
+  | 'too-complex'
+  // What protects masked columns:
+  | 'masked-unknown-lineage'
+  | 'masked-unresolved'
+  | 'masked-derived'
+  | 'masked-predicate'
+  | 'masked-flow'
+  | 'masked-write-back'
+  | 'masked-function'
+  | 'masked-state'
+  | 'masked-catalog'
+
+/** Per output column of one statement; null: clean. */
+export interface ResultPlan {
+  readonly columns: readonly (ColumnMask | null)[]
+}
+
+interface Words {
+  /** One sentence for the error a client sees; names rules and objects, never values. */
+  readonly message: string
+  readonly detail: string
+  readonly hint: string
+}
+
+/** Conditions of allow rules that could not be evaluated (and so did not match). */
+interface Reports {
+  readonly reports: readonly string[]
+}
+
+export type Allow = Reports & {
+  readonly kind: 'allow'
+  /** The allow rules that cover it, joined by ` + `. */
+  readonly rule: string
+  /** One per statement; null where the statement returns no rows. */
+  readonly results: readonly (ResultPlan | null)[]
+}
+export type Deny = Reports &
+  Words & {
+    readonly kind: 'deny'
+    readonly rule: string | null
+    readonly code: DenyCode
+    readonly sqlstate: string
+  }
+export type Approve = Reports &
+  Words & {
+    readonly kind: 'approve'
+    readonly rule: string
+    /** Every one of these must be satisfied. */
+    readonly approvers: readonly ApproverRequirement[]
+    /** The shortest of the rules' times. */
+    readonly withinMs: number
+    readonly useWithinMs: number
+    readonly reason: 'required' | 'optional'
+    readonly results: readonly (ResultPlan | null)[]
+  }
+export type Verdict = Allow | Deny | Approve
+
+/** `insufficient_privilege` (PostgreSQL, class 42). */
+export const SQLSTATE_REFUSED = '42501'
+
+export function deny(
+  code: DenyCode,
+  words: Words,
+  more: { readonly rule?: string; readonly sqlstate?: string } = {},
+): Deny {
+  return {
+    kind: 'deny',
+    rule: more.rule ?? null,
+    code,
+    sqlstate: more.sqlstate ?? SQLSTATE_REFUSED,
+    reports: [],
+    ...words,
+  }
+}

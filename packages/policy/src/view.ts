@@ -1,0 +1,193 @@
+/**
+ * A policy as one principal on one connection sees it: rules, masks and limits that apply, picked once when the
+ * session opens. Decisions and mask look-ups afterwards touch only these.
+ */
+
+import type { ColumnRef, FunctionUse } from '@sallyport/sql'
+import { VIEW_COLUMNS_MAX } from './limits.ts'
+import { strengthOf, stricterSpec } from './masks/spec.ts'
+import type {
+  ColumnMask,
+  DerivedPolicy,
+  LimitRule,
+  Limits,
+  MaskRule,
+  OnExceed,
+  Policy,
+  PredicatePolicy,
+  Rule,
+  Subject,
+} from './model.ts'
+import { anyGlob, columnMatches, type FunctionPattern, functionMatches } from './patterns.ts'
+import { whoMatches } from './who.ts'
+
+export interface PrincipalView {
+  readonly policyVersion: string
+  readonly connection: string
+  readonly subject: Subject
+  /** Some allow or approve rule applies to this principal on this connection. */
+  readonly mayConnect: boolean
+  /** Some mask can apply to this principal here. */
+  readonly masked: boolean
+  /** A condition that applies reads the clock: do not remember verdicts. */
+  readonly usesTime: boolean
+  /** A condition that applies reads what literals decide: remember verdicts by exact text only. */
+  readonly usesLiterals: boolean
+  readonly limits: Limits
+  readonly rules: readonly Rule[]
+  readonly masks: readonly MaskRule[]
+  /** The strictest mask on a column; null when it is shown as it is. */
+  readonly maskFor: (column: ColumnRef) => ColumnMask | null
+  /** The policy masks on a column that apply to this principal. */
+  readonly masksOn: (column: ColumnRef) => readonly MaskRule[]
+  /** Every policy mask on a column here, whoever it applies to. */
+  readonly allMasksOn: (column: ColumnRef) => readonly MaskRule[]
+  /** Is an opaque function listed under `trusted-functions`? */
+  readonly trusts: (use: FunctionUse) => boolean
+}
+
+export interface ViewOptions {
+  /**
+   * Columns this one holds data of, besides itself: the partition parent's, the inheritance parent's, a
+   * materialized view's sources. Answers must be stable for the life of the view: make a new view when the
+   * catalog changes.
+   */
+  readonly basesOf?: (column: ColumnRef) => readonly ColumnRef[]
+}
+
+export function viewFor(
+  policy: Policy,
+  subject: Subject,
+  connection: string,
+  options: ViewOptions = {},
+): PrincipalView {
+  const here = <T extends { readonly connections: Rule['connections'] }>(
+    all: readonly T[],
+  ): readonly T[] => all.filter((one) => anyGlob(one.connections, connection))
+  const rules = here(policy.rules).filter((rule) => whoMatches(rule.who, subject))
+  const allMasks = here(policy.masks)
+  const masks = allMasks.filter(
+    (mask) =>
+      whoMatches(mask.who, subject) && (mask.except === null || !whoMatches(mask.except, subject)),
+  )
+  const lookup = new ColumnLookup(masks, allMasks, options.basesOf ?? (() => []))
+  const trusted = here(policy.trusted).flatMap((entry) => entry.patterns)
+  return {
+    policyVersion: policy.version,
+    connection,
+    subject,
+    mayConnect: rules.some((rule) => rule.kind !== 'deny'),
+    masked: masks.length > 0,
+    usesTime: rules.some((rule) => rule.match.when?.usesTime ?? false),
+    usesLiterals: rules.some((rule) => rule.match.when?.usesLiterals ?? false),
+    limits: mergeLimits(here(policy.limits).filter((limit) => whoMatches(limit.who, subject))),
+    rules,
+    masks,
+    maskFor: (column) => lookup.mask(column),
+    masksOn: (column) => lookup.applying(column),
+    allMasksOn: (column) => lookup.all(column),
+    trusts: (use) =>
+      trusted.some((pattern: FunctionPattern) => functionMatches(pattern, use, 'grant')),
+  }
+}
+
+const smaller = (a: number | null, b: number | null): number | null =>
+  a === null ? b : b === null ? a : Math.min(a, b)
+const EXCEED_ORDER: readonly OnExceed[] = ['truncate', 'approve', 'deny']
+
+function mergeLimits(rules: readonly LimitRule[]): Limits {
+  const merged: Limits = {
+    rows: null,
+    bytes: null,
+    statementsPerMinute: null,
+    estimatedRows: null,
+    onExceed: rules.length === 0 ? 'deny' : 'truncate',
+  }
+  return rules.reduce<Limits>(
+    (all, { limits }) => ({
+      rows: smaller(all.rows, limits.rows),
+      bytes: smaller(all.bytes, limits.bytes),
+      statementsPerMinute: smaller(all.statementsPerMinute, limits.statementsPerMinute),
+      estimatedRows: smaller(all.estimatedRows, limits.estimatedRows),
+      onExceed:
+        EXCEED_ORDER.indexOf(limits.onExceed) > EXCEED_ORDER.indexOf(all.onExceed)
+          ? limits.onExceed
+          : all.onExceed,
+    }),
+    merged,
+  )
+}
+
+const DERIVED_ORDER: readonly DerivedPolicy[] = ['redact', 'deny']
+const PREDICATE_ORDER: readonly PredicatePolicy[] = ['open', 'equality', 'deny']
+const stricterOf = <T>(order: readonly T[], a: T, b: T): T =>
+  order.indexOf(b) > order.indexOf(a) ? b : a
+
+/** Two masks on one cell: the stronger kind, and the strictest of each setting. */
+export function stricterMask(a: ColumnMask, b: ColumnMask): ColumnMask {
+  const spec = stricterSpec(a.spec, b.spec)
+  return {
+    spec,
+    strength: strengthOf(spec),
+    derived: stricterOf(DERIVED_ORDER, a.derived, b.derived),
+    predicates: stricterOf(PREDICATE_ORDER, a.predicates, b.predicates),
+    names: [...new Set([...a.names, ...b.names])],
+    column: a.column ?? b.column,
+  }
+}
+
+/** Column → masks, remembered up to a cap. */
+class ColumnLookup {
+  readonly #masks: readonly MaskRule[]
+  readonly #allMasks: readonly MaskRule[]
+  readonly #basesOf: (column: ColumnRef) => readonly ColumnRef[]
+  readonly #known = new Map<string, ColumnMask | null>()
+
+  constructor(
+    masks: readonly MaskRule[],
+    allMasks: readonly MaskRule[],
+    basesOf: (column: ColumnRef) => readonly ColumnRef[],
+  ) {
+    this.#masks = masks
+    this.#allMasks = allMasks
+    this.#basesOf = basesOf
+  }
+
+  mask(column: ColumnRef): ColumnMask | null {
+    if (this.#masks.length === 0) return null
+    const key = `${column.schema}\0${column.relation}\0${column.column}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const found = this.applying(column).map((rule) => maskOf(rule, column))
+    const mask = found.length === 0 ? null : found.reduce(stricterMask)
+    if (this.#known.size >= VIEW_COLUMNS_MAX) this.#known.clear()
+    this.#known.set(key, mask)
+    return mask
+  }
+
+  applying(column: ColumnRef): readonly MaskRule[] {
+    return this.#on(this.#masks, column)
+  }
+
+  all(column: ColumnRef): readonly MaskRule[] {
+    return this.#on(this.#allMasks, column)
+  }
+
+  #on(masks: readonly MaskRule[], column: ColumnRef): readonly MaskRule[] {
+    const columns = [column, ...this.#basesOf(column)]
+    return masks.filter((mask) =>
+      mask.columns.some((pattern) => columns.some((one) => columnMatches(pattern, one, 'protect'))),
+    )
+  }
+}
+
+function maskOf(rule: MaskRule, column: ColumnRef): ColumnMask {
+  return {
+    spec: rule.spec,
+    strength: strengthOf(rule.spec),
+    derived: rule.derived,
+    predicates: rule.predicates,
+    names: [rule.name],
+    column,
+  }
+}
