@@ -274,6 +274,13 @@ export function writeBytes(out: ByteSink, bytes: Uint8Array): void {
   out.at += bytes.length
 }
 
+/** Appends `buf[start, end)`; the caller has checked the range. */
+export function writeRange(out: ByteSink, buf: Buffer, start: number, end: number): void {
+  out.ensure(end - start)
+  buf.copy(out.buf, out.at, start, end)
+  out.at += end - start
+}
+
 /** Appends text as UTF-8 and a NUL. Throws 'bad-value' (local) where the text holds a NUL. */
 export function writeCString(out: ByteSink, text: string): void {
   if (text.includes('\0')) {
@@ -290,4 +297,18 @@ export function writeCString(out: ByteSink, text: string): void {
 export function writeNullableBytes(out: ByteSink, bytes: Uint8Array | null): void {
   writeInt32(out, bytes === null ? -1 : bytes.length)
   if (bytes !== null) writeBytes(out, bytes)
+}
+
+/** Appends a frame's type byte and room for its length; returns what `closeFrame` needs. */
+export function openFrame(out: ByteSink, type: number): number {
+  const start = out.at
+  out.ensure(5)
+  out.buf[out.at] = type
+  out.at += 5
+  return start
+}
+
+/** Fills in the length word of the frame opened at `start`. */
+export function closeFrame(out: ByteSink, start: number): void {
+  putInt32(out.buf, start + 1, out.at - start - 1)
 }

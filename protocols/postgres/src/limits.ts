@@ -60,8 +60,8 @@ export const SASL_MESSAGE_BYTES_MAX = PASSWORD_BYTES_MAX
 /** SASL mechanisms one AuthenticationSASL may list. Ours; PostgreSQL 18 lists at most two. */
 export const SASL_MECHANISMS_MAX = 32
 
-/** One COPY row as received, which must be whole before it can be rewritten. Ours. */
-export const COPY_ROW_BYTES_MAX = 16_777_216
+/** One COPY row as received, which must be whole before it can be rewritten. Ours, as MASKED_ROW_BYTES_MAX. */
+export const COPY_ROW_BYTES_MAX = 67_108_864
 
 /** The extension area of a binary COPY header. Ours; the server writes none. */
 export const COPY_HEADER_EXTENSION_BYTES_MAX = 65_536
