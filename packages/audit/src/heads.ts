@@ -12,7 +12,6 @@ import {
   fdatasyncSync,
   fstatSync,
   openSync,
-  readFileSync,
   readSync,
   writeSync,
 } from 'node:fs'
@@ -118,13 +117,4 @@ export function anchorToFile(file: string): Anchor {
       closeSync(fd)
     }
   }
-}
-
-/** Every line of a heads file with its head, or null where the line is not one. A torn last line counts. */
-export function readHeads(file: string): { line: number; head: SignedHead | null }[] {
-  if (!existsSync(file)) return []
-  const text = readFileSync(file, 'utf8')
-  const lines = text.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  return lines.map((line, i) => ({ line: i + 1, head: decodeHead(line) }))
 }

@@ -19,10 +19,17 @@ export {
   type Statement,
   type StoredEvent,
 } from './event.ts'
+export type { Finding, FindingCode } from './findings.ts'
 export { type Anchor, anchorToFile } from './heads.ts'
 export { rebuildIndex, updateIndex } from './indexer.ts'
 export { generateSigningKey } from './keys.ts'
 export { type AuditLog, type AuditLogOptions, openAuditLog } from './log.ts'
+export {
+  checkInclusion,
+  type InclusionCheck,
+  type InclusionProof,
+  inclusionProof,
+} from './proof.ts'
 export {
   type AuditReader,
   openAuditReader,
@@ -31,3 +38,4 @@ export {
 } from './reader.ts'
 export type { AuditRecord } from './record.ts'
 export type { SearchQuery, SessionsQuery } from './search.ts'
+export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

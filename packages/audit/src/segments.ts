@@ -28,13 +28,19 @@ export function listSegments(directory: string): number[] {
  * line: a whole line, newline excluded. torn: bytes after the last newline. oversized: no newline within
  * RECORD_BYTES_MAX; reading stops there. `bytes` is a view, valid until the next call.
  */
-export type Line =
-  | {
-      readonly kind: 'line' | 'torn' | 'oversized'
-      readonly bytes: Buffer
-      readonly offset: number
-    }
-  | { readonly kind: 'end'; readonly offset: number }
+export type Line = WholeLine | UnfinishedLine | { readonly kind: 'end'; readonly offset: number }
+
+export interface WholeLine {
+  readonly kind: 'line'
+  readonly bytes: Buffer
+  readonly offset: number
+}
+
+export interface UnfinishedLine {
+  readonly kind: 'torn' | 'oversized'
+  readonly bytes: Buffer
+  readonly offset: number
+}
 
 /** Reads a file line by line in READ_BYTES steps; memory does not grow with the file. */
 export class LineReader {
@@ -59,11 +65,17 @@ export class LineReader {
   next(): Line {
     for (;;) {
       const newline = this.#buffer.subarray(this.#from, this.#to).indexOf(NEWLINE)
-      if (newline >= 0) return this.#take('line', newline)
+      if (newline >= 0) {
+        const line = this.#take(newline)
+        this.#from++
+        this.#offset++
+        return { kind: 'line', ...line }
+      }
       const held = this.#to - this.#from
-      if (held > RECORD_BYTES_MAX) return this.#take('oversized', held)
+      if (held > RECORD_BYTES_MAX) return { kind: 'oversized', ...this.#take(held) }
       if (!this.#fill()) {
-        return held === 0 ? { kind: 'end', offset: this.#offset } : this.#take('torn', held)
+        if (held === 0) return { kind: 'end', offset: this.#offset }
+        return { kind: 'torn', ...this.#take(held) }
       }
     }
   }
@@ -72,13 +84,12 @@ export class LineReader {
     closeSync(this.#fd)
   }
 
-  #take(kind: 'line' | 'torn' | 'oversized', length: number): Line {
+  #take(length: number): { bytes: Buffer; offset: number } {
     const offset = this.#offset
     const bytes = this.#buffer.subarray(this.#from, this.#from + length)
-    const step = kind === 'line' ? length + 1 : length
-    this.#from += step
-    this.#offset += step
-    return { kind, bytes, offset }
+    this.#from += length
+    this.#offset += length
+    return { bytes, offset }
   }
 
   #fill(): boolean {

@@ -1,0 +1,61 @@
+/** What a verification can find, and the bounded list it finds it in. */
+
+import { FINDINGS_MAX } from './limits.ts'
+
+export type FindingCode =
+  /** A line is not a record: edited, merged with its neighbour, or foreign. */
+  | 'unreadable'
+  /** A record is not the one its neighbours were chained to. */
+  | 'changed'
+  /** Records are missing before this one. */
+  | 'missing'
+  /** A record stands where an earlier one has already been: moved, repeated or inserted. */
+  | 'out-of-order'
+  /** A record's time is before that of the record in front of it. */
+  | 'time-backwards'
+  /** A line without newline at the end of a segment: a write cut short, or a cut. */
+  | 'torn'
+  /** Records end before a signed head says they do. */
+  | 'cut'
+  /** A segment file is missing, or does not end in a footer though another follows. */
+  | 'segment-missing'
+  | 'segment-open'
+  /** Something follows a segment's footer. */
+  | 'after-footer'
+  /** A signed head says something else than the records. */
+  | 'head-mismatch'
+  /** A head is not one, not signed by its key, or signed by a key that was not given. */
+  | 'head-unreadable'
+  | 'bad-signature'
+  | 'unknown-key'
+  /** Heads do not stand in the order they were made in. */
+  | 'head-order'
+
+export interface Finding {
+  readonly code: FindingCode
+  readonly message: string
+  /** File name within the directory, or the name an outside source of heads was given. */
+  readonly file: string
+  /** From 1; null when it is about the whole file. */
+  readonly line: number | null
+  /** Sequence number of the record it is about, where one is known. */
+  readonly seq: number | null
+}
+
+export class Findings {
+  readonly #list: Finding[] = []
+  #total = 0
+
+  get total(): number {
+    return this.#total
+  }
+
+  get list(): readonly Finding[] {
+    return this.#list
+  }
+
+  add(finding: Finding): void {
+    this.#total++
+    if (this.#list.length < FINDINGS_MAX) this.#list.push(finding)
+  }
+}

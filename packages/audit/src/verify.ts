@@ -1,0 +1,281 @@
+/**
+ * Checks a whole log with public keys alone, as a stream: every record against the chain, every segment
+ * against its signed footer, every signed head against the records it speaks of.
+ *
+ * What no check can see: records after the newest signed head can be changed or cut by whoever can write the
+ * files, and heads kept only in the log's own directory can be cut together with the records. The report
+ * says both; heads anchored elsewhere close the second gap.
+ */
+
+import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { ChainCheck } from './chain-check.ts'
+import { AuditError } from './errors.ts'
+import type { SignedHead } from './event.ts'
+import { type Finding, type FindingCode, Findings } from './findings.ts'
+import { HeadCursor } from './head-cursor.ts'
+import { checkHead, HEADS_FILE, isHead } from './heads.ts'
+import { type PublicKey, parsePublicKey } from './keys.ts'
+import { EMPTY_ROOT, MerkleFrontier } from './merkle.ts'
+import type { AuditRecord } from './record.ts'
+import { LineReader, listSegments, segmentPath, type UnfinishedLine } from './segments.ts'
+
+/** Records checked before other work of the process gets its turn. */
+const RECORDS_PER_TURN = 1_000
+
+export interface VerifyOptions {
+  /** SPKI PEM of every key that may have signed; taken from where they are trusted, not from the log. */
+  readonly publicKeys: readonly string[]
+  /** Files of heads kept outside the log's directory, as anchorToFile writes them. */
+  readonly heads?: readonly string[]
+  /** True: a log is writing this directory now, so an unfinished last line is not a finding. */
+  readonly live?: boolean
+}
+
+/** Something that could be so and would not be noticed. */
+export type Unproven =
+  | { readonly kind: 'after-last-head'; readonly from: number; readonly to: number }
+  | { readonly kind: 'tail-without-outside-heads' }
+  | { readonly kind: 'nothing-signed' }
+
+export interface VerifyReport {
+  /** True exactly when nothing was found. */
+  readonly ok: boolean
+  readonly segments: number
+  readonly records: number
+  /** Sequence number and hash of the last record. */
+  readonly lastSeq: number
+  readonly head: string
+  /** Signed heads and footers whose signature is good. */
+  readonly heads: number
+  /** Every record up to this one is vouched for by a signature that fits. 0: none. */
+  readonly provenTo: number
+  readonly findings: readonly Finding[]
+  /** Findings in all; the list holds the first FINDINGS_MAX. */
+  readonly findingsTotal: number
+  readonly unproven: readonly Unproven[]
+}
+
+/**
+ * Verifies the log in a directory. Damage is a finding, never an exception.
+ * @throws AuditError not-found when there is no log; key-unsafe when a public key cannot be read
+ */
+export async function verifyLog(directory: string, options: VerifyOptions): Promise<VerifyReport> {
+  const keys = options.publicKeys.map(parsePublicKey)
+  const segments = listSegments(directory)
+  if (segments.length === 0) throw new AuditError('not-found', `\`${directory}\` holds no segments`)
+  const verification = new Verification({ directory, keys, options })
+  try {
+    await verification.run(segments)
+    return verification.report(segments.length)
+  } finally {
+    verification.close()
+  }
+}
+
+class Verification {
+  readonly #directory: string
+  readonly #keys: readonly PublicKey[]
+  readonly #live: boolean
+  readonly #hasOutsideHeads: boolean
+  readonly #findings = new Findings()
+  readonly #chain = new ChainCheck(this.#findings)
+  readonly #tree = new MerkleFrontier()
+  readonly #cursors: readonly HeadCursor[]
+  #segment = 0
+  #line = 0
+  #records = 0
+  #footers = 0
+  #provenTo = 0
+  #isClosed = false
+
+  constructor(parts: {
+    directory: string
+    keys: readonly PublicKey[]
+    options: VerifyOptions
+  }) {
+    const outside = parts.options.heads ?? []
+    this.#directory = parts.directory
+    this.#keys = parts.keys
+    this.#live = parts.options.live === true
+    this.#hasOutsideHeads = outside.length > 0
+    const tools = { findings: this.#findings, keys: parts.keys }
+    this.#cursors = [
+      { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), live: this.#live },
+      ...outside.map((file) => ({ name: file, file, live: this.#live })),
+    ].map((source) => new HeadCursor(source, tools))
+  }
+
+  async run(segments: readonly number[]): Promise<void> {
+    for (const segment of segments) {
+      if (segment !== this.#segment + 1) {
+        const message = `segments ${this.#segment + 1} to ${segment - 1} are missing`
+        this.#add('segment-missing', message, { segment, line: null, seq: null })
+      }
+      if (this.#segment !== 0 && !this.#isClosed) {
+        this.#add('segment-open', 'does not end in a footer', {
+          segment: this.#segment,
+          line: null,
+          seq: this.#chain.seq,
+        })
+      }
+      this.#segment = segment
+      await this.#readSegment(segment === segments.at(-1))
+    }
+    this.#chain.end()
+    this.#endHeads()
+  }
+
+  report(segments: number): VerifyReport {
+    const lastSeq = this.#chain.seq
+    const unproven: Unproven[] = []
+    if (this.#provenTo === 0) unproven.push({ kind: 'nothing-signed' })
+    else if (this.#provenTo < lastSeq) {
+      unproven.push({ kind: 'after-last-head', from: this.#provenTo + 1, to: lastSeq })
+    }
+    if (!this.#hasOutsideHeads) unproven.push({ kind: 'tail-without-outside-heads' })
+    return {
+      ok: this.#findings.total === 0,
+      segments,
+      records: this.#records,
+      lastSeq,
+      head: this.#chain.head,
+      heads: this.#cursors.reduce((sum, cursor) => sum + cursor.checked, this.#footers),
+      provenTo: this.#provenTo,
+      findings: this.#findings.list,
+      findingsTotal: this.#findings.total,
+      unproven,
+    }
+  }
+
+  close(): void {
+    for (const cursor of this.#cursors) cursor.close()
+  }
+
+  async #readSegment(isLast: boolean): Promise<void> {
+    this.#tree.reset()
+    this.#isClosed = false
+    this.#line = 0
+    const reader = new LineReader(segmentPath(this.#directory, this.#segment))
+    try {
+      for (;;) {
+        const line = reader.next()
+        if (line.kind === 'end') return
+        this.#line++
+        if (this.#isClosed) this.#addHere('after-footer', 'something follows the footer', null)
+        if (line.kind !== 'line') {
+          this.#unfinished(line, isLast)
+          return
+        }
+        this.#takeRecord(line.bytes)
+        if (this.#records % RECORDS_PER_TURN === 0) await setImmediate()
+      }
+    } finally {
+      reader.close()
+    }
+  }
+
+  #unfinished(line: UnfinishedLine, isLast: boolean): void {
+    if (line.kind === 'torn' && isLast && this.#live) return
+    const code = line.kind === 'torn' ? 'torn' : 'unreadable'
+    this.#addHere(code, 'the segment ends within a record', this.#chain.seq + 1)
+  }
+
+  #takeRecord(bytes: Buffer): void {
+    const before = { seq: this.#chain.seq, head: this.#chain.head }
+    const spot = { file: basename(segmentPath('', this.#segment)), line: this.#line }
+    const record = this.#chain.take(bytes, spot)
+    this.#records++
+    if (record?.event.type === 'segment-closed') {
+      this.#isClosed = true
+      this.#checkFooter(record, before)
+    }
+    this.#tree.add(this.#chain.head)
+    if (record !== null) this.#checkHeads(record.seq)
+  }
+
+  /** The footer's head speaks of everything before it. */
+  #checkFooter(record: AuditRecord, before: { seq: number; head: string }): void {
+    const head = record.event['head']
+    if (!isHead(head)) {
+      this.#addHere('head-unreadable', 'the footer holds no signed head', record.seq)
+      return
+    }
+    const check = checkHead(head, this.#keys)
+    if (check !== 'valid') {
+      this.#addHere(check, `footer of segment ${this.#segment}: ${check}`, record.seq)
+      return
+    }
+    this.#footers++
+    const fits =
+      head.seq === before.seq && head.head === before.head && this.#fitsTree(head, this.#segment)
+    if (fits) this.#provenTo = Math.max(this.#provenTo, head.seq)
+    else this.#addHere('head-mismatch', 'the footer was not signed over these records', record.seq)
+  }
+
+  /** Heads that speak of this record, from every source. */
+  #checkHeads(seq: number): void {
+    for (const cursor of this.#cursors) {
+      for (let head = cursor.head; head !== null && head.seq <= seq; head = cursor.head) {
+        const fits = head.seq === seq && head.head === this.#chain.head && this.#fitsPlace(head)
+        if (fits) this.#provenTo = Math.max(this.#provenTo, head.seq)
+        else this.#mismatch(cursor, head)
+        cursor.advance()
+      }
+    }
+  }
+
+  #mismatch(cursor: HeadCursor, head: SignedHead): void {
+    this.#findings.add({
+      code: 'head-mismatch',
+      message: `record ${head.seq} is not the one that was signed, or one before it is not`,
+      file: cursor.name,
+      line: cursor.line,
+      seq: head.seq,
+    })
+  }
+
+  /** A head made right after a footer speaks of the next segment, still empty. */
+  #fitsPlace(head: SignedHead): boolean {
+    const isNext = this.#isClosed && head.segment === this.#segment + 1
+    if (isNext) return head.records === 0 && head.root === EMPTY_ROOT
+    return this.#fitsTree(head, this.#segment)
+  }
+
+  #fitsTree(head: SignedHead, segment: number): boolean {
+    return (
+      head.segment === segment &&
+      head.records === this.#tree.count &&
+      head.root === this.#tree.root()
+    )
+  }
+
+  /** Heads that speak of records beyond the last. */
+  #endHeads(): void {
+    for (const cursor of this.#cursors) {
+      for (let head = cursor.head; head !== null; head = cursor.head) {
+        this.#findings.add({
+          code: 'cut',
+          message: `signed up to record ${head.seq}, but the last record is ${this.#chain.seq}`,
+          file: cursor.name,
+          line: cursor.line,
+          seq: head.seq,
+        })
+        cursor.advance()
+      }
+    }
+  }
+
+  #addHere(code: FindingCode, message: string, seq: number | null): void {
+    this.#add(code, message, { segment: this.#segment, line: this.#line, seq })
+  }
+
+  #add(
+    code: FindingCode,
+    message: string,
+    at: { segment: number; line: number | null; seq: number | null },
+  ): void {
+    const file = basename(segmentPath('', at.segment))
+    this.#findings.add({ code, message, file, line: at.line, seq: at.seq })
+  }
+}
