@@ -64,6 +64,18 @@ export class IdentityError extends Error {
   }
 }
 
+/** Asks a store; whatever it throws becomes `store-unavailable`, except an IdentityError of its own. */
+export async function askStore<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof IdentityError) throw error
+    const why = error instanceof Error ? error.name : typeof error
+    const message = 'the token cannot be checked or made now; try again later'
+    throw new IdentityError('store-unavailable', message, `${what} store failed: ${why}`)
+  }
+}
+
 /** Closes a `switch` over a union; a value that reaches it is our bug. */
 export function assertNever(value: never): never {
   throw new IdentityError('internal', 'internal error', `unexpected value ${typeof value}`)

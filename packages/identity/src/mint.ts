@@ -4,7 +4,7 @@
  */
 import { isName } from './claims.ts'
 import { type IdentityConfig, OPERATOR_ISSUER } from './config.ts'
-import { IdentityError } from './errors.ts'
+import { askStore, IdentityError } from './errors.ts'
 import { expired } from './jwt-verify.ts'
 import { EXCHANGE_DEPTH_MAX, GROUPS_MAX, LIVE_TOKENS_PER_SUBJECT_MAX } from './limits.ts'
 import { type NarrowingRequest, narrow } from './narrow.ts'
@@ -163,7 +163,9 @@ async function store(
 ): Promise<MintedToken> {
   const { issuer, subject, issuedAt } = fields
   const most = deps.config.sessionTokens.maxLivePerSubject ?? LIVE_TOKENS_PER_SUBJECT_MAX
-  const live = await deps.sessionTokens.countLive({ issuer, subject, now: issuedAt })
+  const live = await askStore('session token', () =>
+    deps.sessionTokens.countLive({ issuer, subject, now: issuedAt }),
+  )
   if (!(live < most)) {
     throw new IdentityError(
       'limit',
@@ -173,7 +175,7 @@ async function store(
   const token = drawSessionToken(deps.randomBytes)
   const hash = sessionTokenHash(token)
   const record = deepFreeze(structuredClone({ id: sessionTokenId(hash), hash, ...fields }))
-  await deps.sessionTokens.put(record)
+  await askStore('session token', () => deps.sessionTokens.put(record))
   return { token, record }
 }
 

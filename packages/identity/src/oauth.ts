@@ -5,10 +5,10 @@
  * Spec: RFC 8693 (exchange), RFC 7662 (introspection), RFC 7009 (revocation), RFC 6749 §5.2 (errors).
  */
 import { audiencesOf } from './config.ts'
-import { IdentityError } from './errors.ts'
+import { askStore, IdentityError } from './errors.ts'
 import { type MintDeps, mintSessionToken } from './mint.ts'
 import type { EpochMs, Principal } from './principal.ts'
-import type { RevocationStore } from './revocations.ts'
+import type { Revocation, RevocationStore } from './revocations.ts'
 import { formatScope, parseScope } from './scope.ts'
 import type { SessionTokenRecord } from './session-token-store.ts'
 import type { Verifier } from './verify.ts'
@@ -205,13 +205,14 @@ export async function processRevocation(
   if (typeof token !== 'string') return token
   try {
     const principal = await deps.verifier.verify(token)
-    await deps.revocations.revoke({
+    const revocation: Revocation = {
       kind: 'token',
       tokenId: principal.tokenId,
       at: deps.now(),
       until: principal.expiresAt,
       reason: 'revoked by its holder',
-    })
+    }
+    await askStore('revocation', () => deps.revocations.revoke(revocation))
     return { kind: 'done', status: 200, revoked: principal }
   } catch (error) {
     const answer = failureOf(error)

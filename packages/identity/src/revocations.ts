@@ -45,7 +45,7 @@ export interface RevocationStore {
   revoke(revocation: Revocation): void | Promise<void>
   /** True when `revocationApplies` holds for any entry. */
   isRevoked(subject: RevocationSubject): boolean | Promise<boolean>
-  /** Calls back once per revocation from now on; the result unsubscribes. Callbacks must not throw. */
+  /** Calls back once per revocation from now on, all subscribers even if one throws; the result unsubscribes. */
   subscribe(callback: (revocation: Revocation) => void): () => void
 }
 
@@ -88,7 +88,16 @@ export class MemoryRevocationStore implements RevocationStore {
   revoke(revocation: Revocation): void {
     if (revocation.kind === 'token') this.#putToken(revocation)
     else this.#putSubject(revocation)
-    for (const callback of [...this.#subscribers]) callback(revocation)
+    // INVARIANT: everybody is told, also when one of them fails; the failure is still heard.
+    const failures: unknown[] = []
+    for (const callback of [...this.#subscribers]) {
+      try {
+        callback(revocation)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'a revocation subscriber failed')
   }
 
   isRevoked(subject: RevocationSubject): boolean {

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 import { mapClaims } from './claims.ts'
 import { type IdentityConfig, type IssuerConfig, OPERATOR_ISSUER } from './config.ts'
 import { type ConfigProblem, identityConfigProblems } from './config-check.ts'
-import { IdentityError } from './errors.ts'
+import { askStore, IdentityError } from './errors.ts'
 import type { Fetch } from './fetch-json.ts'
 import { IssuerKeys, type IssuerStatus } from './issuer-keys.ts'
 import { parseUnverifiedJwt, type UnverifiedJwt } from './jwt.ts'
@@ -171,9 +171,7 @@ class TokenVerifier implements Verifier {
   async #verifySessionToken(token: string): Promise<Principal> {
     assertSessionToken(token)
     const hash = sessionTokenHash(token)
-    const record = await this.#fromStore('session token', () =>
-      this.#deps.sessionTokens.findByHash(hash),
-    )
+    const record = await askStore('session token', () => this.#deps.sessionTokens.findByHash(hash))
     if (record === undefined || record.hash !== hash) {
       throw new IdentityError('unknown-token', 'the session token is not known or long expired')
     }
@@ -209,21 +207,9 @@ class TokenVerifier implements Verifier {
   }
 
   async #assertNotRevoked(principal: Principal): Promise<void> {
-    const revoked = await this.#fromStore('revocation', () =>
-      this.#deps.revocations.isRevoked(principal),
-    )
+    const revoked = await askStore('revocation', () => this.#deps.revocations.isRevoked(principal))
     // Anything but a clear no is a yes.
     if (revoked !== false) throw new IdentityError('revoked', 'the token has been revoked')
-  }
-
-  async #fromStore<T>(what: string, ask: () => T | Promise<T>): Promise<T> {
-    try {
-      return await ask()
-    } catch (error) {
-      const why = error instanceof Error ? error.name : typeof error
-      const message = 'the token cannot be checked now; try again later'
-      throw new IdentityError('store-unavailable', message, `${what} store failed: ${why}`)
-    }
   }
 }
 
