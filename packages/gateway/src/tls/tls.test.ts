@@ -239,7 +239,7 @@ describe('TLS towards the database', () => {
         requestCert: true,
         rejectUnauthorized: false,
       })
-      secure.once('data', () => secure.end(secure.getPeerX509Certificate()?.subject))
+      secure.once('data', () => secure.end(secure.getPeerX509Certificate()?.subject ?? 'nobody'))
     })
     closers.push(() => server.close())
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -1,0 +1,224 @@
+/**
+ * Reads a PostgreSQL database's schema into CatalogData: relations with their columns, view
+ * definitions, inheritance, functions, and the operators and casts that call user functions.
+ *
+ * Everything is included, the system's own relations and views too: lineage runs through them. Left
+ * out are toast tables, indexes, functions that come with the server (`builtins` brings them in), and
+ * views that were dropped while being read. No row of a user's table is read.
+ */
+import type { CatalogColumn, CatalogData, CatalogFunction, CatalogRelation } from '@sallyport/sql'
+import type pg from 'pg'
+import { CatalogError } from './errors.ts'
+import {
+  COLUMNS_MAX,
+  FIRST_USER_OID,
+  FUNCTIONS_MAX,
+  RELATIONS_MAX,
+  SERVER_VERSION_MIN,
+} from './limits.ts'
+import { BEGIN, COLUMNS, FUNCTIONS, OPERATORS, PROBE, RELATIONS, SERVER, TYPES } from './queries.ts'
+
+export interface LoadedCatalog {
+  readonly data: CatalogData
+  /** The change probe in the same snapshot as the data. */
+  readonly probe: string
+}
+
+export interface LoadOptions {
+  /** Include the functions of the server itself (about 3,000). Default false. */
+  readonly builtins?: boolean
+}
+
+/**
+ * Loads the database that `client` is connected to, in a transaction of its own. Errors of the
+ * database pass through as they are; CatalogError: unsupported-server, too-large.
+ */
+export async function loadCatalogData(
+  client: pg.Client,
+  options: LoadOptions = {},
+): Promise<LoadedCatalog> {
+  return inSnapshot(client, async () => {
+    const [server] = await rowsOf<[string, number]>(client, SERVER)
+    if (server === undefined || server[1] < SERVER_VERSION_MIN) {
+      throw new CatalogError('unsupported-server', `the server is version \`${server?.[1]}\``)
+    }
+    const probe = await readProbe(client)
+    const types = new Map(await rowsOf<[string, string]>(client, TYPES))
+    const relations = await rowsOf<RelationRow>(client, RELATIONS)
+    const columns = await rowsOf<ColumnRow>(client, COLUMNS)
+    const functions = await rowsOf<FunctionRow>(client, FUNCTIONS, [options.builtins === true])
+    const operators = await rowsOf<[string, string]>(client, OPERATORS)
+    within(relations, RELATIONS_MAX, 'relations')
+    within(columns, COLUMNS_MAX, 'columns')
+    within(functions, FUNCTIONS_MAX, 'functions')
+    const columnsByRelation = groupColumns(columns, types)
+    const data: CatalogData = {
+      database: server[0],
+      serverVersion: server[1],
+      relations: relations.flatMap((row) => relationOf(row, columnsByRelation) ?? []),
+      functions: functions.map((row) => functionOf(row, types)),
+      userOperators: operators.map(([name, called]) => ({ name, function: called })),
+    }
+    return { data, probe }
+  })
+}
+
+/** The change probe as of now: equal to an earlier one when nothing has changed (see PROBE). */
+export function probeCatalog(client: pg.Client): Promise<string> {
+  return inSnapshot(client, () => readProbe(client))
+}
+
+async function readProbe(client: pg.Client): Promise<string> {
+  const [row] = await rowsOf<[string]>(client, PROBE)
+  if (row === undefined) throw new CatalogError('query-failed', 'the change probe gave no row')
+  return row[0]
+}
+
+async function inSnapshot<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  await client.query(BEGIN)
+  try {
+    return await work()
+  } finally {
+    // After a failure too; a broken connection makes the first error known, not this one.
+    await client.query('ROLLBACK').catch(() => undefined)
+  }
+}
+
+type RelationRow = [
+  id: string,
+  schema: string,
+  name: string,
+  relkind: string,
+  definition: string | null,
+  parents: string[] | null,
+  rules: boolean,
+  triggers: boolean,
+  rowSecurity: boolean,
+]
+type ColumnRow = [
+  relation: string,
+  name: string,
+  number: number,
+  type: string,
+  generated: string | null,
+]
+type FunctionRow = [
+  id: string,
+  schema: string,
+  name: string,
+  volatility: string,
+  language: string,
+  kind: string,
+  securityDefiner: boolean,
+  returnsSet: boolean,
+  outputs: string[] | null,
+  returnType: string,
+]
+
+/** The row types above are those of the select lists in queries.ts; tests run them on real servers. */
+async function rowsOf<R extends unknown[]>(
+  client: pg.Client,
+  text: string,
+  values: unknown[] = [],
+): Promise<R[]> {
+  const { rows } = await client.query<R>({ text, values, rowMode: 'array' })
+  return rows
+}
+
+function within(rows: readonly unknown[], cap: number, what: string): void {
+  if (rows.length > cap) throw new CatalogError('too-large', `over ${cap} ${what}`)
+}
+
+const RELATION_KINDS: Readonly<Record<string, CatalogRelation['kind']>> = {
+  r: 'table',
+  p: 'partitioned-table',
+  v: 'view',
+  m: 'materialized-view',
+  f: 'foreign-table',
+  S: 'sequence',
+  c: 'composite',
+}
+const VOLATILITIES: Readonly<Record<string, CatalogFunction['volatility']>> = {
+  i: 'immutable',
+  s: 'stable',
+  v: 'volatile',
+}
+const FUNCTION_KINDS: Readonly<Record<string, CatalogFunction['kind']>> = {
+  f: 'function',
+  p: 'procedure',
+  a: 'aggregate',
+  w: 'window',
+}
+
+function groupColumns(
+  rows: readonly ColumnRow[],
+  types: ReadonlyMap<string, string>,
+): ReadonlyMap<string, CatalogColumn[]> {
+  const byRelation = new Map<string, CatalogColumn[]>()
+  for (const [relation, name, number, type, generated] of rows) {
+    const column: CatalogColumn = {
+      name,
+      number,
+      type: typeName(type, types),
+      typeId: Number(type),
+      ...(generated === null ? {} : { generated }),
+    }
+    const columns = byRelation.get(relation)
+    if (columns === undefined) byRelation.set(relation, [column])
+    else columns.push(column)
+  }
+  return byRelation
+}
+
+function relationOf(
+  row: RelationRow,
+  columns: ReadonlyMap<string, CatalogColumn[]>,
+): CatalogRelation | undefined {
+  const [id, schema, name, relkind, definition, parents, rules, triggers, rowSecurity] = row
+  const kind = known(RELATION_KINDS, relkind)
+  // A view without its query must not pass for a table: it was dropped, so its name is unknown.
+  if ((kind === 'view' || kind === 'materialized-view') && definition === null) return undefined
+  return {
+    id: Number(id),
+    schema,
+    name,
+    kind,
+    columns: columns.get(id) ?? [],
+    ...(definition === null ? {} : { definition }),
+    parents: parents ?? [],
+    rules,
+    triggers,
+    rowSecurity,
+  }
+}
+
+function functionOf(row: FunctionRow, types: ReadonlyMap<string, string>): CatalogFunction {
+  const [id, schema, name, volatility, language, kind, securityDefiner, returnsSet] = row
+  const replaced = securityDefiner || !['internal', 'c', 'sql'].includes(language)
+  return {
+    id: Number(id),
+    schema,
+    name,
+    volatility: known(VOLATILITIES, volatility),
+    language,
+    kind: known(FUNCTION_KINDS, kind),
+    securityDefiner,
+    returnsSet,
+    outputs: row[8] ?? [],
+    returnType: typeName(row[9], types),
+    builtin: Number(id) < FIRST_USER_OID && !replaced,
+  }
+}
+
+/** A type made since the snapshot began has no name yet; the next load has it. */
+function typeName(oid: string, types: ReadonlyMap<string, string>): string {
+  return types.get(oid) ?? `oid:${oid}`
+}
+
+function known<T>(table: Readonly<Record<string, T>>, letter: string): T {
+  const value = table[letter]
+  if (value === undefined) {
+    throw new CatalogError('query-failed', `the catalog has an unknown kind \`${letter}\``)
+  }
+  return value
+}

@@ -1,0 +1,186 @@
+/**
+ * The statements that read a PostgreSQL catalog. Every name is qualified: what is in the search_path
+ * of the role can't change their meaning. They run with an empty search_path, so pg_get_viewdef and
+ * pg_get_expr qualify every name outside pg_catalog.
+ *
+ * Written for PostgreSQL 13 to 18. https://www.postgresql.org/docs/current/catalogs.html
+ */
+import {
+  COLUMNS_MAX,
+  FIRST_USER_OID,
+  FUNCTIONS_MAX,
+  LOCK_MS_MAX,
+  RELATIONS_MAX,
+  STATEMENT_MS_MAX,
+} from './limits.ts'
+
+/** One snapshot for everything that follows; settings that change how definitions are printed. */
+export const BEGIN = `
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL search_path = '';
+SET LOCAL statement_timeout = ${STATEMENT_MS_MAX};
+SET LOCAL lock_timeout = ${LOCK_MS_MAX};
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL quote_all_identifiers = off;
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'iso_8601';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 1`
+
+export const SERVER = `
+SELECT pg_catalog.current_database(),
+       pg_catalog.current_setting('server_version_num')::pg_catalog.int4`
+
+/** The relation kinds of CatalogRelation. Indexes and toast tables are not among them. */
+const RELATION_KINDS = `'r', 'p', 'v', 'm', 'f', 'S', 'c'`
+
+const typeName = (type: string, namespace: string): string =>
+  `CASE WHEN ${namespace}.nspname = 'pg_catalog' THEN ${type}.typname::pg_catalog.text
+        ELSE ${namespace}.nspname || '.' || ${type}.typname END`
+
+/**
+ * oid, schema, name, relkind, definition, parents, rules, triggers, row security. A view whose
+ * definition is null was dropped since the snapshot was taken.
+ */
+export const RELATIONS = `
+SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind::pg_catalog.text,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END,
+       p.parents,
+       c.oid IN (SELECT ev_class FROM pg_catalog.pg_rewrite
+                  WHERE NOT (ev_type = '1' AND rulename = '_RETURN')),
+       c.oid IN (SELECT tgrelid FROM pg_catalog.pg_trigger WHERE NOT tgisinternal),
+       c.relrowsecurity OR COALESCE(c.reloptions::pg_catalog.text ~* 'security_barrier=(true|on|yes|1)', false)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN (
+    SELECT i.inhrelid, pg_catalog.array_agg(pn.nspname || '.' || pc.relname ORDER BY i.inhseqno) AS parents
+      FROM pg_catalog.pg_inherits i
+      JOIN pg_catalog.pg_class pc ON pc.oid = i.inhparent
+      JOIN pg_catalog.pg_namespace pn ON pn.oid = pc.relnamespace
+     GROUP BY i.inhrelid
+  ) p ON p.inhrelid = c.oid
+ WHERE c.relkind IN (${RELATION_KINDS})
+ ORDER BY c.oid
+ LIMIT ${RELATIONS_MAX + 1}`
+
+/** relation oid, name, number, type oid, generation expression; ordered by relation and number. */
+export const COLUMNS = `
+SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum, a.atttypid::pg_catalog.int8,
+       CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN (${RELATION_KINDS})
+  LEFT JOIN pg_catalog.pg_attrdef d
+    ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated <> ''
+ WHERE a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attrelid, a.attnum
+ LIMIT ${COLUMNS_MAX + 1}`
+
+/** oid, name of every type. */
+export const TYPES = `
+SELECT t.oid::pg_catalog.int8, ${typeName('t', 'n')}
+  FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
+
+/**
+ * oid, schema, name, provolatile, language, prokind, security definer, returns set, outputs, return
+ * type oid. Functions of the server itself are left out, except those that somebody has replaced: at
+ * initdb none is in another language than these three and none is SECURITY DEFINER.
+ */
+export const FUNCTIONS = `
+SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.text, l.lanname,
+       p.prokind::pg_catalog.text, p.prosecdef, p.proretset,
+       CASE WHEN p.proargmodes IS NOT NULL THEN (
+              SELECT pg_catalog.array_agg(COALESCE(NULLIF(o.name, ''), 'column' || o.place) ORDER BY o.place)
+                FROM (SELECT p.proargnames[m.i] AS name, pg_catalog.row_number() OVER (ORDER BY m.i) AS place
+                        FROM pg_catalog.generate_subscripts(p.proargmodes, 1) AS m(i)
+                       WHERE p.proargmodes[m.i] IN ('o', 'b', 't')) o)
+            WHEN t.typrelid <> 0 THEN (
+              SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum)
+                FROM pg_catalog.pg_attribute a
+               WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
+       END,
+       p.prorettype::pg_catalog.int8
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
+ WHERE $1::pg_catalog.bool OR p.oid >= ${FIRST_USER_OID} OR p.prosecdef
+    OR l.lanname NOT IN ('internal', 'c', 'sql')
+ ORDER BY p.oid
+ LIMIT ${FUNCTIONS_MAX + 1}`
+
+/**
+ * What calls a user function without naming it: operators by their name; casts as \`::target\`, and
+ * the input and output functions of base types as \`::type\`.
+ */
+export const OPERATORS = `
+SELECT u.name, n.nspname || '.' || p.proname
+  FROM (
+    SELECT o.oprname::pg_catalog.text AS name, o.oprcode::pg_catalog.oid AS function
+      FROM pg_catalog.pg_operator o
+    UNION
+    SELECT '::' || ${typeName('t', 'tn')}, c.castfunc
+      FROM pg_catalog.pg_cast c
+      JOIN pg_catalog.pg_type t ON t.oid = c.casttarget
+      JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+    UNION
+    SELECT '::' || ${typeName('t', 'tn')}, f.function
+      FROM pg_catalog.pg_type t
+      JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+     CROSS JOIN LATERAL (VALUES (t.typinput::pg_catalog.oid), (t.typoutput::pg_catalog.oid)) AS f(function)
+     WHERE t.typtype = 'b'
+  ) u
+  JOIN pg_catalog.pg_proc p ON p.oid = u.function AND p.oid >= ${FIRST_USER_OID}
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ ORDER BY 1, 2`
+
+const part = (table: string, key: string, where = 'true'): string =>
+  `SELECT '${table}' AS part, pg_catalog.count(*) AS n,
+          pg_catalog.sum(pg_catalog.hashtextextended(${key} || ':' || x.xmin::pg_catalog.text, 0)) AS s
+     FROM pg_catalog.${table} x WHERE ${where}`
+
+const notTransient = (relation: string): string => `${relation} NOT IN (SELECT oid FROM transient)`
+const notTemporary = (namespace: string): string =>
+  `${namespace} NOT IN (SELECT oid FROM temporary)`
+
+/**
+ * The change probe: one value that changes with any change to the rows that the statements above read,
+ * but for temporary tables.
+ *
+ * Every way to change a catalog row but one writes a new row version, and a row version carries the
+ * transaction that wrote it in xmin; so the set of (key, xmin) pairs changes with every change. The one
+ * exception is heap_inplace_update, which VACUUM, ANALYZE and CREATE INDEX use on columns of pg_class
+ * that nobody reads here (relpages, relfrozenxid, relhasindex, …); it keeps xmin, so they cause no
+ * reload. Freezing keeps xmin too (since 9.4).
+ * What is hashed is that set: the number of rows and the sum of 64-bit hashes, table by table.
+ *
+ * Temporary tables (with their columns, types, sequences and indexes) are left out: sessions make them
+ * by the second, nobody else can read them, and what flows into them was decided when it was written.
+ * Temporary views are in: they compute.
+ *
+ * Two limits: after 2^32 transactions the same xmin could come again for the same key within one probe
+ * interval, and a promoted standby may give out again an xmin that was lost with the old primary. A
+ * promotion breaks connections, and the store never compares probes across connections.
+ */
+export const PROBE = `
+WITH temporary AS (
+  SELECT oid FROM pg_catalog.pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_[0-9]+$'
+), transient AS (
+  SELECT oid FROM pg_catalog.pg_class WHERE relpersistence = 't' AND relkind <> 'v'
+)
+SELECT pg_catalog.md5(pg_catalog.string_agg(part || n || ':' || COALESCE(s, 0), ',' ORDER BY part)) FROM (
+${[
+  part('pg_namespace', 'x.oid', notTemporary('x.oid')),
+  part('pg_class', 'x.oid', notTransient('x.oid')),
+  part('pg_attribute', `x.attrelid || '.' || x.attnum`, notTransient('x.attrelid')),
+  part('pg_attrdef', 'x.oid', notTransient('x.adrelid')),
+  part('pg_inherits', `x.inhrelid || '.' || x.inhseqno`, notTransient('x.inhrelid')),
+  part('pg_rewrite', 'x.oid', notTransient('x.ev_class')),
+  part('pg_trigger', 'x.oid', notTransient('x.tgrelid')),
+  part('pg_type', 'x.oid', notTemporary('x.typnamespace')),
+  part('pg_language', 'x.oid'),
+  part('pg_proc', 'x.oid'),
+  part('pg_operator', 'x.oid'),
+  part('pg_cast', 'x.oid'),
+].join('\nUNION ALL\n')}
+) AS parts`
