@@ -46,7 +46,7 @@ export class CsvCopyRows implements CopyFormat {
     const quote = options.quote ?? '"'
     this.#delimiter = singleByte('DELIMITER', delimiter, '\r\n')
     this.#quote = singleByte('QUOTE', quote, `\r\n${delimiter}`)
-    // A delimiter as escapeByte is not ruled out by the server, only by good sense.
+    // A delimiter as escape is not ruled out by the server, only by good sense.
     this.#escape = singleByte('ESCAPE', options.escape ?? quote, '\r\n')
     this.#nullBytes = nullBytes(options.nullText ?? '', `\r\n${delimiter}${quote}`)
     this.#header = options.header ?? false
@@ -173,7 +173,7 @@ export class CsvCopyRows implements CopyFormat {
     raw.at = 0
     raw.ensure(end - start)
     for (let at = start + 1; at < end - 1; at++) {
-      // #quotedEnd has seen that what follows an escapeByte is a quote or an escape.
+      // #quotedEnd has seen that what follows an escape is a quote or an escape.
       if (buf[at] === this.#escape) at++
       raw.buf[raw.at++] = buf[at]!
     }

@@ -18,6 +18,9 @@ export const STARTUP_OPTIONS_MAX = 256
  */
 export const PASSWORD_BYTES_MAX = 65_535
 
+/** Bytes a client may have sent that its login has not taken yet: one packet of each kind. Ours. */
+export const LOGIN_INPUT_BYTES_MAX = STARTUP_BYTES_MAX + PASSWORD_BYTES_MAX + 1
+
 /** Any message, length word included. Source: PQ_LARGE_MESSAGE_LIMIT = MaxAllocSize - 1, libpq/libpq.h. */
 export const MESSAGE_BYTES_MAX = 0x3fff_fffe
 
@@ -30,8 +33,8 @@ export const SHORT_REPLY_BYTES_MAX = 30_000
 /** Statement text of a Query or Parse, without its NUL; the default of an option of the caller. Ours. */
 export const STATEMENT_BYTES_MAX = 1_048_576
 
-/** A prepared-statement or portal name, without its NUL. Ours, below SMALL_MESSAGE_BYTES_MAX. */
-export const NAME_BYTES_MAX = 8_192
+/** A prepared-statement or portal name, without its NUL: what a Describe of 10,000 bytes can hold. */
+export const NAME_BYTES_MAX = 9_994
 
 /** Bytes kept of one upstream message during login; the session proper has MESSAGE_BYTES_MAX. Ours. */
 export const LOGIN_MESSAGE_BYTES_MAX = 262_144
