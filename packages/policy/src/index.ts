@@ -1,7 +1,7 @@
 export { type CompileResult, compilePolicy } from './compile.ts'
 export { type DecideContext, decide } from './decide.ts'
 export { formatPolicyError, type PolicyError, type PolicyErrorCode } from './errors.ts'
-export { compileCellMask } from './masks/cell.ts'
+export { cellMaskNote, compileCellMask } from './masks/cell.ts'
 export type { MaskKeys } from './masks/keys.ts'
 export type { ByteSink, CellMask } from './masks/sink.ts'
 export { DETECTORS, type Detector, MASK_KINDS, type MaskSpec } from './masks/spec.ts'

@@ -36,3 +36,5 @@ export const NUMERIC_DIGITS_MAX = 200
 export const KEYED_CACHE_ENTRIES = 4_096
 /** Longest input and output, bytes each, of a keyed mask's cache entry. */
 export const KEYED_CACHE_CELL_BYTES = 64
+/** Keyed-mask caches per key (mask × type × format); further ones go uncached. At most 32 MiB in all. */
+export const KEYED_CACHES_MAX = 64

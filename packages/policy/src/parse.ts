@@ -130,7 +130,7 @@ function meaningful(errors: readonly ErrorObject[]): ErrorObject[] {
   const concrete = errors.filter((error) => !WRAPPERS.has(error.keyword))
   const isShallow = (error: ErrorObject) =>
     ['type', 'const', 'enum', 'required'].includes(error.keyword) &&
-    error.schemaPath.includes('anyOf')
+    /\/(anyOf|oneOf)\//.test(error.schemaPath)
   return concrete.filter(
     (error) =>
       !isShallow(error) ||

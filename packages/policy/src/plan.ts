@@ -8,7 +8,7 @@ import { assertNever } from './errors.ts'
 import { REDACT, strengthOf } from './masks/spec.ts'
 import type { ColumnMask } from './model.ts'
 import type { ResultPlan } from './verdict.ts'
-import { type PrincipalView, stricterMask } from './view.ts'
+import { type PrincipalView, stricterMask, stricterOrNull } from './view.ts'
 
 /** The protected columns among some, with their masks. */
 export function protectedAmong(
@@ -123,14 +123,9 @@ export function mergePlan(
   const columns = witness.map((column, i) => {
     const before = planned[i] ?? null
     const seen = column === null ? null : view.maskFor(column)
-    const after = isUnexpected ? UNEXPECTED : stricter(before, seen)
+    const after = isUnexpected ? UNEXPECTED : stricterOrNull(before, seen)
     if (after !== before && (before === null || after?.strength !== before.strength)) raised.push(i)
     return after
   })
   return { columns, raised }
-}
-
-function stricter(before: ColumnMask | null, seen: ColumnMask | null): ColumnMask | null {
-  if (before === null || seen === null) return before ?? seen
-  return stricterMask(before, seen)
 }

@@ -136,6 +136,10 @@ export function stricterMask(a: ColumnMask, b: ColumnMask): ColumnMask {
   }
 }
 
+export function stricterOrNull(a: ColumnMask | null, b: ColumnMask | null): ColumnMask | null {
+  return a === null || b === null ? (a ?? b) : stricterMask(a, b)
+}
+
 /** Column → masks, remembered up to a cap. */
 class ColumnLookup {
   readonly #masks: readonly MaskRule[]
@@ -155,26 +159,36 @@ class ColumnLookup {
 
   mask(column: ColumnRef): ColumnMask | null {
     if (this.#masks.length === 0) return null
+    let mask = this.#alone(column)
+    for (const kin of column.kin ?? []) mask = stricterOrNull(mask, this.#alone(kin))
+    return mask
+  }
+
+  #alone(column: ColumnRef): ColumnMask | null {
     const key = `${column.schema}\0${column.relation}\0${column.column}`
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    const found = this.applying(column).map((rule) => maskOf(rule, column))
-    const mask = found.length === 0 ? null : found.reduce(stricterMask)
+    const found = this.#on(this.#masks, [column, ...this.#basesOf(column)])
+    const mask = found.map((rule) => maskOf(rule, column)).reduce(stricterOrNull, null)
     if (this.#known.size >= VIEW_COLUMNS_MAX) this.#known.clear()
     this.#known.set(key, mask)
     return mask
   }
 
   applying(column: ColumnRef): readonly MaskRule[] {
-    return this.#on(this.#masks, column)
+    return this.#on(this.#masks, this.#related(column))
   }
 
   all(column: ColumnRef): readonly MaskRule[] {
-    return this.#on(this.#allMasks, column)
+    return this.#on(this.#allMasks, this.#related(column))
   }
 
-  #on(masks: readonly MaskRule[], column: ColumnRef): readonly MaskRule[] {
-    const columns = [column, ...this.#basesOf(column)]
+  /** The column, its kin and their bases. */
+  #related(column: ColumnRef): readonly ColumnRef[] {
+    return [column, ...(column.kin ?? [])].flatMap((one) => [one, ...this.#basesOf(one)])
+  }
+
+  #on(masks: readonly MaskRule[], columns: readonly ColumnRef[]): readonly MaskRule[] {
     return masks.filter((mask) =>
       mask.columns.some((pattern) => columns.some((one) => columnMatches(pattern, one, 'protect'))),
     )

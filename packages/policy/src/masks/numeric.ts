@@ -10,6 +10,8 @@ import { NUMERIC_DIGITS_MAX } from '../limits.ts'
 import type { ByteSink } from './sink.ts'
 
 const NEGATIVE = 0x4000
+/** Digits, sign and point. */
+const TEXT_BYTES_MAX = NUMERIC_DIGITS_MAX + 2
 const BASE_DIGITS = 4
 
 /** Decimal text; null for NaN, infinities, malformed bytes and numbers past NUMERIC_DIGITS_MAX digits. */
@@ -33,14 +35,16 @@ export function numericText(src: Buffer, start: number, end: number): string | n
     fraction += String(digit(i)).padStart(BASE_DIGITS, '0')
   const text = whole.replace(/^0+(?=\d)/, '') || '0'
   const signed = sign === NEGATIVE ? `-${text}` : text
-  return dscale === 0 ? signed : `${signed}.${fraction.slice(0, dscale)}`
+  const result = dscale === 0 ? signed : `${signed}.${fraction.slice(0, dscale)}`
+  // The bound of `decimalText`, so that both formats give up on the same numbers.
+  return result.length > TEXT_BYTES_MAX ? null : result
 }
 
-const DECIMAL = /^-?\d{1,200}(\.\d{1,200})?$/
+const DECIMAL = /^-?\d+(\.\d+)?$/
 
 /** Text of a finite decimal as the server prints it; null for anything else. */
 export function decimalText(src: Buffer, start: number, end: number): string | null {
-  if (end - start > NUMERIC_DIGITS_MAX + 2) return null
+  if (end - start > TEXT_BYTES_MAX) return null
   const text = src.toString('latin1', start, end)
   return DECIMAL.test(text) ? text : null
 }
