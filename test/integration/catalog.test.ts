@@ -476,16 +476,27 @@ describe('a store whose database fails', () => {
     await expect.poll(() => store.get(), { timeout: 15_000 }).not.toBeNull()
   })
 
-  test('needs no view definitions anew while a migration holds its lock', async () => {
-    await server.sql('postgres', 'CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t')
-    const { store } = open({ login: async () => there() })
+  test('loses only the views over a table that a migration has locked, until it ends', async () => {
+    await server.sql(
+      'postgres',
+      `CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;
+       CREATE TABLE u (a int); CREATE VIEW w AS SELECT a FROM u`,
+    )
+    const { store, events } = open({ login: async () => there(), intervalMs: 100 })
     const catalog = await store.ensure()
     const migration = new pg.Client(server.url('postgres'))
     await migration.connect()
     await migration.query('BEGIN; ALTER TABLE t ADD COLUMN b int')
+    // Nothing is committed: the probe confirms the snapshot without touching a lock.
     expect(await store.refresh('interval')).toBe(catalog)
+    const during = await store.refresh('ddl')
+    expect(during.relation('public', 'v')).toBeUndefined()
+    expect(during.relation('public', 'w')?.definition).toContain('public.u')
+    expect(events.at(-1)).toMatchObject({ settled: false })
+    // A rollback changes no row, so no probe would tell.
     await migration.query('ROLLBACK')
     await migration.end()
+    await expect.poll(() => store.get()?.relation('public', 'v'), { timeout: 5_000 }).toBeDefined()
   })
 
   test('verifies the server like any other connection to it', async () => {

@@ -9,7 +9,9 @@ export const CONNECT_MS_MAX = 10_000
 /** statement_timeout of every statement of the loader. */
 export const STATEMENT_MS_MAX = 20_000
 /** lock_timeout: pg_get_viewdef waits for whoever alters a relation under a view. */
-export const LOCK_MS_MAX = 3_000
+export const LOCK_MS_MAX = 100
+/** Views whose definition can't be had are left out, up to so many; beyond, the load fails. */
+export const VIEWS_MISSING_MAX = 64
 /** Loads in a row when the schema changes under each of them; the last one is taken as it is. */
 export const SETTLE_TRIES_MAX = 4
 
@@ -22,6 +24,8 @@ export const FUNCTIONS_MAX = 100_000
 export const REFRESH_INTERVAL_MS = 30_000
 /** Share of the interval by which it varies, so that gateways don't probe in step. */
 export const REFRESH_JITTER = 0.2
+/** The same while the snapshot is known to be incomplete or taken amid changes. */
+export const UNSETTLED_INTERVAL_MS = 2_000
 /** Two refreshes start at least this far apart, whoever asks. */
 export const REFRESH_GAP_MS = 250
 /** The gap doubles with every failure in a row, up to this. */

@@ -4,7 +4,7 @@
  *
  * Everything is included, the system's own relations and views too: lineage runs through them. Left
  * out are toast tables, indexes, functions that come with the server (`builtins` brings them in), and
- * views that were dropped while being read. No row of a user's table is read.
+ * what was dropped or locked while being read. No row of a user's table is read.
  */
 import type { CatalogColumn, CatalogData, CatalogFunction, CatalogRelation } from '@sallyport/sql'
 import type pg from 'pg'
@@ -15,13 +15,26 @@ import {
   FUNCTIONS_MAX,
   RELATIONS_MAX,
   SERVER_VERSION_MIN,
+  VIEWS_MISSING_MAX,
 } from './limits.ts'
-import { BEGIN, COLUMNS, FUNCTIONS, OPERATORS, PROBE, RELATIONS, SERVER, TYPES } from './queries.ts'
+import {
+  BEGIN,
+  COLUMNS,
+  DEFINITIONS,
+  FUNCTIONS,
+  OPERATORS,
+  PROBE,
+  RELATIONS,
+  SERVER,
+  TYPES,
+} from './queries.ts'
 
 export interface LoadedCatalog {
   readonly data: CatalogData
   /** The change probe in the same snapshot as the data. */
   readonly probe: string
+  /** False when relations were left out, because they were dropped or locked meanwhile. */
+  readonly complete: boolean
 }
 
 export interface LoadOptions {
@@ -51,15 +64,20 @@ export async function loadCatalogData(
     within(relations, RELATIONS_MAX, 'relations')
     within(columns, COLUMNS_MAX, 'columns')
     within(functions, FUNCTIONS_MAX, 'functions')
-    const columnsByRelation = groupColumns(columns, types)
+    const definitions = await readDefinitions(
+      client,
+      relations.filter(isView).map(([id]) => id),
+    )
+    const parts = { definitions, columns: groupColumns(columns, types) }
+    const usable = relations.flatMap((row) => relationOf(row, parts) ?? [])
     const data: CatalogData = {
       database: server[0],
       serverVersion: server[1],
-      relations: relations.flatMap((row) => relationOf(row, columnsByRelation) ?? []),
+      relations: usable,
       functions: functions.map((row) => functionOf(row, types)),
       userOperators: operators.map(([name, called]) => ({ name, function: called })),
     }
-    return { data, probe }
+    return { data, probe, complete: usable.length === relations.length }
   })
 }
 
@@ -84,12 +102,45 @@ async function inSnapshot<T>(client: pg.Client, work: () => Promise<T>): Promise
   }
 }
 
+/**
+ * Definitions by view; views without one are missing in the map. One statement reads them all; when it
+ * fails, halves are read, so a view that is dropped or locked costs only itself.
+ */
+async function readDefinitions(
+  client: pg.Client,
+  views: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  const open: (readonly string[])[] = [views]
+  let missing = 0
+  for (let batch = open.pop(); batch !== undefined; batch = open.pop()) {
+    if (batch.length === 0) continue
+    await client.query('SAVEPOINT definitions')
+    try {
+      const rows = await rowsOf<[string, string | null]>(client, DEFINITIONS, [batch])
+      for (const [view, definition] of rows) if (definition !== null) found.set(view, definition)
+      await client.query('RELEASE SAVEPOINT definitions')
+    } catch (error) {
+      if (!isAboutTheView(error)) throw error
+      await client.query('ROLLBACK TO SAVEPOINT definitions')
+      const half = Math.ceil(batch.length / 2)
+      if (batch.length > 1) open.push(batch.slice(0, half), batch.slice(half))
+      else if (++missing > VIEWS_MISSING_MAX) throw error
+    }
+  }
+  return found
+}
+
+/** Dropped (XX000 from a cache, class 42) or locked (55P03); a time-out or a lost connection is not. */
+function isAboutTheView(error: unknown): boolean {
+  return /^(XX000|42...|55P03)$/.test(String((error as { code?: unknown }).code))
+}
+
 type RelationRow = [
   id: string,
   schema: string,
   name: string,
   relkind: string,
-  definition: string | null,
   parents: string[] | null,
   rules: boolean,
   triggers: boolean,
@@ -100,6 +151,7 @@ type ColumnRow = [
   name: string,
   number: number,
   type: string,
+  isGenerated: boolean,
   generated: string | null,
 ]
 type FunctionRow = [
@@ -150,12 +202,23 @@ const FUNCTION_KINDS: Readonly<Record<string, CatalogFunction['kind']>> = {
   w: 'window',
 }
 
+interface RelationParts {
+  readonly definitions: ReadonlyMap<string, string>
+  /** Null for a relation with a generated column whose expression is gone. */
+  readonly columns: ReadonlyMap<string, CatalogColumn[] | null>
+}
+
 function groupColumns(
   rows: readonly ColumnRow[],
   types: ReadonlyMap<string, string>,
-): ReadonlyMap<string, CatalogColumn[]> {
-  const byRelation = new Map<string, CatalogColumn[]>()
-  for (const [relation, name, number, type, generated] of rows) {
+): RelationParts['columns'] {
+  const byRelation = new Map<string, CatalogColumn[] | null>()
+  for (const [relation, name, number, type, isGenerated, generated] of rows) {
+    const columns = byRelation.get(relation)
+    if (columns === null || (isGenerated && generated === null)) {
+      byRelation.set(relation, null)
+      continue
+    }
     const column: CatalogColumn = {
       name,
       number,
@@ -163,28 +226,32 @@ function groupColumns(
       typeId: Number(type),
       ...(generated === null ? {} : { generated }),
     }
-    const columns = byRelation.get(relation)
     if (columns === undefined) byRelation.set(relation, [column])
     else columns.push(column)
   }
   return byRelation
 }
 
-function relationOf(
-  row: RelationRow,
-  columns: ReadonlyMap<string, CatalogColumn[]>,
-): CatalogRelation | undefined {
-  const [id, schema, name, relkind, definition, parents, rules, triggers, rowSecurity] = row
-  const kind = known(RELATION_KINDS, relkind)
-  // A view without its query must not pass for a table: it was dropped, so its name is unknown.
-  if ((kind === 'view' || kind === 'materialized-view') && definition === null) return undefined
+function isView(row: RelationRow): boolean {
+  return row[3] === 'v' || row[3] === 'm'
+}
+
+/**
+ * Undefined for a view without its query and a table without its expressions: they must not pass for
+ * a plain table. Their names are then unknown.
+ */
+function relationOf(row: RelationRow, parts: RelationParts): CatalogRelation | undefined {
+  const [id, schema, name, relkind, parents, rules, triggers, rowSecurity] = row
+  const definition = parts.definitions.get(id)
+  const columns = parts.columns.get(id) ?? (parts.columns.has(id) ? null : [])
+  if (columns === null || (isView(row) && definition === undefined)) return undefined
   return {
     id: Number(id),
     schema,
     name,
-    kind,
-    columns: columns.get(id) ?? [],
-    ...(definition === null ? {} : { definition }),
+    kind: known(RELATION_KINDS, relkind),
+    columns,
+    ...(definition === undefined ? {} : { definition }),
     parents: parents ?? [],
     rules,
     triggers,

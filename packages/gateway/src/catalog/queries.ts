@@ -38,13 +38,9 @@ const typeName = (type: string, namespace: string): string =>
   `CASE WHEN ${namespace}.nspname = 'pg_catalog' THEN ${type}.typname::pg_catalog.text
         ELSE ${namespace}.nspname || '.' || ${type}.typname END`
 
-/**
- * oid, schema, name, relkind, definition, parents, rules, triggers, row security. A view whose
- * definition is null was dropped since the snapshot was taken.
- */
+/** oid, schema, name, relkind, parents, rules, triggers, row security. */
 export const RELATIONS = `
 SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind::pg_catalog.text,
-       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END,
        p.parents,
        c.oid IN (SELECT ev_class FROM pg_catalog.pg_rewrite
                   WHERE NOT (ev_type = '1' AND rulename = '_RETURN')),
@@ -63,9 +59,21 @@ SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind::pg_catalog.text,
  ORDER BY c.oid
  LIMIT ${RELATIONS_MAX + 1}`
 
-/** relation oid, name, number, type oid, generation expression; ordered by relation and number. */
+/**
+ * oid, definition of these views. pg_get_viewdef looks at the newest rows and locks what the view reads:
+ * null or an error for a view that was dropped since the snapshot, lock_timeout under an ALTER TABLE.
+ */
+export const DEFINITIONS = `
+SELECT v.oid::pg_catalog.int8, pg_catalog.pg_get_viewdef(v.oid)
+  FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS v(oid)`
+
+/**
+ * relation oid, name, number, type oid, is generated, generation expression; ordered by relation and
+ * number. The expression is null when the relation was dropped since the snapshot.
+ */
 export const COLUMNS = `
 SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum, a.atttypid::pg_catalog.int8,
+       a.attgenerated <> '',
        CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN (${RELATION_KINDS})

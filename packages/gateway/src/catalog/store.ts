@@ -21,6 +21,7 @@ import {
   REFRESH_JITTER,
   SETTLE_TRIES_MAX,
   STALE_MS_MAX,
+  UNSETTLED_INTERVAL_MS,
 } from './limits.ts'
 import { type LoadedCatalog, loadCatalogData, probeCatalog } from './postgres.ts'
 
@@ -43,7 +44,7 @@ export type CatalogEvent =
       readonly version: number
       /** False when the content turned out to be the same. */
       readonly changed: boolean
-      /** False when the schema changed under every load; the next refresh loads again. */
+      /** False when relations were dropped or locked under the load; the next refresh loads again. */
       readonly settled: boolean
       readonly relations: number
     }
@@ -158,11 +159,15 @@ export class CatalogStore {
   }
 
   /** Ends the connection and the periodic probe; a refresh under way fails with `closed`. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     this.#closing.abort()
     clearTimeout(this.#timer)
     this.#snapshot = undefined
     await this.#dropClient()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   async #afterCurrent(): Promise<Catalog> {
@@ -289,7 +294,9 @@ export class CatalogStore {
     if (this.#closing.signal.aborted) return
     const { intervalMs = REFRESH_INTERVAL_MS, random } = this.#options
     const unsettled = this.#snapshot !== undefined && this.#snapshot.probe === undefined
-    const base = this.#failures > 0 || unsettled ? Math.min(this.#gapMs(), intervalMs) : intervalMs
+    const sooner =
+      this.#failures > 0 ? this.#gapMs() : unsettled ? UNSETTLED_INTERVAL_MS : intervalMs
+    const base = Math.min(sooner, intervalMs)
     const delay = base * (1 + REFRESH_JITTER * (2 * random() - 1))
     this.#timer = setTimeout(() => {
       // Its failure is in the event and the status; nobody waits for this one.
@@ -321,8 +328,8 @@ async function loadSettled(
       if (last || !droppedMeanwhile(error)) throw error
       continue
     }
-    const settled = (await probeCatalog(client)) === loaded.probe
-    if (settled || last) return { loaded, settled }
+    const same = (await probeCatalog(client)) === loaded.probe
+    if (same || last) return { loaded, settled: same && loaded.complete }
   }
 }
 
