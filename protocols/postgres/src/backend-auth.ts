@@ -35,6 +35,13 @@ export type AuthenticationMessage =
       readonly data: Uint8Array
     }
 
+/** Whether a message is one of the Authentication* family. */
+export function isAuthentication(message: {
+  readonly kind: string
+}): message is AuthenticationMessage {
+  return message.kind.startsWith('Authentication')
+}
+
 export interface BackendKeyData {
   readonly kind: 'BackendKeyData'
   /** The server's process id, signed. */

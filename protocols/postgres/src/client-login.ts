@@ -13,6 +13,7 @@
 
 import { writeBackend } from './backend.ts'
 import { asBuffer, ByteWriter, decodeUtf8, writeUint8 } from './bytes.ts'
+import type { Acceptance, ClientLoginEvent } from './client-login-events.ts'
 import { type ErrorFields, writeReport } from './error-fields.ts'
 import { assertNever, ProtocolError, SQLSTATE } from './errors.ts'
 import { FRONTEND, FrameCursor, frameTable } from './frames.ts'
@@ -24,28 +25,7 @@ import {
   OAUTHBEARER,
 } from './oauth-bearer.ts'
 import { decodePasswordMessage, decodeSaslInitialResponse } from './sasl-messages.ts'
-import { type CancelRequest, decodeOpening, NEWEST_MINOR, type Startup } from './startup.ts'
-
-/** What the client wants, or what the machine waits for. */
-export type ClientLoginEvent =
-  | { readonly kind: 'need-data' }
-  /**
-   * The client asks for TLS. Answer with `acceptTls` or `refuseTls`. `direct`: by its ClientHello,
-   * which is in `bytes` and belongs to the TLS layer; it cannot be refused, only dropped.
-   */
-  | { readonly kind: 'tls-requested'; readonly direct: boolean; readonly bytes: Uint8Array }
-  /** Forward it; this connection is over, and gets no answer. */
-  | { readonly kind: 'cancel'; readonly request: CancelRequest }
-  /** Answer with `askPassword`, `askToken`, `accept` or `refuse`. */
-  | { readonly kind: 'startup'; readonly startup: Startup; readonly encrypted: boolean }
-  /** Answer with `accept` or `refuse`. */
-  | { readonly kind: 'password'; readonly password: string }
-  /** Answer with `accept`, `refuse` or `refuseToken`; `token` is null from a client that has none. */
-  | { readonly kind: 'token'; readonly token: string | null }
-  /** The client has acknowledged `refuseToken`. Answer with `refuse`. */
-  | { readonly kind: 'token-refused' }
-  /** The client has ended the login. Close. */
-  | { readonly kind: 'terminated' }
+import { decodeOpening, NEWEST_MINOR, type Startup } from './startup.ts'
 
 type State =
   | { readonly kind: 'opening'; readonly sslRefused: boolean; readonly gssRefused: boolean }
@@ -58,17 +38,6 @@ type State =
   | { readonly kind: 'dead' }
 
 type Credential = 'password' | 'token' | 'acknowledgement'
-
-/** What a client that is let in is told. */
-export interface Acceptance {
-  /** ParameterStatus messages, in order. */
-  readonly parameters: Iterable<readonly [string, string]>
-  readonly pid: number
-  /** Four bytes unless `protocolMinor` is 2, then 4 to 256. */
-  readonly secret: Uint8Array
-  /** Sent before ReadyForQuery. */
-  readonly notices?: readonly ErrorFields[]
-}
 
 const LOGIN_TABLE = frameTable('frontend', PASSWORD_BYTES_MAX)
 

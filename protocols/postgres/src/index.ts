@@ -38,6 +38,8 @@ export {
   putInt32,
   uint16At,
 } from './bytes.ts'
+export { type Acceptance, ClientLogin, ClientLogin, type ClientLoginEvent } from './client-login.ts'
+export type { Acceptance, ClientLoginEvent } from './client-login-events.ts'
 export {
   type BinaryCopyOptions,
   type CopyRowsOptions,
@@ -73,4 +75,96 @@ export {
   HEADER_BYTES,
   typeName,
 } from './frames.ts'
+export {
+  type Bind,
+  decodeFrontend,
+  encodeFrontend,
+  encodeFrontend,
+  type FrontendDecodeOptions,
+  type FrontendMessage,
+  type FunctionCall,
+  type Parse,
+  parameterFormat,
+  type Target,
+  writeFrontend,
+} from './frontend.ts'
+export {
+  type ByteRange,
+  bindNames,
+  closeTarget,
+  describeTarget,
+  executeTarget,
+  parseHead,
+  queryText,
+} from './frontend-heads.ts'
 export * as limits from './limits.ts'
+export {
+  type BearerFailure,
+  decodeBearer,
+  encodeBearerFailure,
+  OAUTHBEARER,
+} from './oauth-bearer.ts'
+export {
+  type Admission,
+  type ExecutionOutcome,
+  type Gatekeeper,
+  type Refusal,
+  WAIT,
+} from './relay/gatekeeper.ts'
+export { formatOf, type Portal, type PreparedStatement } from './relay/named.ts'
+export { GrowingSink, OutputQueue } from './relay/output.ts'
+export { Relay, type RelayOptions } from './relay/relay.ts'
+export {
+  decodePasswordMessage,
+  decodeSaslInitialResponse,
+  decodeSaslResponse,
+  type SaslInitialResponse,
+  writePasswordMessage,
+  writeSaslInitialResponse,
+  writeSaslResponse,
+} from './sasl-messages.ts'
+export { saslprep } from './saslprep.ts'
+export {
+  type ChannelBinding,
+  encodeScramVerifier,
+  parseScramVerifier,
+  SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
+  ScramClient,
+  ScramServer,
+  type ScramVerifier,
+  scramVerifierFor,
+} from './scram.ts'
+export {
+  type CancelRequest,
+  type CancelRequest,
+  decodeOpening,
+  encodeCancelRequest,
+  encodeCancelRequest,
+  encodeSslRequest,
+  encodeSslRequest,
+  NEWEST_MINOR,
+  type Opening,
+  parseStartupOptions,
+  REQUEST_CODE,
+  type Replication,
+  type Startup,
+  type Startup,
+  type StartupOption,
+  settingFor,
+  writeStartupMessage,
+} from './startup.ts'
+export {
+  md5Password,
+  UPSTREAM_METHODS,
+  UpstreamAuthentication,
+  type UpstreamMethod,
+} from './upstream-authentication.ts'
+export {
+  UpstreamLogin,
+  UpstreamLogin,
+  type UpstreamLoginEvent,
+  type UpstreamLoginOptions,
+  type UpstreamSession,
+  type UpstreamSession,
+} from './upstream-login.ts'

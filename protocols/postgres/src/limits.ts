@@ -57,6 +57,9 @@ export const PARAMETERS_MAX = 65_535
 /** PBKDF2 rounds an upstream may ask of us, about 0.3 s of CPU. Ours; the server's default is 4096. */
 export const SCRAM_ITERATIONS_MAX = 1_000_000
 
+/** The nonce we are given for SCRAM: 18 random bytes in base64. Source: SCRAM_RAW_NONCE_LEN, scram-common.h. */
+export const SCRAM_NONCE_CHARS_MIN = 24
+
 /** A SCRAM or OAUTHBEARER message in either direction. Ours; a JWT with many groups is below 16 KiB. */
 export const SASL_MESSAGE_BYTES_MAX = PASSWORD_BYTES_MAX
 
