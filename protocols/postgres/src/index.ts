@@ -38,7 +38,7 @@ export {
   putInt32,
   uint16At,
 } from './bytes.ts'
-export { type Acceptance, ClientLogin, ClientLogin, type ClientLoginEvent } from './client-login.ts'
+export { ClientLogin } from './client-login.ts'
 export type { Acceptance, ClientLoginEvent } from './client-login-events.ts'
 export {
   type BinaryCopyOptions,
@@ -78,7 +78,6 @@ export {
 export {
   type Bind,
   decodeFrontend,
-  encodeFrontend,
   encodeFrontend,
   type FrontendDecodeOptions,
   type FrontendMessage,
@@ -137,18 +136,14 @@ export {
 } from './scram.ts'
 export {
   type CancelRequest,
-  type CancelRequest,
   decodeOpening,
   encodeCancelRequest,
-  encodeCancelRequest,
-  encodeSslRequest,
   encodeSslRequest,
   NEWEST_MINOR,
   type Opening,
   parseStartupOptions,
   REQUEST_CODE,
   type Replication,
-  type Startup,
   type Startup,
   type StartupOption,
   settingFor,
@@ -162,9 +157,7 @@ export {
 } from './upstream-authentication.ts'
 export {
   UpstreamLogin,
-  UpstreamLogin,
   type UpstreamLoginEvent,
   type UpstreamLoginOptions,
-  type UpstreamSession,
   type UpstreamSession,
 } from './upstream-login.ts'
