@@ -104,6 +104,10 @@ describe('required claims', () => {
   })
 })
 
+test('a token that is bound to a key is refused, because nothing here can prove the key', () => {
+  expect(() => mapped({ cnf: { jkt: 'abc' } }, {})).toThrow(/`cnf` binds it to a key/)
+})
+
 test('the subject may come from another claim', () => {
   expect(mapped({ preferred_username: 'al' }, { subject: 'preferred_username' }).subject).toBe('al')
 })

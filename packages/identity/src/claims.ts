@@ -113,6 +113,9 @@ function hasLoggedIn(claims: Claims): boolean {
 }
 
 function requireClaims(claims: Claims, issuer: IssuerConfig): void {
+  // RFC 7800 §3: such a token is worth nothing without proof of the key, and a password field
+  // carries none; taking it as a bearer token would undo what the issuer protects.
+  if (claims['cnf'] !== undefined) throw unacceptable('cnf', 'binds it to a key (DPoP or mTLS)')
   for (const [path, accepted] of Object.entries(issuer.require ?? {})) {
     if (!hasAccepted(claimAt(claims, path), accepted)) {
       throw unacceptable(path, 'does not have the value this gateway requires')
@@ -126,7 +129,7 @@ function hasAccepted(value: unknown, accepted: RequiredClaim): boolean {
   return values.some((one) => wanted.includes(one))
 }
 
-/** `path` is from the configuration, never from the token. */
+/** `path` is from the configuration or fixed here, never from the token. */
 function unacceptable(path: ClaimPath, how: string): IdentityError {
   return new IdentityError('claims', `the token's claim \`${path}\` ${how}`)
 }

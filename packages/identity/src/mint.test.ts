@@ -10,7 +10,7 @@ import {
   type OperatorMintRequest,
 } from './mint.ts'
 import type { NarrowingRequest } from './narrow.ts'
-import type { Principal } from './principal.ts'
+import { NOT_NARROWED, type Principal } from './principal.ts'
 import { SESSION_TOKEN_PATTERN } from './session-token.ts'
 import { MemorySessionTokenStore } from './session-token-store.ts'
 import { type Rig, rigFor, START_MS } from './testing/issuer.ts'
@@ -269,6 +269,15 @@ describe('graph, node and run', () => {
     expect(handed).toMatchObject({ graph: 'support', narrowed: { graph: 'support' } })
     const further = await exchanged(handed, { node: 'admin' })
     expect(further).toMatchObject({ graph: 'support', node: null, narrowed: { node: 'admin' } })
+  })
+
+  test('that the issuer vouches for cannot be changed, also when nothing is bound yet', async () => {
+    const principal = { ...(await operator({ graph: 'support' })), narrowed: NOT_NARROWED }
+    expect(await codeOf(exchanged(principal, { graph: 'billing' }))).toBe('context-not-allowed')
+    expect(await exchanged(principal, { graph: 'support' })).toMatchObject({
+      graph: 'support',
+      narrowed: { graph: 'support' },
+    })
   })
 
   test('vouched for cannot be changed', async () => {

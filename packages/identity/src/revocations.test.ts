@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryRevocationStore, type Revocation } from './revocations.ts'
+import { MemoryRevocationStore, type Revocation, revocationApplies } from './revocations.ts'
 
 const token = (tokenId: string, until: number | null = null): Revocation => ({
   kind: 'token',
@@ -65,6 +65,14 @@ describe('a revoked subject', () => {
     store.revoke(subject(100))
     expect(store.isRevoked(held({ issuedAt: 1e15 }))).toBe(true)
   })
+})
+
+test('a live session is ended by the revocation of its token or of any ancestor', () => {
+  const session = held({ id: 'c', ancestors: ['root', 'parent'] })
+  for (const id of ['c', 'root', 'parent']) expect(revocationApplies(token(id), session)).toBe(true)
+  expect(revocationApplies(token('other'), session)).toBe(false)
+  expect(revocationApplies(subject(51), session)).toBe(true)
+  expect(revocationApplies(subject(50), session)).toBe(false)
 })
 
 test('subscribers hear every revocation until they leave', () => {

@@ -281,9 +281,13 @@ describe('forgeries', () => {
     expect((await refusal(other)).code).toBe('signature')
   })
 
-  test('base64url with stray bits is refused', async () => {
+  test('base64url with stray bits is refused before the signature is looked at', async () => {
+    // 26 bytes of header: the last of 35 characters has two bits that decoders ignore.
     const [header, body, signature] = (await issuer.token()).split('.')
-    const stray = header!.replace(/.$/, (last) => (last === '9' ? '-' : '_'))
+    expect(header).toHaveLength(35)
+    const stray = `${header!.slice(0, -1)}${String.fromCharCode(header!.charCodeAt(34) + 1)}`
+    const decoded = [header!, stray].map((text) => Buffer.from(text, 'base64url').toString())
+    expect(decoded[1]).toBe(decoded[0])
     expect((await refusal(`${stray}.${body}.${signature}`)).code).toBe('malformed')
   })
 
@@ -420,6 +424,20 @@ describe('any input', () => {
       { numRuns: 300 },
     )
   })
+})
+
+test('a token that expires while its revocation is looked up is refused', async () => {
+  const revocations = { revoke() {}, subscribe: () => () => {} }
+  const slow: Rig = rigFor(configFor([issuer]), {
+    revocations: {
+      ...revocations,
+      isRevoked() {
+        slow.clock.now += 300_000
+        return false
+      },
+    },
+  })
+  expect((await refusal(issuer.token(), slow)).code).toBe('expired')
 })
 
 test('a store that fails or gives no clear answer refuses', async () => {

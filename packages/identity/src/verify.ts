@@ -2,8 +2,9 @@
  * Token → Principal: the one door. Every path ends in a principal that was constructed here or in an
  * IdentityError; whatever is unknown or unexpected is a refusal.
  *
- *   spt_…      → checksum → store → expiry → revocation → principal
- *   a.b.c      → cached? → issuer → algorithm, typ → key → signature → claims → revocation → principal
+ *   spt_…      → checksum → store → revocation → expiry → principal
+ *   a.b.c      → cached? → issuer → algorithm, typ → key → signature → claims →
+ *                revocation → expiry → principal
  */
 import { createHash } from 'node:crypto'
 import { mapClaims } from './claims.ts'
@@ -96,7 +97,7 @@ class TokenVerifier implements Verifier {
         ? await this.#verifySessionToken(token)
         : await this.#verifyJwt(token)
       await this.#assertNotRevoked(principal)
-      // The waits above may have been long.
+      // Last, because the waits above may have been long.
       assertNotExpired(principal.expiresAt, this.#deps.now())
       return principal
     } catch (error) {
@@ -175,7 +176,6 @@ class TokenVerifier implements Verifier {
     if (record === undefined || record.hash !== hash) {
       throw new IdentityError('unknown-token', 'the session token is not known or long expired')
     }
-    assertNotExpired(record.expiresAt, this.#deps.now())
     if (record.issuer !== OPERATOR_ISSUER && !this.#issuers.has(record.issuer)) {
       const message = 'the session token was made from an issuer that is not accepted any more'
       throw new IdentityError('wrong-issuer', message)
