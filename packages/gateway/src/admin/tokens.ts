@@ -1,0 +1,132 @@
+/**
+ * OAuth endpoints on the admin address: exchange (RFC 8693), introspection (RFC 7662), revocation
+ * (RFC 7009). The logic is in @sallyport/identity; here it is bound to HTTP and recorded.
+ */
+import { randomBytes } from 'node:crypto'
+import type { AuditLog } from '@sallyport/audit'
+import {
+  type IdentityConfig,
+  processIntrospection,
+  processRevocation,
+  processTokenExchange,
+  type Verifier,
+} from '@sallyport/identity'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { StateStore } from '../state/store.ts'
+
+/** A token request: a JWT with many groups, URL-encoded. */
+const BODY_BYTES_MAX = 128 * 1024
+
+export interface TokenRoutesDeps {
+  readonly verifier: () => Verifier
+  readonly config: () => IdentityConfig
+  readonly state: StateStore
+  readonly audit: AuditLog
+  readonly now: () => number
+}
+
+export function addTokenRoutes(app: FastifyInstance, deps: TokenRoutesDeps): void {
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: BODY_BYTES_MAX },
+    (_request, body, done) => done(null, new URLSearchParams(String(body))),
+  )
+  app.post('/oauth/token', (request, reply) => exchange(request, reply, deps))
+  app.post('/oauth/introspect', (request, reply) => introspect(request, reply, deps))
+  app.post('/oauth/revoke', (request, reply) => revoke(request, reply, deps))
+}
+
+async function exchange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: TokenRoutesDeps,
+): Promise<void> {
+  const result = await processTokenExchange(form(request), {
+    verifier: deps.verifier(),
+    config: deps.config(),
+    now: deps.now,
+    randomBytes: (bytes) => randomBytes(bytes),
+    sessionTokens: deps.state,
+  })
+  if (result.kind === 'issued') {
+    const { record } = result
+    deps.audit.append({
+      type: 'token-minted',
+      v: 1,
+      tokenId: record.id,
+      subject: record.subject,
+      expiresAt: record.expiresAt,
+      ...(record.narrowed.connections && { connection: record.narrowed.connections.join(',') }),
+      ...(record.graph && { graph: record.graph }),
+      ...(record.node && { node: record.node }),
+      ...(record.run && { run: record.run }),
+    })
+    // INVARIANT: a token leaves only after its record is written.
+    deps.audit.flush()
+  }
+  await answer(reply, result.status, result.body)
+}
+
+async function introspect(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: TokenRoutesDeps,
+): Promise<void> {
+  // RFC 7662 §2.1: the caller authenticates itself. Any token of ours will do: it must know one.
+  const caller = bearer(request)
+  if (caller === null || !(await isLive(caller, deps.verifier()))) {
+    reply.header('www-authenticate', 'Bearer')
+    await answer(reply, 401, { error: 'invalid_token' })
+    return
+  }
+  const result = await processIntrospection(form(request), deps.verifier())
+  await answer(reply, result.status, result.body)
+}
+
+async function revoke(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: TokenRoutesDeps,
+): Promise<void> {
+  const result = await processRevocation(form(request), {
+    verifier: deps.verifier(),
+    revocations: deps.state,
+    now: deps.now,
+  })
+  if (result.kind === 'done' && result.revoked !== null) {
+    deps.audit.append({
+      type: 'token-revoked',
+      v: 1,
+      tokenId: result.revoked.tokenId,
+      by: result.revoked.subject,
+      reason: 'revoked by its holder',
+    })
+    deps.audit.flush()
+  }
+  await answer(reply, result.status, result.kind === 'done' ? {} : result.body)
+}
+
+function form(request: FastifyRequest): URLSearchParams {
+  return request.body instanceof URLSearchParams ? request.body : new URLSearchParams()
+}
+
+function bearer(request: FastifyRequest): string | null {
+  const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')
+  return match?.[1] ?? null
+}
+
+async function isLive(token: string, verifier: Verifier): Promise<boolean> {
+  return verifier.verify(token).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** RFC 6749 §5.1: answers with tokens are never stored. */
+async function answer(reply: FastifyReply, status: number, body: object): Promise<void> {
+  await reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .header('pragma', 'no-cache')
+    .send(body)
+}

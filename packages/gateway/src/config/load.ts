@@ -1,0 +1,278 @@
+/**
+ * Reads the configuration file: YAML → schema → GatewayConfig, every problem with its line.
+ * Relative paths are relative to the file. Reads no secret: references stay references.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { type IdentityConfig, identityConfigProblems } from '@sallyport/identity'
+import { Ajv, type ErrorObject } from 'ajv'
+import { type Document, LineCounter, parseDocument } from 'yaml'
+import { ConfigError, type ConfigProblem } from '../errors.ts'
+import type {
+  ConnectionConfig,
+  Credential,
+  GatewayConfig,
+  LimitsConfig,
+  ListenerConfig,
+} from './model.ts'
+import type { RawConfig, RawConnection, RawIssuer, RawListener } from './raw.ts'
+import { CONFIG_SCHEMA } from './schema.ts'
+
+const CONFIG_BYTES_MAX = 1024 * 1024
+
+const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<RawConfig>(
+  CONFIG_SCHEMA,
+)
+
+/** Throws ConfigError. */
+export function loadConfig(path: string): GatewayConfig {
+  const absolute = resolve(path)
+  let text: string
+  try {
+    text = readFileSync(absolute, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
+    throw new ConfigError(path, [problem(`cannot be read (${code})`)])
+  }
+  return parseConfig(absolute, text)
+}
+
+/** `path`: absolute; relative paths inside the file start at its folder. Throws ConfigError. */
+export function parseConfig(path: string, text: string): GatewayConfig {
+  if (text.length > CONFIG_BYTES_MAX) throw new ConfigError(path, [problem('is over 1 MiB')])
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, version: '1.2' })
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => {
+      const at = lines.linePos(error.pos[0])
+      return { line: at.line, column: at.col, key: '', message: error.message.split('\n')[0] ?? '' }
+    })
+    throw new ConfigError(path, problems)
+  }
+  const raw: unknown = document.toJS({ maxAliasCount: 50 })
+  if (!validate(raw)) {
+    throw new ConfigError(path, schemaProblems(validate.errors ?? [], document, lines))
+  }
+  const config = build(path, raw)
+  const problems = check(config)
+  if (problems.length > 0) throw new ConfigError(path, problems)
+  return config
+}
+
+function problem(message: string, key = ''): ConfigProblem {
+  return { line: null, column: null, key, message }
+}
+
+function schemaProblems(
+  errors: readonly ErrorObject[],
+  document: Document,
+  lines: LineCounter,
+): ConfigProblem[] {
+  // A failed `anyOf` reports every branch; the branches say more than the summary does.
+  const seen = new Set<string>()
+  const problems: ConfigProblem[] = []
+  for (const error of errors) {
+    if (error.keyword === 'anyOf' && errors.length > 1) continue
+    const keys = error.instancePath.split('/').slice(1).map(decodePointer)
+    const extra = error.params['additionalProperty'] as string | undefined
+    const message = extra === undefined ? describe(error) : `has an unknown key \`${extra}\``
+    const key = keys.join('.')
+    if (seen.has(`${key} ${message}`)) continue
+    seen.add(`${key} ${message}`)
+    const node = document.getIn(extra === undefined ? keys : [...keys, extra], true) as
+      | { range?: readonly number[] }
+      | undefined
+    const at = node?.range === undefined ? null : lines.linePos(node.range[0] ?? 0)
+    problems.push({ line: at?.line ?? null, column: at?.col ?? null, key, message })
+  }
+  return problems
+}
+
+function describe(error: ErrorObject): string {
+  if (error.keyword === 'enum') {
+    return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+  }
+  if (error.keyword === 'required') {
+    return `needs the key \`${String(error.params['missingProperty'])}\``
+  }
+  return error.message ?? 'is not valid'
+}
+
+function decodePointer(part: string): string {
+  return part.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function build(path: string, raw: RawConfig): GatewayConfig {
+  const base = dirname(path)
+  const at = (file: string): string => resolve(base, file)
+  const state = at(raw.state?.directory ?? '.sallyport')
+  return {
+    path,
+    listeners: raw.listeners.map((listener) => buildListener(listener, at)),
+    admin:
+      raw.admin === undefined
+        ? null
+        : { host: raw.admin.host ?? '127.0.0.1', port: raw.admin.port },
+    identity: buildIdentity(raw),
+    connections: new Map(
+      Object.entries(raw.connections).map(([name, connection]) => [
+        name,
+        buildConnection(name, connection, at),
+      ]),
+    ),
+    policies: raw.policies.map(at),
+    audit: {
+      directory:
+        raw.audit?.directory === undefined ? resolve(state, 'audit') : at(raw.audit.directory),
+      segmentBytes: raw.audit?.['segment-bytes'] ?? 64 * 1024 * 1024,
+      sync: raw.audit?.sync ?? 'page-cache',
+      parameters: raw.audit?.parameters ?? false,
+    },
+    stateDirectory: state,
+    limits: buildLimits(raw),
+    logLevel: raw.log?.level ?? 'info',
+  }
+}
+
+function buildListener(raw: RawListener, at: (file: string) => string): ListenerConfig {
+  const { tls } = raw
+  const host = raw.host ?? '127.0.0.1'
+  return {
+    protocol: raw.protocol,
+    host,
+    port: raw.port,
+    tls:
+      tls === 'off'
+        ? { kind: 'off' }
+        : tls === undefined || 'generated' in tls
+          ? { kind: 'generated', hosts: tls?.hosts ?? ['localhost', '127.0.0.1', host] }
+          : { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) },
+    insecure: raw.insecure ?? false,
+  }
+}
+
+function buildIdentity(raw: RawConfig): IdentityConfig {
+  const tokens = raw.identity['session-tokens']
+  return {
+    issuers: raw.identity.issuers.map(buildIssuer),
+    roles: raw.identity.roles ?? {},
+    clockSkewSeconds: raw.identity['clock-skew-seconds'] ?? 30,
+    sessionTokens: {
+      maxLifetimeSeconds: tokens?.['max-lifetime-seconds'] ?? 12 * 3600,
+      defaultLifetimeSeconds: tokens?.['default-lifetime-seconds'] ?? 15 * 60,
+    },
+  }
+}
+
+function buildIssuer(raw: RawIssuer): IdentityConfig['issuers'][number] {
+  const claims = raw.claims ?? {}
+  const kind =
+    claims.kind !== undefined
+      ? { claim: claims.kind }
+      : raw.kind !== undefined
+        ? { fixed: raw.kind }
+        : null
+  return {
+    issuer: raw.issuer,
+    audience: raw.audience,
+    ...(raw.algorithms && { algorithms: raw.algorithms }),
+    ...(raw['jwks-uri'] && { jwksUri: raw['jwks-uri'] }),
+    ...(raw['group-prefix'] && { groupPrefix: raw['group-prefix'] }),
+    ...(raw['max-token-age-seconds'] && { maxTokenAgeSeconds: raw['max-token-age-seconds'] }),
+    ...(raw.require && { require: raw.require }),
+    claims: {
+      ...(claims.subject && { subject: claims.subject }),
+      ...(claims.groups && { groups: claims.groups }),
+      ...(claims.graph && { graph: claims.graph }),
+      ...(claims.node && { node: claims.node }),
+      ...(claims.run && { run: claims.run }),
+      ...(kind && { kind }),
+    },
+  }
+}
+
+function buildConnection(
+  name: string,
+  raw: RawConnection,
+  at: (file: string) => string,
+): ConnectionConfig {
+  const tls = raw.tls ?? {}
+  const file = (path: string | undefined): string | null => (path === undefined ? null : at(path))
+  const catalogUser = raw.catalog?.user
+  return {
+    name,
+    protocol: raw.protocol,
+    host: raw.host ?? '127.0.0.1',
+    port: raw.port ?? 5432,
+    socket: file(raw.socket),
+    database: raw.database,
+    databases: raw.databases ?? [],
+    tls: {
+      mode: tls.mode ?? 'prefer',
+      ca: file(tls.ca),
+      certificate: file(tls.certificate),
+      key: file(tls.key),
+      serverName: tls['server-name'] ?? null,
+    },
+    credential: credential(raw.user, raw.password),
+    roleCredentials: new Map(
+      Object.entries(raw.roles ?? {}).map(([role, entry]) => [
+        role,
+        credential(entry.user, entry.password),
+      ]),
+    ),
+    catalogCredential:
+      catalogUser === undefined ? null : credential(catalogUser, raw.catalog?.password),
+    catalogRefreshSeconds: raw.catalog?.['refresh-seconds'] ?? 30,
+    reuse:
+      raw.reuse === undefined
+        ? null
+        : { max: raw.reuse.max ?? 16, idleSeconds: raw.reuse['idle-seconds'] ?? 60 },
+  }
+}
+
+function credential(user: string, password: string | undefined): Credential {
+  return { user, password: password ?? null }
+}
+
+function buildLimits(raw: RawConfig): LimitsConfig {
+  const limits = raw.limits ?? {}
+  return {
+    connections: limits.connections ?? 1000,
+    connectionsPerSubject: limits['connections-per-subject'] ?? 100,
+    authenticationSeconds: limits['authentication-seconds'] ?? 30,
+    idleSeconds: limits['idle-seconds'] ?? 3600,
+    sessionSeconds: limits['session-seconds'] ?? 12 * 3600,
+    statementBytes: limits['statement-bytes'] ?? 1024 * 1024,
+    drainSeconds: limits['drain-seconds'] ?? 30,
+  }
+}
+
+/** What a schema cannot say. */
+function check(config: GatewayConfig): ConfigProblem[] {
+  const problems = identityConfigProblems(config.identity)
+    .filter((one) => one.level === 'error')
+    .map((one) => problem(one.message, `identity.${one.path}`))
+  const roles = new Set(Object.keys(config.identity.roles))
+  for (const [name, connection] of config.connections) {
+    const key = `connections.${name}`
+    if (name.includes('/')) problems.push(problem('may not contain `/`', key))
+    for (const role of connection.roleCredentials.keys()) {
+      if (!roles.has(role)) {
+        problems.push(
+          problem(`names the role \`${role}\`, which identity.roles does not have`, key),
+        )
+      }
+    }
+    const { mode, ca } = connection.tls
+    if ((mode === 'verify-ca' || mode === 'verify-full') && connection.socket !== null) {
+      problems.push(problem('cannot verify a certificate over a Unix socket', `${key}.tls`))
+    }
+    if (ca !== null && (mode === 'disable' || mode === 'prefer')) {
+      problems.push(
+        problem('names a CA, but its mode does not verify; use verify-full', `${key}.tls`),
+      )
+    }
+  }
+  return problems
+}

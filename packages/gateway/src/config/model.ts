@@ -1,0 +1,82 @@
+/** The configuration as the gateway uses it: resolved paths, defaults filled in, units in the names. */
+import type { IdentityConfig } from '@sallyport/identity'
+
+export interface GatewayConfig {
+  /** The file it came from, absolute. */
+  readonly path: string
+  readonly listeners: readonly ListenerConfig[]
+  readonly admin: { readonly host: string; readonly port: number } | null
+  readonly identity: IdentityConfig
+  readonly connections: ReadonlyMap<string, ConnectionConfig>
+  /** Policy files, absolute; globs are expanded at every load. */
+  readonly policies: readonly string[]
+  readonly audit: AuditConfig
+  /** Session tokens, generated certificates and keys live here; absolute. */
+  readonly stateDirectory: string
+  readonly limits: LimitsConfig
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+export interface ListenerConfig {
+  readonly protocol: 'postgres'
+  readonly host: string
+  readonly port: number
+  readonly tls:
+    | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
+    | { readonly kind: 'generated'; readonly hosts: readonly string[] }
+    | { readonly kind: 'off' }
+  /** Accept tokens over plain TCP from other than loopback. */
+  readonly insecure: boolean
+}
+
+export interface UpstreamTlsConfig {
+  readonly mode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
+  readonly ca: string | null
+  readonly certificate: string | null
+  readonly key: string | null
+  readonly serverName: string | null
+}
+
+export interface Credential {
+  readonly user: string
+  /** A secret reference (`env:`, `file:`, `exec:`, `plain:`); null for client certificates and trust. */
+  readonly password: string | null
+}
+
+export interface ConnectionConfig {
+  readonly name: string
+  readonly protocol: 'postgres'
+  readonly host: string
+  readonly port: number
+  /** Directory of the server's Unix socket; used instead of host and port. */
+  readonly socket: string | null
+  readonly database: string
+  /** Other databases of the same server a client may name as `connection/database`. */
+  readonly databases: readonly string[] | 'any'
+  readonly tls: UpstreamTlsConfig
+  readonly credential: Credential
+  readonly roleCredentials: ReadonlyMap<string, Credential>
+  /** For reading the schema; the default credential when null. */
+  readonly catalogCredential: Credential | null
+  readonly catalogRefreshSeconds: number
+  /** Keep authenticated upstream connections after DISCARD ALL for the next client of the same shape. */
+  readonly reuse: { readonly max: number; readonly idleSeconds: number } | null
+}
+
+export interface AuditConfig {
+  readonly directory: string
+  readonly segmentBytes: number
+  readonly sync: 'page-cache' | 'fdatasync'
+  /** Record parameter values of statements that touch no masked column. */
+  readonly parameters: boolean
+}
+
+export interface LimitsConfig {
+  readonly connections: number
+  readonly connectionsPerSubject: number
+  readonly authenticationSeconds: number
+  readonly idleSeconds: number
+  readonly sessionSeconds: number
+  readonly statementBytes: number
+  readonly drainSeconds: number
+}

@@ -1,0 +1,93 @@
+/** The configuration file's own shape, as CONFIG_SCHEMA admits it. */
+import type {
+  ClaimMapping,
+  IssuerConfig,
+  RoleConfig,
+  SignatureAlgorithm,
+} from '@sallyport/identity'
+import type { UpstreamTlsConfig } from './model.ts'
+
+export interface RawListener {
+  readonly protocol: 'postgres'
+  readonly host?: string
+  readonly port: number
+  readonly tls?:
+    | 'off'
+    | { readonly certificate: string; readonly key: string }
+    | { readonly generated: boolean; readonly hosts?: readonly string[] }
+  readonly insecure?: boolean
+}
+
+export interface RawIssuer {
+  readonly issuer: string
+  readonly audience: string | readonly string[]
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  readonly 'jwks-uri'?: string
+  readonly claims?: Omit<ClaimMapping, 'kind'> & { readonly kind?: string }
+  readonly kind?: 'human' | 'machine'
+  readonly 'group-prefix'?: string
+  readonly require?: NonNullable<IssuerConfig['require']>
+  readonly 'max-token-age-seconds'?: number
+}
+
+interface RawCredential {
+  readonly user: string
+  readonly password?: string
+}
+
+export interface RawConnection extends RawCredential {
+  readonly protocol: 'postgres'
+  readonly host?: string
+  readonly port?: number
+  readonly socket?: string
+  readonly database: string
+  readonly databases?: readonly string[] | 'any'
+  readonly tls?: {
+    readonly mode?: UpstreamTlsConfig['mode']
+    readonly ca?: string
+    readonly certificate?: string
+    readonly key?: string
+    readonly 'server-name'?: string
+  }
+  readonly roles?: Readonly<Record<string, RawCredential>>
+  readonly catalog?: {
+    readonly user?: string
+    readonly password?: string
+    readonly 'refresh-seconds'?: number
+  }
+  readonly reuse?: { readonly max?: number; readonly 'idle-seconds'?: number }
+}
+
+export interface RawConfig {
+  readonly version: 1
+  readonly listeners: readonly RawListener[]
+  readonly admin?: { readonly host?: string; readonly port: number }
+  readonly identity: {
+    readonly issuers: readonly RawIssuer[]
+    readonly roles?: Readonly<Record<string, RoleConfig>>
+    readonly 'clock-skew-seconds'?: number
+    readonly 'session-tokens'?: {
+      readonly 'max-lifetime-seconds'?: number
+      readonly 'default-lifetime-seconds'?: number
+    }
+  }
+  readonly connections: Readonly<Record<string, RawConnection>>
+  readonly policies: readonly string[]
+  readonly audit?: {
+    readonly directory?: string
+    readonly 'segment-bytes'?: number
+    readonly sync?: 'page-cache' | 'fdatasync'
+    readonly parameters?: boolean
+  }
+  readonly state?: { readonly directory?: string }
+  readonly limits?: {
+    readonly connections?: number
+    readonly 'connections-per-subject'?: number
+    readonly 'authentication-seconds'?: number
+    readonly 'idle-seconds'?: number
+    readonly 'session-seconds'?: number
+    readonly 'statement-bytes'?: number
+    readonly 'drain-seconds'?: number
+  }
+  readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' }
+}

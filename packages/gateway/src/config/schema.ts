@@ -1,0 +1,123 @@
+/**
+ * JSON Schema of the configuration file. Keys are kebab-case; every object refuses keys it does not list,
+ * so a misspelt one is an error and never a silent default.
+ */
+const string = { type: 'string', minLength: 1 } as const
+const strings = { type: 'array', items: string } as const
+const port = { type: 'integer', minimum: 0, maximum: 65535 } as const
+const seconds = { type: 'integer', minimum: 1 } as const
+
+function object(properties: Record<string, unknown>, required: readonly string[] = []): object {
+  return { type: 'object', additionalProperties: false, properties, required }
+}
+
+const stringOrStrings = { anyOf: [string, { ...strings, minItems: 1 }] }
+
+const credential = object({ user: string, password: string }, ['user'])
+
+const upstreamTls = object({
+  mode: { enum: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] },
+  ca: string,
+  certificate: string,
+  key: string,
+  'server-name': string,
+})
+
+const listener = object(
+  {
+    protocol: { enum: ['postgres'] },
+    host: string,
+    port,
+    tls: {
+      anyOf: [
+        { enum: ['off'] },
+        object({ certificate: string, key: string }, ['certificate', 'key']),
+        object({ generated: { type: 'boolean' }, hosts: strings }, ['generated']),
+      ],
+    },
+    insecure: { type: 'boolean' },
+  },
+  ['protocol', 'port'],
+)
+
+const issuer = object(
+  {
+    issuer: string,
+    audience: stringOrStrings,
+    algorithms: { ...strings, minItems: 1 },
+    'jwks-uri': string,
+    claims: object({
+      subject: string,
+      groups: stringOrStrings,
+      kind: string,
+      graph: string,
+      node: string,
+      run: string,
+    }),
+    kind: { enum: ['human', 'machine'] },
+    'group-prefix': string,
+    require: { type: 'object' },
+    'max-token-age-seconds': seconds,
+  },
+  ['issuer', 'audience'],
+)
+
+const role = object({ groups: strings, subjects: strings })
+
+const connection = object(
+  {
+    protocol: { enum: ['postgres'] },
+    host: string,
+    port,
+    socket: string,
+    database: string,
+    databases: { anyOf: [{ enum: ['any'] }, strings] },
+    tls: upstreamTls,
+    user: string,
+    password: string,
+    roles: { type: 'object', additionalProperties: credential },
+    catalog: object({ user: string, password: string, 'refresh-seconds': seconds }),
+    reuse: object({ max: { type: 'integer', minimum: 1 }, 'idle-seconds': seconds }),
+  },
+  ['protocol', 'database', 'user'],
+)
+
+export const CONFIG_SCHEMA = object(
+  {
+    version: { const: 1 },
+    listeners: { type: 'array', items: listener, minItems: 1 },
+    admin: object({ host: string, port }, ['port']),
+    identity: object(
+      {
+        issuers: { type: 'array', items: issuer },
+        roles: { type: 'object', additionalProperties: role },
+        'clock-skew-seconds': { type: 'integer', minimum: 0, maximum: 300 },
+        'session-tokens': object({
+          'max-lifetime-seconds': seconds,
+          'default-lifetime-seconds': seconds,
+        }),
+      },
+      ['issuers'],
+    ),
+    connections: { type: 'object', minProperties: 1, additionalProperties: connection },
+    policies: { ...strings, minItems: 1 },
+    audit: object({
+      directory: string,
+      'segment-bytes': { type: 'integer', minimum: 65_536 },
+      sync: { enum: ['page-cache', 'fdatasync'] },
+      parameters: { type: 'boolean' },
+    }),
+    state: object({ directory: string }),
+    limits: object({
+      connections: { type: 'integer', minimum: 1 },
+      'connections-per-subject': { type: 'integer', minimum: 1 },
+      'authentication-seconds': seconds,
+      'idle-seconds': seconds,
+      'session-seconds': seconds,
+      'statement-bytes': { type: 'integer', minimum: 1024, maximum: 67_108_864 },
+      'drain-seconds': { type: 'integer', minimum: 0 },
+    }),
+    log: object({ level: { enum: ['debug', 'info', 'warn', 'error'] } }),
+  },
+  ['version', 'listeners', 'identity', 'connections', 'policies'],
+)

@@ -1,0 +1,408 @@
+/**
+ * Puts the gateway together from its configuration, runs it, and takes it down in order.
+ */
+import { createSecretKey, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type AuditEvent, type AuditLog, openAuditLog } from '@sallyport/audit'
+import { createVerifier, type Verifier } from '@sallyport/identity'
+import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
+import { PostgresReader } from '@sallyport/sql'
+import type { FastifyInstance } from 'fastify'
+import { addTokenRoutes } from './admin/tokens.ts'
+import { loadConfig } from './config/load.ts'
+import type { GatewayConfig, ListenerConfig } from './config/model.ts'
+import { ConnectionRuntime } from './connections/runtime.ts'
+import { GatewayError } from './errors.ts'
+import { type Listener, listenPostgres } from './listeners/postgres.ts'
+import { PolicyHolder } from './policy/holder.ts'
+import { createSecrets, type Secrets } from './secrets/store.ts'
+import { DecisionContexts } from './session/decisions.ts'
+import { Views } from './session/grounds.ts'
+import type { SessionDeps } from './session/open.ts'
+import { SessionRegistry } from './session/registry.ts'
+import { Turnstile } from './session/turnstile.ts'
+import { StateStore } from './state/store.ts'
+import {
+  createAdminServer,
+  createLogger,
+  createTelemetry,
+  type Logger,
+  type ReadyPiece,
+  type Telemetry,
+} from './telemetry/index.ts'
+import { generateSelfSigned } from './tls/self-signed.ts'
+import { loadServerTls, type ServerTls } from './tls/server.ts'
+
+/** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
+const OUTCOME_FLUSH_MS = 5
+
+export interface GatewayAddress {
+  readonly protocol: 'postgres'
+  readonly host: string
+  readonly port: number
+  /** The certificate's SHA-256; null without TLS. */
+  readonly fingerprint: string | null
+  /** PEM file a client can trust; null unless the gateway made the certificate itself. */
+  readonly certificate: string | null
+}
+
+export interface RunningGateway {
+  readonly addresses: readonly GatewayAddress[]
+  readonly admin: { readonly host: string; readonly port: number } | null
+  /** Reads configuration, policies and certificates again; what is bad stays as it was, and is logged. */
+  reload(): Promise<void>
+  /** Lets nobody in, waits for running work, ends every session, closes everything. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export async function startGateway(
+  config: GatewayConfig,
+  options: { readonly log?: Logger } = {},
+): Promise<RunningGateway> {
+  const gateway = await Gateway.open(config, options.log)
+  try {
+    await gateway.listen()
+    return gateway
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly telemetry: Telemetry
+  readonly log: Logger
+  readonly audit: AuditLog
+  readonly state: StateStore
+  readonly secrets: Secrets
+  readonly reader: PostgresReader
+  readonly policy: PolicyHolder
+}
+
+class Gateway implements RunningGateway {
+  #config: GatewayConfig
+  #verifier: Verifier
+  #connections: Map<string, ConnectionRuntime>
+  readonly #parts: Parts
+  readonly #turnstile: Turnstile
+  readonly #registry: SessionRegistry
+  readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
+    []
+  readonly #deps: SessionDeps
+  #admin: FastifyInstance | null = null
+  #accepting = true
+  #closing: Promise<void> | null = null
+  #flushTimer: NodeJS.Timeout | null = null
+
+  constructor(config: GatewayConfig, parts: Parts) {
+    this.#config = config
+    this.#parts = parts
+    this.#connections = this.#buildConnections(config)
+    this.#verifier = this.#buildVerifier(config)
+    this.#turnstile = new Turnstile(parts.audit)
+    this.#registry = new SessionRegistry(Date.now, () => ({
+      idleMs: this.#config.limits.idleSeconds * 1000,
+      sessionMs: this.#config.limits.sessionSeconds * 1000,
+    }))
+    parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
+    this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
+  }
+
+  static async open(config: GatewayConfig, given: Logger | undefined): Promise<Gateway> {
+    const telemetry = createTelemetry()
+    const log = given ?? createLogger({ level: config.logLevel })
+    mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
+    const audit = await openAuditLog({
+      directory: config.audit.directory,
+      now: Date.now,
+      segmentBytes: config.audit.segmentBytes,
+      sync: config.audit.sync,
+      onFailure: (error) => {
+        telemetry.auditFailed()
+        log.fatal({ err: error }, 'audit log failed: statements are refused')
+      },
+      onIndexFailure: (error) => log.error({ err: error }, 'audit index failed'),
+    })
+    const state = new StateStore(config.stateDirectory)
+    try {
+      const record = (event: AuditEvent): void => {
+        audit.append(event)
+        audit.flush()
+      }
+      const policy = await PolicyHolder.open(config.policies, (event) => {
+        if (event.kind === 'loaded') {
+          const { version, rules, masks, warnings } = event.policy
+          for (const warning of warnings) log.warn(warning)
+          telemetry.policyReloaded('loaded')
+          log.info({ version, rules: rules.length, masks: masks.length }, 'policy loaded')
+          const { files } = event
+          record({
+            type: 'policy-loaded',
+            v: 1,
+            version,
+            files,
+            rules: rules.length,
+            masks: masks.length,
+          })
+        } else {
+          const reason = event.errors.map(formatPolicyError).join('\n')
+          telemetry.policyReloaded('failed')
+          log.error({ errors: reason }, 'policy rejected: the one before stays in force')
+          record({ type: 'policy-rejected', v: 1, reason })
+        }
+      })
+      const secrets = createSecrets({
+        now: Date.now,
+        warn: (warning) => log.warn({ warning }, 'secret'),
+      })
+      const reader = await PostgresReader.create()
+      return new Gateway(config, { telemetry, log, audit, state, secrets, reader, policy })
+    } catch (error) {
+      state.close()
+      await audit.close()
+      throw error
+    }
+  }
+
+  get addresses(): readonly GatewayAddress[] {
+    return this.#listeners.map(({ listener, tls, certificate }) => ({
+      protocol: listener.config.protocol,
+      host: listener.host,
+      port: listener.port,
+      fingerprint: tls?.fingerprint ?? null,
+      certificate,
+    }))
+  }
+
+  get admin(): { readonly host: string; readonly port: number } | null {
+    const bound = this.#admin?.server.address() as AddressInfo | null | undefined
+    return bound ? { host: bound.address, port: bound.port } : null
+  }
+
+  async listen(): Promise<void> {
+    const { log } = this.#parts
+    for (const config of this.#config.listeners) {
+      const { tls, certificate } = await this.#listenerTls(config)
+      if (tls === null && config.insecure) {
+        log.warn({ port: config.port }, 'tokens are accepted in clear on this listener')
+      }
+      const listener = await listenPostgres(config, tls, this.#deps)
+      this.#listeners.push({ listener, tls, certificate })
+      log.info({ host: listener.host, port: listener.port, tls: tls !== null }, 'listening')
+    }
+    if (this.#config.admin !== null) this.#admin = await this.#startAdmin(this.#config.admin)
+    for (const issuer of await this.#verifier.warm()) log.info({ issuer }, 'issuer')
+    for (const connection of this.#connections.values()) {
+      // Errors are told by the store's events; sessions that need it try again.
+      void connection
+        .catalog(connection.config.database)
+        .ensure()
+        .catch(() => undefined)
+    }
+  }
+
+  async reload(): Promise<void> {
+    const { log, audit, policy } = this.#parts
+    try {
+      const next = loadConfig(this.#config.path)
+      const verifier = this.#buildVerifier(next)
+      const before = this.#connections
+      this.#connections = this.#buildConnections(next)
+      this.#config = next
+      this.#verifier = verifier
+      for (const connection of before.values()) void connection.close()
+      await verifier.warm()
+      audit.append({ type: 'config-loaded', v: 1, version: next.path })
+      audit.flush()
+      log.info('configuration reloaded; listeners and audit settings need a restart')
+    } catch (error) {
+      log.error({ err: error }, 'configuration rejected: the one before stays in force')
+    }
+    await policy.reload()
+    await Promise.all(this.#listeners.map(({ tls }) => tls?.reload()))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { audit, state, policy, log } = this.#parts
+    this.#accepting = false
+    for (const { listener } of this.#listeners) listener.stop()
+    await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
+    this.#registry.close()
+    await this.#admin?.close()
+    for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
+    await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
+    policy.close()
+    state.close()
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    await audit.close()
+    log.info('stopped')
+  }
+
+  #buildConnections(config: GatewayConfig): Map<string, ConnectionRuntime> {
+    const { secrets, telemetry, log } = this.#parts
+    return new Map(
+      [...config.connections].map(([name, connection]) => [
+        name,
+        new ConnectionRuntime(connection, {
+          secrets,
+          onCatalogEvent: (connectionName, database, event) => {
+            telemetry.catalogEvent(connectionName, event)
+            if (event.kind === 'failed') {
+              log.warn(
+                { err: event.error, connection: connectionName, database },
+                'schema not read',
+              )
+            }
+          },
+        }),
+      ]),
+    )
+  }
+
+  #buildVerifier(config: GatewayConfig): Verifier {
+    const { state, log } = this.#parts
+    const verifier = createVerifier(config.identity, {
+      now: Date.now,
+      sessionTokens: state,
+      revocations: state,
+    })
+    for (const warning of verifier.warnings) log.warn({ warning }, 'identity')
+    return verifier
+  }
+
+  #sessionDeps(keys: MaskKeys): SessionDeps {
+    const { audit, reader, policy, telemetry, log } = this.#parts
+    return {
+      audit,
+      verifier: () => this.#verifier,
+      policy: () => policy.policy,
+      connections: () => this.#connections,
+      limits: () => this.#config.limits,
+      views: new Views(),
+      contexts: new DecisionContexts(),
+      reader,
+      registry: this.#registry,
+      turnstile: this.#turnstile,
+      keys,
+      telemetry,
+      log,
+      now: Date.now,
+      micros: () => performance.now() * 1000,
+      recorded: () => this.#flushSoon(),
+      recordParameters: () => this.#config.audit.parameters,
+      accepting: () => this.#accepting,
+    }
+  }
+
+  /** Outcomes go out with the next statement's record, or after OUTCOME_FLUSH_MS. */
+  #flushSoon(): void {
+    if (this.#flushTimer !== null) return
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = null
+      if (!this.#parts.audit.pending) return
+      try {
+        this.#parts.audit.flush()
+      } catch (error) {
+        this.#parts.log.error({ err: error }, 'audit log cannot be written')
+      }
+    }, OUTCOME_FLUSH_MS)
+  }
+
+  async #listenerTls(
+    config: ListenerConfig,
+  ): Promise<{ tls: ServerTls | null; certificate: string | null }> {
+    const { log } = this.#parts
+    if (config.tls.kind === 'off') return { tls: null, certificate: null }
+    let files = { certFile: '', keyFile: '' }
+    let certificate: string | null = null
+    if (config.tls.kind === 'files') {
+      files = { certFile: config.tls.certificate, keyFile: config.tls.key }
+    } else {
+      const made = await generateSelfSigned({
+        hosts: config.tls.hosts,
+        directory: join(this.#config.stateDirectory, 'tls'),
+        now: Date.now,
+      })
+      if (made.created)
+        log.info({ fingerprint: made.fingerprint }, 'made a self-signed certificate')
+      files = made
+      certificate = made.certFile
+    }
+    const { certFile, keyFile } = files
+    const tls = await loadServerTls({
+      certFile,
+      keyFile,
+      now: Date.now,
+      onEvent: (event) => {
+        if (event.kind === 'loaded') log.debug({ event }, 'certificate')
+        else log.warn({ event }, 'certificate')
+      },
+    })
+    return { tls, certificate }
+  }
+
+  async #startAdmin(address: { host: string; port: number }): Promise<FastifyInstance> {
+    const { telemetry, audit, state, log } = this.#parts
+    const admin = createAdminServer({
+      registry: telemetry.registry,
+      logger: log,
+      pieces: this.#readyPieces(),
+    })
+    addTokenRoutes(admin, {
+      verifier: () => this.#verifier,
+      config: () => this.#config.identity,
+      state,
+      audit,
+      now: Date.now,
+    })
+    try {
+      await admin.listen(address)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const place = `${address.host}:${address.port}`
+      throw new GatewayError('listen', `cannot listen on ${place} (${code ?? 'error'})`, {
+        cause: error,
+      })
+    }
+    return admin
+  }
+
+  #readyPieces(): ReadyPiece[] {
+    return [
+      { name: 'gateway', check: () => (this.#accepting ? undefined : 'draining') },
+      {
+        name: 'audit',
+        check: () => (this.#parts.audit.state === 'open' ? undefined : 'cannot be written'),
+      },
+      {
+        name: 'issuers',
+        check: () => {
+          const waiting = this.#verifier.status().filter((issuer) => !issuer.ready)
+          return waiting.length === 0
+            ? undefined
+            : `no keys yet from ${waiting.map(({ issuer }) => issuer).join(', ')}`
+        },
+      },
+    ]
+  }
+}
+
+/** The key of hashing masks: made once, kept with the gateway's state, so that hashes stay joinable. */
+function maskKeys(stateDirectory: string): MaskKeys {
+  const file = join(stateDirectory, 'mask.key')
+  if (!existsSync(file))
+    writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
+  return { hmac: createSecretKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'hex')) }
+}

@@ -1,0 +1,20 @@
+/** The public names of @sallyport/gateway. */
+export { type CatalogLogin, connectCatalog } from './catalog/connection.ts'
+export { loadCatalogData } from './catalog/postgres.ts'
+export { loadConfig, parseConfig } from './config/load.ts'
+export type {
+  AuditConfig,
+  ConnectionConfig,
+  Credential,
+  GatewayConfig,
+  LimitsConfig,
+  ListenerConfig,
+  UpstreamTlsConfig,
+} from './config/model.ts'
+export { CONFIG_SCHEMA } from './config/schema.ts'
+export { ConnectionRuntime } from './connections/runtime.ts'
+export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } from './errors.ts'
+export { type GatewayAddress, type RunningGateway, startGateway } from './gateway.ts'
+export { loadPolicy, PolicyLoadError } from './policy/holder.ts'
+export { createSecrets } from './secrets/store.ts'
+export { StateStore } from './state/store.ts'

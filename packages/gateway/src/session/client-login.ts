@@ -1,0 +1,180 @@
+/**
+ * A client's login: TLS, start-up packet, token. Everything up to knowing what it wants and who it says it
+ * is; whether it may is decided by whoever called.
+ */
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import {
+  type Acceptance,
+  type CancelRequest,
+  ClientLogin,
+  type ErrorFields,
+  ProtocolError,
+  SQLSTATE,
+  type Startup,
+} from '@sallyport/protocol-postgres'
+import type { ServerTls } from '../tls/server.ts'
+import { ChunkReader } from './chunk-reader.ts'
+import type { Report } from './reports.ts'
+
+/** How long a refused client may take to read why, milliseconds. */
+const LAST_WORDS_MS = 2_000
+
+export type Arrival =
+  | { readonly kind: 'cancel'; readonly request: CancelRequest }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'login'; readonly startup: Startup; readonly token: string }
+
+export interface ClientChannel {
+  readonly tls: ServerTls | null
+  /** May a token come over plain TCP from this address? */
+  readonly plainAllowed: boolean
+}
+
+/** One accepted socket until it is a session, a cancel request, or gone. */
+export class Greeting {
+  #socket: Socket
+  #reader: ChunkReader
+  readonly #machine = new ClientLogin()
+  readonly #channel: ClientChannel
+  #encrypted = false
+
+  constructor(socket: Socket, channel: ClientChannel) {
+    this.#socket = socket
+    this.#channel = channel
+    this.#reader = new ChunkReader(socket)
+    // Errors end the reader; without a listener of our own they would end the process.
+    socket.on('error', () => undefined)
+  }
+
+  get encrypted(): boolean {
+    return this.#encrypted
+  }
+  get socket(): Socket {
+    return this.#socket
+  }
+  get protocolMinor(): number {
+    return this.#machine.protocolMinor
+  }
+
+  /** Throws ProtocolError when the bytes are not a login. */
+  async arrive(): Promise<Arrival> {
+    let startup: Startup | null = null
+    for (;;) {
+      const event = this.#machine.nextEvent()
+      switch (event.kind) {
+        case 'need-data': {
+          this.#send()
+          const chunk = await this.#reader.next()
+          if (chunk === null) return { kind: 'gone' }
+          this.#machine.receive(chunk)
+          break
+        }
+        case 'tls-requested':
+          if (!(await this.#tls(event.direct, event.bytes))) return { kind: 'gone' }
+          break
+        case 'cancel':
+          return { kind: 'cancel', request: event.request }
+        case 'startup':
+          startup = event.startup
+          if (!event.encrypted && !this.#channel.plainAllowed) {
+            this.refuse({
+              sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
+              message: 'this gateway takes tokens only over TLS',
+              hint: 'Connect with sslmode=require or stricter.',
+            })
+            return { kind: 'gone' }
+          }
+          this.#machine.askPassword()
+          break
+        case 'password':
+          if (startup === null) throw new ProtocolError('illegal-call', 'local', 'no start-up')
+          return { kind: 'login', startup, token: event.password }
+        case 'token':
+        case 'token-refused':
+        case 'terminated':
+          return { kind: 'gone' }
+        default: {
+          const never: never = event
+          throw new ProtocolError('illegal-call', 'local', `unexpected event ${String(never)}`)
+        }
+      }
+    }
+  }
+
+  /** Lets the client in; returns what it sent behind its login. The socket is the caller's from now on. */
+  accept(acceptance: Acceptance): Buffer {
+    this.#machine.accept(acceptance)
+    this.#send()
+    const rest = Buffer.concat([this.#machine.takeRemaining(), this.#reader.release()])
+    return rest
+  }
+
+  /** Tells the client why not, and closes. */
+  refuse(report: Report): void {
+    try {
+      this.#machine.refuse(fatal(report))
+      const out = this.#machine.takeOutput()
+      const socket = this.#socket
+      const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
+      socket.once('close', () => clearTimeout(timer))
+      socket.resume()
+      socket.end(out)
+    } catch {
+      this.destroy()
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #send(): void {
+    const out = this.#machine.takeOutput()
+    if (out.length > 0) this.#socket.write(out)
+  }
+
+  async #tls(direct: boolean, bytes: Uint8Array): Promise<boolean> {
+    const { tls } = this.#channel
+    if (tls === null) {
+      if (direct) return false
+      this.#machine.refuseTls()
+      return true
+    }
+    this.#machine.acceptTls()
+    this.#send()
+    const raw = this.#socket
+    const rest = this.#reader.release()
+    if (direct) raw.unshift(Buffer.concat([bytes, rest]))
+    else if (rest.length > 0) return false
+    const secure = new TLSSocket(raw, tls.acceptOptions())
+    secure.on('error', () => undefined)
+    const established = await new Promise<boolean>((resolve) => {
+      secure.once('secure', () => resolve(true))
+      secure.once('error', () => resolve(false))
+      secure.once('close', () => resolve(false))
+      raw.once('close', () => resolve(false))
+    })
+    if (!established) {
+      secure.destroy()
+      raw.destroy()
+      return false
+    }
+    this.#machine.tlsEstablished({ alpn: secure.alpnProtocol || null })
+    this.#socket = secure
+    this.#encrypted = true
+    this.#reader = new ChunkReader(secure)
+    return true
+  }
+}
+
+function fatal(report: Report): ErrorFields {
+  return {
+    severity: 'FATAL',
+    severityUntranslated: 'FATAL',
+    sqlstate: report.sqlstate,
+    message: report.message,
+    ...(report.detail && { detail: report.detail }),
+    ...(report.hint && { hint: report.hint }),
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Text → facts → verdict, remembered.
+ *
+ * Two levels. First the exact bytes. Then the literal-normalised fingerprint, for texts whose facts no
+ * literal influenced; policy conditions that read literals switch it off. Both belong to one context: the
+ * principal's view (policy version, masks), the catalog version, and what names mean in the session.
+ * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
+ */
+import { decide, type PrincipalView, type Verdict } from '@sallyport/policy'
+import type { CellMask } from '@sallyport/protocol-postgres'
+import {
+  type Analysis,
+  type Catalog,
+  fingerprintPostgres,
+  type PostgresReader,
+  type SessionNames,
+  type StatementFacts,
+} from '@sallyport/sql'
+
+/** Remembered decisions per context and level. */
+const DECISIONS_MAX = 4096
+/** Texts longer than this are decided every time: they hold bulk literals and rarely repeat (bytes). */
+const REMEMBERED_TEXT_BYTES_MAX = 16 * 1024
+const CONTEXTS_MAX = 256
+
+export interface Decided {
+  readonly analysis: Analysis
+  readonly verdict: Verdict
+  /** Relations as the audit record names them. */
+  readonly relations: readonly {
+    readonly access: 'read' | 'write' | 'define' | 'lock'
+    readonly name: string
+  }[]
+  readonly effects: readonly string[]
+  /** Base columns masked in some result, `schema.relation.column`. */
+  readonly masks: readonly string[]
+  /** Compiled masks by result index, column shapes and formats. */
+  readonly compiled: Map<string, readonly (CellMask | null)[] | null>
+}
+
+export class DecisionContext {
+  readonly view: PrincipalView
+  readonly catalog: Catalog | null
+  readonly #exact = new Map<string, Decided>()
+  readonly #normalised = new Map<string, Decided>()
+
+  constructor(view: PrincipalView, catalog: Catalog | null) {
+    this.view = view
+    this.catalog = catalog
+  }
+
+  /** `bytes`: the text as latin1, one character per byte. */
+  exact(bytes: string): Decided | undefined {
+    return this.#exact.get(bytes)
+  }
+
+  decide(
+    reader: PostgresReader,
+    input: { bytes: string; text: string; names: SessionNames; readable: boolean; now: number },
+  ): { decided: Decided; from: 'fingerprint' | 'parse' } {
+    const { view } = this
+    const short = input.bytes.length <= REMEMBERED_TEXT_BYTES_MAX && !view.usesTime
+    const fingerprint =
+      short && input.readable && !view.usesLiterals ? fingerprintPostgres(input.text) : null
+    if (fingerprint !== null) {
+      const known = this.#normalised.get(fingerprint)
+      if (known !== undefined) {
+        remember(this.#exact, input.bytes, known)
+        return { decided: known, from: 'fingerprint' }
+      }
+    }
+    const analysis = input.readable
+      ? reader.analyze(input.text, { catalog: this.catalog, names: input.names })
+      : UNREADABLE
+    const decided = summarise(analysis, decide(view, analysis, { now: input.now }), view)
+    if (short && rememberable(analysis)) {
+      remember(this.#exact, input.bytes, decided)
+      if (fingerprint !== null && literalIndependent(analysis)) {
+        remember(this.#normalised, fingerprint, decided)
+      }
+    }
+    return { decided, from: 'parse' }
+  }
+
+  /** For a statement that SQL prepared or declared: its facts are known, its text is not. */
+  decideFacts(facts: StatementFacts, now: number): Decided {
+    const analysis: Analysis = { kind: 'statements', statements: [facts], fingerprint: '' }
+    return summarise(analysis, decide(this.view, analysis, { now }), this.view)
+  }
+}
+
+/** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
+const UNREADABLE: Analysis = {
+  kind: 'unparsable',
+  code: 'encoding',
+  sqlstate: '0A000',
+  message:
+    'statements cannot be read while standard_conforming_strings is off or client_encoding is not UTF8',
+  position: null,
+  hint: 'Reset the setting, or reconnect.',
+  detail: null,
+}
+
+export class DecisionContexts {
+  readonly #contexts = new Map<string, DecisionContext>()
+
+  /** `key`: everything but view and catalog that texts depend on. */
+  of(view: PrincipalView, viewId: number, catalog: Catalog | null, key: string): DecisionContext {
+    const id = `${viewId} ${catalog?.data.database ?? ''} ${catalog?.version ?? 0} ${key}`
+    const known = this.#contexts.get(id)
+    if (known !== undefined && known.catalog === catalog) return known
+    const context = new DecisionContext(view, catalog)
+    remember(this.#contexts, id, context, CONTEXTS_MAX)
+    return context
+  }
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T, max = DECISIONS_MAX): void {
+  if (map.size >= max) {
+    // Oldest first: Map keeps insertion order, and what is still in use comes back at once.
+    let spare = max >> 2
+    for (const old of map.keys()) {
+      if (spare-- <= 0) break
+      map.delete(old)
+    }
+  }
+  map.set(key, value)
+}
+
+/** Depends on names only this session has, which its key does not hold. */
+const SESSION_COMMANDS: ReadonlySet<string> = new Set([
+  'execute',
+  'fetch',
+  'move',
+  'close',
+  'deallocate',
+])
+
+function rememberable(analysis: Analysis): boolean {
+  if (analysis.kind === 'unparsable') return analysis.code === 'syntax'
+  return analysis.statements.every(
+    (statement) => !statement.commands.some((command) => SESSION_COMMANDS.has(command)),
+  )
+}
+
+function literalIndependent(analysis: Analysis): boolean {
+  return (
+    analysis.kind === 'statements' &&
+    analysis.statements.every((statement) => statement.literalIndependent)
+  )
+}
+
+function summarise(analysis: Analysis, verdict: Verdict, view: PrincipalView): Decided {
+  const statements = analysis.kind === 'statements' ? analysis.statements : []
+  return {
+    analysis,
+    verdict,
+    relations: relationsOf(statements),
+    effects: analysis.kind === 'statements' ? effectsOf(statements) : ['unknown'],
+    masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],
+    compiled: new Map(),
+  }
+}
+
+function relationsOf(statements: readonly StatementFacts[]): Decided['relations'] {
+  const seen = new Map<string, Decided['relations'][number]>()
+  for (const statement of statements) {
+    for (const { access, schema, name } of statement.relations) {
+      const full = schema === null ? name : `${schema}.${name}`
+      seen.set(`${access} ${full}`, { access, name: full })
+    }
+  }
+  return [...seen.values()]
+}
+
+function effectsOf(statements: readonly StatementFacts[]): readonly string[] {
+  return [...new Set(statements.flatMap((statement) => statement.effects))]
+}
+
+function masksOf(verdict: Exclude<Verdict, { kind: 'deny' }>): readonly string[] {
+  const names = new Set<string>()
+  for (const result of verdict.results) {
+    for (const mask of result?.columns ?? []) {
+      if (mask === null) continue
+      const { column } = mask
+      names.add(
+        column === null ? 'derived' : `${column.schema}.${column.relation}.${column.column}`,
+      )
+    }
+  }
+  return [...names]
+}

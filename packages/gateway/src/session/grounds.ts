@@ -1,0 +1,145 @@
+/**
+ * What decisions stand on, per principal and connection: the policy's view and the schema snapshot.
+ * Views are shared between sessions of equal principals; both halves are replaced when they move on.
+ */
+import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
+import type { Catalog, ColumnRef } from '@sallyport/sql'
+import type { CatalogStore } from '../catalog/store.ts'
+import type { Ground } from './gatekeeper.ts'
+
+const VIEWS_MAX = 1024
+
+export class Views {
+  readonly #views = new Map<string, { view: PrincipalView; id: number }>()
+  #lastId = 0
+
+  of(
+    policy: Policy,
+    subject: Subject,
+    connection: string,
+    catalog: Catalog | null,
+  ): { view: PrincipalView; id: number } {
+    const key = JSON.stringify([policy.version, connection, catalog?.version ?? 0, subject])
+    const known = this.#views.get(key)
+    if (known !== undefined) return known
+    const view = viewFor(
+      policy,
+      subject,
+      connection,
+      catalog === null ? {} : { basesOf: (column) => parentsOf(catalog, column) },
+    )
+    if (this.#views.size >= VIEWS_MAX) this.#views.clear()
+    const made = { view, id: ++this.#lastId }
+    this.#views.set(key, made)
+    return made
+  }
+}
+
+/** Does any decision of this view need to know which relation a name means, or what columns it has? */
+export function needsCatalog(view: PrincipalView): boolean {
+  return (
+    view.masked ||
+    view.rules.some(
+      ({ match }) => match.relations !== null || match.columns !== null || match.functions !== null,
+    )
+  )
+}
+
+/** The present ground of one session; cheap while nothing has moved. */
+export class SessionGround {
+  readonly #views: Views
+  readonly #policy: () => Policy
+  readonly #subject: Subject
+  readonly #connection: string
+  readonly #catalogs: () => CatalogStore
+  #ground: (Ground & { readonly policy: Policy }) | null = null
+  #refreshing: Promise<void> | null = null
+  #failedAt = -Infinity
+
+  constructor(options: {
+    views: Views
+    policy: () => Policy
+    subject: Subject
+    connection: string
+    catalogs: () => CatalogStore
+  }) {
+    this.#views = options.views
+    this.#policy = options.policy
+    this.#subject = options.subject
+    this.#connection = options.connection
+    this.#catalogs = options.catalogs
+  }
+
+  /** The policy's view alone, for decisions before the session starts. */
+  view(): PrincipalView {
+    return this.#views.of(this.#policy(), this.#subject, this.#connection, null).view
+  }
+
+  readonly now = (): Ground | 'wait' | 'unavailable' => {
+    const policy = this.#policy()
+    const before = this.#ground
+    if (before !== null && before.policy === policy && before.catalog === null) return before
+    const bare = this.#views.of(policy, this.#subject, this.#connection, null)
+    if (!needsCatalog(bare.view)) return this.#stand(policy, bare, null)
+    if (this.#refreshing !== null) return 'wait'
+    const catalog = this.#catalogs().get()
+    if (catalog === null) return performance.now() - this.#failedAt < 1000 ? 'unavailable' : 'wait'
+    if (before !== null && before.policy === policy && before.catalog === catalog) return before
+    const view = this.#views.of(policy, this.#subject, this.#connection, catalog)
+    return this.#stand(policy, view, catalog)
+  }
+
+  /** Resolves when `now` has something other than `wait` to say. */
+  readonly prepare = async (): Promise<void> => {
+    if (this.#refreshing !== null) return this.#refreshing
+    try {
+      await this.#catalogs().ensure()
+    } catch {
+      this.#failedAt = performance.now()
+    }
+  }
+
+  /** The schema may have changed: decisions of this session wait for a snapshot taken from now on. */
+  readonly doubt = (ddl: boolean): void => {
+    if (this.#ground?.catalog === null) return
+    const done = (): void => {
+      this.#refreshing = null
+    }
+    const refresh = this.#catalogs()
+      .refresh(ddl ? 'ddl' : 'metadata')
+      .then(done, done)
+    if (ddl) this.#refreshing = refresh
+  }
+
+  #stand(
+    policy: Policy,
+    made: { view: PrincipalView; id: number },
+    catalog: Catalog | null,
+  ): Ground {
+    this.#ground = { policy, view: made.view, viewId: made.id, catalog }
+    return this.#ground
+  }
+}
+
+/** A child's column holds its parents' data: partitions and inheritance, all the way up. */
+function parentsOf(catalog: Catalog, column: ColumnRef): readonly ColumnRef[] {
+  const found: ColumnRef[] = []
+  const queue = [`${column.schema}.${column.relation}`]
+  const seen = new Set(queue)
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    const dot = name.indexOf('.')
+    const relation = catalog.relation(name.slice(0, dot), name.slice(dot + 1))
+    for (const parent of relation?.parents ?? []) {
+      if (seen.has(parent)) continue
+      seen.add(parent)
+      queue.push(parent)
+      const at = parent.indexOf('.')
+      found.push({
+        schema: parent.slice(0, at),
+        relation: parent.slice(at + 1),
+        column: column.column,
+      })
+    }
+  }
+  return found
+}

@@ -1,0 +1,156 @@
+/**
+ * Every live session: found by cancel key, counted per subject, ended when its time is over.
+ */
+import { timingSafeEqual } from 'node:crypto'
+import { type Revocation, revocationApplies } from '@sallyport/identity'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { Report } from './reports.ts'
+import type { EndReason, Session } from './session.ts'
+
+/** How often deadlines are looked at, milliseconds: the error of every timeout here. */
+const SWEEP_MS = 500
+
+export interface Deadlines {
+  readonly idleMs: number
+  readonly sessionMs: number
+}
+
+interface Entry {
+  readonly session: Session
+  readonly pid: number
+  readonly secret: Buffer
+}
+
+export class SessionRegistry {
+  readonly #entries = new Map<string, Entry>()
+  readonly #byPid = new Map<number, Set<Entry>>()
+  readonly #bySubject = new Map<string, number>()
+  readonly #now: () => number
+  readonly #deadlines: () => Deadlines
+  readonly #timer: NodeJS.Timeout
+  #onEmpty: (() => void) | null = null
+
+  constructor(now: () => number, deadlines: () => Deadlines) {
+    this.#now = now
+    this.#deadlines = deadlines
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS)
+    this.#timer.unref()
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get sessions(): Session[] {
+    return [...this.#entries.values()].map((entry) => entry.session)
+  }
+
+  countOf(issuer: string, subject: string): number {
+    return this.#bySubject.get(`${issuer}\0${subject}`) ?? 0
+  }
+
+  add(session: Session, key: { pid: number; secret: Buffer }): void {
+    const entry: Entry = { session, ...key }
+    this.#entries.set(session.id, entry)
+    const sameBefore = this.#byPid.get(key.pid)
+    if (sameBefore === undefined) this.#byPid.set(key.pid, new Set([entry]))
+    else sameBefore.add(entry)
+    this.#count(session, 1)
+  }
+
+  remove(session: Session): void {
+    const entry = this.#entries.get(session.id)
+    if (entry === undefined) return
+    this.#entries.delete(session.id)
+    const samePid = this.#byPid.get(entry.pid)
+    samePid?.delete(entry)
+    if (samePid?.size === 0) this.#byPid.delete(entry.pid)
+    this.#count(session, -1)
+    if (this.#entries.size === 0) this.#onEmpty?.()
+  }
+
+  /** The session a CancelRequest names; keys are compared in constant time. */
+  byCancelKey(pid: number, secret: Buffer): Session | undefined {
+    for (const entry of this.#byPid.get(pid) ?? []) {
+      const same = entry.secret.length === secret.length && timingSafeEqual(entry.secret, secret)
+      if (same) return entry.session
+    }
+    return undefined
+  }
+
+  revoked(revocation: Revocation): void {
+    for (const session of this.sessions) {
+      if (revocationApplies(revocation, session.principal)) {
+        session.end('token-revoked', ENDINGS['token-revoked'])
+      }
+    }
+  }
+
+  /** Ends every session: idle ones now, busy ones when they finish or after `ms`. */
+  async drain(ms: number): Promise<void> {
+    for (const session of this.sessions) session.drain()
+    if (this.#entries.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        this.#onEmpty = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    for (const session of this.sessions) session.end('drain', ENDINGS['drain'])
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #count(session: Session, by: number): void {
+    const key = `${session.principal.issuer}\0${session.principal.subject}`
+    const count = (this.#bySubject.get(key) ?? 0) + by
+    if (count === 0) this.#bySubject.delete(key)
+    else this.#bySubject.set(key, count)
+  }
+
+  #sweep(): void {
+    const now = this.#now()
+    const { idleMs, sessionMs } = this.#deadlines()
+    for (const { session } of [...this.#entries.values()]) {
+      const reason: keyof typeof ENDINGS | null =
+        now >= session.principal.expiresAt
+          ? 'token-expired'
+          : now - session.startedAt >= sessionMs
+            ? 'session-timeout'
+            : now - session.activeAt >= idleMs && session.quiet
+              ? 'idle-timeout'
+              : null
+      if (reason !== null) session.end(reason, ENDINGS[reason])
+    }
+  }
+}
+
+const ENDINGS = {
+  'token-expired': {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection: the token has expired',
+    hint: 'Get a fresh token and connect again.',
+  },
+  'token-revoked': {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection: the token has been revoked',
+  },
+  'session-timeout': {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection: the session has reached its greatest length',
+    hint: 'Connect again.',
+  },
+  'idle-timeout': {
+    sqlstate: SQLSTATE.IDLE_SESSION_TIMEOUT,
+    message: 'terminating connection due to idle-session timeout',
+  },
+  drain: {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection: the gateway is shutting down',
+    hint: 'Connect again.',
+  },
+} as const satisfies Partial<Record<EndReason, Report>>

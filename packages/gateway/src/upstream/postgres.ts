@@ -1,0 +1,281 @@
+/**
+ * Opens an authenticated connection to a PostgreSQL server, under the client's own start-up parameters,
+ * with the gateway's credential. The only place that holds an upstream password, and only while it logs in.
+ */
+import { randomBytes } from 'node:crypto'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import {
+  type ErrorFields,
+  encodeCancelRequest,
+  encodeSslRequest,
+  ProtocolError,
+  SQLSTATE,
+  UpstreamLogin,
+  type UpstreamSession,
+} from '@sallyport/protocol-postgres'
+import { GatewayError } from '../errors.ts'
+import type { Secret } from '../secrets/secret.ts'
+import { ChunkReader } from '../session/chunk-reader.ts'
+import { tlsServerEndPoint } from '../tls/channel-binding.ts'
+import type { UpstreamTls } from '../tls/upstream.ts'
+import type { SpareUpstreams } from './spare.ts'
+
+/** TCP connect, TLS and login together, milliseconds. */
+const OPEN_MS_MAX = 20_000
+/** A cancel request: connect, TLS, send, see it closed, milliseconds. */
+const CANCEL_MS_MAX = 5_000
+
+export interface UpstreamTarget {
+  readonly host: string
+  readonly port: number
+  /** Directory of the Unix socket; used instead of host and port. */
+  readonly socket: string | null
+  readonly tls: UpstreamTls
+}
+
+export interface OpenUpstream {
+  readonly socket: Socket
+  /** Bytes that arrived behind the login. */
+  readonly rest: Buffer
+  readonly user: string
+  readonly parameters: ReadonlyMap<string, string>
+  readonly pid: number
+  /** Connections of equal shape can stand for each other. */
+  readonly shape: string
+  /** Asks the server to cancel what runs here; resolves when it has taken note. Never rejects. */
+  cancel(): Promise<void>
+}
+
+export interface OpenRequest {
+  readonly target: UpstreamTarget
+  readonly user: string
+  readonly password: Secret | null
+  readonly database: string
+  /** The client's own; `user` and `database` are replaced, `_pq_.` options are not among them. */
+  readonly parameters: ReadonlyMap<string, string>
+  readonly spares: SpareUpstreams | null
+}
+
+/** Throws GatewayError `upstream-unreachable`, `upstream-tls`, `upstream-refused`, `upstream-protocol`. */
+export async function openUpstream(request: OpenRequest): Promise<OpenUpstream> {
+  const parameters = startupParameters(request)
+  const shape = JSON.stringify([request.user, request.database, parameters])
+  const spare = request.spares?.take(shape)
+  if (spare) return spare
+  const { target } = request
+  const attempt = new AbortController()
+  const timer = setTimeout(() => attempt.abort(), OPEN_MS_MAX)
+  let socket: Socket | null = null
+  try {
+    socket = await dial(target, attempt.signal)
+    const opened = await logIn(socket, request, parameters, attempt.signal)
+    socket = opened.socket
+    const { session } = opened
+    const { key } = session
+    return {
+      socket: opened.socket,
+      rest: opened.rest,
+      user: request.user,
+      parameters: session.parameters,
+      pid: key?.pid ?? 0,
+      shape,
+      cancel: () => (key === null ? Promise.resolve() : cancelAt(target, key)),
+    }
+  } catch (error) {
+    socket?.destroy()
+    throw failureOf(error, attempt.signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function startupParameters(request: OpenRequest): [string, string][] {
+  const parameters: [string, string][] = [
+    ['user', request.user],
+    ['database', request.database],
+  ]
+  for (const [name, value] of request.parameters) {
+    if (name !== 'user' && name !== 'database' && name !== 'replication') {
+      parameters.push([name, value])
+    }
+  }
+  return parameters
+}
+
+function dial(target: UpstreamTarget, signal: AbortSignal): Promise<Socket> {
+  const socket =
+    target.socket === null
+      ? connectTcp({ host: target.host, port: target.port, noDelay: true, keepAlive: true })
+      : connectTcp({ path: `${target.socket}/.s.PGSQL.${target.port}` })
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      socket.destroy()
+      reject(new Error('timed out'))
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', abort)
+      socket.removeAllListeners('error')
+      // Errors end the reader of whoever owns the socket next; none may end the process.
+      socket.on('error', () => undefined)
+      resolve(socket)
+    })
+    socket.once('error', (cause) => {
+      signal.removeEventListener('abort', abort)
+      reject(new GatewayError('upstream-unreachable', UNREACHABLE, { cause }))
+    })
+  })
+}
+
+const UNREACHABLE = 'the database behind this connection cannot be reached'
+
+async function logIn(
+  plain: Socket,
+  request: OpenRequest,
+  parameters: readonly [string, string][],
+  signal: AbortSignal,
+): Promise<{ socket: Socket; session: UpstreamSession; rest: Buffer }> {
+  const { tls, socket: unix } = request.target
+  const machine = new UpstreamLogin({
+    tls: tls.wanted && unix === null,
+    minor: 0,
+    parameters,
+    password: request.password?.reveal() ?? null,
+    nonce: randomBytes(18).toString('base64'),
+    cleartextInClear: unix !== null,
+  })
+  let socket = plain
+  let reader = new ChunkReader(socket)
+  const abort = (): void => {
+    socket.destroy()
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  for (;;) {
+    const event = machine.nextEvent()
+    const out = machine.takeOutput()
+    if (out.length > 0) socket.write(out)
+    switch (event.kind) {
+      case 'need-data': {
+        const chunk = await reader.next()
+        if (chunk === null) {
+          throw new GatewayError(
+            'upstream-unreachable',
+            'the database closed the connection during login',
+          )
+        }
+        machine.receive(chunk)
+        break
+      }
+      case 'start-tls': {
+        reader.release()
+        const secure = await startTls(socket, request.target)
+        socket = secure
+        reader = new ChunkReader(secure)
+        const certificate = secure.getPeerX509Certificate()?.raw
+        machine.tlsEstablished({
+          endPoint: certificate === undefined ? null : (tlsServerEndPoint(certificate) ?? null),
+        })
+        break
+      }
+      case 'tls-refused':
+        if (tls.required) {
+          throw new GatewayError(
+            'upstream-tls',
+            'the database behind this connection offers no TLS',
+          )
+        }
+        machine.continueInClear()
+        break
+      case 'notice':
+        break
+      case 'error':
+        throw refusedBy(event.fields)
+      case 'ready':
+        signal.removeEventListener('abort', abort)
+        return {
+          socket,
+          session: event.session,
+          rest: Buffer.concat([machine.takeRemaining(), reader.release()]),
+        }
+      default: {
+        const never: never = event
+        throw new ProtocolError('illegal-call', 'local', `unexpected event ${String(never)}`)
+      }
+    }
+  }
+}
+
+/** Class 28 is our own credential: the client learns only that. 3D000 and 53300 it can act on. */
+function refusedBy(fields: ErrorFields): GatewayError {
+  const { sqlstate } = fields
+  if (sqlstate.startsWith('28')) {
+    return new GatewayError(
+      'upstream-refused',
+      'the database does not accept the gateway’s credential for this connection',
+      { sqlstate: SQLSTATE.CONNECTION_REJECTED, cause: new Error(`${sqlstate} ${fields.message}`) },
+    )
+  }
+  // The server's own words about the client's own request: which database, which setting, how busy it is.
+  return new GatewayError('upstream-protocol', fields.message, { sqlstate })
+}
+
+async function startTls(socket: Socket, target: UpstreamTarget): Promise<TLSSocket> {
+  const options = await target.tls.options(target.host)
+  const secure = connectTls({ socket, ...options })
+  secure.on('error', () => undefined)
+  return new Promise((resolve, reject) => {
+    secure.once('secureConnect', () => resolve(secure))
+    secure.once('error', (cause) =>
+      reject(
+        new GatewayError('upstream-tls', 'the certificate of the database is not accepted', {
+          cause,
+        }),
+      ),
+    )
+    secure.once('close', () => reject(new GatewayError('upstream-tls', UNREACHABLE)))
+  })
+}
+
+function failureOf(error: unknown, signal: AbortSignal): GatewayError {
+  if (signal.aborted) {
+    return new GatewayError(
+      'upstream-unreachable',
+      'the database behind this connection does not answer',
+    )
+  }
+  if (error instanceof GatewayError) return error
+  return new GatewayError('upstream-protocol', 'the login at the database failed', { cause: error })
+}
+
+/** §protocol-flow, Canceling: a connection of its own; the server closes it when it has acted. */
+async function cancelAt(
+  target: UpstreamTarget,
+  key: { readonly pid: number; readonly secret: Uint8Array },
+): Promise<void> {
+  const deadline = AbortSignal.timeout(CANCEL_MS_MAX)
+  let socket: Socket | null = null
+  try {
+    socket = await dial(target, deadline)
+    deadline.addEventListener('abort', () => socket?.destroy(), { once: true })
+    if (target.tls.wanted && target.socket === null) socket = await cancelTls(socket, target)
+    const closed = new Promise<void>((resolve) => socket?.once('close', () => resolve()))
+    socket.end(encodeCancelRequest(key))
+    socket.resume()
+    await closed
+  } catch {
+    // The statement ends by itself, or with its connection; there is nobody to tell.
+  } finally {
+    socket?.destroy()
+  }
+}
+
+async function cancelTls(socket: Socket, target: UpstreamTarget): Promise<Socket> {
+  const reader = new ChunkReader(socket)
+  socket.write(encodeSslRequest())
+  const answer = await reader.next()
+  reader.release()
+  if (answer?.[0] === 0x53) return startTls(socket, target)
+  if (target.tls.required) throw new GatewayError('upstream-tls', 'no TLS for a cancel request')
+  return socket
+}

@@ -1,0 +1,135 @@
+/**
+ * The queue of replies the upstream owes, one entry per request sent to it, in order.
+ *
+ * Each entry says what its reply is for (`kind`) and what becomes of it (`fate`): forwarded to the client,
+ * dropped (the request was ours), or answered by an error of ours (`substitute`: the request was sent only
+ * to bring the server into the state a server-side error would leave, so that transaction and pipeline
+ * state are exactly what the driver expects).
+ */
+import { ProtocolError } from '../errors.ts'
+import { EXPECTED_REPLIES_MAX } from '../limits.ts'
+import type { Admission } from './gatekeeper.ts'
+import type { Portal, PreparedStatement } from './named.ts'
+
+export const REPLY = {
+  query: 1,
+  parse: 2,
+  bind: 3,
+  describeStatement: 4,
+  describePortal: 5,
+  execute: 6,
+  close: 7,
+  sync: 8,
+  functionCall: 9,
+} as const
+export type ReplyKind = (typeof REPLY)[keyof typeof REPLY]
+
+export type Fate = 'forward' | 'drop' | 'substitute'
+
+/** One owed reply. Fields not of the kind at hand are null. Mutable: the relay fills it in as replies come. */
+export interface Expected {
+  readonly kind: ReplyKind
+  readonly fate: Fate
+  /** Which Sync- or Query-delimited segment of the pipeline the request belongs to. */
+  readonly segment: number
+  /** What was admitted, for query, parse, execute and functionCall. */
+  readonly admission: Admission | null
+  /** The gatekeeper's own number for this execution (its audit sequence); 0 when there is none. */
+  readonly execution: number
+  readonly statement: PreparedStatement | null
+  readonly portal: Portal | null
+  /** The map entry this request replaced, restored when the server turns out not to have run it. */
+  previousStatement: PreparedStatement | undefined
+  previousPortal: Portal | undefined
+  /** For fate `substitute`: the ErrorResponse frame the client gets. */
+  readonly error: Buffer | null
+  /** Rows and bytes of data sent to the client for this entry; index of the result inside a simple Query. */
+  rows: number
+  bytes: number
+  result: number
+  failed: boolean
+}
+
+export type ExpectedInit = Partial<Omit<Expected, 'kind' | 'segment'>>
+
+export function expect(kind: ReplyKind, segment: number, init: ExpectedInit): Expected {
+  return {
+    kind,
+    segment,
+    fate: init.fate ?? 'forward',
+    admission: init.admission ?? null,
+    execution: init.execution ?? 0,
+    statement: init.statement ?? null,
+    portal: init.portal ?? null,
+    previousStatement: init.previousStatement,
+    previousPortal: init.previousPortal,
+    error: init.error ?? null,
+    rows: 0,
+    bytes: 0,
+    result: 0,
+    failed: false,
+  }
+}
+
+/** A bounded FIFO over a circular array; `at(0)` is the reply owed next. */
+export class ExpectedQueue {
+  #ring: (Expected | undefined)[] = new Array<Expected | undefined>(16).fill(undefined)
+  #head = 0
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  head(): Expected | undefined {
+    return this.#size === 0 ? undefined : this.#ring[this.#head]
+  }
+
+  at(index: number): Expected {
+    const entry = this.#ring[(this.#head + index) & (this.#ring.length - 1)]
+    if (index >= this.#size || entry === undefined) {
+      throw new ProtocolError('out-of-sync', 'local', 'no such expected reply')
+    }
+    return entry
+  }
+
+  /** Throws ProtocolError `too-many-requests` over EXPECTED_REPLIES_MAX unanswered requests. */
+  push(entry: Expected): void {
+    if (this.#size === this.#ring.length) this.#grow()
+    this.#ring[(this.#head + this.#size) & (this.#ring.length - 1)] = entry
+    this.#size++
+  }
+
+  pop(): Expected {
+    const entry = this.at(0)
+    this.#ring[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    this.#size--
+    return entry
+  }
+
+  /** Removes the newest `count` … used when the entries after `keep` first ones were never to be answered. */
+  removeAt(index: number): void {
+    this.at(index)
+    const mask = this.#ring.length - 1
+    for (let i = index; i < this.#size - 1; i++) {
+      this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i + 1) & mask]
+    }
+    this.#ring[(this.#head + this.#size - 1) & mask] = undefined
+    this.#size--
+  }
+
+  #grow(): void {
+    if (this.#size >= EXPECTED_REPLIES_MAX) {
+      throw new ProtocolError(
+        'too-many-requests',
+        'remote',
+        `more than ${EXPECTED_REPLIES_MAX} requests without a reply being read`,
+      )
+    }
+    const bigger = new Array<Expected | undefined>(this.#ring.length * 2).fill(undefined)
+    for (let i = 0; i < this.#size; i++) bigger[i] = this.at(i)
+    this.#ring = bigger
+    this.#head = 0
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What the relay asks of whoever decides. The relay knows the protocol and nothing of policy; the
+ * gatekeeper knows policy and nothing of framing. Every call is synchronous; `WAIT` parks the client leg
+ * until `relay.resume()`, and the same question is then asked again.
+ */
+
+import type { FieldDescription } from '../backend.ts'
+import type { CopyRowsRewriter } from '../copy-rows.ts'
+import type { CellMask } from '../data-row.ts'
+import type { Portal, PreparedStatement } from './named.ts'
+
+export const WAIT: unique symbol = Symbol('wait')
+
+/** Sent to the client as an ErrorResponse frame; the request never reaches the upstream. */
+export interface Refusal {
+  readonly kind: 'refusal'
+  /** A complete ErrorResponse frame. */
+  readonly error: Buffer
+}
+
+/** An admitted text. `masked`: rows pass only under masks compiled from the server's RowDescription. */
+export interface Admission {
+  readonly kind: 'admission'
+  readonly masked: boolean
+  /** Its outcome changes what later texts mean: they are decided only after it. */
+  readonly barrier: boolean
+  /** Changes when it has to be decided anew (policy, catalog or session state moved on). */
+  readonly epoch: number
+}
+
+export interface ExecutionOutcome {
+  readonly admission: Admission
+  /** The gatekeeper's number from `execution`. */
+  readonly execution: number
+  /** Index of the statement inside a simple Query, 0 otherwise. */
+  readonly result: number
+  readonly status: 'complete' | 'empty' | 'suspended' | 'error' | 'skipped'
+  /** CommandComplete's tag, e.g. `SELECT 3`; empty unless complete. */
+  readonly tag: string
+  /** SQLSTATE of an error; empty otherwise. */
+  readonly sqlstate: string
+  readonly rows: number
+  /** DataRow and CopyData bytes sent to the client. */
+  readonly bytes: number
+}
+
+export interface Gatekeeper {
+  /** A simple Query's or a Parse's text: bytes [start, end) of `buf`, without the terminating NUL. */
+  decideText(
+    via: 'query' | 'parse',
+    name: string,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): Admission | Refusal | typeof WAIT
+  /** At Bind: may the statement still run as admitted? A new admission replaces the old one. `body`: the Bind's. */
+  decideBind(
+    statement: PreparedStatement,
+    portal: string,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): Admission | Refusal | typeof WAIT
+  /** Records that a portal is about to run; returns its number, or refuses. */
+  decideExecute(portal: Portal): number | Refusal | typeof WAIT
+  /** Records that a simple Query is about to run; returns its number, or refuses. */
+  execution(admission: Admission): number | Refusal
+  decideFunctionCall(functionId: number): Admission | Refusal | typeof WAIT
+  /** A name the relay has not seen being prepared or declared on the wire (SQL PREPARE, DECLARE). */
+  preparedBySql(name: string): Admission | undefined
+  declaredBySql(name: string): Admission | undefined
+  /** Refusals for names that do not exist, worded as the server words them. */
+  noSuchStatement(name: string): Refusal
+  noSuchPortal(name: string): Refusal
+  tooManyNames(what: 'prepared statements' | 'portals'): Refusal
+
+  /** One mask or null per column, or null when the whole row passes as it is. */
+  masksFor(
+    admission: Admission,
+    result: number,
+    fields: readonly FieldDescription[],
+    formats: readonly number[],
+  ): readonly (CellMask | null)[] | null
+  /** For COPY TO STDOUT of a masked admission: the rewriter, or null when everything passes as it is. */
+  copyOut(
+    admission: Admission,
+    result: number,
+    format: 'text' | 'binary',
+    columns: number,
+  ): CopyRowsRewriter | null
+  outcome(outcome: ExecutionOutcome): void
+  /** ErrorResponse or NoticeResponse frame [start, end): a replacement frame, or null to pass it on. */
+  redactReport(
+    type: 'error' | 'notice',
+    admission: Admission | null,
+    buf: Buffer,
+    start: number,
+    end: number,
+  ): Buffer | null
+  /** NotificationResponse frame: a replacement, `drop`, or null to pass it on. */
+  notification(buf: Buffer, start: number, end: number): Buffer | 'drop' | null
+  parameterStatus(name: string, value: string): void
+  /** ReadyForQuery; status is `I`, `T` or `E`. */
+  ready(status: number): void
+}

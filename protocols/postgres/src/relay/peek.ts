@@ -1,0 +1,41 @@
+/** Reads only what the relay needs of a message, in place; bounds are the frame's. */
+import { ProtocolError } from '../errors.ts'
+
+/** Offset of the NUL that ends the string at `start`, before `end`. */
+export function readCString(buf: Buffer, start: number, end: number): number {
+  const nul = start < end ? buf.indexOf(0, start) : -1
+  if (nul < 0 || nul >= end)
+    throw new ProtocolError('malformed', 'remote', 'string without its NUL')
+  return nul
+}
+
+/**
+ * Result format codes at the end of a Bind body (after both names), [start, end):
+ * int16 n, n × int16, int16 params, params × (int32 length, bytes), int16 m, m × int16.
+ */
+export function readBindFormats(buf: Buffer, start: number, end: number): number[] {
+  const int16 = (at: number): number => {
+    if (at + 2 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+    return buf.readUInt16BE(at)
+  }
+  let at = start + 2 + int16(start) * 2
+  const parameters = int16(at)
+  at += 2
+  for (let i = 0; i < parameters; i++) {
+    if (at + 4 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+    const length = buf.readInt32BE(at)
+    if (length < -1) throw new ProtocolError('malformed', 'remote', 'Bind parameter length')
+    at += 4 + Math.max(length, 0)
+    if (at > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+  }
+  const count = int16(at)
+  const formats: number[] = []
+  for (let i = 0; i < count; i++) {
+    const code = int16(at + 2 + i * 2)
+    if (code > 1) throw new ProtocolError('malformed', 'remote', 'Bind format code')
+    formats.push(code)
+  }
+  if (at + 2 + count * 2 !== end)
+    throw new ProtocolError('malformed', 'remote', 'Bind has trailing bytes')
+  return formats
+}
