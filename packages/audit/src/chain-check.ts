@@ -60,6 +60,11 @@ export class ChainCheck {
     return record
   }
 
+  /** The newest record is the one that was signed: a doubt about the link into it falls on the one before. */
+  vouch(): void {
+    if (this.#doubted !== null) this.#settle({ isLinked: true, isRecord: true })
+  }
+
   /** After the last line: a doubt no later record can settle. */
   end(): void {
     this.#settle({ isLinked: false, isRecord: false })

@@ -50,8 +50,9 @@ export class Findings {
     return this.#total
   }
 
+  /** By record; those about no record come first. */
   get list(): readonly Finding[] {
-    return this.#list
+    return this.#list.toSorted((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
   }
 
   add(finding: Finding): void {

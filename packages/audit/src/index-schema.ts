@@ -7,6 +7,7 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { AuditError } from './errors.ts'
+import { INDEX_CACHE_KIB } from './limits.ts'
 
 const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
@@ -104,6 +105,7 @@ function connect(path: string): Database.Database {
   db.pragma('journal_mode = WAL')
   // A lost transaction is indexed again from the segments.
   db.pragma('synchronous = NORMAL')
+  db.pragma(`cache_size = -${INDEX_CACHE_KIB}`)
   return db
 }
 

@@ -38,7 +38,7 @@ export function prepareStatements(db: Database.Database) {
        last_offset = @last_offset, last_hash = @last_hash, unreadable = @unreadable`,
   )
   const record = db.prepare(
-    'INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const use = db.prepare('INSERT OR IGNORE INTO relation_uses VALUES (?, ?)')
   const text = db.prepare('INSERT INTO statement_text (rowid, sql) VALUES (?, ?)')

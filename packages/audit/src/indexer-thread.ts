@@ -3,6 +3,7 @@
  * of the log's thread, which only raises a flag in shared memory to stop it or to hurry it.
  */
 
+import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemCodeOf } from './errors.ts'
 import { isBroken, recreateIndex } from './index-schema.ts'
@@ -13,6 +14,9 @@ import { INDEX_POLL_MS, INDEX_RETRY_MS } from './limits.ts'
 // Safe: index-worker.ts starts this thread with exactly this.
 const task = workerData as IndexTask
 const control = new Int32Array(task.control)
+
+// On Linux this is the priority of the calling thread alone; elsewhere it would be the whole process's.
+if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL)
 
 let failing = false
 let told = -1

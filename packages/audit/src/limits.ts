@@ -52,6 +52,9 @@ export const INDEX_POLL_MS = 100
 /** Bytes of a segment indexed in one transaction: the worker's memory and how long it holds the lock. */
 export const INDEX_READ_BYTES = 4_194_304
 
+/** Pages of the index kept in memory while writing it. */
+export const INDEX_CACHE_KIB = 32_768
+
 /** Pause of the index worker after an error (disk full, database busy). */
 export const INDEX_RETRY_MS = 1_000
 

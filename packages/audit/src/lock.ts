@@ -11,14 +11,18 @@ export interface DirectoryLock {
   release(): void
 }
 
-/** @throws AuditError locked */
+/** @throws AuditError locked | unavailable */
 export function lockDirectory(directory: string): DirectoryLock {
   const db = new Database(join(directory, 'lock.db'), { timeout: 0 })
   try {
+    // Nothing is ever written: no journal beside it, and no room needed on a full disk.
+    db.pragma('journal_mode = MEMORY')
     db.pragma('locking_mode = EXCLUSIVE')
     db.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     db.close()
+    const isBusy = cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')
+    if (!isBusy) throw new AuditError('unavailable', `\`${directory}\` cannot be locked`, { cause })
     throw new AuditError('locked', `another process writes the audit log \`${directory}\``, {
       cause,
     })

@@ -31,6 +31,7 @@ import {
   openSegment,
   syncDirectory,
 } from './log-files.ts'
+import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
 import { type Found, inspectDirectory } from './recover.ts'
 
@@ -302,6 +303,7 @@ class FileAuditLog implements AuditLog {
   /** The clock, never behind the record before. */
   #time(): number {
     const wall = Math.floor(this.#settings.now())
+    if (!isCount(wall)) throw new AuditError('invalid-event', `the clock says \`${wall}\``)
     const { at } = this.#writer
     if (wall >= at) {
       this.#clockStepped = false
@@ -309,7 +311,7 @@ class FileAuditLog implements AuditLog {
     }
     if (!this.#clockStepped && at - wall > CLOCK_STEP_MS) {
       this.#clockStepped = true
-      this.#writer.append({ type: 'clock-stepped', v: 1, wall: Math.max(0, wall) }, at)
+      this.#writer.append({ type: 'clock-stepped', v: 1, wall }, at)
     }
     return at
   }

@@ -217,8 +217,9 @@ class Verification {
   #checkHeads(seq: number): void {
     for (const cursor of this.#cursors) {
       for (let head = cursor.head; head !== null && head.seq <= seq; head = cursor.head) {
-        const fits = head.seq === seq && head.head === this.#chain.head && this.#fitsPlace(head)
-        if (fits) this.#provenTo = Math.max(this.#provenTo, head.seq)
+        const isSame = head.seq === seq && head.head === this.#chain.head
+        if (isSame) this.#chain.vouch()
+        if (isSame && this.#fitsPlace(head)) this.#provenTo = Math.max(this.#provenTo, head.seq)
         else this.#mismatch(cursor, head)
         cursor.advance()
       }
