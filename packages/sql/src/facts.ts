@@ -28,6 +28,13 @@ export interface ColumnRef {
   readonly schema: string
   readonly relation: string
   readonly column: string
+  /**
+   * Other columns whose protection this one shares, because its cells may be theirs: inheritance and
+   * partition ancestors and descendants, the other side of a merged join column, the stored column of a
+   * materialized view in front of its base. Whatever protects any of them protects this column too.
+   * With inheritance the ref itself names the topmost ancestor that has the column.
+   */
+  readonly kin?: readonly ColumnRef[]
 }
 
 export type Access = 'read' | 'write' | 'define' | 'lock'

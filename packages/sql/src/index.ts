@@ -1,2 +1,8 @@
+export { buildCatalog } from './build-catalog.ts'
 export type * from './catalog.ts'
 export type * from './facts.ts'
+export { EFFECTS } from './facts.ts'
+export { columnRef } from './postgres/columns.ts'
+export type { AnalysisContext, SessionNames } from './postgres/context.ts'
+export { fingerprintPostgres } from './postgres/fingerprint.ts'
+export { PostgresReader } from './postgres/reader.ts'

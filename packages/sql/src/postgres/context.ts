@@ -1,0 +1,22 @@
+/** What the walk of a statement knows about its surroundings. */
+import type { Catalog } from '../catalog.ts'
+import type { StatementFacts } from '../facts.ts'
+
+export interface SessionNames {
+  /** Effective search_path without the implicit pg_catalog and pg_temp; `uncertain`: names resolve to every candidate. */
+  readonly searchPath: readonly string[] | 'uncertain'
+  /** Temporary relations known to exist in this session, with their columns (null: unknown). */
+  readonly temporaries: ReadonlyMap<string, readonly string[] | null>
+  /** False: temporary relations may exist that are not listed. */
+  readonly temporariesCertain: boolean
+  /** Facts of a statement prepared with SQL's PREPARE; undefined when there is none of that name. */
+  readonly prepared: (name: string) => StatementFacts | undefined
+  /** Facts of a cursor's query; undefined when there is none of that name. */
+  readonly cursors: (name: string) => StatementFacts | undefined
+}
+
+export interface AnalysisContext {
+  /** Null: syntactic facts only; every output is unknown. */
+  readonly catalog: Catalog | null
+  readonly names: SessionNames
+}

@@ -1,0 +1,145 @@
+/**
+ * Facts in the making: a collector that the walk of one statement adds to. Lists keep first-seen order
+ * and hold every entry once.
+ */
+import type {
+  ColumnRef,
+  ColumnUse,
+  ConstantWrite,
+  CopyFacts,
+  Effect,
+  Flow,
+  FunctionUse,
+  OutputColumn,
+  RelationUse,
+  StateChange,
+  StatementFacts,
+  UseContext,
+} from '../facts.ts'
+import { EFFECTS } from '../facts.ts'
+import type { Value } from './lineage/value.ts'
+
+export class FactsDraft {
+  command = ''
+  readonly commands: string[] = []
+  outputs: readonly OutputColumn[] | null | 'unknown' = null
+  hasWhere: boolean | null = null
+  limit: number | null = null
+  parameters = 0
+  literalIndependent = true
+  copy: CopyFacts | null = null
+  readonly flows: Flow[] = []
+  readonly constantWrites: ConstantWrite[] = []
+  readonly state: StateChange[] = []
+  readonly #effects = new Set<Effect>()
+  readonly #relations = new Map<string, RelationUse>()
+  readonly #functions = new Map<string, FunctionUse>()
+  readonly #columns = new Set<ColumnRef>()
+  readonly #uses = new Map<ColumnRef, ColumnUse[]>()
+  readonly #unknowns = new Set<string>()
+
+  effect(...effects: readonly Effect[]): void {
+    for (const effect of effects) this.#effects.add(effect)
+  }
+
+  hasEffect(effect: Effect): boolean {
+    return this.#effects.has(effect)
+  }
+
+  /** Something could not be determined: the whole statement carries the effect `unknown`. */
+  unknown(why: string): void {
+    this.#effects.add('unknown')
+    this.#unknowns.add(why)
+  }
+
+  /** A reason to show beside an unknown output; the statement's effects are known all the same. */
+  remark(why: string): void {
+    this.#unknowns.add(why)
+  }
+
+  relation(use: RelationUse): void {
+    const key = `${use.access} ${use.schema ?? ''} ${use.name} ${use.through ?? ''}`
+    if (!this.#relations.has(key)) this.#relations.set(key, use)
+  }
+
+  get relations(): Iterable<RelationUse> {
+    return this.#relations.values()
+  }
+
+  function(use: FunctionUse): void {
+    const key = `${use.schema ?? ''} ${use.name}`
+    if (!this.#functions.has(key)) this.#functions.set(key, use)
+  }
+
+  column(ref: ColumnRef): void {
+    this.#columns.add(ref)
+  }
+
+  get columns(): readonly ColumnRef[] {
+    return [...this.#columns]
+  }
+
+  use(column: ColumnRef, context: UseContext, other?: ColumnRef): void {
+    const uses = this.#uses.get(column)
+    if (uses?.some((use) => use.context === context && use.with === other)) return
+    const use = other === undefined ? { column, context } : { column, context, with: other }
+    if (uses === undefined) this.#uses.set(column, [use])
+    else uses.push(use)
+  }
+
+  /** Every source of `value` is used in `context`. */
+  useAll(value: Value, context: UseContext): void {
+    for (const source of value.sources) this.use(source, context)
+  }
+
+  /** An UPDATE or DELETE; every one of them must have a WHERE for `hasWhere` to be true. */
+  where(present: boolean): void {
+    this.hasWhere = present && this.hasWhere !== false
+  }
+
+  /** Takes in another statement's facts: its effects, relations, columns and the rest, not its outputs. */
+  absorb(facts: StatementFacts, options: { readonly effects: boolean }): void {
+    if (options.effects) this.effect(...facts.effects)
+    else if (facts.effects.includes('unknown')) this.effect('unknown')
+    this.commands.push(...facts.commands)
+    for (const use of facts.relations) this.relation(use)
+    for (const use of facts.functions) this.function(use)
+    for (const ref of facts.columns) this.column(ref)
+    for (const use of facts.uses) this.use(use.column, use.context, use.with)
+    for (const why of facts.unknowns) this.#unknowns.add(why)
+    this.flows.push(...facts.flows)
+    this.constantWrites.push(...facts.constantWrites)
+    this.state.push(...facts.state)
+    if (facts.hasWhere !== null) this.where(facts.hasWhere)
+    if (!facts.literalIndependent) this.literalIndependent = false
+    this.parameters = Math.max(this.parameters, facts.parameters)
+  }
+
+  finish(): StatementFacts {
+    if (this.outputs !== null && this.outputs !== 'unknown') {
+      for (const { lineage } of this.outputs) {
+        if (lineage.kind === 'unknown') for (const why of lineage.why) this.#unknowns.add(why)
+      }
+    }
+    return {
+      engine: 'postgres',
+      command: this.command,
+      commands: [this.command, ...this.commands],
+      effects: EFFECTS.filter((effect) => this.#effects.has(effect)),
+      relations: [...this.#relations.values()],
+      functions: [...this.#functions.values()],
+      hasWhere: this.hasWhere,
+      limit: this.limit,
+      parameters: this.parameters,
+      outputs: this.outputs,
+      columns: [...this.#columns],
+      uses: [...this.#uses.values()].flat(),
+      flows: this.flows,
+      constantWrites: this.constantWrites,
+      state: this.state,
+      literalIndependent: this.literalIndependent,
+      copy: this.copy,
+      unknowns: [...this.#unknowns],
+    }
+  }
+}

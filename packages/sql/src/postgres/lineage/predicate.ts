@@ -1,0 +1,130 @@
+/**
+ * Conditions: which columns they test, and how. Only a bare column (or one behind a cast that changes
+ * nothing) compared for equality with a constant, a parameter or another bare column, or tested for
+ * NULL, counts as that; every other condition over a column is `predicate`.
+ */
+import type { A_Expr, BoolExpr, BooleanTest, Node, NullTest } from 'libpg-query'
+import { as, stringsOf, unwrap } from '../tree.ts'
+import type { Scope } from './scope.ts'
+import type { Value } from './value.ts'
+import type { Walk } from './walk.ts'
+
+export function notePredicate(walk: Walk, node: Node, scope: Scope): void {
+  const [type, fields] = unwrap(node)
+  switch (type) {
+    case 'BoolExpr':
+      walk.visited.add(fields)
+      for (const arg of (fields as BoolExpr).args ?? []) notePredicate(walk, arg, scope)
+      return
+    case 'A_Expr':
+      if (noteOperator(walk, fields as A_Expr, scope)) walk.visited.add(fields)
+      else noteOther(walk, node, scope)
+      return
+    case 'NullTest': {
+      walk.visited.add(fields)
+      const { arg } = fields as NullTest
+      if (arg !== undefined) noteNullTest(walk, walk.value(arg, scope))
+      return
+    }
+    case 'BooleanTest': {
+      walk.visited.add(fields)
+      const { arg } = fields as BooleanTest
+      if (arg !== undefined) notePredicate(walk, arg, scope)
+      return
+    }
+    case 'ColumnRef': {
+      // A boolean column by itself is a comparison with true.
+      const value = walk.value(node, scope)
+      walk.draft.useAll(value, value.kind === 'direct' ? 'equality-constant' : 'predicate')
+      return
+    }
+    case 'SubLink': {
+      // IN and EXISTS note their comparison and their own conditions when they are evaluated.
+      const value = walk.value(node, scope)
+      const kind = (fields as { subLinkType?: string }).subLinkType
+      if (kind === 'EXPR_SUBLINK' || kind === 'ARRAY_SUBLINK') walk.draft.useAll(value, 'predicate')
+      return
+    }
+    default:
+      noteOther(walk, node, scope)
+  }
+}
+
+function noteOther(walk: Walk, node: Node, scope: Scope): void {
+  const value = walk.value(node, scope)
+  walk.draft.useAll(value, value.revealsNoValue ? 'is-null' : 'predicate')
+}
+
+function noteNullTest(walk: Walk, value: Value): void {
+  walk.draft.useAll(value, value.kind === 'direct' ? 'is-null' : 'predicate')
+}
+
+/** Kinds of A_Expr that compare for equality when their operator does. */
+const COMPARING = new Set([
+  'AEXPR_OP',
+  'AEXPR_OP_ANY',
+  'AEXPR_OP_ALL',
+  'AEXPR_DISTINCT',
+  'AEXPR_NOT_DISTINCT',
+  'AEXPR_IN',
+])
+
+function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
+  const names = stringsOf(expr.name)
+  const symbol = names.at(-1) ?? ''
+  if (!COMPARING.has(expr.kind ?? '') || (symbol !== '=' && symbol !== '<>')) return false
+  if (expr.lexpr === undefined || expr.rexpr === undefined) return false
+  if (walk.context.catalog?.data.userOperators.some((operator) => operator.name === symbol)) {
+    // The value notes the user's function; the comparison may then be anything.
+    return false
+  }
+  const left = walk.value(expr.lexpr, scope)
+  if (expr.kind === 'AEXPR_IN') {
+    for (const item of as(expr.rexpr, 'List')?.items ?? []) {
+      comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(walk.value(item, scope)) })
+    }
+    const list = as(expr.rexpr, 'List')
+    if (list !== undefined) walk.visited.add(list)
+    return true
+  }
+  comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(walk.value(expr.rexpr, scope)) })
+  return true
+}
+
+function fieldsOf(value: Value): readonly Value[] {
+  return value.row === null ? [value] : value.row.map((field) => field.value)
+}
+
+/** `left symbol right` over rows of one or more fields. */
+export function comparison(
+  walk: Walk,
+  {
+    symbol,
+    left,
+    right,
+  }: { readonly symbol: string; readonly left: readonly Value[]; readonly right: readonly Value[] },
+): void {
+  const equality = symbol === '=' || symbol === '<>'
+  if (!equality || left.length !== right.length) {
+    for (const value of [...left, ...right]) walk.draft.useAll(value, 'predicate')
+    return
+  }
+  for (let i = 0; i < left.length; i++) compare(walk, left[i]!, right[i]!)
+}
+
+/** Notes what a test of two values for equality tells about their columns. */
+export function compare(walk: Walk, left: Value, right: Value): void {
+  const { draft } = walk
+  if (left.kind === 'direct' && right.kind === 'direct') {
+    draft.use(left.sources[0]!, 'equality-column', right.sources[0]!)
+    draft.use(right.sources[0]!, 'equality-column', left.sources[0]!)
+  } else if (left.kind === 'direct' && right.kind === 'constant') {
+    draft.useAll(left, 'equality-constant')
+  } else if (right.kind === 'direct' && left.kind === 'constant') {
+    draft.useAll(right, 'equality-constant')
+  } else {
+    for (const value of [left, right]) {
+      draft.useAll(value, value.revealsNoValue ? 'is-null' : 'predicate')
+    }
+  }
+}

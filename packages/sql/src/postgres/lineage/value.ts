@@ -1,0 +1,226 @@
+/**
+ * What an expression's value can depend on: the abstract values of the lineage walk.
+ *
+ * The lattice: `constant` (nothing stored) < `direct` (one base column unchanged) < `derived` < `unknown`.
+ * Combining never loses a source, and `unknown` swallows everything.
+ */
+import type { ColumnRef, Lineage } from '../../facts.ts'
+import { WHY_STEPS_MAX } from '../limits.ts'
+
+export type Constant =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'parameter'; readonly index: number }
+
+/** Constants a value may consist of, nested as combined; flattened only where they are written. */
+export type Constants = Constant | readonly Constants[]
+
+export interface Column {
+  readonly name: string
+  readonly value: Value
+}
+
+export interface Value {
+  readonly kind: 'direct' | 'derived' | 'constant' | 'unknown'
+  /** Of a direct value exactly one. */
+  readonly sources: readonly ColumnRef[]
+  /** The value reveals only how many or whether, for all of its sources. */
+  readonly revealsNoValue: boolean
+  readonly why: readonly string[]
+  /** Type name, where known: decides whether a cast changes anything. */
+  readonly type: string | null
+  readonly constants: Constants | null
+  /** Fields of a row value, where known. */
+  readonly row: readonly Column[] | null
+}
+
+const NONE: readonly never[] = []
+
+export const CONSTANT: Value = {
+  kind: 'constant',
+  sources: NONE,
+  revealsNoValue: true,
+  why: NONE,
+  type: null,
+  constants: null,
+  row: null,
+}
+
+/** Depends on which rows exist, on no value. */
+export const ROW_COUNT: Value = { ...CONSTANT, kind: 'derived' }
+
+export function constantOf(constants: Constants | null, type: string | null): Value {
+  return { ...CONSTANT, constants, type }
+}
+
+export function directOf(source: ColumnRef, type: string): Value {
+  return {
+    kind: 'direct',
+    sources: [source],
+    revealsNoValue: false,
+    why: NONE,
+    type,
+    constants: null,
+    row: null,
+  }
+}
+
+export function unknownOf(why: string, from: readonly Value[] = NONE): Value {
+  return {
+    kind: 'unknown',
+    sources: sourcesOf(from),
+    revealsNoValue: false,
+    why: [why],
+    type: null,
+    constants: constantsOf(from),
+    row: null,
+  }
+}
+
+/** A value computed from `parts`, and from nothing else. */
+export function derive(
+  parts: readonly Value[],
+  options: { readonly why: string; readonly type?: string | null; readonly counts?: boolean },
+): Value {
+  const type = options.type ?? null
+  let unknown = false
+  let constant = true
+  let noValue = true
+  for (const part of parts) {
+    if (part.kind === 'unknown') unknown = true
+    if (part.kind !== 'constant') constant = false
+    if (!part.revealsNoValue) noValue = false
+  }
+  const constants = constantsOf(parts)
+  if (constant) return constants === null && type === null ? CONSTANT : constantOf(constants, type)
+  return {
+    kind: unknown ? 'unknown' : 'derived',
+    sources: sourcesOf(parts),
+    revealsNoValue: !unknown && (noValue || options.counts === true),
+    why: steps(parts, options.why),
+    type,
+    constants,
+    row: null,
+  }
+}
+
+/** The cell of one of several branches (UNION, VALUES, COALESCE of equals): direct only if all agree. */
+export function either(branches: readonly Value[], why: string): Value {
+  const first = branches[0]
+  if (first === undefined) return CONSTANT
+  if (branches.length === 1) return first
+  if (first.kind === 'direct' && branches.every((other) => isSameDirect(first, other))) return first
+  const type = branches.every((other) => other.type === first.type) ? first.type : null
+  return derive(branches, { why, type })
+}
+
+export function isSameDirect(a: Value, b: Value): boolean {
+  return (
+    a.kind === 'direct' &&
+    b.kind === 'direct' &&
+    a.type === b.type &&
+    isSameColumn(a.sources[0]!, b.sources[0]!)
+  )
+}
+
+export function isSameColumn(a: ColumnRef, b: ColumnRef): boolean {
+  return (
+    a === b ||
+    (a.column === b.column && a.relation === b.relation && a.schema === b.schema && a.kin === b.kin)
+  )
+}
+
+/** The same cells, with one more step of explanation. */
+export function through(value: Value, step: string): Value {
+  if (value.kind === 'constant' || value.why.length >= WHY_STEPS_MAX) return value
+  if (value.why.includes(step)) return value
+  return { ...value, why: [...value.why, step] }
+}
+
+export function asUnknown(value: Value, why: string): Value {
+  return { ...value, kind: 'unknown', revealsNoValue: false, why: [...value.why, why], row: null }
+}
+
+export function rowOf(fields: readonly Column[], why: string): Value {
+  const value = derive(
+    fields.map((field) => field.value),
+    { why },
+  )
+  return { ...value, row: fields }
+}
+
+export function sourcesOf(values: readonly Value[]): readonly ColumnRef[] {
+  let result: readonly ColumnRef[] = NONE
+  let owned: ColumnRef[] | null = null
+  let seen: Set<ColumnRef> | null = null
+  for (const { sources } of values) {
+    if (sources.length === 0) continue
+    if (result.length === 0) {
+      result = sources
+      continue
+    }
+    for (const source of sources) {
+      if (seen !== null ? seen.has(source) : result.includes(source)) continue
+      if (owned === null) {
+        owned = [...result]
+        result = owned
+      }
+      owned.push(source)
+      if (seen !== null) seen.add(source)
+      else if (owned.length > 24) seen = new Set(owned)
+    }
+  }
+  return result
+}
+
+function constantsOf(values: readonly Value[]): Constants | null {
+  let only: Constants | null = null
+  let many: Constants[] | null = null
+  for (const { constants } of values) {
+    if (constants === null) continue
+    if (many !== null) many.push(constants)
+    else if (only === null) only = constants
+    else many = [only, constants]
+  }
+  return many ?? only
+}
+
+function steps(parts: readonly Value[], why: string): readonly string[] {
+  const result: string[] = []
+  for (const part of parts) {
+    for (const step of part.why) {
+      if (result.length >= WHY_STEPS_MAX) break
+      if (!result.includes(step)) result.push(step)
+    }
+  }
+  if (result.length < WHY_STEPS_MAX && !result.includes(why)) result.push(why)
+  return result
+}
+
+export function lineageOf(value: Value): Lineage {
+  switch (value.kind) {
+    case 'constant':
+      return { kind: 'constant' }
+    case 'direct':
+      return { kind: 'direct', source: value.sources[0]!, why: value.why }
+    case 'derived': {
+      const { sources, revealsNoValue, why } = value
+      return { kind: 'derived', sources, revealsNoValue, why }
+    }
+    case 'unknown':
+      return { kind: 'unknown', sources: value.sources, why: value.why }
+  }
+}
+
+/** All constants a value may consist of, at most `max`; null when there are more. */
+export function flattenConstants(constants: Constants | null, max: number): Constant[] | null {
+  const result: Constant[] = []
+  const stack: Constants[] = constants === null ? [] : [constants]
+  while (stack.length > 0) {
+    const next = stack.pop()!
+    if ('kind' in next) {
+      if (result.length === max) return null
+      result.push(next)
+    } else for (let i = next.length - 1; i >= 0; i--) stack.push(next[i]!)
+  }
+  return result
+}

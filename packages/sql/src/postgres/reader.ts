@@ -1,0 +1,83 @@
+/**
+ * PostgreSQL text to facts: guards, the parser, and the analysis of every statement. Synchronous, and
+ * without state except the parser's instance and what is known of each catalog's views.
+ */
+import { createHash } from 'node:crypto'
+import type { Analysis, StatementFacts } from '../facts.ts'
+import type { AnalysisContext } from './context.ts'
+import { fingerprintPostgres } from './fingerprint.ts'
+import { refusalFor } from './guards.ts'
+import { Parser } from './parse.ts'
+import { rejectionFor } from './rejections.ts'
+import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
+import { RelationColumnsReader } from './views.ts'
+
+export class PostgresReader {
+  readonly #parser: Parser
+  readonly #relations: RelationColumnsReader
+
+  constructor(parser: Parser) {
+    this.#parser = parser
+    this.#relations = new RelationColumnsReader(parser)
+  }
+
+  static async create(): Promise<PostgresReader> {
+    return new PostgresReader(await Parser.create())
+  }
+
+  /** Non-null while the parser is being re-created after a fault: wait for it before analyzing. */
+  ready(): Promise<void> | null {
+    return this.#parser.ready()
+  }
+
+  analyze(sql: string, context: AnalysisContext): Analysis {
+    const refusal = refusalFor(sql)
+    if (refusal !== null) {
+      return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
+    }
+    const outcome = this.#parser.parse(sql)
+    switch (outcome.kind) {
+      case 'broken':
+        return internal('the statement could not be parsed')
+      case 'rejected':
+        return {
+          kind: 'unparsable',
+          code: 'syntax',
+          message: outcome.message,
+          position: outcome.position === 0 ? null : outcome.position,
+          ...rejectionFor(outcome.message, outcome.raisedIn),
+        }
+      case 'tree': {
+        const analyzer: Analyzer = { context, parser: this.#parser, relations: this.#relations }
+        try {
+          const statements = outcome.statements.map(({ stmt }): StatementFacts => {
+            if (stmt === undefined) throw new Error('statement without tree')
+            return analyzeStatement(analyzer, stmt)
+          })
+          return { kind: 'statements', statements, fingerprint: identityOf(sql) }
+        } catch {
+          // A fault of ours, or a tree too deep for the stack: refused, and the next text is another.
+          return internal('the statement could not be analysed')
+        }
+      }
+    }
+  }
+}
+
+function internal(message: string): Analysis {
+  return {
+    kind: 'unparsable',
+    code: 'internal',
+    sqlstate: 'XX000',
+    message,
+    position: null,
+    hint: null,
+    detail: null,
+  }
+}
+
+/** 128 bits over the text without its literals, or over all of it where they cannot be told apart. */
+function identityOf(sql: string): string {
+  const key = fingerprintPostgres(sql) ?? sql
+  return createHash('sha256').update(key).digest('hex').slice(0, 32)
+}

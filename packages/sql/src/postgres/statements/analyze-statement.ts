@@ -1,0 +1,61 @@
+/** One statement's tree to its facts: survey, handler by type, and the checks that close the gaps. */
+import type { Node } from 'libpg-query'
+import type { StatementFacts } from '../../facts.ts'
+import type { AnalysisContext } from '../context.ts'
+import { FactsDraft } from '../draft.ts'
+import { createWalk } from '../lineage/create-walk.ts'
+import type { Parser } from '../parse.ts'
+import { survey } from '../survey.ts'
+import { unwrap } from '../tree.ts'
+import type { RelationColumnsReader } from '../views.ts'
+import { copyStatement } from './copy.ts'
+import { definitionStatements } from './definitions.ts'
+import { queryStatements } from './queries.ts'
+import type { Handler, Run } from './run.ts'
+import { sessionStatements } from './session.ts'
+
+export const handlers: ReadonlyMap<string, Handler> = new Map(
+  Object.entries({
+    ...queryStatements,
+    ...sessionStatements,
+    ...definitionStatements,
+    CopyStmt: copyStatement,
+  }),
+)
+
+export interface Analyzer {
+  readonly context: AnalysisContext
+  readonly parser: Parser
+  readonly relations: RelationColumnsReader
+}
+
+export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts {
+  const { context, parser, relations } = analyzer
+  const [type, fields] = unwrap(node)
+  const draft = new FactsDraft()
+  const seen = survey(node)
+  const walk = createWalk(context, draft, relations.readerFor(context.catalog))
+  const run: Run = {
+    context,
+    parser,
+    draft,
+    walk,
+    survey: seen,
+    nested: (inner) => analyzeStatement(analyzer, inner),
+    requireAllVisited() {
+      for (const { type: kind, node: part } of seen.meaningful) {
+        if (!walk.visited.has(part)) draft.unknown(`${kind} not understood where it stands`)
+      }
+    },
+  }
+  draft.parameters = seen.parameters
+  const handler = handlers.get(type)
+  if (handler === undefined) {
+    draft.command = 'unknown'
+    draft.unknown(`statement of type ${type}`)
+  } else handler(run, fields)
+  for (const what of seen.unlisted) draft.unknown(`not listed: ${what}`)
+  // Nothing that is not understood may look like a clean result.
+  if (draft.hasEffect('unknown') && draft.outputs !== null) draft.outputs = 'unknown'
+  return draft.finish()
+}

@@ -1,0 +1,372 @@
+/**
+ * Definition and administration: everything that is not a query or the session's. Each statement has its
+ * command and effects in one table; relations named in it are `define` unless the table says otherwise.
+ *
+ * Functions in a definition (defaults, checks, indexes, policies) are listed. Those that a definition
+ * evaluates at once (an index, a check over existing rows) give it their effects.
+ */
+import type {
+  AlterTableStmt,
+  CreateSchemaStmt,
+  CreateStmt,
+  DropStmt,
+  Node,
+  RangeVar,
+  RenameStmt,
+  RuleStmt,
+} from 'libpg-query'
+import type { Access, Effect } from '../../facts.ts'
+import { functionFacts } from '../functions.ts'
+import { tableItem } from '../lineage/from.ts'
+import { columnsOf, lookupIn, newScope, type Scope } from '../lineage/scope.ts'
+import { lineageOf, type Value } from '../lineage/value.ts'
+import { nameToRangeVar, useRelation } from '../resolve.ts'
+import { as, stringsOf } from '../tree.ts'
+import { noteChanged, noteCreated } from './created.ts'
+import type { Handler, Run } from './run.ts'
+
+/** `type: command | effects [| access of the relations in it]`. */
+const TABLE: Readonly<Record<string, string>> = {
+  ReplicaIdentityStmt: 'alter table | ddl',
+  AlterCollationStmt: 'alter collation | ddl',
+  AlterDomainStmt: 'alter domain | ddl',
+  GrantStmt: 'grant | admin',
+  GrantRoleStmt: 'grant role | admin',
+  AlterDefaultPrivilegesStmt: 'alter default privileges | admin',
+  CreateTableSpaceStmt: 'create tablespace | admin',
+  DropTableSpaceStmt: 'drop tablespace | admin',
+  AlterTableSpaceOptionsStmt: 'alter tablespace | admin',
+  AlterTableMoveAllStmt: 'alter table all in tablespace | ddl admin',
+  CreateExtensionStmt: 'create extension | ddl admin',
+  AlterExtensionStmt: 'alter extension | ddl admin',
+  AlterExtensionContentsStmt: 'alter extension | ddl admin',
+  CreateFdwStmt: 'create foreign data wrapper | ddl admin',
+  AlterFdwStmt: 'alter foreign data wrapper | ddl admin',
+  CreateForeignServerStmt: 'create server | ddl admin',
+  AlterForeignServerStmt: 'alter server | ddl admin',
+  CreateUserMappingStmt: 'create user mapping | admin',
+  AlterUserMappingStmt: 'alter user mapping | admin',
+  DropUserMappingStmt: 'drop user mapping | admin',
+  ImportForeignSchemaStmt: 'import foreign schema | ddl admin',
+  CreatePolicyStmt: 'create policy | ddl admin',
+  AlterPolicyStmt: 'alter policy | ddl admin',
+  CreateAmStmt: 'create access method | ddl admin',
+  CreateTrigStmt: 'create trigger | ddl',
+  CreateEventTrigStmt: 'create event trigger | ddl admin',
+  AlterEventTrigStmt: 'alter event trigger | ddl admin',
+  CreatePLangStmt: 'create language | ddl admin',
+  CreateRoleStmt: 'create role | admin',
+  AlterRoleStmt: 'alter role | admin',
+  AlterRoleSetStmt: 'alter role | admin',
+  DropRoleStmt: 'drop role | admin',
+  AlterSeqStmt: 'alter sequence | ddl',
+  DefineStmt: 'create | ddl',
+  CreateDomainStmt: 'create domain | ddl',
+  CreateOpClassStmt: 'create operator class | ddl admin',
+  CreateOpFamilyStmt: 'create operator family | ddl admin',
+  AlterOpFamilyStmt: 'alter operator family | ddl admin',
+  TruncateStmt: 'truncate | write | write',
+  CommentStmt: 'comment | ddl',
+  SecLabelStmt: 'security label | ddl admin',
+  IndexStmt: 'create index | ddl',
+  CreateStatsStmt: 'create statistics | ddl',
+  AlterStatsStmt: 'alter statistics | ddl',
+  CreateFunctionStmt: 'create function | ddl',
+  AlterFunctionStmt: 'alter function | ddl',
+  AlterObjectDependsStmt: 'alter depends | ddl',
+  AlterOwnerStmt: 'alter owner | ddl admin',
+  AlterOperatorStmt: 'alter operator | ddl',
+  AlterTypeStmt: 'alter type | ddl',
+  CompositeTypeStmt: 'create type | ddl',
+  CreateEnumStmt: 'create type | ddl',
+  CreateRangeStmt: 'create type | ddl',
+  AlterEnumStmt: 'alter type | ddl',
+  LoadStmt: 'load | admin',
+  CreatedbStmt: 'create database | admin',
+  AlterDatabaseStmt: 'alter database | admin',
+  AlterDatabaseRefreshCollStmt: 'alter database | admin',
+  AlterDatabaseSetStmt: 'alter database | admin',
+  DropdbStmt: 'drop database | admin',
+  AlterSystemStmt: 'alter system | admin',
+  ClusterStmt: 'cluster | admin | lock',
+  VacuumStmt: 'vacuum | admin | lock',
+  RefreshMatViewStmt: 'refresh materialized view | ddl write | write',
+  CheckPointStmt: 'checkpoint | admin',
+  ReindexStmt: 'reindex | admin | lock',
+  CreateConversionStmt: 'create conversion | ddl admin',
+  CreateCastStmt: 'create cast | ddl admin',
+  CreateTransformStmt: 'create transform | ddl admin',
+  DropOwnedStmt: 'drop owned | ddl admin',
+  ReassignOwnedStmt: 'reassign owned | ddl admin',
+  AlterTSDictionaryStmt: 'alter text search dictionary | ddl',
+  AlterTSConfigurationStmt: 'alter text search configuration | ddl',
+  CreatePublicationStmt: 'create publication | ddl admin',
+  AlterPublicationStmt: 'alter publication | ddl admin',
+  CreateSubscriptionStmt: 'create subscription | ddl admin',
+  AlterSubscriptionStmt: 'alter subscription | ddl admin',
+  DropSubscriptionStmt: 'drop subscription | ddl admin',
+}
+
+function simple(type: string, row: string): Handler {
+  const [command = '', effects = '', access = 'define'] = row.split('|').map((part) => part.trim())
+  return (run, fields) => {
+    const { draft } = run
+    draft.command = commandOf(type, fields, command)
+    // The table's words are effects and accesses.
+    draft.effect(...(effects.split(' ') as Effect[]))
+    draft.literalIndependent = false
+    noteRelations(run, access as Access)
+    noteFunctions(run)
+    if (effects.includes('ddl') || type === 'TruncateStmt') draft.state.push({ kind: 'catalog' })
+  }
+}
+
+/** Commands whose words depend on the statement's fields. */
+function commandOf(type: string, fields: object, command: string): string {
+  const { is_grant, is_vacuumcmd, is_procedure, objtype, kind } = fields as Record<string, unknown>
+  switch (type) {
+    case 'GrantStmt':
+      return is_grant === true ? 'grant' : 'revoke'
+    case 'GrantRoleStmt':
+      return is_grant === true ? 'grant role' : 'revoke role'
+    case 'VacuumStmt':
+      return is_vacuumcmd === true ? 'vacuum' : 'analyze'
+    case 'CreateFunctionStmt':
+      return is_procedure === true ? 'create procedure' : 'create function'
+    case 'DefineStmt':
+      return `create ${objectWords(String(kind))}`
+    case 'AlterFunctionStmt':
+      return `alter ${objectWords(String(objtype))}`
+    default:
+      return command
+  }
+}
+
+/** Every relation named in the statement, except those of CTEs in a body. */
+function noteRelations(run: Run, access: Access): void {
+  for (const name of run.survey.relations) {
+    useRelation(run.context, run.draft, { name, access })
+  }
+}
+
+function noteFunctions(run: Run): void {
+  for (const call of run.survey.calls) {
+    const facts = functionFacts(run.context, stringsOf(call.funcname))
+    run.draft.function(facts.use)
+    run.draft.effect(...facts.effects)
+  }
+}
+
+export function objectWords(type: string): string {
+  const words = type.replace(/^OBJECT_/, '').toLowerCase()
+  switch (words) {
+    case 'matview':
+      return 'materialized view'
+    case 'fdw':
+      return 'foreign data wrapper'
+    case 'foreign_server':
+      return 'server'
+    case 'statistic_ext':
+      return 'statistics'
+    case 'tabconstraint':
+    case 'domconstraint':
+      return 'constraint'
+    case 'opclass':
+      return 'operator class'
+    case 'opfamily':
+      return 'operator family'
+    default:
+      return words.startsWith('ts') && words !== 'tablespace'
+        ? `text search ${words.slice(2)}`
+        : words.replaceAll('_', ' ')
+  }
+}
+
+const RELATION_OBJECTS = new Set([
+  'OBJECT_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+  'OBJECT_SEQUENCE',
+  'OBJECT_FOREIGN_TABLE',
+])
+/** Objects that belong to the server or to who may do what. */
+const ADMIN_OBJECTS =
+  /ROLE|DATABASE|TABLESPACE|EXTENSION|FDW|FOREIGN_SERVER|EVENT_TRIGGER|POLICY|PUBLICATION|SUBSCRIPTION|LANGUAGE|ACCESS_METHOD|USER_MAPPING/
+
+const drop: Handler = (run, fields) => {
+  const { removeType = '', objects } = fields as DropStmt
+  const { draft } = run
+  draft.command = `drop ${objectWords(removeType)}`
+  draft.effect('ddl')
+  if (ADMIN_OBJECTS.test(removeType)) draft.effect('admin')
+  draft.state.push({ kind: 'catalog' })
+  for (const node of objects ?? []) {
+    const parts = stringsOf(as(node, 'List')?.items)
+    // A trigger, rule or policy is named after its table.
+    const onTable = ['OBJECT_TRIGGER', 'OBJECT_RULE', 'OBJECT_POLICY'].includes(removeType)
+    if (onTable) parts.pop()
+    if (!onTable && !RELATION_OBJECTS.has(removeType)) continue
+    const name = nameToRangeVar(parts)
+    useRelation(run.context, draft, { name, access: 'define' })
+    if (!onTable) noteChanged(run, name, 'dropped')
+  }
+}
+
+const createTable: Handler = (run, fields) => {
+  const foreign = (fields as { base?: CreateStmt }).base
+  const table = foreign ?? (fields as CreateStmt)
+  const { draft } = run
+  draft.command = foreign === undefined ? 'create table' : 'create foreign table'
+  draft.effect('ddl')
+  draft.literalIndependent = false
+  const relation = table.relation ?? {}
+  const inherits = (table.inhRelations ?? []).length > 0
+  const names = (table.tableElts ?? []).map((node) => as(node, 'ColumnDef')?.colname)
+  const plain = !inherits && table.ofTypename === undefined && !hasLike(table)
+  noteCreated(run, relation, {
+    kind: foreign === undefined ? 'table' : 'foreign-table',
+    columns: plain ? names.filter((name) => name !== undefined) : null,
+  })
+  for (const name of run.survey.relations) {
+    if (name !== relation) useRelation(run.context, draft, { name, access: 'define' })
+  }
+  noteFunctions(run)
+}
+
+const hasLike = (table: CreateStmt) =>
+  (table.tableElts ?? []).some((node) => as(node, 'TableLikeClause') !== undefined)
+
+const createSequence: Handler = (run, fields) => {
+  const { sequence } = fields as { sequence?: RangeVar }
+  run.draft.command = 'create sequence'
+  run.draft.effect('ddl')
+  run.draft.literalIndependent = false
+  noteCreated(run, sequence ?? {}, { kind: 'sequence', columns: null })
+}
+
+const createSchema: Handler = (run, fields) => {
+  run.draft.command = 'create schema'
+  run.draft.effect('ddl')
+  run.draft.literalIndependent = false
+  run.draft.state.push({ kind: 'catalog' })
+  for (const node of (fields as CreateSchemaStmt).schemaElts ?? []) {
+    run.draft.absorb(run.nested(node), { effects: true })
+  }
+}
+
+const alterTable: Handler = (run, fields) => {
+  const { relation, cmds, objtype } = fields as AlterTableStmt
+  const { draft } = run
+  draft.command = `alter ${objectWords(objtype ?? 'OBJECT_TABLE')}`
+  draft.effect('ddl')
+  draft.literalIndependent = false
+  noteRelations(run, 'define')
+  noteFunctions(run)
+  if (relation === undefined) {
+    draft.unknown('ALTER without relation')
+    return
+  }
+  noteChanged(run, relation, 'altered')
+  const scope = relationScope(run, relation)
+  for (const node of cmds ?? []) {
+    const command = as(node, 'AlterTableCmd')
+    if (command?.subtype === 'AT_ChangeOwner') draft.effect('admin')
+    const definition = as(command?.def, 'ColumnDef')
+    const name = definition?.colname ?? command?.name ?? ''
+    for (const expression of storedExpressions(definition)) {
+      noteStored(run, relation, name, run.walk.value(expression, scope))
+    }
+  }
+}
+
+function relationScope(run: Run, relation: RangeVar): Scope {
+  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
+  return { ...newScope(null), entries: [{ item, bare: true, named: true }] }
+}
+
+/** Expressions whose values ALTER TABLE stores: USING, and new generated columns. */
+function storedExpressions(definition: ReturnType<typeof columnDefinition>): Node[] {
+  const expressions = definition?.raw_default === undefined ? [] : [definition.raw_default]
+  for (const node of definition?.constraints ?? []) {
+    const constraint = as(node, 'Constraint')
+    if (constraint?.contype === 'CONSTR_GENERATED' && constraint.raw_expr !== undefined) {
+      expressions.push(constraint.raw_expr)
+    }
+  }
+  return expressions
+}
+
+const columnDefinition = (node: Node | undefined) => as(node, 'ColumnDef')
+
+function noteStored(run: Run, relation: RangeVar, column: string, value: Value): void {
+  if (value.kind === 'constant') return
+  const name = relation.relname ?? ''
+  run.draft.flows.push({ lineage: lineageOf(value), into: { kind: 'new-relation', name, column } })
+}
+
+/** A new name, schema or owner takes a column away from the rules that name it: data flows there. */
+const rename: Handler = (run, fields) => {
+  const { renameType = '', relation, subname, newname } = fields as RenameStmt
+  const { draft } = run
+  draft.command = `alter ${objectWords(renameType === 'OBJECT_COLUMN' ? 'OBJECT_TABLE' : renameType)}`
+  draft.effect('ddl')
+  if (ADMIN_OBJECTS.test(renameType)) draft.effect('admin')
+  draft.literalIndependent = false
+  draft.state.push({ kind: 'catalog' })
+  noteRelations(run, 'define')
+  if (relation === undefined) return
+  noteChanged(run, relation, renameType === 'OBJECT_COLUMN' ? 'altered' : 'dropped')
+  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
+  if (renameType === 'OBJECT_COLUMN') {
+    const value = lookupIn(item, subname ?? '')
+    if (value !== undefined) noteStored(run, relation, newname ?? '', value)
+  } else if (RELATION_OBJECTS.has(renameType)) {
+    for (const column of columnsOf(item) ?? []) {
+      noteStored(run, newname === undefined ? {} : { relname: newname }, column.name, column.value)
+    }
+  }
+}
+
+const setSchema: Handler = (run, fields) => {
+  const { objectType = '', relation } = fields as { objectType?: string; relation?: RangeVar }
+  run.draft.command = `alter ${objectWords(objectType)}`
+  run.draft.effect('ddl')
+  run.draft.literalIndependent = false
+  run.draft.state.push({ kind: 'catalog' })
+  noteRelations(run, 'define')
+  if (relation === undefined) return
+  noteChanged(run, relation, 'dropped')
+  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
+  for (const column of columnsOf(item) ?? []) noteStored(run, relation, column.name, column.value)
+}
+
+/** A rule makes other statements run in place of those written. */
+const rule: Handler = (run, fields) => {
+  const { relation } = fields as RuleStmt
+  run.draft.command = 'create rule'
+  run.draft.effect('ddl', 'admin', 'procedural')
+  run.draft.literalIndependent = false
+  run.draft.state.push({ kind: 'catalog' })
+  if (relation !== undefined)
+    useRelation(run.context, run.draft, { name: relation, access: 'define' })
+  for (const name of run.survey.relations) {
+    // `old` and `new` are the rule's rows, not relations.
+    if (name !== relation && !/^(old|new)$/.test(name.relname ?? '')) {
+      useRelation(run.context, run.draft, { name, access: 'define' })
+    }
+  }
+  noteFunctions(run)
+}
+
+export const definitionStatements: Readonly<Record<string, Handler>> = {
+  ...Object.fromEntries(Object.entries(TABLE).map(([type, row]) => [type, simple(type, row)])),
+  DropStmt: drop,
+  CreateStmt: createTable,
+  CreateForeignTableStmt: createTable,
+  CreateSeqStmt: createSequence,
+  CreateSchemaStmt: createSchema,
+  AlterTableStmt: alterTable,
+  RenameStmt: rename,
+  AlterObjectSchemaStmt: setSchema,
+  RuleStmt: rule,
+}

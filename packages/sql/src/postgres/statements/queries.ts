@@ -1,0 +1,315 @@
+/** SELECT, INSERT, UPDATE, DELETE, MERGE, and statements that hold one: EXPLAIN, PREPARE, cursors, CREATE ... AS. */
+import type {
+  CreateTableAsStmt,
+  DeclareCursorStmt,
+  ExecuteStmt,
+  ExplainStmt,
+  FetchStmt,
+  IntoClause,
+  Node,
+  PrepareStmt,
+  RangeVar,
+  SelectStmt,
+  ViewStmt,
+} from 'libpg-query'
+import type { Effect, OutputColumn, StatementFacts } from '../../facts.ts'
+import { constantLimit } from '../lineage/query.ts'
+import { newScope } from '../lineage/scope.ts'
+import { type Column, lineageOf, unknownOf, type Value } from '../lineage/value.ts'
+import type { QueryResult } from '../lineage/walk.ts'
+import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
+import { noteCreated } from './created.ts'
+import type { Handler, Run } from './run.ts'
+
+const DML: Readonly<Record<string, string>> = {
+  InsertStmt: 'insert',
+  UpdateStmt: 'update',
+  DeleteStmt: 'delete',
+  MergeStmt: 'merge',
+}
+
+/** Walks the query of this statement and notes its outputs, effects and nested commands. */
+function walkQuery(run: Run, node: Node): QueryResult {
+  const { draft } = run
+  const [type, fields] = unwrap(node)
+  const result = run.walk.statement(node, null)
+  const own = DML[type]
+  draft.command = own ?? 'select'
+  for (const statement of run.survey.statements) {
+    const command = DML[statement]
+    if (command !== undefined) {
+      draft.commands.push(command)
+      draft.effect('write')
+    }
+  }
+  if (own !== undefined) draft.effect('write')
+  for (const use of draft.relations) if (use.access === 'read') draft.effect('read')
+  if (type === 'SelectStmt') {
+    draft.effect('read')
+    draft.limit = constantLimit(fields as SelectStmt)
+    if (draft.limit !== null) draft.literalIndependent = false
+  }
+  return result
+}
+
+function outputsOf(run: Run, result: QueryResult): readonly OutputColumn[] | 'unknown' {
+  if (result.open !== null) {
+    for (const why of result.open.why) run.draft.remark(why)
+    return 'unknown'
+  }
+  // Without a catalog nothing is known of any column.
+  const blind = run.context.catalog === null
+  return result.columns.map(({ name, value }) => ({
+    name,
+    lineage: lineageOf(blind ? unknownOf('no catalog', [value]) : value),
+  }))
+}
+
+export const selectStatement: Handler = (run, fields) => {
+  const select = fields as SelectStmt
+  const node: Node = { SelectStmt: select }
+  const result = walkQuery(run, node)
+  const into = intoOf(select)
+  if (into === undefined) run.draft.outputs = outputsOf(run, result)
+  else {
+    run.draft.command = 'select into'
+    noteNewRelation(run, into, { result, command: 'create table as' })
+  }
+  run.requireAllVisited()
+}
+
+/** INTO stands in the leftmost branch of a set operation. */
+function intoOf(select: SelectStmt): IntoClause | undefined {
+  for (let at: SelectStmt | undefined = select; at !== undefined; at = at.larg) {
+    if (at.intoClause !== undefined) return at.intoClause
+  }
+  return undefined
+}
+
+const dmlStatement =
+  (type: string): Handler =>
+  (run, fields) => {
+    // `fields` are those of a node of this type.
+    const result = walkQuery(run, { [type]: fields } as unknown as Node)
+    const { returningClause } = fields as { returningClause?: unknown }
+    run.draft.outputs = returningClause === undefined ? null : outputsOf(run, result)
+    run.requireAllVisited()
+  }
+
+/** CREATE TABLE AS, SELECT INTO, CREATE VIEW: the query's columns flow into a new relation. */
+function noteNewRelation(
+  run: Run,
+  into: IntoClause,
+  { result, command }: { readonly result: QueryResult; readonly command: string },
+): void {
+  const { draft } = run
+  draft.effect('ddl', 'write')
+  if (draft.command !== command) draft.commands.push(command)
+  const names = stringsOf(into.colNames)
+  noteCreated(run, into.rel ?? {}, {
+    kind: 'table',
+    columns: result.open === null ? columnNames(result.columns, names) : null,
+  })
+  noteFlows(run, into.rel ?? {}, { result, names })
+}
+
+const columnNames = (columns: readonly Column[], names: readonly string[]) =>
+  columns.map((column, index) => names[index] ?? column.name)
+
+function noteFlows(
+  run: Run,
+  relation: RangeVar,
+  { result, names }: { readonly result: QueryResult; readonly names: readonly string[] },
+): void {
+  const name = relation.relname ?? ''
+  const into = (column: string) => ({ kind: 'new-relation', name, column }) as const
+  const flow = (value: Value, column: string) => {
+    if (value.kind === 'constant') return
+    run.draft.flows.push({ lineage: lineageOf(value), into: into(column) })
+  }
+  result.columns.forEach((column, index) => {
+    flow(column.value, names[index] ?? column.name)
+  })
+  if (result.open !== null) flow(result.open, '')
+}
+
+const createTableAs: Handler = (run, fields) => {
+  const { query, into, objtype } = fields as CreateTableAsStmt
+  const command = objtype === 'OBJECT_MATVIEW' ? 'create materialized view' : 'create table as'
+  run.draft.command = command
+  run.draft.effect('ddl', 'write')
+  if (query === undefined) return run.draft.unknown('CREATE TABLE AS without query')
+  if (as(query, 'ExecuteStmt') !== undefined) {
+    const facts = run.nested(query)
+    run.draft.absorb(facts, { effects: true })
+    noteCreated(run, into?.rel ?? {}, { kind: 'table', columns: null })
+    noteFlows(run, into?.rel ?? {}, { result: resultOf(facts), names: stringsOf(into?.colNames) })
+    return
+  }
+  const result = walkQuery(run, query)
+  run.draft.commands.unshift('select')
+  run.draft.command = command
+  noteNewRelation(run, into ?? {}, { result, command })
+  run.requireAllVisited()
+}
+
+/** What is known of a result by its facts alone: columns as unknown as their lineage says. */
+function resultOf(facts: StatementFacts): QueryResult {
+  if (facts.outputs === null) return { columns: [], open: null }
+  const all = unknownOf('result of a prepared statement')
+  if (facts.outputs === 'unknown') return { columns: [], open: { ...all, sources: facts.columns } }
+  return {
+    columns: facts.outputs.map((output) => ({ name: output.name, value: outputValue(output) })),
+    open: null,
+  }
+}
+
+function outputValue({ lineage }: OutputColumn): Value {
+  const base = unknownOf('')
+  switch (lineage.kind) {
+    case 'constant':
+      return { ...base, kind: 'constant', why: [], revealsNoValue: true }
+    case 'direct':
+      return { ...base, kind: 'direct', sources: [lineage.source], why: lineage.why }
+    case 'derived':
+    case 'unknown':
+      return { ...base, ...lineage }
+  }
+}
+
+const createView: Handler = (run, fields) => {
+  const { view, aliases, query } = fields as ViewStmt
+  run.draft.effect('ddl')
+  if (query === undefined) return run.draft.unknown('CREATE VIEW without query')
+  const result = walkQuery(run, query)
+  run.draft.commands.unshift('select')
+  run.draft.command = 'create view'
+  const names = stringsOf(aliases)
+  noteCreated(run, view ?? {}, {
+    kind: 'view',
+    columns: result.open === null ? columnNames(result.columns, names) : null,
+  })
+  noteFlows(run, view ?? {}, { result, names })
+  run.requireAllVisited()
+}
+
+/** EXPLAIN runs its statement only with ANALYZE; its plan shows constants, estimates and statistics. */
+const explain: Handler = (run, fields) => {
+  const { query, options } = fields as ExplainStmt
+  const { draft } = run
+  draft.command = 'explain'
+  draft.effect('read')
+  if (query === undefined) return draft.unknown('EXPLAIN without statement')
+  const runs = (options ?? []).some((node) => {
+    const option = as(node, 'DefElem')
+    // An argument may say false, but whether it does depends on a literal.
+    if (option?.arg !== undefined) draft.literalIndependent = false
+    return option?.defname === 'analyze' && !isFalse(option.arg)
+  })
+  const facts = run.nested(query)
+  draft.absorb(facts, { effects: runs })
+  if (!runs) draft.effect(...facts.effects.filter((effect) => FROM_FUNCTIONS.has(effect)))
+  const { columns } = draft
+  draft.outputs = [
+    {
+      name: 'QUERY PLAN',
+      lineage: {
+        kind: facts.effects.includes('unknown') ? 'unknown' : 'derived',
+        sources: columns,
+        revealsNoValue: false,
+        why: ['explain'],
+      },
+    },
+  ]
+}
+
+/** Planning evaluates stable functions, so what they may do counts without ANALYZE, too. */
+const FROM_FUNCTIONS = new Set<Effect>(['procedural', 'unknown'])
+
+function isFalse(node: Node | undefined): boolean {
+  if (node === undefined) return false
+  const text = as(node, 'String') === undefined ? literalText(node) : stringOf(node)
+  const integer = as(node, 'Integer')
+  if (integer !== undefined) return (integer.ival ?? 0) === 0
+  return text !== null && /^(false|off|0)$/i.test(text)
+}
+
+const prepare: Handler = (run, fields) => {
+  const { name, query } = fields as PrepareStmt
+  run.draft.command = 'prepare'
+  if (query === undefined) return run.draft.unknown('PREPARE without statement')
+  const facts = run.nested(query)
+  run.draft.absorb({ ...facts, state: [] }, { effects: true })
+  run.draft.effect('session')
+  run.draft.state.push({ kind: 'prepare', name: name ?? '', facts })
+}
+
+const execute: Handler = (run, fields) => {
+  const { name, params } = fields as ExecuteStmt
+  const { draft } = run
+  draft.command = 'execute'
+  for (const param of params ?? []) run.walk.value(param, newScope(null))
+  const facts = run.context.names.prepared(name ?? '')
+  if (facts === undefined) {
+    draft.unknown('prepared statement not known')
+    draft.outputs = 'unknown'
+    return
+  }
+  draft.absorb(facts, { effects: true })
+  draft.outputs = facts.outputs
+  draft.copy = facts.copy
+  // Its parameters are given here; this statement has none of the prepared one's.
+  draft.parameters = run.survey.parameters
+  noteParameterWrites(run, facts, params ?? [])
+}
+
+/** Constants given to EXECUTE are what the prepared statement writes. */
+function noteParameterWrites(run: Run, facts: StatementFacts, params: readonly Node[]): void {
+  for (const { column, value } of facts.constantWrites) {
+    if (value.kind !== 'parameter') continue
+    const param = params[value.index - 1]
+    const text = literalText(as(param, 'TypeCast')?.arg ?? param)
+    run.draft.literalIndependent = false
+    if (text !== null) run.draft.constantWrites.push({ column, value: { kind: 'literal', text } })
+  }
+}
+
+const declareCursor: Handler = (run, fields) => {
+  const { portalname, query } = fields as DeclareCursorStmt
+  run.draft.command = 'declare cursor'
+  if (query === undefined) return run.draft.unknown('DECLARE without query')
+  const facts = run.nested(query)
+  run.draft.absorb(facts, { effects: true })
+  run.draft.state.push({ kind: 'declare-cursor', name: portalname ?? '', facts })
+}
+
+const fetch: Handler = (run, fields) => {
+  const { portalname, ismove } = fields as FetchStmt
+  const { draft } = run
+  draft.command = ismove === true ? 'move' : 'fetch'
+  const facts = run.context.names.cursors(portalname ?? '')
+  if (facts === undefined) {
+    draft.unknown('cursor not known')
+    draft.outputs = ismove === true ? null : 'unknown'
+    return
+  }
+  // Its effects were DECLARE's; reading on is reading.
+  draft.absorb({ ...facts, state: [] }, { effects: false })
+  draft.effect('read')
+  draft.outputs = ismove === true ? null : facts.outputs
+}
+
+export const queryStatements: Readonly<Record<string, Handler>> = {
+  SelectStmt: selectStatement,
+  InsertStmt: dmlStatement('InsertStmt'),
+  UpdateStmt: dmlStatement('UpdateStmt'),
+  DeleteStmt: dmlStatement('DeleteStmt'),
+  MergeStmt: dmlStatement('MergeStmt'),
+  CreateTableAsStmt: createTableAs,
+  ViewStmt: createView,
+  ExplainStmt: explain,
+  PrepareStmt: prepare,
+  ExecuteStmt: execute,
+  DeclareCursorStmt: declareCursor,
+  FetchStmt: fetch,
+}
