@@ -245,7 +245,7 @@ describe('a loaded catalog', () => {
 })
 
 describe('the change probe', () => {
-  const changes: readonly (readonly [string, string, string?])[] = [
+  const changes: [what: string, ddl: string][] = [
     ['a new column', 'ALTER TABLE probed.t ADD COLUMN z int'],
     ['a renamed column', 'ALTER TABLE probed.t RENAME COLUMN a TO a2'],
     ['a renamed table', 'ALTER TABLE probed.t RENAME TO t2'],
