@@ -32,6 +32,7 @@ import {
   type LimitFile,
   type MaskFile,
   type MatchFile,
+  type PolicyFile,
   type RuleFile,
   type WhoFile,
 } from './schema.ts'
@@ -43,7 +44,7 @@ export type CompileResult =
 
 /** Collects faults of one file while its parts compile. */
 interface Scope {
-  readonly file: ParsedFile
+  readonly file: ParsedFile<PolicyFile>
   readonly connections: readonly Glob[]
   readonly errors: PolicyError[]
   readonly warnings: string[]

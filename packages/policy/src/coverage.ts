@@ -76,12 +76,12 @@ export function needsOf(facts: StatementFacts): readonly Need[] {
 }
 
 /** Back to the session's own start, which the gateway chose: RESET ALL, DISCARD ALL. */
-export function isReset(facts: StatementFacts): boolean {
+function isReset(facts: StatementFacts): boolean {
   return /^(reset|discard)\b/.test(facts.command)
 }
 
 /** A setting nobody can name in advance: set_config of a computed name. An opaque function answers for itself. */
-function mayChangeAnySetting(facts: StatementFacts): boolean {
+export function mayChangeAnySetting(facts: StatementFacts): boolean {
   if (isReset(facts) || !facts.state.some((change) => change.kind === 'uncertain')) return false
   return (
     facts.functions.some((use) => use.name.toLowerCase() === 'set_config') ||
@@ -235,5 +235,7 @@ function touchesColumns(match: Match, facts: StatementFacts): boolean {
   ]
   const matches = (column: ColumnRef, mode: MatchMode) =>
     columns.some((pattern) => columnMatches(pattern, column, mode))
-  return [...facts.columns, ...written].some((column) => matches(column, 'protect'))
+  return [...facts.columns, ...written]
+    .flatMap((column) => [column, ...(column.kin ?? [])])
+    .some((column) => matches(column, 'protect'))
 }

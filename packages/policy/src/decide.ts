@@ -4,16 +4,15 @@
  */
 
 import type { Analysis, StatementFacts } from '@sallyport/sql'
-import { type ConditionContext, type ConditionFailure, conditionContext } from './conditions.ts'
-import { builtIn, commandsCovered, coveringRules, type Need, needsOf, touches } from './coverage.ts'
-import { assertNever } from './errors.ts'
+import { type ApproveRule, type Examined, examine } from './examine.ts'
 import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
-import type { ApproverRequirement, Rule } from './model.ts'
+import type { ApproverRequirement } from './model.ts'
 import { planFor } from './plan.ts'
 import { sayDuration } from './units.ts'
 import { type Approve, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
+import { noAccess, notAllowed } from './words.ts'
 import { type BindParameter, checkBind } from './write-back.ts'
 
 export interface DecideContext {
@@ -46,100 +45,24 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
   }
   const approving = unique(parts.flatMap((part) => part.approving))
   if (approving.length > 0) return { ...needsApproval(approving, results), reports }
-  const rules = [...new Set(parts.flatMap((part) => part.granted))]
-  return { kind: 'allow', rule: rules.join(' + ') || 'built-in: empty statement', results, reports }
+  const rules = new Set(parts.flatMap((part) => part.needs.flatMap(({ by }) => by.slice(0, 1))))
+  return {
+    kind: 'allow',
+    rule: [...rules].join(' + ') || 'built-in: nothing needed',
+    results,
+    reports,
+  }
 }
 
 const unique = <T>(all: readonly T[]): readonly T[] => [...new Set(all)]
 
 /** A statement and the ones it prepares or declares; null past the depth a decision follows. */
-function withNested(facts: StatementFacts, depth = 0): (StatementFacts | null)[] {
+export function withNested(facts: StatementFacts, depth = 0): (StatementFacts | null)[] {
   if (depth > NESTED_FACTS_MAX) return [null]
   const nested = facts.state.flatMap((change) =>
     change.kind === 'prepare' || change.kind === 'declare-cursor' ? [change.facts] : [],
   )
   return [facts, ...nested.flatMap((inner) => withNested(inner, depth + 1))]
-}
-
-interface Examined {
-  readonly facts: StatementFacts
-  readonly denied: Deny | null
-  readonly missing: readonly Need[]
-  readonly approving: readonly (Rule & { kind: 'approve' })[]
-  /** Names of the rules that cover it. */
-  readonly granted: readonly string[]
-  readonly reports: readonly string[]
-}
-
-/** Everything the rules say of one statement. */
-function examine(view: PrincipalView, facts: StatementFacts, now: number): Examined {
-  const needs = needsOf(facts)
-  const condition = new Conditions(view, facts, now)
-  const approving: (Rule & { kind: 'approve' })[] = []
-  const granting: Rule[] = []
-  let denied: Deny | null = null
-  for (const rule of view.rules) {
-    if (rule.kind !== 'deny' && commandsCovered(rule.match, facts) && condition.grants(rule))
-      granting.push(rule)
-    if (rule.kind === 'allow' || !touches(rule.match, facts, needs)) continue
-    const held = condition.touches(rule)
-    if (held === false) continue
-    if (held !== true) denied ??= conditionError(rule, held)
-    else if (rule.kind === 'approve') approving.push(rule)
-    else denied ??= deniedBy(rule)
-  }
-  const granted: string[] = []
-  const missing: Need[] = []
-  for (const need of needs) {
-    const by = coveringRules(granting, need, facts)
-    if (by !== null) granted.push(...by.slice(0, 1).map((rule) => rule.name))
-    else if (builtIn(need) !== null) granted.push(builtIn(need) ?? '')
-    else missing.push(need)
-  }
-  return { facts, denied, missing, approving, granted, reports: condition.reports }
-}
-
-/** Conditions of one statement, the variables built only when one is asked. */
-class Conditions {
-  readonly reports: string[] = []
-  readonly #view: PrincipalView
-  readonly #facts: StatementFacts
-  readonly #now: number
-  #context: ConditionContext | null = null
-
-  constructor(view: PrincipalView, facts: StatementFacts, now: number) {
-    this.#view = view
-    this.#facts = facts
-    this.#now = now
-  }
-
-  /** An error means: no grant, and it is reported. */
-  grants(rule: Rule): boolean {
-    const held = this.#evaluate(rule)
-    if (typeof held === 'boolean') return held
-    if (rule.kind === 'allow')
-      this.reports.push(`rule \`${rule.name}\`: its condition failed: ${held.failure}`)
-    return false
-  }
-
-  /** What is not known about the statement counts as holding. */
-  touches(rule: Rule): boolean | ConditionFailure {
-    return this.#facts.effects.includes('unknown') || this.#evaluate(rule)
-  }
-
-  #evaluate(rule: Rule): boolean | ConditionFailure {
-    const { when } = rule.match
-    if (when === null) return true
-    try {
-      this.#context ??= conditionContext(this.#facts, this.#view.subject, {
-        connection: this.#view.connection,
-        now: this.#now,
-      })
-    } catch {
-      return { failure: 'its variables could not be made' }
-    }
-    return when.evaluate(this.#context)
-  }
 }
 
 function firstRefusal(
@@ -148,7 +71,10 @@ function firstRefusal(
   context: DecideContext,
 ): Deny | null {
   for (const { denied } of parts) if (denied !== null) return denied
-  for (const part of parts) if (part.missing.length > 0) return notAllowed(part)
+  for (const { needs, facts } of parts) {
+    const missing = needs.flatMap(({ need, by }) => (by.length === 0 ? [need] : []))
+    if (missing.length > 0) return notAllowed(missing, facts.unknowns)
+  }
   for (const { facts } of parts) {
     const refused = guardMasked(view, facts)
     if (refused !== null) return refused
@@ -158,118 +84,6 @@ function firstRefusal(
     }
   }
   return null
-}
-
-const said = (rule: Rule, words: string): string => rule.hint ?? words
-
-function deniedBy(rule: Rule): Deny {
-  return deny(
-    'deny-rule',
-    {
-      message: `denied by the rule "${rule.name}"`,
-      detail: `the rule "${rule.name}" denies ${sayMatch(rule)}`,
-      hint: said(rule, 'Do it another way; sending it again will not help.'),
-    },
-    { rule: rule.name },
-  )
-}
-
-function sayMatch(rule: Rule): string {
-  const { effects, relations, commands, functions, columns, settings, when } = rule.match
-  const list = (word: string, all: readonly string[] | undefined) =>
-    all === undefined ? [] : [`${word} ${all.slice(0, 6).join(', ')}${all.length > 6 ? ', …' : ''}`]
-  return [
-    ...list('the effects', effects === null ? undefined : [...effects]),
-    ...list(
-      'on',
-      relations?.map((pattern) => pattern.source),
-    ),
-    ...list(
-      'the commands',
-      commands?.map((glob) => glob.text),
-    ),
-    ...list(
-      'the functions',
-      functions?.map((pattern) => pattern.source),
-    ),
-    ...list(
-      'the columns',
-      columns?.map((pattern) => pattern.source),
-    ),
-    ...list(
-      'the settings',
-      settings?.map((glob) => glob.text),
-    ),
-    ...(when === null ? [] : ['under a condition']),
-  ].join(' ')
-}
-
-function conditionError(rule: Rule, failure: ConditionFailure): Deny {
-  return deny(
-    'condition-error',
-    {
-      message: `the condition of the rule "${rule.name}" could not be evaluated, so the statement is refused`,
-      detail: failure.failure,
-      hint: 'Tell whoever keeps the policy; `sallyport policy test` shows the condition.',
-    },
-    { rule: rule.name },
-  )
-}
-
-/** A need in words: `write on public.orders`. */
-export function sayNeed(need: Need): string {
-  const name = (use: { schema: string | null; name: string }) =>
-    use.schema === null ? use.name : `${use.schema}.${use.name}`
-  switch (need.kind) {
-    case 'relation': {
-      const through = need.use.through === undefined ? '' : ` (through ${need.use.through})`
-      return `${need.effect} on ${name(need.use)}${through}`
-    }
-    case 'effect':
-      return `the effect ${need.effect}`
-    case 'function':
-      return `the function ${name(need.use)}`
-    case 'setting':
-      return need.name === null ? 'a setting that is computed' : `the setting ${need.name}`
-    default:
-      return assertNever(need)
-  }
-}
-
-function notAllowed(part: Examined): Deny {
-  const lacking = unique(part.missing.map(sayNeed))
-  const shown = lacking.slice(0, 6).join('; ')
-  const hints: Readonly<Record<Need['kind'], string>> = {
-    relation: 'Use only what you have been given, or ask for access to it.',
-    effect: 'Use only what you have been given, or ask for access to it.',
-    function: 'The function may read data by itself: an allow rule must list it under functions.',
-    setting:
-      'The setting changes what statements may do: an allow rule must list it under settings.',
-  }
-  const hint = hints[part.missing[0]?.kind ?? 'effect']
-  if (
-    part.missing.some(
-      (need) => need.kind !== 'function' && need.kind !== 'setting' && need.effect === 'unknown',
-    )
-  )
-    return deny('unknown-statement', {
-      message: 'this statement is not understood, so no rule can allow it',
-      detail: part.facts.unknowns.join('; ') || shown,
-      hint: 'Write it in a simpler form.',
-    })
-  return deny('not-allowed', {
-    message: `no rule allows ${lacking[0] ?? 'it'}`,
-    detail: `not allowed: ${shown}${lacking.length > 6 ? '; …' : ''}`,
-    hint,
-  })
-}
-
-function noAccess(view: PrincipalView): Deny {
-  return deny('no-access', {
-    message: `no rule lets you use the connection ${view.connection}`,
-    detail: `subject ${view.subject.subject}, role ${view.subject.role ?? 'none'}`,
-    hint: 'Check the role and the groups of your token, or ask for access.',
-  })
 }
 
 function unplannable(): Deny {
@@ -311,7 +125,7 @@ function decideUnparsable(
 }
 
 function needsApproval(
-  rules: readonly (Rule & { kind: 'approve' })[],
+  rules: readonly ApproveRule[],
   results: readonly (ResultPlan | null)[],
 ): Approve {
   const approvers: readonly ApproverRequirement[] = rules.map((rule) => rule.approvers)

@@ -6,7 +6,7 @@
 
 import type { ColumnRef, ColumnUse, Flow, Lineage, StatementFacts } from '@sallyport/sql'
 import { catalogClass } from './catalogs.ts'
-import { isReset } from './coverage.ts'
+import { mayChangeAnySetting } from './coverage.ts'
 import { assertNever } from './errors.ts'
 import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
@@ -56,16 +56,14 @@ function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null
 }
 
 function guardState(facts: StatementFacts): Deny | null {
-  if (isReset(facts)) return null
-  for (const change of facts.state)
-    if (change.kind === 'uncertain')
-      return deny('masked-state', {
-        message:
-          'this statement may change how later statements are read, and columns are masked for you',
-        detail: change.why,
-        hint: 'Use SET with constant values.',
-      })
-  return null
+  if (!mayChangeAnySetting(facts)) return null
+  const why = facts.state.flatMap((change) => (change.kind === 'uncertain' ? [change.why] : []))
+  return deny('masked-state', {
+    message:
+      'this statement may change how later statements are read, and columns are masked for you',
+    detail: why.join('; '),
+    hint: 'Use SET with constant values.',
+  })
 }
 
 function guardRelations(facts: StatementFacts): Deny | null {

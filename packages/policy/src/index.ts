@@ -1,6 +1,13 @@
 export { type CompileResult, compilePolicy } from './compile.ts'
 export { type DecideContext, decide } from './decide.ts'
 export { formatPolicyError, type PolicyError, type PolicyErrorCode } from './errors.ts'
+export type { RuleTrail } from './examine.ts'
+export {
+  type ColumnExplanation,
+  type Explanation,
+  explain,
+  type StatementExplanation,
+} from './explain.ts'
 export { cellMaskNote, compileCellMask } from './masks/cell.ts'
 export type { MaskKeys } from './masks/keys.ts'
 export type { ByteSink, CellMask } from './masks/sink.ts'

@@ -3,7 +3,7 @@
  * Positions come from the YAML nodes, so a schema error points at the key or value that is wrong.
  */
 
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { PolicyError, PolicyErrorCode } from './errors.ts'
 import { POLICY_ERRORS_MAX, POLICY_FILE_BYTES_MAX } from './limits.ts'
@@ -13,9 +13,9 @@ import { nearest } from './suggest.ts'
 export type Path = readonly (string | number)[]
 
 /** A file that validated, with the means to point back into its text. */
-export interface ParsedFile {
+export interface ParsedFile<T> {
   readonly path: string
-  readonly content: PolicyFile
+  readonly content: T
   readonly fault: (
     at: Path,
     code: PolicyErrorCode,
@@ -24,13 +24,15 @@ export interface ParsedFile {
   ) => PolicyError
 }
 
-const validate = new Ajv2020({
-  allErrors: true,
-  verbose: true,
-  strict: true,
-  strictRequired: false,
-  strictTypes: false,
-}).compile(POLICY_SCHEMA)
+export function compileSchema(schema: object): ValidateFunction {
+  return new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strict: true,
+    strictRequired: false,
+    strictTypes: false,
+  }).compile(schema)
+}
 
 interface Source {
   readonly path: string
@@ -38,10 +40,20 @@ interface Source {
   readonly lines: LineCounter
 }
 
+const validatePolicy = compileSchema(POLICY_SCHEMA)
+
 export function parsePolicyFile(file: {
   readonly path: string
   readonly text: string
-}): ParsedFile | { readonly errors: readonly PolicyError[] } {
+}): ParsedFile<PolicyFile> | { readonly errors: readonly PolicyError[] } {
+  return parseFile<PolicyFile>(file, validatePolicy)
+}
+
+/** `T` is what the schema behind `validate` describes. */
+export function parseFile<T>(
+  file: { readonly path: string; readonly text: string },
+  validate: ValidateFunction,
+): ParsedFile<T> | { readonly errors: readonly PolicyError[] } {
   const { path, text } = file
   const at = (
     line: number,
@@ -80,7 +92,7 @@ export function parsePolicyFile(file: {
   return {
     path,
     // Safe: ajv has just validated it against the schema this type describes.
-    content: content as PolicyFile,
+    content: content as T,
     fault: (where, code, message, suggestion = null) =>
       errorAt(source, { at: where, onKey: false }, { code, message, suggestion }),
   }

@@ -215,7 +215,7 @@ describe('arrays', () => {
   }
   test.each([
     ['{}', '{}'],
-    ['{abcdef,"g\\"h,i}",NULL,"NULL"}', '{"****ef","***i}",NULL,"**LL"}'],
+    ['{abcdef,"g\\"h,i}",NULL,"NULL"}', '{"****ef","****i}",NULL,"**LL"}'],
     ['{{a,b},{c,d}}', '{{"*","*"},{"*","*"}}'],
     ['[0:1]={abcd,efgh}', '[0:1]={"**cd","**gh"}'],
     ['{abcdef', '{}'],

@@ -1,0 +1,127 @@
+/** What the rules of a view say of one statement: who denies it, who grants which part, who wants an approval. */
+
+import type { StatementFacts } from '@sallyport/sql'
+import { type ConditionContext, type ConditionFailure, conditionContext } from './conditions.ts'
+import { builtIn, commandsCovered, coveringRules, type Need, needsOf, touches } from './coverage.ts'
+import type { Rule } from './model.ts'
+import type { Deny } from './verdict.ts'
+import type { PrincipalView } from './view.ts'
+import { conditionError, deniedBy } from './words.ts'
+
+export type ApproveRule = Rule & { readonly kind: 'approve' }
+
+export interface Examined {
+  readonly facts: StatementFacts
+  /** The first deny rule that matched, or the condition that failed. */
+  readonly denied: Deny | null
+  /** Every need, with the rules that cover it; empty: nobody does. */
+  readonly needs: readonly { readonly need: Need; readonly by: readonly string[] }[]
+  readonly approving: readonly ApproveRule[]
+  readonly trail: readonly RuleTrail[]
+  readonly reports: readonly string[]
+}
+
+/** What one rule that applies to the principal did with one statement. */
+export interface RuleTrail {
+  readonly rule: string
+  readonly kind: Rule['kind']
+  readonly outcome:
+    | 'grants'
+    | 'denies'
+    | 'asks'
+    | 'does not concern it'
+    | 'condition is false'
+    | 'condition failed'
+}
+
+export function examine(view: PrincipalView, facts: StatementFacts, now: number): Examined {
+  const needs = needsOf(facts)
+  const condition = new Conditions(view, facts, now)
+  const approving: ApproveRule[] = []
+  const granting: Rule[] = []
+  const trail: RuleTrail[] = []
+  let denied: Deny | null = null
+  for (const rule of view.rules) {
+    if (rule.kind !== 'deny' && commandsCovered(rule.match, facts) && condition.grants(rule))
+      granting.push(rule)
+    if (rule.kind === 'allow') continue
+    const held = touches(rule.match, facts, needs) ? condition.touches(rule) : null
+    trail.push({ rule: rule.name, kind: rule.kind, outcome: outcomeOf(rule, held) })
+    if (held === null || held === false) continue
+    if (held !== true) denied ??= conditionError(rule, held)
+    else if (rule.kind === 'approve') approving.push(rule)
+    else denied ??= deniedBy(rule)
+  }
+  const covered = needs.map((need) => ({ need, by: coveredBy(granting, need, facts) }))
+  for (const rule of view.rules)
+    if (rule.kind === 'allow') {
+      const grants = covered.some(({ by }) => by.includes(rule.name))
+      trail.push({
+        rule: rule.name,
+        kind: 'allow',
+        outcome: grants ? 'grants' : 'does not concern it',
+      })
+    }
+  return { facts, denied, needs: covered, approving, trail, reports: condition.reports }
+}
+
+function outcomeOf(rule: Rule, held: boolean | ConditionFailure | null): RuleTrail['outcome'] {
+  if (held === null) return 'does not concern it'
+  if (held === false) return 'condition is false'
+  if (held !== true) return 'condition failed'
+  return rule.kind === 'approve' ? 'asks' : 'denies'
+}
+
+function coveredBy(
+  granting: readonly Rule[],
+  need: Need,
+  facts: StatementFacts,
+): readonly string[] {
+  const rules = coveringRules(granting, need, facts)
+  if (rules !== null) return rules.map((rule) => rule.name)
+  const own = builtIn(need)
+  return own === null ? [] : [own]
+}
+
+/** Conditions over one statement; the variables are built when the first condition asks. */
+class Conditions {
+  readonly reports: string[] = []
+  readonly #view: PrincipalView
+  readonly #facts: StatementFacts
+  readonly #now: number
+  #context: ConditionContext | null = null
+
+  constructor(view: PrincipalView, facts: StatementFacts, now: number) {
+    this.#view = view
+    this.#facts = facts
+    this.#now = now
+  }
+
+  /** An error means: no grant, and it is reported. */
+  grants(rule: Rule): boolean {
+    const held = this.#evaluate(rule)
+    if (typeof held === 'boolean') return held
+    if (rule.kind === 'allow')
+      this.reports.push(`rule \`${rule.name}\`: its condition failed: ${held.failure}`)
+    return false
+  }
+
+  /** What is not known about the statement counts as holding. */
+  touches(rule: Rule): boolean | ConditionFailure {
+    return this.#facts.effects.includes('unknown') || this.#evaluate(rule)
+  }
+
+  #evaluate(rule: Rule): boolean | ConditionFailure {
+    const { when } = rule.match
+    if (when === null) return true
+    try {
+      this.#context ??= conditionContext(this.#facts, this.#view.subject, {
+        connection: this.#view.connection,
+        now: this.#now,
+      })
+    } catch {
+      return { failure: 'its variables could not be made' }
+    }
+    return when.evaluate(this.#context)
+  }
+}
