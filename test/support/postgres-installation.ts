@@ -34,7 +34,9 @@ export interface Account {
 /** Finds a usable installation; `directory` overrides the environment and the npm package. */
 export async function findInstallation(directory?: string): Promise<Installation> {
   const account = process.getuid?.() === 0 ? unprivilegedAccount() : undefined
-  const wanted = directory ?? process.env['SALLYPORT_TEST_POSTGRES'] ?? (await packagedDirectory())
+  // `||`: an empty variable counts as none.
+  const configured = directory ?? process.env['SALLYPORT_TEST_POSTGRES']
+  const wanted = configured || (await packagedDirectory())
   let root = wanted
   let probe = runVersion(root, account)
   if (probe.status !== 0 && account !== undefined) {

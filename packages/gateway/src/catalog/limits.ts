@@ -28,6 +28,8 @@ export const REFRESH_JITTER = 0.2
 export const UNSETTLED_INTERVAL_MS = 2_000
 /** Two refreshes start at least this far apart, whoever asks. */
 export const REFRESH_GAP_MS = 250
+/** And at least this many times as long as the last one took. */
+export const REFRESH_GAP_LOADS = 2
 /** The gap doubles with every failure in a row, up to this. */
 export const REFRESH_BACKOFF_MS_MAX = 10_000
 /** A snapshot that could not be confirmed for this long counts as absent. */

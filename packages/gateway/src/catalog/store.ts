@@ -16,6 +16,7 @@ import { type CatalogLogin, classify, connectCatalog } from './connection.ts'
 import { CatalogError } from './errors.ts'
 import {
   REFRESH_BACKOFF_MS_MAX,
+  REFRESH_GAP_LOADS,
   REFRESH_GAP_MS,
   REFRESH_INTERVAL_MS,
   REFRESH_JITTER,
@@ -103,6 +104,7 @@ export class CatalogStore {
   #running: Promise<Catalog> | undefined
   #queued: { readonly result: Promise<Catalog>; reason: RefreshReason } | undefined
   #startedAt = -Infinity
+  #tookMs = 0
   #failures = 0
   #lastError: CatalogError | undefined
   #timer: NodeJS.Timeout | undefined
@@ -206,6 +208,7 @@ export class CatalogStore {
       onEvent?.({ kind: 'failed', reason, error })
       throw error
     } finally {
+      this.#tookMs = now() - startedAt
       this.#schedule()
     }
   }
@@ -284,9 +287,13 @@ export class CatalogStore {
     await client?.end().catch(() => undefined)
   }
 
-  /** Doubles with every failure in a row. */
+  /**
+   * From one start to the next. Doubles with every failure in a row; after a long load it is a multiple
+   * of that load, so that no client can keep the database busy with its schema alone.
+   */
   #gapMs(): number {
-    return Math.min(REFRESH_GAP_MS * 2 ** Math.min(this.#failures, 20), REFRESH_BACKOFF_MS_MAX)
+    const base = Math.max(REFRESH_GAP_MS, REFRESH_GAP_LOADS * this.#tookMs)
+    return Math.min(base * 2 ** Math.min(this.#failures, 20), REFRESH_BACKOFF_MS_MAX)
   }
 
   #schedule(): void {
