@@ -1,0 +1,310 @@
+import type { ColumnUse, Flow, StatementFacts } from '@sallyport/sql'
+import { describe, expect, test } from 'vitest'
+import type { MaskSpec } from './masks/spec.ts'
+import { mergePlan, planFor } from './plan.ts'
+import {
+  changing,
+  column,
+  derived,
+  direct,
+  facts,
+  judge,
+  outcome,
+  policyOf,
+  selecting,
+  use,
+  viewOf,
+} from './testing.ts'
+import { viewFor } from './view.ts'
+import { checkBind, isPlaceholder } from './write-back.ts'
+
+const policy = policyOf(`
+rules:
+  - name: all
+    who: everyone
+    allow: { effects: ['*', unknown], relations: ['*', '@catalog-data', '@temporary'], functions: ['*'], settings: ['*'] }
+masks:
+  - { name: email, columns: [public.customers.email], with: email, except: { groups: [dba] } }
+  - { name: ssn, columns: ['*.*.ssn'], with: redact, derived: deny, predicates: deny }
+  - { name: last four, columns: [public.payments.card_number], with: { partial: { keep-last: 4 } } }
+  - { name: cards, columns: ['*.vault.*'], with: redact }
+  - { name: backup, columns: [backup.customers.email], with: email, except: { groups: [dba, interns] } }
+  - { name: twin, columns: [twin.customers.email], with: email, except: { groups: [dba] } }
+  - { name: open, columns: [public.customers.city], with: { partial: { keep-first: 1 } }, predicates: open }
+trusted-functions: [public.safe_fn]
+`)
+const view = viewOf(policy)
+const EMAIL = 'public.customers.email'
+const SSN = 'public.customers.ssn'
+
+const kinds = (statement: StatementFacts): readonly (string | null)[] => {
+  const verdict = judge(view, statement)
+  if (verdict.kind !== 'allow') throw new Error(JSON.stringify(verdict))
+  return verdict.results[0]?.columns.map((mask) => mask?.spec.kind ?? null) ?? []
+}
+
+describe('outputs', () => {
+  test('a direct column gets its mask, an expression the constant, a count nothing', () => {
+    const count = {
+      kind: 'derived',
+      sources: [column(SSN)],
+      revealsNoValue: true,
+      why: [],
+    } as const
+    expect(
+      kinds(
+        selecting(
+          direct('public.customers.id'),
+          direct(EMAIL),
+          derived(EMAIL, 'public.customers.id'),
+          count,
+          { kind: 'constant' },
+        ),
+      ),
+    ).toEqual([null, 'email', 'redact', null, null])
+  })
+
+  test('an expression policy denies is refused', () => {
+    expect(outcome(view, selecting(derived(SSN)))).toBe('masked-derived')
+  })
+
+  test('unknown lineage is refused and says why', () => {
+    const statement = selecting({ kind: 'unknown', sources: [], why: ['a set-returning function'] })
+    expect(judge(view, statement)).toMatchObject({
+      kind: 'deny',
+      code: 'masked-unknown-lineage',
+      detail: 'a set-returning function',
+    })
+    expect(outcome(view, facts({ outputs: 'unknown' }))).toBe('masked-unknown-lineage')
+  })
+
+  test('kin protect a column', () => {
+    const child = { ...column('public.customers_2024.mail'), kin: [column(EMAIL)] }
+    expect(kinds(selecting({ kind: 'direct', source: child, why: [] }))).toEqual(['email'])
+  })
+
+  test('columns match ignoring case', () => {
+    expect(kinds(selecting(direct('public.Customers.EMAIL')))).toEqual(['email'])
+  })
+
+  test('bases the caller knows protect a column', () => {
+    const basesOf = () => [column(SSN)]
+    const wide = viewFor(policy, view.subject, 'crm', { basesOf })
+    expect(wide.maskFor(column('public.mv.x'))?.spec.kind).toBe('redact')
+  })
+
+  test('two different masks of one strength become redact, and the strictest settings hold', () => {
+    const both = viewOf(
+      policyOf(`
+masks:
+  - { columns: [a.b.c], with: email, predicates: open }
+  - { columns: ['*.*.c'], with: { partial: { keep-last: 4 } }, derived: deny }
+`),
+    )
+    expect(both.maskFor(column('a.b.c'))).toMatchObject({
+      spec: { kind: 'redact' },
+      derived: 'deny',
+      predicates: 'equality',
+    })
+  })
+})
+
+describe('uses', () => {
+  const using = (context: ColumnUse['context'], name: string, other?: string) =>
+    facts({
+      uses: [
+        { column: column(name), context, ...(other === undefined ? {} : { with: column(other) }) },
+      ],
+    })
+  test.each([
+    ['equality-constant', EMAIL, undefined, 'allow'],
+    ['is-null', EMAIL, undefined, 'allow'],
+    ['predicate', EMAIL, undefined, 'masked-predicate'],
+    ['order', EMAIL, undefined, 'masked-predicate'],
+    ['group', EMAIL, undefined, 'masked-predicate'],
+    ['distinct', EMAIL, undefined, 'masked-predicate'],
+    ['window', EMAIL, undefined, 'masked-predicate'],
+    ['cardinality', EMAIL, undefined, 'masked-predicate'],
+    ['equality-constant', SSN, undefined, 'masked-predicate'],
+    ['is-null', SSN, undefined, 'masked-predicate'],
+    ['predicate', 'public.customers.city', undefined, 'allow'],
+    ['predicate', 'public.customers.id', undefined, 'allow'],
+    ['equality-column', EMAIL, 'twin.customers.email', 'allow'],
+    ['equality-column', EMAIL, 'public.guesses.email', 'masked-predicate'],
+    ['equality-column', 'public.guesses.email', EMAIL, 'masked-predicate'],
+    ['equality-column', EMAIL, 'public.vault.email', 'masked-predicate'],
+  ] as const)('%s on %s with %s: %s', (context, name, other, expected) => {
+    expect(outcome(view, using(context, name, other))).toBe(expected)
+  })
+})
+
+describe('flows', () => {
+  const into = (target: Flow['into'], lineage = direct(EMAIL)) =>
+    facts({
+      command: 'insert',
+      effects: ['write'],
+      outputs: null,
+      flows: [{ lineage, into: target }],
+    })
+  const to = (name: string): Flow['into'] => ({ kind: 'column', column: column(name) })
+  test.each([
+    ['into a column masked alike from the same people', into(to('twin.customers.email')), 'allow'],
+    ['into itself', into(to(EMAIL)), 'allow'],
+    ['into a stronger mask for everyone', into(to('public.vault.x')), 'allow'],
+    ['into an open column', into(to('public.notes.body')), 'masked-flow'],
+    ['into a column others see', into(to('backup.customers.email')), 'masked-flow'],
+    [
+      'computed, into a column masked alike',
+      into(to('twin.customers.email'), derived(EMAIL)),
+      'masked-flow',
+    ],
+    ['computed, into a fully hidden column', into(to('public.vault.x'), derived(EMAIL)), 'allow'],
+    ['into a new relation', into({ kind: 'new-relation', name: 't', column: 'c' }), 'masked-flow'],
+    ['into a setting', into({ kind: 'other', what: 'a setting' }), 'masked-flow'],
+    [
+      'of unknown lineage',
+      into(to('public.vault.x'), { kind: 'unknown', sources: [], why: [] } as never),
+      'masked-unknown-lineage',
+    ],
+    ['of an open column', into(to('public.notes.body'), direct('public.customers.id')), 'allow'],
+  ])('%s', (_name, statement, expected) => {
+    expect(outcome(view, statement)).toBe(expected)
+  })
+})
+
+describe('functions, state and catalogs', () => {
+  const calling = (schema: string | null, name: string, purity: 'pure' | 'opaque') =>
+    facts({
+      functions: [{ schema, name, purity }],
+      state: purity === 'opaque' ? [{ kind: 'uncertain', why: 'may run SQL' }] : [],
+    })
+  test.each([
+    ['a pure function', calling('pg_catalog', 'upper', 'pure'), 'allow'],
+    ['an opaque function', calling('pg_catalog', 'query_to_xml', 'opaque'), 'masked-function'],
+    ['a trusted one', calling('public', 'safe_fn', 'opaque'), 'allow'],
+    ['one of that name elsewhere', calling('pg_temp_3', 'safe_fn', 'opaque'), 'masked-function'],
+    [
+      'a computed set_config',
+      { ...calling(null, 'set_config', 'pure'), state: [{ kind: 'uncertain' as const, why: 'x' }] },
+      'masked-state',
+    ],
+    [
+      'DISCARD ALL',
+      facts({
+        command: 'discard all',
+        effects: ['session'],
+        state: [{ kind: 'uncertain', why: 'x' }],
+      }),
+      'allow',
+    ],
+    ['pg_stats', facts({ relations: [use('pg_catalog.pg_stats')] }), 'masked-catalog'],
+    [
+      'pg_stat_statements in any schema',
+      facts({ relations: [use('ext.pg_stat_statements')] }),
+      'masked-catalog',
+    ],
+    [
+      'an unresolved relation',
+      facts({ relations: [{ schema: null, name: 'x', access: 'read', kind: 'unresolved' }] }),
+      'masked-unresolved',
+    ],
+    ['an unknown effect', facts({ effects: ['unknown'] }), 'unknown-statement'],
+  ])('%s', (_name, statement, expected) => {
+    expect(outcome(view, statement)).toBe(expected)
+  })
+
+  test('none of it concerns a principal without masks', () => {
+    const free = viewOf(
+      policyOf(
+        `rules: [{ name: a, who: everyone, allow: { effects: ['*'], relations: ['*', '@catalog-data'], functions: ['*'] } }]`,
+      ),
+    )
+    expect(outcome(free, calling('pg_catalog', 'query_to_xml', 'opaque'))).toBe('allow')
+    expect(outcome(free, facts({ relations: [use('pg_catalog.pg_stats')] }))).toBe('allow')
+  })
+})
+
+describe('write-back', () => {
+  const writing = (name: string, text: string) => ({
+    ...changing('write', 'update', use('public.customers', 'write')),
+    hasWhere: true,
+    constantWrites: [{ column: column(name), value: { kind: 'literal' as const, text } }],
+  })
+  test.each([
+    [EMAIL, 'j***@***.com', 'masked-write-back'],
+    [EMAIL, '[redacted]', 'masked-write-back'],
+    [EMAIL, 'jane@example.com', 'allow'],
+    ['public.payments.card_number', '************1111', 'masked-write-back'],
+    ['public.payments.card_number', '4111111111111111', 'allow'],
+    ['public.customers.name', '[redacted]', 'allow'],
+  ])('%s = %s: %s', (name, text, expected) => {
+    expect(outcome(view, writing(name, text))).toBe(expected)
+  })
+
+  const parameterised = {
+    ...changing('write', 'update', use('public.customers', 'write')),
+    hasWhere: true,
+    constantWrites: [{ column: column(SSN), value: { kind: 'parameter' as const, index: 2 } }],
+  }
+  const bind = (value: Buffer | null, typeId = 25, format: 'text' | 'binary' = 'text') =>
+    checkBind(view, parameterised, [
+      { value: Buffer.from('1'), typeId: 23, format },
+      { value, typeId, format },
+    ])?.code ?? null
+  test('parameters are checked when they are bound', () => {
+    expect(bind(Buffer.from('[redacted]'))).toBe('masked-write-back')
+    expect(bind(Buffer.from('078-05-1120'))).toBeNull()
+    expect(bind(null)).toBeNull()
+    expect(bind(Buffer.alloc(4), 23, 'binary')).toBe('masked-write-back')
+    expect(bind(Buffer.from([0, 0, 0, 9]), 23, 'binary')).toBeNull()
+    expect(bind(Buffer.alloc(16), 2950, 'binary')).toBe('masked-write-back')
+    expect(bind(Buffer.from('[redacted]'), 0, 'binary')).toBe('masked-write-back')
+  })
+
+  test.each([
+    [{ kind: 'null' }, null, true],
+    [{ kind: 'redact' }, null, false],
+    [{ kind: 'redact' }, '1900-01-01 00:00:00+00', true],
+    [{ kind: 'redact' }, '0', true],
+    [{ kind: 'redact' }, '10', false],
+    [{ kind: 'hash', domain: '', salt: 'none' }, '-17', true],
+    [{ kind: 'hash', domain: '', salt: 'none' }, 'd41d8cd98f00b204e9800998ecf8427e', false],
+    [{ kind: 'tokenize', domain: '', salt: 'none' }, 'anything', true],
+    [{ kind: 'truncate-date', unit: 'month' }, '2024-05-01', true],
+    [{ kind: 'truncate-date', unit: 'month' }, '2024-05-02', false],
+    [{ kind: 'bucket', width: 10 }, '20', true],
+    [{ kind: 'bucket', width: 10 }, '21', false],
+    [{ kind: 'json', paths: ['$.a'], mask: { kind: 'redact' } }, '{"a":"[redacted]"}', true],
+    [{ kind: 'json', paths: ['$.a'], mask: { kind: 'redact' } }, '{"a":"x","b":0}', false],
+    [{ kind: 'detect', detectors: ['email'] }, 'to [redacted:email]', true],
+  ] as const)('%j shows %j: %s', (spec, value, expected) => {
+    expect(
+      isPlaceholder(
+        {
+          spec: spec as MaskSpec,
+          strength: 0,
+          derived: 'redact',
+          predicates: 'equality',
+          names: [],
+          column: null,
+        },
+        value,
+      ),
+    ).toBe(expected)
+  })
+})
+
+describe('the witness', () => {
+  test('adds masks lineage missed, keeps those it found, and counts the difference', () => {
+    const plan = planFor(view, selecting({ kind: 'constant' }, direct(EMAIL), derived(EMAIL)))
+    if (plan === 'refused') throw new Error('no plan')
+    const merged = mergePlan(plan, [column(SSN), null, column(EMAIL)], view)
+    expect(merged.columns.map((mask) => mask?.spec.kind)).toEqual(['redact', 'email', 'redact'])
+    expect(merged.raised).toEqual([0])
+  })
+
+  test('a result of another width is redacted throughout', () => {
+    const merged = mergePlan({ columns: [null] }, [null, null], view)
+    expect(merged.columns.map((mask) => mask?.spec.kind)).toEqual(['redact', 'redact'])
+  })
+})
