@@ -32,7 +32,7 @@ export const JSON_PATHS_MAX = 24
 export const ARRAY_DIMENSIONS_MAX = 6
 /** Digits of a numeric that `bucket` and `hash` read; longer ones become the constant. */
 export const NUMERIC_DIGITS_MAX = 200
-/** Entries of the cache in front of a keyed mask (direct-mapped; a power of two). */
+/** Entries of the cache in front of a keyed mask (two-way; a power of two). */
 export const KEYED_CACHE_ENTRIES = 4_096
 /** Longest input and output, bytes each, of a keyed mask's cache entry. */
 export const KEYED_CACHE_CELL_BYTES = 64

@@ -40,6 +40,7 @@ export function findKey(enabled: Enabled, src: Buffer, at: number, end: number):
   }
   if (!enabled['api-key']) return null
   const to = runEnd(src, at, end)
+  if (to - at < SECRET_BYTES_MIN) return null
   const known = PREFIXES.find((prefix) => startsWith(src, at, end, prefix))
   if (known !== undefined && to - at - known.length >= SECRET_BYTES_MIN)
     return { kind: 'api-key', start: at, end: to }

@@ -73,10 +73,18 @@ function findAt(enabled: Enabled, src: Buffer, at: number, range: Range): Step {
     if (key !== null) return key
     const iban = enabled.iban ? findIban(src, at, range.end) : null
     if (iban !== null) return iban
+    if (!isDigitByte(byte)) return { kind: null, end: wordEnd(src, at, range.end) }
   }
   if (isDigitByte(byte) || byte === 0x2b || byte === 0x28)
     return findNumber(enabled, src, at, range)
   return null
+}
+
+/** No number begins inside a word. */
+function wordEnd(src: Buffer, at: number, end: number): number {
+  let to = at
+  while (to < end && isAlnum(src[to] as number)) to++
+  return to
 }
 
 const isLocal = (byte: number): boolean =>

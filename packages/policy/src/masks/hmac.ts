@@ -1,7 +1,7 @@
 /**
  * Keyed digests for `hash` and `tokenize`, and the cache in front of them.
  *
- * The cache is direct-mapped and belongs to the key (WeakMap), so every result with a keyed mask shares it and it
+ * The cache is two-way and belongs to the key (WeakMap), so every result with a keyed mask shares it and it
  * goes when the key does. It changes cost only: an entry is compared byte for byte before it is used.
  */
 
@@ -26,6 +26,8 @@ interface Cache {
   /** Length + 1 of each key; 0: empty. */
   readonly keyLengths: Uint8Array
   readonly valueLengths: Uint8Array
+  /** Which of each pair was written last. */
+  readonly last: Uint8Array
 }
 
 const CACHES = new WeakMap<KeyObject, Map<string, Cache>>()
@@ -44,6 +46,7 @@ function cacheFor(key: KeyObject, name: string): Cache | null {
     values: Buffer.alloc(KEYED_CACHE_ENTRIES * KEYED_CACHE_CELL_BYTES),
     keyLengths: new Uint8Array(KEYED_CACHE_ENTRIES),
     valueLengths: new Uint8Array(KEYED_CACHE_ENTRIES),
+    last: new Uint8Array(KEYED_CACHE_ENTRIES / 2),
   }
   caches.set(name, cache)
   return cache
@@ -53,27 +56,40 @@ function cacheFor(key: KeyObject, name: string): Cache | null {
 export function cached(key: KeyObject, name: string, mask: CellMask): CellMask {
   const cache = cacheFor(key, name)
   if (cache === null) return mask
-  const { keys, values, keyLengths, valueLengths } = cache
   return (src, start, end, out) => {
     const length = end - start
     if (length > KEYED_CACHE_CELL_BYTES) return mask(src, start, end, out)
     const slot = checksum(src, start, end) & (KEYED_CACHE_ENTRIES - 1)
-    const offset = slot * KEYED_CACHE_CELL_BYTES
-    if (keyLengths[slot] === length + 1 && isSame(keys, offset, src, start, length))
-      return writeSlice(values, offset, offset + (valueLengths[slot] as number), out)
+    const way = holds(cache, slot, src, start, length) ? slot : slot ^ 1
+    if (way === slot || holds(cache, way, src, start, length)) {
+      const offset = way * KEYED_CACHE_CELL_BYTES
+      return writeSlice(cache.values, offset, offset + (cache.valueLengths[way] as number), out)
+    }
     const before = out.at
     const written = mask(src, start, end, out)
-    if (written >= 0 && written <= KEYED_CACHE_CELL_BYTES) {
-      for (let i = 0; i < length; i++) keys[offset + i] = src[start + i] as number
-      for (let i = 0; i < written; i++) values[offset + i] = out.buf[before + i] as number
-      keyLengths[slot] = length + 1
-      valueLengths[slot] = written
-    }
+    if (written >= 0 && written <= KEYED_CACHE_CELL_BYTES)
+      store(cache, slot, src.subarray(start, end), out.buf.subarray(before, before + written))
     return written
   }
 }
 
-function isSame(keys: Buffer, offset: number, src: Buffer, start: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (keys[offset + i] !== src[start + i]) return false
+function holds(cache: Cache, way: number, src: Buffer, start: number, length: number): boolean {
+  if (cache.keyLengths[way] !== length + 1) return false
+  const offset = way * KEYED_CACHE_CELL_BYTES
+  for (let i = 0; i < length; i++) if (cache.keys[offset + i] !== src[start + i]) return false
   return true
+}
+
+/** Into the empty way of the pair, or over the one that was not written last. */
+function store(cache: Cache, slot: number, key: Buffer, value: Buffer): void {
+  const pair = slot >> 1
+  let way = slot
+  if (cache.keyLengths[slot] !== 0)
+    way =
+      cache.keyLengths[slot ^ 1] === 0 ? slot ^ 1 : (pair << 1) | (1 - (cache.last[pair] as number))
+  cache.last[pair] = way & 1
+  key.copy(cache.keys, way * KEYED_CACHE_CELL_BYTES)
+  value.copy(cache.values, way * KEYED_CACHE_CELL_BYTES)
+  cache.keyLengths[way] = key.length + 1
+  cache.valueLengths[way] = value.length
 }
