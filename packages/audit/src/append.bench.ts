@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AuditEvent } from './event.ts'
-import { openAuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
 
 const RECORDS = 200_000
 const ROUNDS = 5

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openAuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
 import { openAuditReader } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { listSegments, segmentPath } from './segments.ts'
@@ -102,11 +102,13 @@ describe('a writer killed with SIGKILL', () => {
 describe.skipIf(!existsSync('/usr/bin/prlimit'))('a file system that takes no more', () => {
   test('fails the log closed in the middle of a record, and recover goes on', async () => {
     const directory = temporaryDirectory()
-    // RLIMIT_FSIZE cuts the write at exactly this byte: a torn record, then EFBIG.
+    // RLIMIT_FSIZE cuts the write at exactly this byte, within a record, then gives EFBIG.
     const limited = ['/usr/bin/prlimit', '--fsize=20001:unlimited', process.execPath]
     const { child, said } = startWriter([...limited, WRITER, directory])
     expect(await until(said, 'refused')).toBe('refused unavailable failed')
-    expect(statSync(segmentPath(directory, 1)).size).toBe(20_001)
+    // What was written of the refused records is taken back.
+    expect(statSync(segmentPath(directory, 1)).size).toBeLessThan(20_001)
+    expect(await verify(directory)).toMatchObject({ ok: true, lastSeq: flushedSeq(said) })
     execFileSync('/usr/bin/prlimit', ['--pid', String(child.pid), '--fsize=unlimited:unlimited'])
     child.stdin?.end('\n')
     expect(await until(said, 'recovered')).toBe('recovered open')

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rebuildIndex } from './indexer.ts'
-import { openAuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
 import { segmentPath } from './segments.ts'
 import { opening, outcome, statement } from './testing-events.ts'
 

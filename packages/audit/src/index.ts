@@ -23,7 +23,9 @@ export type { Finding, FindingCode } from './findings.ts'
 export { type Anchor, anchorToFile } from './heads.ts'
 export { rebuildIndex, updateIndex } from './indexer.ts'
 export { generateSigningKey } from './keys.ts'
-export { type AuditLog, type AuditLogOptions, openAuditLog } from './log.ts'
+export type { AuditLog } from './log.ts'
+export { openAuditLog } from './open.ts'
+export type { AuditLogOptions, SyncPolicy } from './options.ts'
 export {
   checkInclusion,
   type InclusionCheck,

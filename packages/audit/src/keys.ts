@@ -14,10 +14,12 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
+  rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { AuditError } from './errors.ts'
 
@@ -54,16 +56,21 @@ export function loadSigningKey(options: { file: string; create: boolean }): Sign
   return { keyId: keyIdOf(publicKey), privateKey, publicKey }
 }
 
-/** Writes a new private key to a file that must not exist yet, mode 0600. */
+/** Writes a new private key to a file that must not exist yet, mode 0600; whole or not at all. */
 export function generateSigningKey(file: string): void {
   const { privateKey } = generateKeyPairSync('ed25519')
-  const fd = openSync(file, 'wx', 0o600)
+  const draft = `${file}.new`
+  rmSync(draft, { force: true })
+  const fd = openSync(draft, 'wx', 0o600)
   try {
-    writeSync(fd, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+    writeFileSync(fd, privateKey.export({ type: 'pkcs8', format: 'pem' }))
     fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
+  // Unlike a rename, a link does not replace a key that is there.
+  linkSync(draft, file)
+  rmSync(draft)
 }
 
 /** A public key from SPKI PEM. @throws AuditError key-unsafe when it is not an Ed25519 key */

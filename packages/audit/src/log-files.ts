@@ -27,6 +27,8 @@ const DIRECTORY_MODE = 0o700
 export class AppendFile {
   readonly #fd: number
   #offset: number
+  /** Something was written and not yet seen through to the disk by write(). */
+  #isDirty = false
 
   /** Opens or creates the file and drops everything from `offset` on. */
   constructor(path: string, offset: number) {
@@ -40,22 +42,22 @@ export class AppendFile {
     return this.#offset
   }
 
-  /** Writes all of it or throws the system's error; after an error the same bytes go to the same place. */
+  /**
+   * Writes all of it, or throws the system's error and takes back what it wrote of it. After an error the
+   * same bytes go to the same place.
+   */
   write(bytes: Uint8Array, options: { sync: boolean }): void {
-    let done = 0
-    while (done < bytes.length) {
-      const wrote = writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done)
-      if (wrote === 0)
-        throw Object.assign(new Error('the file takes no more bytes'), { code: 'EIO' })
-      done += wrote
+    try {
+      this.#writeAll(bytes)
+      if (options.sync && this.#isDirty) {
+        fdatasyncSync(this.#fd)
+        this.#isDirty = false
+      }
+    } catch (error) {
+      this.#takeBack()
+      throw error
     }
-    if (options.sync) fdatasyncSync(this.#fd)
-    this.#offset += done
-  }
-
-  /** Drops what a failed write left behind. */
-  dropTail(): void {
-    ftruncateSync(this.#fd, this.#offset)
+    this.#offset += bytes.length
   }
 
   sync(): Promise<void> {
@@ -64,6 +66,25 @@ export class AppendFile {
 
   close(): void {
     closeSync(this.#fd)
+  }
+
+  #writeAll(bytes: Uint8Array): void {
+    let done = 0
+    while (done < bytes.length) {
+      this.#isDirty = true
+      const wrote = writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + done)
+      if (wrote === 0)
+        throw Object.assign(new Error('the file takes no more bytes'), { code: 'EIO' })
+      done += wrote
+    }
+  }
+
+  #takeBack(): void {
+    try {
+      ftruncateSync(this.#fd, this.#offset)
+    } catch {
+      // A disk that refuses even this leaves a torn line: the next open drops it, and verification sees it.
+    }
   }
 }
 

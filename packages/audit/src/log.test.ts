@@ -1,9 +1,13 @@
 import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { canonicalJson } from './canonical.ts'
 import type { SignedHead, StoredEvent } from './event.ts'
 import { anchorToFile, HEADS_FILE } from './heads.ts'
-import { type AuditLog, type AuditLogOptions, openAuditLog } from './log.ts'
+import type { AuditLog } from './log.ts'
+import { leafHash } from './merkle.ts'
+import { openAuditLog } from './open.ts'
+import type { AuditLogOptions } from './options.ts'
 import { decodeRecord } from './record.ts'
 import { listSegments, segmentPath } from './segments.ts'
 import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'
@@ -149,6 +153,9 @@ describe('a log', () => {
     const log = await open(directory, { sync: 'fdatasync' })
     log.append(statement())
     log.flush()
+    log.append(statement())
+    log.flush('page-cache')
+    log.flush('fdatasync')
     await log.close()
     expect(await verified(directory)).toBe(true)
   })
@@ -286,6 +293,10 @@ describe('opening a log', () => {
       (file: string) => readFileSync(file, 'utf8').split('\n').toSpliced(2, 1).join('\n'),
     ],
     ['signed records were torn', (file: string) => readFileSync(file, 'utf8').slice(0, -5)],
+    [
+      'the last record was changed and nothing follows to notice',
+      (file: string) => readFileSync(file, 'utf8').replace('log-stopped', 'log-stepped'),
+    ],
     ['a foreign line was added', (file: string) => `${readFileSync(file, 'utf8')}{}\n`],
   ])('is refused when %s', async (_name, damage) => {
     const directory = await closedLog()
@@ -296,6 +307,20 @@ describe('opening a log', () => {
     await expect(open(directory)).rejects.toMatchObject({ code: 'corrupt' })
     // The refusal changed nothing and locks nothing.
     expect(readFileSync(file, 'utf8')).toBe(damaged)
+    await expect(open(directory)).rejects.toMatchObject({ code: 'corrupt' })
+  })
+
+  test('is refused when a record was chained on behind a footer', async () => {
+    const directory = temporaryDirectory()
+    const log = await open(directory, { segmentBytes: 1 })
+    await log.close()
+    rmSync(segmentPath(directory, 2))
+    rmSync(join(directory, HEADS_FILE))
+    const file = segmentPath(directory, 1)
+    const footer = Buffer.from(readFileSync(file, 'utf8').split('\n').at(-2) ?? '')
+    const { seq = 0, at = 0 } = decodeRecord(footer) ?? {}
+    const next = { at, event: statement(), prev: leafHash(footer), seq: seq + 1 }
+    appendFileSync(file, `${canonicalJson(next)}\n`)
     await expect(open(directory)).rejects.toMatchObject({ code: 'corrupt' })
   })
 

@@ -6,56 +6,19 @@
  * anywhere fails the whole log: append and flush refuse until recover() has written what was pending.
  */
 
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError, systemCodeOf } from './errors.ts'
 import type { AuditEvent, SignedHead } from './event.ts'
-import { type Anchor, checkHead, encodeHead, HEADS_FILE, signHead } from './heads.ts'
+import { encodeHead, HEADS_FILE, signHead } from './heads.ts'
 import { IndexWorker } from './index-worker.ts'
-import { loadSigningKey, publicKeyPem, type SigningKey } from './keys.ts'
-import {
-  ANCHOR_MS_MAX,
-  BUFFER_BYTES_DEFAULT,
-  CLOCK_STEP_MS,
-  HEAD_MS_DEFAULT,
-  HEAD_RECORDS_DEFAULT,
-  RECORD_BYTES_MAX,
-  SEGMENT_BYTES_DEFAULT,
-  SEGMENT_BYTES_MAX,
-} from './limits.ts'
-import { type DirectoryLock, lockDirectory } from './lock.ts'
-import {
-  type AppendFile,
-  createDirectory,
-  openHeads,
-  openSegment,
-  syncDirectory,
-} from './log-files.ts'
+import type { SigningKey } from './keys.ts'
+import { ANCHOR_MS_MAX, CLOCK_STEP_MS } from './limits.ts'
+import type { DirectoryLock } from './lock.ts'
+import { type AppendFile, openHeads, openSegment, syncDirectory } from './log-files.ts'
+import type { Settings, SyncPolicy } from './options.ts'
 import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
-import { type Found, inspectDirectory } from './recover.ts'
-
-export interface AuditLogOptions {
-  readonly directory: string
-  /** The clock, milliseconds since 1970. */
-  readonly now: () => number
-  /** PKCS #8 PEM, made on the first run; `signing-key.pem` in the directory unless given. */
-  readonly signingKey?: { readonly file: string }
-  readonly segmentBytes?: number
-  readonly bufferBytes?: number
-  /** fdatasync: flush returns once the disk has the records. page-cache: once the system has them. */
-  readonly sync?: 'page-cache' | 'fdatasync'
-  readonly headRecords?: number
-  readonly headMs?: number
-  /** Where signed heads also go. A failure is recorded and does not stop the log. */
-  readonly anchor?: Anchor
-  /** False: no search index is kept (it can be built later). */
-  readonly index?: boolean
-  /** Called once each time the log starts to refuse. */
-  readonly onFailure?: (error: AuditError) => void
-  /** Called when the index worker reports an error; the log itself is not affected. */
-  readonly onIndexFailure?: (error: AuditError) => void
-}
+import type { Found } from './recover.ts'
 
 export interface AuditLog {
   readonly directory: string
@@ -67,8 +30,12 @@ export interface AuditLog {
    * @throws AuditError unavailable: refuse the statement; invalid-event: nothing was added, refuse too
    */
   append(event: AuditEvent): number
-  /** Writes every record appended so far. @throws AuditError unavailable, and the log has failed */
-  flush(): void
+  /**
+   * Writes every record appended so far, as durably as `sync` says; the log's own policy unless given, so
+   * that one connection may ask for more than another.
+   * @throws AuditError unavailable, and the log has failed
+   */
+  flush(sync?: SyncPolicy): void
   /** After a failure: writes what is pending and records the gap. @throws AuditError unavailable */
   recover(): void
   /** Flushes, makes the records durable, signs and anchors a head over all of them. */
@@ -82,79 +49,13 @@ export interface AuditLog {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-type Settings = Required<
-  Pick<AuditLogOptions, 'segmentBytes' | 'bufferBytes' | 'sync' | 'headRecords' | 'headMs'>
-> &
-  AuditLogOptions
-
 type State =
   | { readonly kind: 'open' }
   | { readonly kind: 'failed'; readonly code: string; readonly since: number }
   | { readonly kind: 'closed' }
 
-/**
- * Opens a directory's log, makes it when there is none, and goes on with its chain.
- * @throws AuditError locked | corrupt | key-missing | key-unsafe | invalid-option | unavailable
- */
-export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
-  const settings = settingsOf(options)
-  createDirectory(options.directory)
-  const lock = lockDirectory(options.directory)
-  try {
-    const found = inspectDirectory(options.directory)
-    const key = keyFor(options, found)
-    const log = new FileAuditLog({ settings, found, key, lock })
-    await log.start(found)
-    return log
-  } catch (cause) {
-    lock.release()
-    if (cause instanceof AuditError) throw cause
-    const code = systemCodeOf(cause)
-    throw new AuditError('unavailable', `audit log does not open: ${code}`, { cause })
-  }
-}
-
-function settingsOf(options: AuditLogOptions): Settings {
-  const settings = {
-    segmentBytes: SEGMENT_BYTES_DEFAULT,
-    bufferBytes: BUFFER_BYTES_DEFAULT,
-    sync: 'page-cache' as const,
-    headRecords: HEAD_RECORDS_DEFAULT,
-    headMs: HEAD_MS_DEFAULT,
-    ...options,
-  }
-  const ranges = [
-    ['segmentBytes', settings.segmentBytes, 1, SEGMENT_BYTES_MAX],
-    ['bufferBytes', settings.bufferBytes, 1, 64 * RECORD_BYTES_MAX],
-    ['headRecords', settings.headRecords, 1, 1_000_000],
-    ['headMs', settings.headMs, 100, 3_600_000],
-  ] as const
-  for (const [name, value, min, max] of ranges) {
-    if (!Number.isSafeInteger(value) || value < min || value > max) {
-      throw new AuditError('invalid-option', `\`${name}\` is ${value}, expected ${min} to ${max}`)
-    }
-  }
-  return settings
-}
-
-/** A key is only ever made for a new log: a lost one must not be replaced unnoticed. */
-function keyFor(options: AuditLogOptions, found: Found): SigningKey {
-  const file = options.signingKey?.file ?? join(options.directory, 'signing-key.pem')
-  const key = loadSigningKey({ file, create: found.chain.seq === 0 })
-  const { newest } = found
-  const ours = { keyId: key.keyId, key: key.publicKey }
-  if (newest !== null && checkHead(newest, [ours]) === 'bad-signature') {
-    throw new AuditError(
-      'corrupt',
-      `the newest head, of record ${newest.seq}, has a false signature`,
-    )
-  }
-  // A copy for convenience; a verifier takes the key from where it trusts it.
-  writeFileSync(join(options.directory, `public-key-${key.keyId}.pem`), publicKeyPem(key))
-  return key
-}
-
-class FileAuditLog implements AuditLog {
+/** Made by openAuditLog alone. */
+export class FileAuditLog implements AuditLog {
   readonly directory: string
   readonly #settings: Settings
   readonly #key: SigningKey
@@ -239,11 +140,11 @@ class FileAuditLog implements AuditLog {
     return this.#writer.append(event, this.#time())
   }
 
-  flush(): void {
+  flush(sync: SyncPolicy = this.#settings.sync): void {
     if (this.#state.kind !== 'open') throw unavailable(this.#state)
-    if (this.#writer.pendingBytes === 0) return
+    if (this.#writer.pendingBytes === 0 && sync === 'page-cache') return
     try {
-      this.#writeOut()
+      this.#writeOut(sync)
     } catch (cause) {
       throw this.#fail(cause)
     }
@@ -254,9 +155,7 @@ class FileAuditLog implements AuditLog {
     if (this.#state.kind !== 'failed') return
     const { code, since } = this.#state
     try {
-      this.#segment?.dropTail()
-      this.#heads.dropTail()
-      this.#writeOut()
+      this.#writeOut(this.#settings.sync)
     } catch (cause) {
       throw new AuditError('unavailable', `audit log still fails: ${systemCodeOf(cause)}`, {
         cause,
@@ -317,15 +216,13 @@ class FileAuditLog implements AuditLog {
   }
 
   /** Writes the buffer, and the footer and a new segment when the current one is long enough. */
-  #writeOut(): void {
+  #writeOut(sync: SyncPolicy): void {
     const writer = this.#writer
     for (;;) {
       this.#segment ??= openSegment(this.directory, { segment: this.#segmentNumber, offset: 0 })
       const segment = this.#segment
-      if (writer.pendingBytes > 0) {
-        segment.write(writer.pending(), { sync: this.#settings.sync === 'fdatasync' })
-        writer.clear()
-      }
+      segment.write(writer.pending(), { sync: sync === 'fdatasync' })
+      writer.clear()
       if (this.#footerPending) {
         this.#footerPending = false
         this.#segment = null

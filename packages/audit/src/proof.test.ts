@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openAuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
 import { checkInclusion, inclusionProof } from './proof.ts'
 import { listSegments } from './segments.ts'
 import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { rebuildIndex, updateIndex } from './indexer.ts'
-import { type AuditLog, type AuditLogOptions, openAuditLog } from './log.ts'
+import { Indexer, rebuildIndex, updateIndex } from './indexer.ts'
+import type { AuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
+import type { AuditLogOptions } from './options.ts'
 import { type AuditReader, openAuditReader } from './reader.ts'
 import type { SearchQuery } from './search.ts'
 import { segmentPath } from './segments.ts'
@@ -296,6 +298,26 @@ describe('the index', () => {
     const file = segmentPath(directory, 1)
     writeFileSync(file, `${readFileSync(file, 'utf8')}rubbish\n`)
     expect(updateIndex(directory)).toBe(2)
+  })
+
+  test('does not go by what another indexer has made old', async () => {
+    const directory = temporaryDirectory()
+    const log = await open(directory)
+    const [opened, , started] = opening('s1', 'ann')
+    log.append(opened ?? statement())
+    log.append({ type: 'cancel', v: 1, session: 's1', source: 'client' })
+    log.flush()
+    const first = new Indexer(directory)
+    first.catchUp()
+    log.append(started ?? statement())
+    log.flush()
+    updateIndex(directory)
+    const seq = log.append(statement())
+    log.flush()
+    first.catchUp()
+    first.close()
+    expect(seqsOf(read(directory), { subject: 'ann', type: 'statement' })).toEqual([seq])
+    await log.close()
   })
 
   test('is kept by two indexers at once without a record lost or doubled', async () => {

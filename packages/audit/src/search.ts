@@ -41,26 +41,38 @@ interface Conditions {
   readonly values: readonly (string | number)[]
 }
 
+type Part = readonly [condition: string, ...values: (string | number)[]]
+
+/** Sequence numbers looked at: from `from`, up to but not including `to`. */
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
 /** Conditions over `records`. */
 export function recordsQuery(db: Database.Database, query: SearchQuery): Conditions {
-  const parts: [string, ...(string | number)[]][] = []
+  const range = rangeOf(db, query)
+  const parts: Part[] = [['seq >= ? AND seq < ?', range.from, range.to]]
   for (const column of ['subject', 'connection', 'rule', 'session', 'type', 'about'] as const) {
     const value = query[column]
     if (value !== undefined) parts.push([`${column} = ?`, value])
   }
   if (query.verdict !== undefined) parts.push(verdictCondition(query.verdict))
-  if (query.before !== undefined) parts.push(['seq < ?', query.before])
-  // Times never go back along the log, so a time is a place in it.
-  if (query.since !== undefined) parts.push(['seq >= ?', firstSeqAt(db, query.since)])
-  if (query.until !== undefined) parts.push(['seq < ?', firstSeqAt(db, query.until)])
-  if (query.relation !== undefined) parts.push(relationCondition(query.relation))
-  if (query.text !== undefined) parts.push(textCondition(query.text))
+  if (query.relation !== undefined) parts.push(relationCondition(query.relation, range))
+  if (query.text !== undefined) parts.push(textCondition(query.text, range))
   return joined(parts)
+}
+
+/** Times never go back along the log, so a time is a place in it. */
+function rangeOf(db: Database.Database, query: SearchQuery): Range {
+  const from = query.since === undefined ? 0 : firstSeqAt(db, query.since)
+  const end = query.until === undefined ? Number.MAX_SAFE_INTEGER : firstSeqAt(db, query.until)
+  return { from, to: Math.min(end, query.before ?? Number.MAX_SAFE_INTEGER) }
 }
 
 /** Conditions over `sessions`. */
 export function sessionsQuery(query: SessionsQuery): Conditions {
-  const parts: [string, ...(string | number)[]][] = []
+  const parts: Part[] = []
   if (query.subject !== undefined) parts.push(['subject = ?', query.subject])
   if (query.connection !== undefined) parts.push(['connection = ?', query.connection])
   if (query.since !== undefined) parts.push(['started_at >= ?', query.since])
@@ -70,7 +82,7 @@ export function sessionsQuery(query: SessionsQuery): Conditions {
   return joined(parts)
 }
 
-function joined(parts: readonly [string, ...(string | number)[]][]): Conditions {
+function joined(parts: readonly Part[]): Conditions {
   if (parts.length === 0) return { sql: '', values: [] }
   return {
     sql: `WHERE ${parts.map(([condition]) => condition).join(' AND ')}`,
@@ -78,28 +90,39 @@ function joined(parts: readonly [string, ...(string | number)[]][]): Conditions 
   }
 }
 
-/** The literal is repeated so that the partial index over refusals can be used. */
-function verdictCondition(verdict: 'allow' | 'deny' | 'approve'): [string, string] {
+/** The literals let the partial index over refusals be used. */
+function verdictCondition(verdict: 'allow' | 'deny' | 'approve'): Part {
   return verdict === 'allow'
     ? ['verdict = ?', verdict]
     : [`verdict = ? AND verdict IN ('deny', 'approve')`, verdict]
 }
 
-function relationCondition(relation: string): [string, ...string[]] {
-  const names = relation.includes('.')
-    ? 'SELECT id FROM relation_names WHERE name = ?'
-    : `SELECT id FROM relation_names WHERE name = ? OR substr(name, -length(?) - 1) = '.' || ?`
-  const values = relation.includes('.') ? [relation] : [relation, relation, relation]
-  return [`seq IN (SELECT seq FROM relation_uses WHERE relation IN (${names}))`, ...values]
+function relationCondition(relation: string, { from, to }: Range): Part {
+  const isFull = relation.includes('.')
+  const names = isFull ? 'name = ?' : `name = ? OR substr(name, -length(?) - 1) = '.' || ?`
+  const values = isFull ? [relation] : [relation, relation, relation]
+  return [
+    `seq IN (SELECT seq FROM relation_uses
+       WHERE relation IN (SELECT id FROM relation_names WHERE ${names}) AND seq >= ? AND seq < ?)`,
+    ...values,
+    from,
+    to,
+  ]
 }
 
 const WORD = /[\p{L}\p{N}_]+/gu
 
-function textCondition(text: string): [string, ...string[]] {
+function textCondition(text: string, { from, to }: Range): Part {
   const words = text.match(WORD) ?? []
   if (words.length === 0) return ['0 = 1']
   const match = words.map((word) => `"${word}"`).join(' ')
-  return ['seq IN (SELECT rowid FROM statement_text WHERE statement_text MATCH ?)', `${match}*`]
+  return [
+    `seq IN (SELECT rowid FROM statement_text
+       WHERE statement_text MATCH ? AND rowid >= ? AND rowid < ?)`,
+    `${match}*`,
+    from,
+    to,
+  ]
 }
 
 /** Sequence number of the first record at or after a time, by bisection: `at` grows with `seq`. */

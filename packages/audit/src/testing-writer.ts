@@ -10,7 +10,8 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { AuditError } from './errors.ts'
-import { type AuditLog, openAuditLog } from './log.ts'
+import type { AuditLog } from './log.ts'
+import { openAuditLog } from './open.ts'
 import { outcome, statement } from './testing-events.ts'
 
 const STDOUT = 1

@@ -16,8 +16,8 @@ import { canonicalJson } from './canonical.ts'
 import type { SignedHead } from './event.ts'
 import { anchorToFile, HEADS_FILE, signHead } from './heads.ts'
 import { generateSigningKey, loadSigningKey, publicKeyPem } from './keys.ts'
-import { openAuditLog } from './log.ts'
 import { leafHash } from './merkle.ts'
+import { openAuditLog } from './open.ts'
 import { segmentPath } from './segments.ts'
 import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'
 import { outcome, statement } from './testing-events.ts'
@@ -59,6 +59,20 @@ function linesOf(file: string): string[] {
 
 function writeLines(file: string, lines: readonly string[]): void {
   writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+}
+
+/** Changes every statement and makes the chain fit again, as whoever lacks the key can. */
+function rechain(directory: string): void {
+  let prev = '0'.repeat(64)
+  for (const file of filesOf(directory)) {
+    const forged = linesOf(file).map((line) => {
+      const record = JSON.parse(line.replaceAll('SELECT', 'DELETE')) as object
+      const text = canonicalJson({ ...record, prev })
+      prev = leafHash(Buffer.from(text))
+      return text
+    })
+    writeLines(file, forged)
+  }
 }
 
 function codesOf(report: VerifyReport): string[] {
@@ -157,11 +171,12 @@ describe('verifyLog', () => {
 
   test('names the records that are missing', async () => {
     const directory = fresh()
-    const [file = ''] = filesOf(directory)
-    writeLines(file, linesOf(file).toSpliced(0, 2))
+    const file = filesOf(directory)[2] ?? ''
+    writeLines(file, linesOf(file).slice(1))
     expect((await verify(directory)).findings[0]).toMatchObject({
       code: 'missing',
-      message: 'records 1 to 2 are missing',
+      message: 'records 7 to 7 are missing',
+      seq: 8,
     })
   })
 
@@ -238,18 +253,33 @@ describe('verifyLog', () => {
 
   test('detects a log whose every hash was recomputed without the key', async () => {
     const directory = fresh()
-    let prev = '0'.repeat(64)
-    for (const file of filesOf(directory)) {
-      const forged = linesOf(file).map((line) => {
-        const record = JSON.parse(line.replaceAll('SELECT', 'DELETE')) as object
-        const text = canonicalJson({ ...record, prev })
-        prev = leafHash(Buffer.from(text))
-        return text
-      })
-      writeLines(file, forged)
-    }
+    rechain(directory)
     const codes = new Set(codesOf(await verify(directory)))
     expect([...codes]).toEqual(['head-mismatch'])
+  })
+
+  test('detects the same by the footers alone, when heads.jsonl is gone', async () => {
+    const directory = fresh()
+    rechain(directory)
+    rmSync(join(directory, HEADS_FILE))
+    const { findings } = await verify(directory)
+    expect(findings).toMatchObject([
+      { code: 'head-mismatch', seq: 3 },
+      { code: 'head-mismatch', seq: 6 },
+    ])
+  })
+
+  test('detects a head that is well signed over another tree', async () => {
+    const directory = fresh()
+    const signer = loadSigningKey({ file: join(directory, 'signing-key.pem'), create: false })
+    const heads = join(directory, HEADS_FILE)
+    for (const change of [{ root: '0'.repeat(64) }, { records: 1 }, { segment: 2 }]) {
+      const lines = linesOf(join(pristine, HEADS_FILE))
+      const { at, segment, seq, head, records, root } = JSON.parse(lines.at(-1) ?? '') as SignedHead
+      const other = signHead({ at, segment, seq, head, records, root, ...change }, signer)
+      writeLines(heads, lines.with(-1, canonicalJson(other)))
+      expect(codesOf(await verify(directory))).toEqual(['head-mismatch'])
+    }
   })
 
   test('detects heads signed with another key', async () => {
