@@ -66,13 +66,41 @@ export function needsOf(facts: StatementFacts): readonly Need[] {
     if (ACCESS_EFFECTS.has(effect) ? touched.has(effect) : spread(facts, effect, needs)) continue
     needs.push({ kind: 'effect', effect })
   }
-  for (const use of facts.functions)
-    if (use.purity === 'opaque') needs.push({ kind: 'function', use })
+  for (const use of facts.functions) if (mustBeGranted(use)) needs.push({ kind: 'function', use })
   for (const change of facts.state)
     if (change.kind === 'set' && !harmlessSetting(change.name, change.values))
       needs.push({ kind: 'setting', name: change.name })
   if (mayChangeAnySetting(facts)) needs.push({ kind: 'setting', name: null })
   return needs
+}
+
+/** What connection pools call to hand a session on; releasing a lock takes nothing from anyone. */
+const RELEASES: ReadonlySet<string> = new Set([
+  'pg_advisory_unlock',
+  'pg_advisory_unlock_shared',
+  'pg_advisory_unlock_all',
+])
+
+const isBuiltin = (use: FunctionUse): boolean => use.schema === null || use.schema === 'pg_catalog'
+
+/**
+ * Does a function call need a grant of its own? set_config is judged by the settings it changes: a constant one
+ * is a `set`, any other an `uncertain` change.
+ */
+export function mustBeGranted(use: FunctionUse): boolean {
+  if (use.purity !== 'opaque') return false
+  return !(isBuiltin(use) && (use.name === 'set_config' || RELEASES.has(use.name)))
+}
+
+/** No more than stopping to listen, or giving advisory locks back. */
+function isRelease(facts: StatementFacts, effect: Effect): boolean {
+  if (effect === 'notify') return facts.command === 'unlisten'
+  return (
+    effect === 'lock' &&
+    facts.command === 'select' &&
+    facts.functions.some((use) => RELEASES.has(use.name)) &&
+    !facts.functions.some(mustBeGranted)
+  )
 }
 
 /** Back to the session's own start, which the gateway chose: RESET ALL, DISCARD ALL. */
@@ -85,7 +113,7 @@ export function mayChangeAnySetting(facts: StatementFacts): boolean {
   if (isReset(facts) || !facts.state.some((change) => change.kind === 'uncertain')) return false
   return (
     facts.functions.some((use) => use.name.toLowerCase() === 'set_config') ||
-    !facts.functions.some((use) => use.purity === 'opaque')
+    !facts.functions.some(mustBeGranted)
   )
 }
 
@@ -168,7 +196,8 @@ export function coveringRules(
 }
 
 /** Needs that come with being allowed to connect at all; name of the built-in rule, or null. */
-export function builtIn(need: Need): string | null {
+export function builtIn(need: Need, facts: StatementFacts): string | null {
+  if (need.kind === 'effect' && isRelease(facts, need.effect)) return 'built-in: release'
   if (need.kind === 'effect' && (need.effect === 'transaction' || need.effect === 'session'))
     return `built-in: ${need.effect}`
   if (need.kind === 'relation' && need.effect === 'read' && catalogClass(need.use) === 'metadata')

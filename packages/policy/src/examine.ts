@@ -6,7 +6,7 @@ import { builtIn, commandsCovered, coveringRules, type Need, needsOf, touches } 
 import type { Rule } from './model.ts'
 import type { Deny } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
-import { conditionError, deniedBy } from './words.ts'
+import { conditionError, deniedBy, mayBeDeniedBy } from './words.ts'
 
 export type ApproveRule = Rule & { readonly kind: 'approve' }
 
@@ -36,6 +36,7 @@ export interface RuleTrail {
 
 export function examine(view: PrincipalView, facts: StatementFacts, now: number): Examined {
   const needs = needsOf(facts)
+  const isUnknown = facts.effects.includes('unknown')
   const condition = new Conditions(view, facts, now)
   const approving: ApproveRule[] = []
   const granting: Rule[] = []
@@ -50,7 +51,7 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
     if (held === null || held === false) continue
     if (held !== true) denied ??= conditionError(rule, held)
     else if (rule.kind === 'approve') approving.push(rule)
-    else denied ??= deniedBy(rule)
+    else denied ??= isUnknown ? mayBeDeniedBy(rule, facts.unknowns) : deniedBy(rule)
   }
   const covered = needs.map((need) => ({ need, by: coveredBy(granting, need, facts) }))
   for (const rule of view.rules)
@@ -79,7 +80,7 @@ function coveredBy(
 ): readonly string[] {
   const rules = coveringRules(granting, need, facts)
   if (rules !== null) return rules.map((rule) => rule.name)
-  const own = builtIn(need)
+  const own = builtIn(need, facts)
   return own === null ? [] : [own]
 }
 

@@ -6,7 +6,7 @@
 
 import type { ColumnRef, ColumnUse, Flow, Lineage, StatementFacts } from '@sallyport/sql'
 import { catalogClass } from './catalogs.ts'
-import { mayChangeAnySetting } from './coverage.ts'
+import { mayChangeAnySetting, mustBeGranted } from './coverage.ts'
 import { assertNever } from './errors.ts'
 import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
@@ -45,7 +45,7 @@ function guardUnknown(facts: StatementFacts): Deny | null {
 }
 
 function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null {
-  const opaque = facts.functions.find((use) => use.purity === 'opaque' && !view.trusts(use))
+  const opaque = facts.functions.find((use) => mustBeGranted(use) && !view.trusts(use))
   if (opaque === undefined) return null
   const name = opaque.schema === null ? opaque.name : `${opaque.schema}.${opaque.name}`
   return deny('masked-function', {

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { buildCatalog, type CatalogRelation, PostgresReader } from '@sallyport/sql'
 import { describe, expect, test } from 'vitest'
+import { runPolicyCases } from './cases.ts'
 import { CASES_SCHEMA } from './cases-schema.ts'
 import { compilePolicy } from './compile.ts'
 import { formatPolicyError } from './errors.ts'
@@ -22,4 +24,62 @@ describe('policies/', () => {
     expect(result.kind === 'errors' ? result.errors.map(formatPolicyError) : []).toEqual([])
     expect(read(name.replace('.yaml', '.cases.yaml'))).toContain('cases:')
   })
+
+  test.each(starters)('%s: every case comes out as it says', async (name) => {
+    const result = compilePolicy([{ path: name, text: read(name) }])
+    if (result.kind === 'errors') throw new Error('does not load')
+    const cases = name.replace('.yaml', '.cases.yaml')
+    const reader = await PostgresReader.create()
+    const report = runPolicyCases(result.policy, {
+      files: [{ path: cases, text: read(cases) }],
+      analyze: (sql) => reader.analyze(sql, { catalog, names }),
+      now: Date.UTC(2026, 0, 5, 9),
+    })
+    expect(report.errors).toEqual([])
+    expect(report.results.filter((one) => !one.passed)).toEqual([])
+    expect(report.results.length).toBeGreaterThan(5)
+  })
+})
+
+const names = {
+  searchPath: ['public'],
+  temporaries: new Map(),
+  temporariesCertain: true,
+  prepared: () => undefined,
+  cursors: () => undefined,
+}
+
+function relation(id: number, name: string, columns: string): CatalogRelation {
+  const [schema = '', table = ''] = name.split('.')
+  return {
+    id,
+    schema,
+    name: table,
+    kind: 'table',
+    columns: columns
+      .split(' ')
+      .map((column, i) => ({ name: column, number: i + 1, type: 'text', typeId: 25 })),
+    parents: [],
+    rules: false,
+    triggers: false,
+    rowSecurity: false,
+  }
+}
+
+/** The CRM the starter policies speak of, and the catalogs their cases read. */
+const catalog = buildCatalog({
+  database: 'crm',
+  serverVersion: 180_000,
+  relations: [
+    relation(1, 'public.customers', 'id name email phone ssn birth_date profile'),
+    relation(2, 'public.payments', 'id customer_id card_number amount'),
+    relation(3, 'public.api_keys', 'id key_hash secret'),
+    relation(4, 'public.orders', 'id customer_id status'),
+    relation(5, 'public.support_tickets', 'id subject body status'),
+    relation(6, 'pg_catalog.pg_class', 'oid relname'),
+    relation(7, 'pg_catalog.pg_stats', 'tablename most_common_vals'),
+    relation(8, 'pg_catalog.pg_stat_activity', 'usename query'),
+  ],
+  functions: [],
+  userOperators: [],
 })

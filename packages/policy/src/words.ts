@@ -21,6 +21,19 @@ export function deniedBy(rule: Rule): Deny {
   )
 }
 
+/** Part of the statement is not known, so a deny rule might mean it. */
+export function mayBeDeniedBy(rule: Rule, unknowns: readonly string[]): Deny {
+  return deny(
+    'unknown-statement',
+    {
+      message: `this statement is not understood well enough to say that the rule "${rule.name}" does not deny it`,
+      detail: unknowns.join('; '),
+      hint: 'Write it in a simpler form.',
+    },
+    { rule: rule.name },
+  )
+}
+
 function sayMatch(rule: Rule): string {
   const { effects, relations, commands, functions, columns, settings, when } = rule.match
   const list = (word: string, all: readonly string[] | undefined) =>
