@@ -150,7 +150,7 @@ describe('a log', () => {
 
   test('writes with fdatasync when asked', async () => {
     const directory = temporaryDirectory()
-    const log = await open(directory, { sync: 'fdatasync' })
+    const log = await open(directory, { sync: 'fdatasync', segmentBytes: 600 })
     log.append(statement())
     log.flush()
     log.append(statement())

@@ -14,7 +14,13 @@ import { IndexWorker } from './index-worker.ts'
 import type { SigningKey } from './keys.ts'
 import { ANCHOR_MS_MAX, CLOCK_STEP_MS } from './limits.ts'
 import type { DirectoryLock } from './lock.ts'
-import { type AppendFile, openHeads, openSegment, syncDirectory } from './log-files.ts'
+import {
+  type AppendFile,
+  openHeads,
+  openSegment,
+  syncDirectory,
+  syncDirectoryNow,
+} from './log-files.ts'
 import type { Settings, SyncPolicy } from './options.ts'
 import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -68,6 +74,8 @@ export class FileAuditLog implements AuditLog {
   /** Number of the segment being written, or of the next one while #segment is null. */
   #segmentNumber: number
   #segment: AppendFile | null
+  /** The segment's directory entry may not be on the disk yet. */
+  #hasNewEntry = false
   /** The newest record in the buffer is the footer of #segment. */
   #footerPending = false
   /** The last records of the log: they stay in the segment they are in. */
@@ -219,8 +227,12 @@ export class FileAuditLog implements AuditLog {
   #writeOut(sync: SyncPolicy): void {
     const writer = this.#writer
     for (;;) {
-      this.#segment ??= openSegment(this.directory, { segment: this.#segmentNumber, offset: 0 })
-      const segment = this.#segment
+      const segment = this.#segment ?? this.#nextSegment()
+      if (sync === 'fdatasync' && this.#hasNewEntry) {
+        syncDirectoryNow(this.directory)
+        this.#hasNewEntry = false
+      }
+      // Nothing between these two may throw: the file would hold what the buffer still does.
       segment.write(writer.pending(), { sync: sync === 'fdatasync' })
       writer.clear()
       if (this.#footerPending) {
@@ -236,6 +248,13 @@ export class FileAuditLog implements AuditLog {
         this.#footerPending = true
       }
     }
+  }
+
+  #nextSegment(): AppendFile {
+    const segment = openSegment(this.directory, { segment: this.#segmentNumber, offset: 0 })
+    this.#segment = segment
+    this.#hasNewEntry = true
+    return segment
   }
 
   /** Makes a closed segment durable behind the data path; if the disk refuses, the log has failed. */
