@@ -67,19 +67,22 @@ function relation(id: number, name: string, columns: string): CatalogRelation {
 }
 
 /** The CRM the starter policies speak of, and the catalogs their cases read. */
-const catalog = buildCatalog({
-  database: 'crm',
-  serverVersion: 180_000,
-  relations: [
-    relation(1, 'public.customers', 'id name email phone ssn birth_date profile'),
-    relation(2, 'public.payments', 'id customer_id card_number amount'),
-    relation(3, 'public.api_keys', 'id key_hash secret'),
-    relation(4, 'public.orders', 'id customer_id status'),
-    relation(5, 'public.support_tickets', 'id subject body status'),
-    relation(6, 'pg_catalog.pg_class', 'oid relname'),
-    relation(7, 'pg_catalog.pg_stats', 'tablename most_common_vals'),
-    relation(8, 'pg_catalog.pg_stat_activity', 'usename query'),
-  ],
-  functions: [],
-  userOperators: [],
-})
+const catalog = buildCatalog(
+  {
+    database: 'crm',
+    serverVersion: 180_000,
+    relations: [
+      relation(1, 'public.customers', 'id name email phone ssn birth_date profile'),
+      relation(2, 'public.payments', 'id customer_id card_number amount'),
+      relation(3, 'public.api_keys', 'id key_hash secret'),
+      relation(4, 'public.orders', 'id customer_id status'),
+      relation(5, 'public.support_tickets', 'id subject body status'),
+      relation(6, 'pg_catalog.pg_class', 'oid relname'),
+      relation(7, 'pg_catalog.pg_stats', 'tablename most_common_vals'),
+      relation(8, 'pg_catalog.pg_stat_activity', 'usename query'),
+    ],
+    functions: [],
+    userOperators: [],
+  },
+  1,
+)
