@@ -18,6 +18,7 @@ export default defineConfig({
           include: ['test/{integration,drivers,bypass,demo}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
+          globalSetup: ['test/support/global-setup.ts'],
         },
       },
       {

@@ -302,6 +302,7 @@ class Gateway implements RunningGateway {
       micros: () => performance.now() * 1000,
       recorded: () => this.#flushSoon(),
       recordParameters: () => this.#config.audit.parameters,
+      revoked: (principal) => this.#parts.state.isRevoked(principal),
       accepting: () => this.#accepting,
     }
   }

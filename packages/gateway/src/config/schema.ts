@@ -62,7 +62,7 @@ const issuer = object(
   ['issuer', 'audience'],
 )
 
-const role = object({ groups: strings, subjects: strings })
+const role = object({ groups: strings, subjects: strings, issuers: strings })
 
 const connection = object(
   {

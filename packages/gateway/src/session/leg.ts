@@ -46,8 +46,11 @@ export class Leg {
     socket.setNoDelay(true)
   }
 
-  get pendingBytes(): number {
-    return this.#socket.writableLength
+  /** The socket has not taken everything yet; `drained` will be told when it has. */
+  get backedUp(): boolean {
+    if (this.#done || this.#socket.writableLength === 0) return false
+    this.#watchDrain()
+    return true
   }
 
   /** Hands unconsumed bytes in again, and reads on when nothing holds it back. */

@@ -41,6 +41,7 @@ export interface SessionDeps {
   readonly micros: () => number
   readonly recorded: () => void
   readonly recordParameters: () => boolean
+  readonly revoked: (principal: Principal) => boolean | Promise<boolean>
   /** False while draining: nobody is let in. */
   readonly accepting: () => boolean
 }
@@ -325,7 +326,9 @@ async function start(
   deps.registry.add(session, { pid, secret })
   deps.telemetry.sessionOpened()
   session.reported(upstream.parameters)
-  session.start()
+  // The token may have been revoked while the upstream was being opened, before anybody could be told.
+  if (await deps.revoked(principal)) deps.registry.endRevoked(session)
+  else session.start()
 }
 
 /** Null: the client has been told why not. */

@@ -80,10 +80,12 @@ export class SessionRegistry {
 
   revoked(revocation: Revocation): void {
     for (const session of this.sessions) {
-      if (revocationApplies(revocation, session.principal)) {
-        session.end('token-revoked', ENDINGS['token-revoked'])
-      }
+      if (revocationApplies(revocation, session.principal)) this.endRevoked(session)
     }
+  }
+
+  endRevoked(session: Session): void {
+    session.end('token-revoked', ENDINGS['token-revoked'])
   }
 
   /** Ends every session: idle ones now, busy ones when they finish or after `ms`. */

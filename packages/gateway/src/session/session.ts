@@ -149,7 +149,7 @@ export class Session implements Waiting {
     this.#entered = false
     if (this.#ended) return
     this.#upstream.write(this.#relay.toUpstream)
-    if (this.#upstream.pendingBytes > 0) this.#client.pause()
+    if (this.#upstream.backedUp) this.#client.pause()
     else if (!this.#clientHeldBack()) this.#client.resume()
   }
 
@@ -220,7 +220,7 @@ export class Session implements Waiting {
           return at
         }),
       wanted: () => relay.wantedFromUpstream,
-      heldBack: () => this.#client.pendingBytes > 0,
+      heldBack: () => this.#client.backedUp,
       drained: () => {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()
       },
@@ -235,14 +235,14 @@ export class Session implements Waiting {
   #clientHeldBack(): boolean {
     return (
       this.#relay.parked ||
-      this.#upstream.pendingBytes > 0 ||
+      this.#upstream.backedUp ||
       this.#relay.toUpstream.bytes > QUEUED_REQUEST_BYTES_MAX
     )
   }
 
   #toClient(): void {
     this.#client.write(this.#relay.toClient)
-    this.#relay.sink.reset(this.#client.pendingBytes > 0)
+    this.#relay.sink.reset(this.#client.backedUp)
   }
 
   #toUpstream(): void {

@@ -161,11 +161,20 @@ export class StateStore implements SessionTokenStore, RevocationStore {
     const rows = this.#db
       .prepare('SELECT id, record FROM revocations WHERE id > ? ORDER BY id')
       .all(this.#lastSeen) as RecordRow[]
+    let failed: unknown
     for (const row of rows) {
       this.#lastSeen = row.id
       const revocation = parse<Revocation>(row)
-      for (const callback of [...this.#subscribers]) callback(revocation)
+      for (const callback of [...this.#subscribers]) {
+        // Everybody hears of it, whatever one of them does.
+        try {
+          callback(revocation)
+        } catch (error) {
+          failed ??= error
+        }
+      }
     }
+    if (failed !== undefined) throw failed
   }
 }
 
