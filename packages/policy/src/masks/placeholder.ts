@@ -32,6 +32,22 @@ const isRedacted = (value: string): boolean => {
 export function placeholderOf(spec: MaskSpec, value: string | null): boolean {
   if (value === null) return spec.kind === 'null'
   if (value.toLowerCase().includes(REDACTED)) return true
+  return isOne(spec, value) || elements(value)?.every((one) => isOne(spec, one)) === true
+}
+
+/** Elements of a one-dimensional array literal as the mask writes it; null: not one, or empty. */
+function elements(value: string): readonly string[] | null {
+  const inner = /^\s*\{(.+)\}\s*$/s.exec(value)?.[1]
+  if (inner === undefined || inner.includes('{')) return null
+  return inner.split(',').map((one) =>
+    one
+      .trim()
+      .replace(/^"(.*)"$/s, '$1')
+      .replace(/\\(.)/gs, '$1'),
+  )
+}
+
+function isOne(spec: MaskSpec, value: string): boolean {
   switch (spec.kind) {
     case 'null':
       return value.trim() === '' || value.trim().toLowerCase() === 'null'
