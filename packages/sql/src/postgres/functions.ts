@@ -163,3 +163,19 @@ function builtinOutputs(name: string): readonly string[] | 'scalar' | null {
 export function isUserOperator(context: AnalysisContext, name: string): boolean {
   return context.catalog?.data.userOperators.some((operator) => operator.name === name) ?? false
 }
+
+/** Field names of a composite type, when exactly one relation or type of the catalog has its name. */
+export function compositeFields(
+  { catalog }: AnalysisContext,
+  type: string | null,
+): readonly string[] | null {
+  if (type === null || type === '' || catalog === null) return null
+  const dot = type.lastIndexOf('.')
+  const named = catalog
+    .relationsNamed(type.slice(dot + 1))
+    .filter((relation) => dot === -1 || relation.schema === type.slice(0, dot))
+  const [only] = named
+  return named.length === 1 && only !== undefined
+    ? only.columns.map((column) => column.name)
+    : null
+}

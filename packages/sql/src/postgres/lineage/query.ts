@@ -1,5 +1,6 @@
 /** SELECT, VALUES and set operations: output columns with their lineage, and what the clauses use. */
 import type { Node, ResTarget, SelectStmt } from 'libpg-query'
+import { compositeFields } from '../functions.ts'
 import { useRelation } from '../resolve.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import { windowValues } from './call.ts'
@@ -104,6 +105,11 @@ function starColumns(walk: Walk, target: ResTarget, scope: Scope): QueryResult |
   if (steps === undefined || as(steps.at(-1), 'A_Star') === undefined) return null
   const value = walk.value(node, scope)
   if (value.row !== null) return { columns: value.row, open: null }
+  const fields = compositeFields(walk.context, value.type)
+  if (fields !== null) {
+    const each = derive([value], { why: 'field' })
+    return { columns: fields.map((name) => ({ name, value: each })), open: null }
+  }
   return { columns: [], open: unknownOf('columns of a composite value are not known', [value]) }
 }
 

@@ -9,7 +9,7 @@ import type {
   RangeFunction,
   RangeTableFunc,
 } from 'libpg-query'
-import { functionFacts } from '../functions.ts'
+import { compositeFields, functionFacts } from '../functions.ts'
 import { as, stringOf, stringsOf, typeNameOf, unwrap } from '../tree.ts'
 import { noteFunction } from './call.ts'
 import { jsonBehaviors, jsonPassing, valueExpression } from './json.ts'
@@ -169,7 +169,12 @@ function callShape(
     const each = { ...value, type, row: null }
     return { columns: facts.outputs.map((column) => ({ name: column, value: each })), open: null }
   }
-  // A composite result: its columns are the type's, which only the server knows for certain.
+  const fields = compositeFields(walk.context, value.type ?? facts.type)
+  if (fields !== null) {
+    const each = { ...value, type: null, row: null }
+    return { columns: fields.map((field) => ({ name: field, value: each })), open: null }
+  }
+  // Of a composite result that is not in the catalog only the server knows the columns.
   return {
     columns: [],
     open: value.kind === 'constant' ? unknownOf('columns of a function') : value,
