@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { COPIES } from '../fixtures/copies.ts'
+import { PASSWORDS } from '../fixtures/passwords.ts'
 import { FIXTURES, type Line, readFixture } from '../fixtures/read.ts'
 import { decodeBackend, encodeBackend } from './backend.ts'
 import { ByteWriter } from './bytes.ts'
@@ -7,6 +8,7 @@ import { CopyRowsRewriter } from './copy-rows.ts'
 import { type CellMask, rewriteDataRow } from './data-row.ts'
 import { BACKEND, FrameCursor, frameTable } from './frames.ts'
 import { decodeFrontend, encodeFrontend } from './frontend.ts'
+import { encodeScramVerifier, parseScramVerifier, scramVerifierFor } from './scram.ts'
 import { UpstreamLogin, type UpstreamLoginEvent } from './upstream-login.ts'
 
 /** Fixtures whose first bytes are outside any frame. */
@@ -165,6 +167,23 @@ describe('logins captured from PostgreSQL 18', () => {
       version: (3 << 16) | 2,
       unrecognized: ['_pq_.sallyport'],
     })
+  })
+})
+
+describe('passwords stored by PostgreSQL 18', () => {
+  const stored = readFixture('verifiers').flatMap(({ note, lines }) => {
+    const row = lines.find(({ bytes }) => bytes[0] === BACKEND.DATA_ROW)?.bytes
+    return row === undefined ? [] : [{ note, text: row.subarray(11).toString() }]
+  })
+
+  test('are all there', () => {
+    expect(stored.map(({ note }) => JSON.parse(note))).toEqual(PASSWORDS)
+  })
+
+  test.each(stored)('$note gives the same SCRAM verifier here', ({ note, text }) => {
+    const { salt, iterations } = parseScramVerifier(text)
+    const password: string = JSON.parse(note)
+    expect(encodeScramVerifier(scramVerifierFor({ password, salt, iterations }))).toBe(text)
   })
 })
 
