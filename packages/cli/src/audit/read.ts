@@ -1,0 +1,243 @@
+/** Reading the trail: tail, show, search, sessions. */
+import { setTimeout as pause } from 'node:timers/promises'
+import {
+  AuditError,
+  type AuditReader,
+  type AuditRecord,
+  openAuditReader,
+  type SearchQuery,
+} from '@sallyport/audit'
+import type { Cli } from '../context.ts'
+import { formatMoment, momentOf } from '../duration.ts'
+import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { readConfig } from '../files.ts'
+import { countOf } from '../numbers.ts'
+import { jsonLine, styled } from '../output.ts'
+import { lasted, RECORD_COLUMNS, recordRow } from './describe.ts'
+import type { ReadingFlags, SearchFlags, SessionsFlags, ShowFlags, TailFlags } from './flags.ts'
+
+/** Rows one command asks the index for; it answers no more. */
+const ROWS_MAX = 1_000
+/** How often `--follow` looks for new records, milliseconds. */
+const FOLLOW_MS = 250
+
+export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
+  const lines = countOf(flags.lines ?? '20', { flag: '--lines', min: 1, max: ROWS_MAX })
+  const directory = await directoryOf(flags, cli)
+  const reader = openReader(directory)
+  try {
+    const newest = reader.tail(lines).toReversed()
+    printRecords(newest, { flags, cli, header: true })
+    if (flags.follow === true) {
+      await follow(reader, { from: newest.at(-1)?.seq ?? 0, flags, cli, directory })
+    }
+    return EXIT.ok
+  } finally {
+    reader.close()
+  }
+}
+
+async function follow(
+  reader: AuditReader,
+  options: { from: number; flags: ReadingFlags; cli: Cli; directory: string },
+): Promise<void> {
+  const { flags, cli } = options
+  let { from } = options
+  while (!cli.stop.aborted) {
+    await pause(FOLLOW_MS, undefined, { signal: cli.stop }).catch(() => undefined)
+    const fresh = after(reader, from)
+    printRecords(fresh, { flags, cli, header: false })
+    from = fresh.at(-1)?.seq ?? from
+  }
+}
+
+/** Records after `from`, oldest first; page by page, because the index answers newest first. */
+function after(reader: AuditReader, from: number): readonly AuditRecord[] {
+  if (reader.indexedSeq() <= from) return []
+  const pages: AuditRecord[] = []
+  let before: number | null = null
+  do {
+    const page = reader.search({ limit: ROWS_MAX, ...(before !== null && { before }) })
+    pages.push(...page.items.filter((record) => record.seq > from))
+    const isDone = page.items.some((record) => record.seq <= from)
+    before = isDone ? null : page.next
+  } while (before !== null)
+  return pages.toReversed()
+}
+
+export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<ExitCode> {
+  const reader = openReader(await directoryOf(flags, cli))
+  try {
+    if (/^\d{1,15}$/.test(what) && !(what.length === 8 && sessionOf(what, reader) !== null)) {
+      printWhole(reader.show(Number(what)), flags, cli)
+      return EXIT.ok
+    }
+    const session = sessionOf(what, reader) ?? what
+    let next: number | null = 0
+    let header = true
+    while (next !== null) {
+      const page: ReturnType<AuditReader['showSession']> = reader.showSession(session, {
+        after: next,
+        limit: ROWS_MAX,
+      })
+      printRecords(page.items, { flags, cli, header })
+      header = false
+      next = page.next
+    }
+    return EXIT.ok
+  } finally {
+    reader.close()
+  }
+}
+
+/** The one recent session whose id begins so; null when there is none, or several. */
+function sessionOf(prefix: string, reader: AuditReader): string | null {
+  if (prefix.length < 8 || prefix.length >= 36) return null
+  const found = reader
+    .sessions({ limit: ROWS_MAX })
+    .items.filter(({ session }) => session.startsWith(prefix))
+  return found.length === 1 ? (found[0]?.session ?? null) : null
+}
+
+export async function search(
+  words: readonly string[],
+  flags: SearchFlags,
+  cli: Cli,
+): Promise<ExitCode> {
+  const query = queryOf(words, flags, cli)
+  const reader = openReader(await directoryOf(flags, cli))
+  try {
+    const { items, next } = reader.search(query)
+    printRecords(items, { flags, cli, header: true })
+    if (items.length === 0) cli.out.note('nothing found')
+    if (next !== null) cli.out.note(`there is more: --before ${next}`)
+    return items.length === 0 ? EXIT.notOk : EXIT.ok
+  } finally {
+    reader.close()
+  }
+}
+
+function queryOf(words: readonly string[], flags: SearchFlags, cli: Cli): SearchQuery {
+  const { verdict, since, until, before } = flags
+  if (verdict !== undefined && !isVerdict(verdict)) {
+    throw new CliError('usage', '--verdict takes allow, deny or approve')
+  }
+  const now = cli.now()
+  const same = (['subject', 'connection', 'session', 'rule', 'relation', 'type', 'about'] as const)
+    .filter((name) => flags[name] !== undefined)
+    .map((name) => [name, flags[name]])
+  return {
+    ...Object.fromEntries(same),
+    ...(verdict !== undefined && { verdict }),
+    ...(words.length > 0 && { text: words.join(' ') }),
+    ...(since !== undefined && { since: momentOf(since, '--since', now) }),
+    ...(until !== undefined && { until: momentOf(until, '--until', now) }),
+    ...(before !== undefined && {
+      before: countOf(before, { flag: '--before', min: 1, max: Number.MAX_SAFE_INTEGER }),
+    }),
+    limit: countOf(flags.limit ?? '50', { flag: '--limit', min: 1, max: ROWS_MAX }),
+  }
+}
+
+const isVerdict = (text: string): text is 'allow' | 'deny' | 'approve' =>
+  ['allow', 'deny', 'approve'].includes(text)
+
+export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode> {
+  const now = cli.now()
+  const { subject, connection, since, until, live } = flags
+  const limit = countOf(flags.limit ?? '50', { flag: '--limit', min: 1, max: ROWS_MAX })
+  const reader = openReader(await directoryOf(flags, cli))
+  try {
+    const { items } = reader.sessions({
+      limit,
+      ...(subject !== undefined && { subject }),
+      ...(connection !== undefined && { connection }),
+      ...(since !== undefined && { since: momentOf(since, '--since', now) }),
+      ...(until !== undefined && { until: momentOf(until, '--until', now) }),
+      ...(live !== undefined && { live }),
+    })
+    if (flags.json === true) {
+      for (const item of items) cli.out.raw(`${jsonLine(item)}\n`)
+      return EXIT.ok
+    }
+    cli.out.table(
+      [
+        { title: 'session', max: 8 },
+        { title: 'started (UTC)' },
+        { title: 'lasted' },
+        { title: 'subject', max: 40 },
+        { title: 'role' },
+        { title: 'connection' },
+        { title: 'client' },
+        { title: 'statements', align: 'right' },
+        { title: 'refused', align: 'right' },
+        { title: 'rows', align: 'right' },
+      ],
+      items.map((item) => [
+        item.session,
+        formatMoment(item.startedAt).replace(/Z$/, ''),
+        lasted(item.startedAt, item.endedAt),
+        item.subject ?? '-',
+        item.role ?? '-',
+        item.connection ?? '-',
+        item.client ?? '-',
+        String(item.statements),
+        item.refused === 0 ? '0' : styled('red', String(item.refused)),
+        String(item.rows),
+      ]),
+    )
+    return EXIT.ok
+  } finally {
+    reader.close()
+  }
+}
+
+async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
+  if (flags.dir !== undefined && flags.config === undefined) return flags.dir
+  if (flags.config === undefined || flags.dir !== undefined) {
+    throw new CliError('usage', 'say where the trail is: --config FILE or --dir DIRECTORY')
+  }
+  return (await readConfig(flags.config, cli)).audit.directory
+}
+
+/** Brings the index up to date first where this account may; else what the gateway indexed will do. */
+function openReader(directory: string): AuditReader {
+  try {
+    return openAuditReader({ directory, update: true })
+  } catch (error) {
+    if (error instanceof AuditError && error.code !== 'index-unavailable') throw error
+    return openAuditReader({ directory })
+  }
+}
+
+function printRecords(
+  records: readonly AuditRecord[],
+  { flags, cli, header }: { flags: ReadingFlags; cli: Cli; header: boolean },
+): void {
+  if (flags.json === true) {
+    for (const record of records) cli.out.raw(`${jsonLine(record)}\n`)
+    return
+  }
+  if (records.length > 0) cli.out.table(RECORD_COLUMNS, records.map(recordRow), { header })
+}
+
+/** Every field of each record, one a line. */
+function printWhole(records: readonly AuditRecord[], flags: ReadingFlags, cli: Cli): void {
+  if (flags.json === true) {
+    printRecords(records, { flags, cli, header: false })
+    return
+  }
+  for (const { seq, at, event } of records) {
+    const { type, v: _, ...fields } = event
+    cli.out.line([styled('bold', `${seq} ${type}`), styled('dim', `  ${formatMoment(at)}`)])
+    for (const [name, value] of Object.entries(fields)) {
+      if (name === 'sql' && typeof value === 'string' && value.includes('\n')) {
+        cli.out.line(`  ${name}`)
+        cli.out.block(value, '    ')
+      } else {
+        const text = typeof value === 'string' ? value : JSON.stringify(value)
+        cli.out.line(['  ', styled('dim', name.padEnd(16)), text])
+      }
+    }
+  }
+}

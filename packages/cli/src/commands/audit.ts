@@ -1,0 +1,152 @@
+/** `sallyport audit …`: tail, show, search, sessions and verify. */
+import type { Command } from 'commander'
+import type {
+  SearchFlags,
+  SessionsFlags,
+  ShowFlags,
+  TailFlags,
+  VerifyFlags,
+} from '../audit/flags.ts'
+import type { Cli } from '../context.ts'
+import type { Exit } from '../program.ts'
+
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  value,
+]
+
+export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
+  const audit = program
+    .command('audit')
+    .summary('read, search and verify the audit trail')
+    .description(
+      'Reads the trail’s files, also while a gateway writes them. Reading files leaves no trace in the\n' +
+        'trail: who may read the directory is a matter of the directory’s permissions.',
+    )
+  addTail(audit, cli, exit)
+  addShow(audit, cli, exit)
+  addSearch(audit, cli, exit)
+  addSessions(audit, cli, exit)
+  addVerify(audit, cli, exit)
+}
+
+function reading(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration that names the audit directory')
+    .option('-d, --dir <directory>', 'the audit directory itself')
+    .option('--json', 'one JSON object a line')
+}
+
+function addTail(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('tail'))
+    .summary('the newest records')
+    .option('-n, --lines <n>', 'how many (default 20)')
+    .option('-f, --follow', 'go on with new ones until interrupted')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sallyport audit tail -c sallyport.yaml
+  $ sallyport audit tail -c sallyport.yaml -f --json | jq 'select(.event.verdict == "deny")'`,
+    )
+    .action(async (flags: TailFlags) => {
+      const { tail } = await import('../audit/read.ts')
+      exit(await tail(flags, cli))
+    })
+}
+
+function addShow(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('show <what>'))
+    .summary('one record with what belongs to it, or a whole session')
+    .description(
+      'WHAT is the number of a record or the id of a session (its first 8 characters do).',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sallyport audit show 4711 -c sallyport.yaml
+  $ sallyport audit show 0f5d3c9a -c sallyport.yaml`,
+    )
+    .action(async (what: string, flags: ShowFlags) => {
+      const { show } = await import('../audit/read.ts')
+      exit(await show(what, flags, cli))
+    })
+}
+
+function addSearch(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('search [words...]'))
+    .summary('records by who, what, when and words of the statement')
+    .description(
+      'Newest first. All conditions must hold; words may stand anywhere in the statement.',
+    )
+    .option('--subject <name>', 'who')
+    .option('--connection <name>', 'where')
+    .option('--session <id>', 'in which session')
+    .option('--verdict <verdict>', 'allow, deny or approve')
+    .option('--rule <name>', 'decided by this rule')
+    .option('--relation <name>', 'schema.relation, or a relation of any schema')
+    .option('--type <type>', 'type of event: statement, authentication, token-minted, …')
+    .option('--about <id>', 'an approval or a token: everything that happened to it')
+    .option('--since <time>', 'from: 2h (ago), 2026-05-01, 2026-05-01T12:00Z')
+    .option('--until <time>', 'up to, not included')
+    .option('--limit <n>', 'at most this many (default 50)')
+    .option('--before <seq>', 'only records before this one: the next page')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sallyport audit search -c sallyport.yaml --verdict deny --since 1d
+  $ sallyport audit search -c sallyport.yaml --relation public.customers card number
+  $ sallyport audit search -c sallyport.yaml --about st_8Jx0bKq3V1cTzQpN
+
+Exit codes: 0 found, 1 nothing found, 2 wrong flags, 3 no index`,
+    )
+    .action(async (words: readonly string[], flags: SearchFlags) => {
+      const { search } = await import('../audit/read.ts')
+      exit(await search(words, flags, cli))
+    })
+}
+
+function addSessions(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('sessions'))
+    .summary('sessions with their totals, newest first')
+    .option('--subject <name>', 'who')
+    .option('--connection <name>', 'where')
+    .option('--since <time>', 'started from: 2h (ago), 2026-05-01')
+    .option('--until <time>', 'up to, not included')
+    .option('--live', 'only those without a recorded end')
+    .option('--limit <n>', 'at most this many (default 50)')
+    .action(async (flags: SessionsFlags) => {
+      const { sessions } = await import('../audit/read.ts')
+      exit(await sessions(flags, cli))
+    })
+}
+
+function addVerify(audit: Command, cli: Cli, exit: Exit): void {
+  audit
+    .command('verify <directory>')
+    .summary('prove that nothing was changed, with public keys alone')
+    .description(
+      'Checks every record against the hash chain and every signed head against the records. Take the\n' +
+        'public key from where you trust it, not from the directory; heads kept elsewhere also prove\n' +
+        'that nothing was cut from the end.',
+    )
+    .requiredOption('--public-key <file>', 'public key, PEM; may be given several times', collect)
+    .option('--heads <file>', 'signed heads kept outside; may be given several times', collect)
+    .option('--live', 'a gateway is writing now: an unfinished last line is no finding')
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sallyport audit verify /var/lib/sallyport/audit --public-key audit-key.pem
+  $ sallyport audit verify copy/ --public-key audit-key.pem --heads /mnt/worm/heads.jsonl
+
+Exit codes: 0 nothing found, 1 the log was changed, 2 no log or no key there`,
+    )
+    .action(async (directory: string, flags: VerifyFlags) => {
+      const { verify } = await import('../audit/verify.ts')
+      exit(await verify(directory, flags, cli))
+    })
+}

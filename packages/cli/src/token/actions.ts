@@ -1,0 +1,264 @@
+/** What the token commands do: call identity, the gateway's state or its HTTP endpoints, and print. */
+import { randomBytes } from 'node:crypto'
+import {
+  mintOperatorToken,
+  type Narrowed,
+  type OperatorMintRequest,
+  type PrincipalKind,
+} from '@sallyport/identity'
+import type { Cli } from '../context.ts'
+import { durationOf, formatDuration, formatMoment, relativeTo } from '../duration.ts'
+import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { readConfig, readToken } from '../files.ts'
+import { countOf } from '../numbers.ts'
+import { styled } from '../output.ts'
+import { exchangeToken } from './exchange.ts'
+import type { ExchangeFlags, InspectFlags, ListFlags, MintFlags, NarrowingFlags } from './flags.ts'
+import { decodeToken } from './jwt.ts'
+import { openRecorder } from './record.ts'
+import { publicRecord, sayNarrowing, showDecoded, showPrincipal } from './show.ts'
+import { openState } from './state.ts'
+import { verifyToken } from './verify.ts'
+
+export { revoke } from './revoke.ts'
+
+/** Rows `token list` prints at most. */
+const LIST_ROWS_MAX = 10_000
+
+export async function mintOrExchange(
+  flags: Partial<MintFlags & ExchangeFlags>,
+  cli: Cli,
+): Promise<ExitCode> {
+  const { config, url } = flags
+  if (config !== undefined && url === undefined) return mint({ ...flags, config }, cli)
+  if (url === undefined || config !== undefined) {
+    throw new CliError(
+      'usage',
+      'give --config FILE to mint a token, or --url ADDRESS to exchange one (not both)',
+    )
+  }
+  const unfit = (['subject', 'group', 'kind', 'label'] as const).find((flag) => flag in flags)
+  if (unfit !== undefined) {
+    throw new CliError(
+      'usage',
+      `--${unfit} is for minting (--config): an exchange keeps who it is for`,
+    )
+  }
+  return exchange({ ...flags, url }, cli)
+}
+
+export async function mint(flags: MintFlags, cli: Cli): Promise<ExitCode> {
+  const request = mintRequest(flags)
+  const config = await readConfig(flags.config, cli)
+  const unknown = request.connections?.find((name) => !config.connections.has(name))
+  if (unknown !== undefined) {
+    throw new CliError('usage', `the configuration has no connection \`${unknown}\``)
+  }
+  const recorder = await openRecorder(config, cli.now)
+  try {
+    if (recorder.log === null && flags.requireAudit === true) {
+      throw new CliError('unavailable', 'a running gateway holds the audit log, nothing was minted')
+    }
+    const state = await openState(config, cli, { create: true })
+    try {
+      const minted = await mintOperatorToken(request, {
+        config: config.identity,
+        now: cli.now,
+        randomBytes,
+        sessionTokens: state,
+      })
+      const { record } = minted
+      try {
+        recorder.record({
+          type: 'token-minted',
+          v: 1,
+          tokenId: record.id,
+          subject: record.subject,
+          expiresAt: record.expiresAt,
+          ...(record.narrowed.connections && { connection: record.narrowed.connections.join(',') }),
+          ...(record.graph && { graph: record.graph }),
+          ...(record.node && { node: record.node }),
+          ...(record.run && { run: record.run }),
+        })
+      } catch (error) {
+        // INVARIANT: a token leaves only after its record is written; one that was not is dead.
+        const at = cli.now()
+        state.revoke({ kind: 'token', tokenId: record.id, at, until: null, reason: 'not recorded' })
+        throw error
+      }
+      printMinted(minted, { flags, recorded: recorder.log !== null, cli })
+      return EXIT.ok
+    } finally {
+      state.close()
+    }
+  } finally {
+    await recorder.close()
+  }
+}
+
+function mintRequest(flags: MintFlags): OperatorMintRequest {
+  const { subject, kind = 'machine', group = [], label } = flags
+  if (subject === undefined) throw new CliError('usage', 'say who the token is for: --subject NAME')
+  if (!isKind(kind)) throw new CliError('usage', '--kind takes human or machine')
+  const seconds = lifetimeOf(flags)
+  return {
+    subject,
+    kind,
+    groups: group,
+    ...(flags.role && { roles: flags.role }),
+    ...(flags.connection && { connections: flags.connection }),
+    ...(flags.graph !== undefined && { graph: flags.graph }),
+    ...(flags.node !== undefined && { node: flags.node }),
+    ...(flags.run !== undefined && { run: flags.run }),
+    ...(seconds !== null && { lifetimeSeconds: seconds }),
+    ...(label !== undefined && { label }),
+  }
+}
+
+const isKind = (text: string): text is PrincipalKind => text === 'human' || text === 'machine'
+
+/** Seconds; null when not given. */
+function lifetimeOf(flags: NarrowingFlags): number | null {
+  return flags.for === undefined ? null : Math.ceil(durationOf(flags.for, '--for') / 1000)
+}
+
+function printMinted(
+  minted: Awaited<ReturnType<typeof mintOperatorToken>>,
+  { flags, recorded, cli }: { flags: MintFlags; recorded: boolean; cli: Cli },
+): void {
+  const { out } = cli
+  const { token, record } = minted
+  if (flags.json === true) {
+    out.json({ token, ...publicRecord(record), audited: recorded })
+  } else {
+    out.raw(`${token}\n`)
+    const { id, subject, kind, groups, expiresAt } = record
+    const lasts = `${relativeTo(cli.now(), expiresAt)} (${formatMoment(expiresAt)})`
+    out.note(
+      `${id} for ${subject} (${kind}; groups: ${groups.join(', ') || 'none'}), expires ${lasts}`,
+    )
+  }
+  const seconds = lifetimeOf(flags)
+  const given = record.expiresAt - record.issuedAt
+  if (seconds !== null && given < seconds * 1000) {
+    out.note(`warning: the configuration allows at most ${formatDuration(given)}`)
+  }
+  if (!recorded) {
+    out.note(
+      'warning: a running gateway holds the audit log, so this act is not in it; `sallyport token list` shows it',
+    )
+  }
+}
+
+export async function exchange(flags: ExchangeFlags, cli: Cli): Promise<ExitCode> {
+  const lifetimeSeconds = lifetimeOf(flags)
+  const narrowed: Narrowed = {
+    connections: flags.connection ?? null,
+    roles: flags.role ?? null,
+    graph: flags.graph ?? null,
+    node: flags.node ?? null,
+    run: flags.run ?? null,
+  }
+  const token = await readToken(flags.tokenFile, cli)
+  const given = await exchangeToken({ url: flags.url, token, narrowed, lifetimeSeconds })
+  if (flags.json === true) {
+    cli.out.json(given)
+    return EXIT.ok
+  }
+  cli.out.raw(`${given.token}\n`)
+  const limits = given.scope === '' ? '' : `, only ${given.scope}`
+  cli.out.note(`expires in ${formatDuration(given.expiresInSeconds * 1000)}${limits}`)
+  return EXIT.ok
+}
+
+export async function inspect(flags: InspectFlags, cli: Cli): Promise<ExitCode> {
+  const { out } = cli
+  const config = flags.config === undefined ? null : await readConfig(flags.config, cli)
+  const token = await readToken(flags.tokenFile, cli)
+  const decoded = decodeToken(token)
+  const verified = config === null ? null : await verifyToken(token, config, cli)
+  if (flags.json === true) {
+    const result =
+      verified === null
+        ? null
+        : verified.kind === 'accepted'
+          ? { accepted: true, principal: verified.principal }
+          : { accepted: false, ...verified.diagnosis }
+    out.json({ verified: result !== null, ...decoded, ...(result !== null && { result }) })
+  } else {
+    showDecoded(decoded, cli)
+    if (verified === null) {
+      if (decoded.kind === 'jwt') {
+        out.line()
+        out.line([
+          styled('yellow', 'NOT VERIFIED'),
+          ': anybody can write these claims; --config verifies them',
+        ])
+      }
+    } else if (verified.kind === 'accepted') {
+      out.line()
+      out.line([styled('green', 'ACCEPTED'), ' as'])
+      showPrincipal(verified.principal, cli)
+    } else {
+      out.line()
+      const { code, message, fix } = verified.diagnosis
+      out.line([styled('red', 'REFUSED'), ` (${code}): ${message}`])
+      out.line(`  ${fix}`)
+    }
+  }
+  if (verified === null) return decoded.kind === 'neither' ? EXIT.notOk : EXIT.ok
+  if (verified.kind === 'accepted') return EXIT.ok
+  return verified.retryable ? EXIT.unavailable : EXIT.notOk
+}
+
+export async function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
+  const limit = countOf(flags.limit ?? '100', { flag: '--limit', min: 1, max: LIST_ROWS_MAX })
+  const config = await readConfig(flags.config, cli)
+  const state = await openState(config, cli, { create: false })
+  try {
+    const now = cli.now()
+    const filter = { issuer: null, subject: flags.subject ?? null, limit: LIST_ROWS_MAX }
+    const rows = state
+      .list(filter)
+      .map((record) => ({ record, status: statusOf(record, { state, now }) }))
+      .filter(({ status }) => flags.all === true || status === 'live')
+      .slice(0, limit)
+    if (flags.json === true) {
+      cli.out.json(rows.map(({ record, status }) => ({ status, ...publicRecord(record) })))
+      return EXIT.ok
+    }
+    if (rows.length === 0) {
+      cli.out.note(flags.all === true ? 'no session tokens' : 'no live session tokens')
+      return EXIT.ok
+    }
+    cli.out.table(
+      ['id', 'subject', 'kind', 'groups', 'only', 'expires', 'status', 'by', 'label'].map(
+        (title) => ({ title, max: title === 'groups' || title === 'only' ? 40 : 60 }),
+      ),
+      rows.map(({ record, status }) => [
+        record.id,
+        record.subject,
+        record.kind,
+        record.groups.join(', ') || '-',
+        sayNarrowing(record),
+        relativeTo(now, record.expiresAt),
+        styled(status === 'live' ? 'green' : 'dim', status),
+        record.mintedBy,
+        record.label ?? '',
+      ]),
+    )
+    return EXIT.ok
+  } finally {
+    state.close()
+  }
+}
+
+function statusOf(
+  record: ReturnType<Awaited<ReturnType<typeof openState>>['list']>[number],
+  { state, now }: { state: Awaited<ReturnType<typeof openState>>; now: number },
+): 'live' | 'expired' | 'revoked' {
+  const { id, ancestorTokenIds, issuer, subject, issuedAt, expiresAt } = record
+  if (expiresAt <= now) return 'expired'
+  const revoked = state.isRevoked({ tokenId: id, ancestorTokenIds, issuer, subject, issuedAt })
+  return revoked ? 'revoked' : 'live'
+}
