@@ -107,7 +107,7 @@ class Normaliser {
     if (end - at === 1 && next === 39) return this.#prefixed(at, end)
     if (next === 38 && end - at === 1 && isUnicode(sql, at)) return -1
     if (this.#query === null) this.#query = QUERIES.test(sql.slice(at, end))
-    else if (end - at <= 7 && SENSITIVE.test(sql.slice(at, end))) this.#sensitive = true
+    else if (isSensitive(sql, at, end)) this.#sensitive = true
     return end
   }
 
@@ -152,6 +152,14 @@ class Normaliser {
     this.#copied = end
     return end
   }
+}
+
+/** Cheap tests first: this runs for every word. */
+function isSensitive(sql: string, at: number, end: number): boolean {
+  const length = end - at
+  const first = sql.charCodeAt(at) | 32
+  if (!((length === 5 && first === 102) || (length === 7 && first === 117))) return false
+  return SENSITIVE.test(sql.slice(at, end))
 }
 
 function isUnicode(sql: string, at: number): boolean {

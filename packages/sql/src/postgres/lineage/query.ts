@@ -7,7 +7,7 @@ import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
-import { CONSTANT, type Column, either, through, unknownOf, type Value } from './value.ts'
+import { CONSTANT, type Column, derive, either, through, unknownOf, type Value } from './value.ts'
 import type { QueryResult, Walk } from './walk.ts'
 
 /** `scope` is the query's own: its CTEs are in it already, its FROM is added here. */

@@ -153,7 +153,12 @@ function callShape(
   })
   if (facts.use.schema === 'pg_catalog' && facts.use.name === 'unnest') {
     const type = arg === undefined ? null : walk.value(arg, scope).type
-    if (type?.startsWith('_') && !isComposite(walk, type.slice(1))) return single(name)
+    const element = elementType(type)
+    if (element !== null) {
+      const fields = compositeFields(walk.context, element)
+      if (fields !== null) return spread(fields, value)
+      if (!isComposite(walk, element)) return single(name)
+    }
     if (type === 'tsvector') {
       return {
         columns: ['lexeme', 'positions', 'weights'].map((n) => ({ name: n, value })),
@@ -170,15 +175,23 @@ function callShape(
     return { columns: facts.outputs.map((column) => ({ name: column, value: each })), open: null }
   }
   const fields = compositeFields(walk.context, value.type ?? facts.type)
-  if (fields !== null) {
-    const each = { ...value, type: null, row: null }
-    return { columns: fields.map((field) => ({ name: field, value: each })), open: null }
-  }
+  if (fields !== null) return spread(fields, value)
   // Of a composite result that is not in the catalog only the server knows the columns.
   return {
     columns: [],
     open: value.kind === 'constant' ? unknownOf('columns of a function') : value,
   }
+}
+
+function spread(names: readonly string[], value: Value): Shape {
+  const each = { ...value, type: null, row: null }
+  return { columns: names.map((name) => ({ name, value: each })), open: null }
+}
+
+/** Element type of an array type's name (`_text`, `public._address`); null when it is none. */
+function elementType(type: string | null): string | null {
+  const match = /^((?:.*\.)?)_(.*)$/.exec(type ?? '')
+  return match === null ? null : `${match[1]}${match[2]}`
 }
 
 function isComposite(walk: Walk, type: string): boolean {
