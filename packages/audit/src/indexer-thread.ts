@@ -16,7 +16,7 @@ const task = workerData as IndexTask
 const control = new Int32Array(task.control)
 
 // On Linux this is the priority of the calling thread alone; elsewhere it would be the whole process's.
-if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL)
+if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW)
 
 let failing = false
 let told = -1

@@ -21,6 +21,7 @@ import { createSecrets, type Secrets } from './secrets/store.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
 import type { SessionDeps } from './session/open.ts'
+import { checkDirectSockets } from './session/direct-socket.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { StateStore } from './state/store.ts'
@@ -37,6 +38,9 @@ import { loadServerTls, type ServerTls } from './tls/server.ts'
 
 /** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
 const OUTCOME_FLUSH_MS = 5
+
+/** How often a failed audit log is tried again, ms. */
+const AUDIT_RECOVERY_MS = 2_000
 
 export interface GatewayAddress {
   readonly protocol: 'postgres'
@@ -96,6 +100,7 @@ class Gateway implements RunningGateway {
   #accepting = true
   #closing: Promise<void> | null = null
   #flushTimer: NodeJS.Timeout | null = null
+  readonly #recovery: NodeJS.Timeout
 
   constructor(config: GatewayConfig, parts: Parts) {
     this.#config = config
@@ -108,6 +113,8 @@ class Gateway implements RunningGateway {
       sessionMs: this.#config.limits.sessionSeconds * 1000,
     }))
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
+    this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
+    this.#recovery.unref()
     this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
   }
 
@@ -184,6 +191,7 @@ class Gateway implements RunningGateway {
 
   async listen(): Promise<void> {
     const { log } = this.#parts
+    if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
     for (const config of this.#config.listeners) {
       const { tls, certificate } = await this.#listenerTls(config)
       if (tls === null && config.insecure) {
@@ -246,6 +254,7 @@ class Gateway implements RunningGateway {
     policy.close()
     state.close()
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    clearInterval(this.#recovery)
     await audit.close()
     log.info('stopped')
   }
@@ -319,6 +328,18 @@ class Gateway implements RunningGateway {
         this.#parts.log.error({ err: error }, 'audit log cannot be written')
       }
     }, OUTCOME_FLUSH_MS)
+  }
+
+  /** A full disk that has room again: statements run again without a restart. */
+  #recoverAudit(): void {
+    const { audit, log } = this.#parts
+    if (audit.state !== 'failed') return
+    try {
+      audit.recover()
+      log.warn('audit log can be written again')
+    } catch {
+      // Still failing; it was logged when it began.
+    }
   }
 
   async #listenerTls(

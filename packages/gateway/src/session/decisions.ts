@@ -64,10 +64,8 @@ export class DecisionContext {
       short && input.readable && !view.usesLiterals ? fingerprintPostgres(input.text) : null
     if (fingerprint !== null) {
       const known = this.#normalised.get(fingerprint)
-      if (known !== undefined) {
-        remember(this.#exact, input.bytes, known)
-        return { decided: known, from: 'fingerprint' }
-      }
+      // Not remembered by its bytes too: texts with literals rarely come twice.
+      if (known !== undefined) return { decided: known, from: 'fingerprint' }
     }
     const analysis = input.readable
       ? reader.analyze(input.text, { catalog: this.catalog, names: input.names })

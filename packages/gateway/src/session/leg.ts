@@ -1,12 +1,13 @@
 /**
- * One socket of a session: chunks in, output queues out, back-pressure told.
+ * One socket of a session: bytes in, output queues out, back-pressure told.
  *
- * A chunk is the socket's own buffer and never reused, so views of it may be given away. The incomplete
- * frame at its end is joined with what comes next; a frame longer than a chunk gets a buffer of its own
- * size once, into which the rest is copied.
+ * A plain socket reads directly into the input buffer where that is possible (direct-socket.ts); TLS
+ * hands over chunks of its own, which are used as they are.
  */
 import type { Socket } from 'node:net'
 import type { OutputQueue } from '@sallyport/protocol-postgres'
+import { moveToDirect } from './direct-socket.ts'
+import { InputBuffer } from './input-buffer.ts'
 
 /** Output of several pieces below this many bytes is joined: one write costs less than a list of them. */
 const JOIN_BYTES_MAX = 16 * 1024
@@ -19,31 +20,45 @@ export interface LegOwner {
   wanted(): number
   /** More must not be read now: parked, or what was read has not been written on yet. */
   heldBack(): boolean
+  /** Views of what was read are queued somewhere, or being written. */
+  viewsHeld(): boolean
   /** Every byte written so far has been taken by the socket. */
   drained(): void
   closed(reason: 'end' | 'error', error?: Error): void
 }
 
+export interface LegOptions {
+  /** What was read behind the login. */
+  readonly rest: Buffer
+  /** Try to read directly; not for a socket that somebody else is to have afterwards. */
+  readonly direct: boolean
+}
+
 export class Leg {
-  #socket: Socket
-  #owner: LegOwner
-  #store: Buffer
-  #from = 0
-  #to = 0
+  readonly #socket: Socket
+  readonly #owner: LegOwner
+  readonly #input = new InputBuffer()
+  #hasRead = false
   #waitingForDrain = false
   #done = false
 
-  /** `socket`: handed over; nobody else reads or writes it from now on. */
-  constructor(socket: Socket, owner: LegOwner, rest: Buffer = NOTHING) {
-    this.#socket = socket
+  /** `socket`: handed over, paused; nobody else reads or writes it from now on. */
+  constructor(socket: Socket, owner: LegOwner, options: LegOptions) {
     this.#owner = owner
-    this.#store = rest
-    this.#to = rest.length
-    socket.on('data', (chunk: Buffer) => this.#chunk(chunk))
-    socket.on('end', () => this.#closed('end'))
-    socket.on('close', () => this.#closed('end'))
-    socket.on('error', (error: Error) => this.#closed('error', error))
-    socket.setNoDelay(true)
+    const moved = options.direct
+      ? moveToDirect(socket, {
+          nextBuffer: () => this.#nextBuffer(),
+          onBytes: (bytes) => this.#arrived(bytes),
+        })
+      : null
+    this.#socket = moved?.socket ?? socket
+    if (moved === null) this.#socket.on('data', (chunk: Buffer) => this.#chunk(chunk))
+    const rest = moved === null ? options.rest : Buffer.concat([options.rest, moved.rest])
+    if (rest.length > 0) this.#input.chunk(rest, 0)
+    this.#socket.on('end', () => this.#closed('end'))
+    this.#socket.on('close', () => this.#closed('end'))
+    this.#socket.on('error', (error: Error) => this.#closed('error', error))
+    this.#socket.setNoDelay(true)
   }
 
   /** The socket has not taken everything yet; `drained` will be told when it has. */
@@ -56,7 +71,7 @@ export class Leg {
   /** Hands unconsumed bytes in again, and reads on when nothing holds it back. */
   resume(): void {
     if (this.#done) return
-    if (this.#to > this.#from) this.#process()
+    if (this.#input.length > 0) this.#process()
     if (!this.#done && !this.#owner.heldBack()) this.#socket.resume()
   }
 
@@ -66,29 +81,22 @@ export class Leg {
 
   /** Writes everything queued and clears the queue. */
   write(out: OutputQueue): void {
-    const { buffers, starts, ends } = out
-    const count = buffers.length
-    if (count === 0 || this.#done) {
+    if (out.empty || this.#done) {
       out.clear()
       return
     }
+    if (out.buffers.length > 1 && out.bytes <= JOIN_BYTES_MAX) out.keep()
     const socket = this.#socket
+    const count = out.buffers.length
     if (count === 1) {
       socket.write(view(out, 0))
-    } else if (out.bytes <= JOIN_BYTES_MAX) {
-      const joined = Buffer.allocUnsafe(out.bytes)
-      let at = 0
-      for (let i = 0; i < count; i++) {
-        at += (buffers[i] as Buffer).copy(joined, at, starts[i], ends[i])
-      }
-      socket.write(joined)
     } else {
       socket.cork()
       for (let i = 0; i < count; i++) socket.write(view(out, i))
       socket.uncork()
     }
     out.clear()
-    this.#watchDrain()
+    if (socket.writableLength > 0) this.#watchDrain()
   }
 
   /** Sends `last` (already framed) and closes; the peer gets `graceMs` to read it. */
@@ -117,7 +125,7 @@ export class Leg {
 
   /** An empty write completes only after all before it: no per-write callback is needed. */
   #watchDrain(): void {
-    if (this.#waitingForDrain || this.#socket.writableLength === 0) return
+    if (this.#waitingForDrain) return
     this.#waitingForDrain = true
     this.#socket.write(NOTHING, () => {
       this.#waitingForDrain = false
@@ -129,41 +137,29 @@ export class Leg {
 
   #chunk(chunk: Buffer): void {
     if (this.#done) return
-    const left = this.#to - this.#from
-    if (left === 0) {
-      this.#store = chunk
-      this.#from = 0
-      this.#to = chunk.length
-    } else if (this.#store.length - this.#to >= chunk.length && this.#owned) {
-      chunk.copy(this.#store, this.#to)
-      this.#to += chunk.length
-    } else {
-      const size = Math.max(left + chunk.length, this.#owner.wanted())
-      const store = Buffer.allocUnsafeSlow(size)
-      this.#store.copy(store, 0, this.#from, this.#to)
-      chunk.copy(store, left)
-      this.#store = store
-      this.#owned = true
-      this.#from = 0
-      this.#to = left + chunk.length
-    }
+    this.#input.chunk(chunk, this.#owner.wanted())
     this.#process()
     if (!this.#done && this.#owner.heldBack()) this.#socket.pause()
   }
 
-  /** `#store` is a buffer of ours with room behind, not a chunk of the socket's. */
-  #owned = false
+  /** Asked for once while this is being made, when nothing has been read and the owner is not ready. */
+  #nextBuffer(): Buffer {
+    const owner = this.#input.length === 0 && !this.#hasRead ? null : this.#owner
+    return this.#input.target(owner?.viewsHeld() ?? false, owner?.wanted() ?? 0)
+  }
+
+  #arrived(bytes: number): boolean {
+    if (this.#done) return false
+    this.#hasRead = true
+    this.#input.arrived(bytes)
+    this.#process()
+    return !this.#done && !this.#owner.heldBack()
+  }
 
   #process(): void {
-    const wanted = this.#owner.wanted()
-    if (wanted > this.#to - this.#from) return
-    this.#from = this.#owner.take(this.#store, this.#from, this.#to)
-    if (this.#from === this.#to) {
-      this.#store = NOTHING
-      this.#owned = false
-      this.#from = 0
-      this.#to = 0
-    }
+    const input = this.#input
+    if (this.#owner.wanted() > input.length) return
+    input.consumed(this.#owner.take(input.store, input.from, input.to))
   }
 
   #closed(reason: 'end' | 'error', error?: Error): void {

@@ -290,6 +290,7 @@ async function start(
       socket: upstream.socket,
       rest: upstream.rest,
       pid,
+      recyclable: connection.spares !== null,
       cancel: () => upstream.cancel(),
       recycle: () => connection.spares?.give(upstream.shape, upstream) ?? false,
     },

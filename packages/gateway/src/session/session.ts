@@ -16,6 +16,8 @@ import type { Turnstile, Waiting } from './turnstile.ts'
 
 /** How long a client may take to read the last error before its socket is closed, ms. */
 const LAST_WORDS_MS = 2_000
+/** Requests up to this wait for the turnstile as a copy, bytes. */
+const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 /** Requests waiting for the turnstile or the upstream before the client is no longer read, bytes. */
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
 /** `I`: no transaction is open. */
@@ -40,6 +42,8 @@ export interface UpstreamHandle {
   /** Bytes that arrived behind the login. */
   readonly rest: Buffer
   readonly pid: number
+  /** `recycle` may want it. */
+  readonly recyclable: boolean
   /** Asks the server to cancel what this connection runs; never throws. */
   cancel(): Promise<void>
   /** Takes the connection back after Terminate, for another client; false: it was not wanted. */
@@ -105,8 +109,14 @@ export class Session implements Waiting {
       statementBytesMax: options.statementBytesMax,
     })
     this.#gatekeeper.attach(this.#relay)
-    this.#client = new Leg(options.client, this.#clientOwner(), options.clientRest)
-    this.#upstream = new Leg(options.upstream.socket, this.#upstreamOwner(), options.upstream.rest)
+    this.#client = new Leg(options.client, this.#clientOwner(), {
+      rest: options.clientRest,
+      direct: true,
+    })
+    this.#upstream = new Leg(options.upstream.socket, this.#upstreamOwner(), {
+      rest: options.upstream.rest,
+      direct: !options.upstream.recyclable,
+    })
   }
 
   /** Settings the server reported at login. */
@@ -199,6 +209,7 @@ export class Session implements Waiting {
         }),
       wanted: () => relay.wantedFromClient,
       heldBack: () => this.#clientHeldBack(),
+      viewsHeld: () => !relay.toUpstream.empty || this.#upstream.backedUp,
       drained: () => {
         if (!this.#ended) this.#upstream.resume()
       },
@@ -221,6 +232,7 @@ export class Session implements Waiting {
         }),
       wanted: () => relay.wantedFromUpstream,
       heldBack: () => this.#client.backedUp,
+      viewsHeld: () => this.#client.backedUp,
       drained: () => {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()
       },
@@ -245,10 +257,17 @@ export class Session implements Waiting {
     this.#relay.sink.reset(this.#client.backedUp)
   }
 
+  /** What is short is copied, so that the read buffer is free again; what is long goes out at once. */
   #toUpstream(): void {
-    if (this.#entered || this.#relay.toUpstream.empty) return
-    this.#entered = true
-    this.#options.turnstile.enter(this)
+    const { toUpstream } = this.#relay
+    if (toUpstream.empty) return
+    const { turnstile } = this.#options
+    if (!this.#entered) {
+      this.#entered = true
+      turnstile.enter(this)
+    }
+    if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) turnstile.passNow()
+    else toUpstream.keep()
   }
 
   /** A ProtocolError or a bug ends this session and no other. */

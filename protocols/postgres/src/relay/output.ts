@@ -12,6 +12,7 @@ export class OutputQueue {
   readonly ends: number[] = []
   /** Bytes queued since the last `clear()`. */
   bytes = 0
+  #kept: Buffer | null = null
 
   get empty(): boolean {
     return this.buffers.length === 0
@@ -36,7 +37,23 @@ export class OutputQueue {
     this.forward(buf, 0, buf.length)
   }
 
+  /** Replaces the views by one copy: the buffers they look at are free again. */
+  keep(): void {
+    const only = this.buffers.length === 1 ? this.buffers[0] : undefined
+    if (this.buffers.length === 0 || (only !== undefined && only === this.#kept)) return
+    const kept = Buffer.allocUnsafe(this.bytes)
+    let at = 0
+    for (let i = 0; i < this.buffers.length; i++) {
+      // Safe: the three arrays have one length.
+      at += (this.buffers[i] as Buffer).copy(kept, at, this.starts[i], this.ends[i])
+    }
+    this.clear()
+    this.give(kept)
+    this.#kept = kept
+  }
+
   clear(): void {
+    this.#kept = null
     this.buffers.length = 0
     this.starts.length = 0
     this.ends.length = 0

@@ -1,0 +1,108 @@
+/**
+ * The bytes a leg has read and not consumed yet, and where its next read goes.
+ *
+ *     store  |........|==== unconsumed ====|.... room for the next read ....|
+ *                     from                 to = target
+ *
+ * A frame that is not whole stays where it is and the next read lands right behind it, so nothing is
+ * concatenated; a frame longer than the store gets a store of its own size. The store is small while
+ * little comes and LARGE_BYTES while much does. Views of it are given away: whoever asks for the next
+ * target says whether any are still out, and then the store is left to them.
+ */
+
+/** Fits a busy client's requests and short results; what an idle connection costs. */
+const SMALL_BYTES = 2 * 1024
+const LARGE_BYTES = 64 * 1024
+/** A read must have at least this much room, bytes. */
+const ROOM_BYTES_MIN = 512
+/** Reads in a row that a small store would have held before it is taken again. */
+const CALM_READS = 64
+const NOTHING = Buffer.alloc(0)
+
+export class InputBuffer {
+  store: Buffer = NOTHING
+  from = 0
+  to = 0
+  /** Set while `store` is ours to write into; a socket's chunk is not. */
+  #own = false
+  #target: Buffer = NOTHING
+  #targetAt = 0
+  #calm = 0
+  #large = false
+
+  get length(): number {
+    return this.to - this.from
+  }
+
+  /** A chunk that is the caller's own buffer, never reused by it. `wanted`: length of the frame begun. */
+  chunk(chunk: Buffer, wanted: number): void {
+    const left = this.length
+    if (left === 0) {
+      this.store = chunk
+      this.#own = false
+      this.from = 0
+      this.to = chunk.length
+      return
+    }
+    if (!this.#own || this.store.length - this.to < chunk.length) {
+      this.#moveTo(Buffer.allocUnsafeSlow(Math.max(left + chunk.length, wanted)))
+    }
+    chunk.copy(this.store, this.to)
+    this.to += chunk.length
+  }
+
+  /** Where the next direct read goes. */
+  target(viewsHeld: boolean, wanted: number): Buffer {
+    const left = this.length
+    const size = Math.max(this.#large ? LARGE_BYTES : SMALL_BYTES, wanted, left + ROOM_BYTES_MIN)
+    const fits = this.#own && this.store.length >= size && this.store.length <= size * 4
+    if (viewsHeld || !fits) {
+      this.#moveTo(Buffer.allocUnsafeSlow(size))
+    } else if (this.from > 0) {
+      this.store.copyWithin(0, this.from, this.to)
+      this.from = 0
+      this.to = left
+    }
+    if (this.#targetAt !== this.to || this.#target.buffer !== this.store.buffer) {
+      this.#targetAt = this.to
+      this.#target = this.to === 0 ? this.store : this.store.subarray(this.to)
+    }
+    return this.#target
+  }
+
+  /** A direct read has put `bytes` at the target. */
+  arrived(bytes: number): void {
+    if (this.from === this.to) {
+      this.from = this.#targetAt
+      this.to = this.#targetAt
+    }
+    this.to += bytes
+    if (bytes === this.#target.length) {
+      this.#large = true
+      this.#calm = 0
+    } else if (this.#large && ++this.#calm >= CALM_READS) {
+      this.#large = false
+    } else if (bytes > SMALL_BYTES) {
+      this.#calm = 0
+    }
+  }
+
+  /** Consumed up to `at`. */
+  consumed(at: number): void {
+    this.from = at
+    if (this.from === this.to && !this.#own) {
+      this.store = NOTHING
+      this.from = 0
+      this.to = 0
+    }
+  }
+
+  #moveTo(store: Buffer): void {
+    const left = this.length
+    this.store.copy(store, 0, this.from, this.to)
+    this.store = store
+    this.#own = true
+    this.from = 0
+    this.to = left
+  }
+}
