@@ -57,13 +57,28 @@ export interface CatalogFunction {
   readonly builtin: boolean
 }
 
+/**
+ * An operator that calls a user function, by its name; a cast by `::target`, an input or output function
+ * of a base type by `::type`.
+ */
+export interface CatalogOperator {
+  readonly name: string
+  /** `schema.name`. */
+  readonly function: string
+  /**
+   * Operand types as in CatalogColumn; null for the missing side of a unary operator. Absent: the operator
+   * is taken to apply to operands of any type.
+   */
+  readonly left?: string | null
+  readonly right?: string | null
+}
+
 export interface CatalogData {
   readonly database: string
   readonly serverVersion: number
   readonly relations: readonly CatalogRelation[]
   readonly functions: readonly CatalogFunction[]
-  /** User-defined operators, casts and types that call user functions, as `schema.name` of the function, by operator name. */
-  readonly userOperators: readonly { readonly name: string; readonly function: string }[]
+  readonly userOperators: readonly CatalogOperator[]
 }
 
 /** Indexed form; built once per refresh by `buildCatalog`. */

@@ -59,11 +59,31 @@ const cache = new Map<string, FunctionFacts>()
 export function functionFacts(context: AnalysisContext, parts: readonly string[]): FunctionFacts {
   const name = parts.at(-1) ?? ''
   const schema = parts.at(-2)
-  if (schema === 'pg_catalog') return builtinFacts(name)
   const user = userFacts(context, { schema, name })
   if (user !== null) return user
-  return schema === undefined ? builtinFacts(name) : opaqueFacts(schema, name)
+  if (schema === undefined || schema === 'pg_catalog') return builtinFacts(name)
+  if (schema === 'information_schema' && INFORMATION_SCHEMA.test(name)) {
+    return { ...pureFacts, use: { schema, name, purity: 'pure' }, ...expandArray(name) }
+  }
+  return opaqueFacts(schema, name)
 }
+
+/** Helpers of the information schema's views, which drivers call by name. */
+const INFORMATION_SCHEMA =
+  /^_pg_(expandarray|keysequal|index_position|truetypid|truetypmod|char_max_length|char_octet_length|numeric_precision|numeric_precision_radix|numeric_scale|datetime_precision|interval_type)$/
+
+const pureFacts = {
+  effects: [],
+  kind: 'function',
+  returnsSet: false,
+  readsData: false,
+  runsSql: false,
+  type: null,
+  outputs: 'scalar',
+} as const
+
+const expandArray = (name: string) =>
+  name === '_pg_expandarray' ? { returnsSet: true, outputs: ['x', 'n'] } : {}
 
 function userFacts(
   { catalog, names }: AnalysisContext,
@@ -159,11 +179,6 @@ function builtinOutputs(name: string): readonly string[] | 'scalar' | null {
   return shapes[0]?.split(',') ?? null
 }
 
-/** Is this operator, or cast to this type, made by a user? */
-export function isUserOperator(context: AnalysisContext, name: string): boolean {
-  return context.catalog?.data.userOperators.some((operator) => operator.name === name) ?? false
-}
-
 /** Field names of a composite type, when exactly one relation or type of the catalog has its name. */
 export function compositeFields(
   { catalog }: AnalysisContext,
@@ -175,7 +190,5 @@ export function compositeFields(
     .relationsNamed(type.slice(dot + 1))
     .filter((relation) => dot === -1 || relation.schema === type.slice(0, dot))
   const [only] = named
-  return named.length === 1 && only !== undefined
-    ? only.columns.map((column) => column.name)
-    : null
+  return named.length === 1 && only !== undefined ? only.columns.map((column) => column.name) : null
 }

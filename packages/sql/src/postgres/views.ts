@@ -42,10 +42,11 @@ export class RelationColumnsReader {
 
   /** For a walk over statements that see this catalog. */
   readerFor(catalog: Catalog | null): RelationReader {
-    return (draft, relation) => {
+    return (draft, relation, access) => {
       const known = catalog === null ? null : this.#knownOf(catalog, relation)
       if (known === null) return []
-      for (const use of known.behind) draft.relation(use)
+      // What is done to a view is done to the relations behind it.
+      for (const use of known.behind) draft.relation({ ...use, access })
       return known.columns
     }
   }

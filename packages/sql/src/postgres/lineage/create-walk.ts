@@ -1,7 +1,7 @@
 /** Puts the parts of the walk together. */
 import type { DeleteStmt, InsertStmt, MergeStmt, Node, SelectStmt, UpdateStmt } from 'libpg-query'
 import type { CatalogRelation } from '../../catalog.ts'
-import type { ColumnRef } from '../../facts.ts'
+import type { Access, ColumnRef } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
 import type { FactsDraft } from '../draft.ts'
 import { unwrap } from '../tree.ts'
@@ -16,7 +16,11 @@ import { type Column, directOf, unknownOf } from './value.ts'
 import type { QueryResult, Walk } from './walk.ts'
 
 /** Columns of a catalog relation, with base relations behind views noted in the draft. */
-export type RelationReader = (draft: FactsDraft, relation: CatalogRelation) => readonly Column[]
+export type RelationReader = (
+  draft: FactsDraft,
+  relation: CatalogRelation,
+  access: Access,
+) => readonly Column[]
 
 export function createWalk(
   context: AnalysisContext,
@@ -34,7 +38,7 @@ export function createWalk(
     query: (select, scope) => query(walk, select, scope),
     statement: (node, scope) => statement(walk, node, scope),
     outputName: (node) => figureName(walk, node),
-    relationColumns: (relation) => readRelation(draft, relation),
+    relationColumns: (relation, access) => readRelation(draft, relation, access),
     temporaryColumns(name, columns) {
       let known = temporaries.get(name)
       if (known === undefined) {

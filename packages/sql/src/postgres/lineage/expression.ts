@@ -16,7 +16,7 @@ import type {
   TypeCast,
   XmlExpr,
 } from 'libpg-query'
-import { isUserOperator } from '../functions.ts'
+import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
 import {
   as,
   hasTypeModifier,
@@ -185,22 +185,18 @@ function asFunctionOf(walk: Walk, row: Value, name: string): Value {
 }
 
 function operatorValue(walk: Walk, expr: A_Expr, scope: Scope): Value {
-  const name = stringsOf(expr.name)
-  const parts: Value[] = []
-  if (expr.lexpr !== undefined) parts.push(expressionValue(walk, expr.lexpr, scope))
-  if (expr.rexpr !== undefined) parts.push(expressionValue(walk, expr.rexpr, scope))
-  const symbol = name.at(-1) ?? ''
+  const left = expr.lexpr === undefined ? null : expressionValue(walk, expr.lexpr, scope)
+  const right = expr.rexpr === undefined ? null : expressionValue(walk, expr.rexpr, scope)
+  const symbol = stringsOf(expr.name).at(-1) ?? ''
+  const parts = [left, right].filter((part) => part !== null)
   const value = derive(parts, { why: `operator ${symbol}` })
-  return userOperator(walk, symbol) ? asUnknown(value, `operator ${symbol} made by a user`) : value
+  return noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, right))
+    ? asUnknown(value, `operator ${symbol} made by a user`)
+    : value
 }
 
-/** Notes a user's operator as the function it is. */
-export function userOperator(walk: Walk, symbol: string): boolean {
-  if (!isUserOperator(walk.context, symbol)) return false
-  walk.draft.function({ schema: null, name: symbol, purity: 'opaque' })
-  walk.draft.effect('procedural')
-  return true
-}
+/** The operator of `x IN (SELECT ...)`. */
+const EQUALS: readonly Node[] = [{ String: { sval: '=' } }]
 
 const SAME_TEXT = new Set(['text', 'varchar'])
 
@@ -208,10 +204,7 @@ function castValue(walk: Walk, cast: TypeCast, scope: Scope): Value {
   const arg = cast.arg === undefined ? CONSTANT : expressionValue(walk, cast.arg, scope)
   const type = typeNameOf(cast.typeName)
   if (type.startsWith('reg') && arg.constants !== null) walk.draft.literalIndependent = false
-  if (isUserOperator(walk.context, type)) {
-    userOperator(walk, type)
-    return asUnknown(arg, `cast to ${type}`)
-  }
+  if (noteUserCast(walk, type)) return asUnknown(arg, `cast to ${type}`)
   const modified = cast.typeName !== undefined && hasTypeModifier(cast.typeName)
   const same =
     arg.type !== null && (arg.type === type || (SAME_TEXT.has(arg.type) && SAME_TEXT.has(type)))
@@ -317,7 +310,10 @@ function subLinkValue(walk: Walk, link: SubLink, scope: Scope): Value {
       const parts = [test, ...result.columns.map((column) => column.value)]
       if (result.open !== null) parts.push(result.open)
       const value = derive([...parts, ROW_COUNT], { why: 'IN subquery' })
-      return userOperator(walk, symbol) ? asUnknown(value, 'operator made by a user') : value
+      const operands = { left: test, right: { ...output, type: null } }
+      return noteUserOperator(walk, link.operName ?? EQUALS, operands)
+        ? asUnknown(value, 'operator made by a user')
+        : value
     }
     default:
       walk.draft.unknown(`subquery of kind ${link.subLinkType}`)

@@ -109,7 +109,7 @@ export function tableItem(
     }
   }
   const candidates = useRelation(walk.context, walk.draft, { name, access })
-  const { columns, open } = candidateColumns(walk, candidates)
+  const { columns, open } = candidateColumns(walk, candidates, access)
   const only = candidates.length === 1 ? candidates[0] : undefined
   const schema = only?.kind === 'relation' ? only.relation.schema : null
   return {
@@ -125,8 +125,9 @@ export function tableItem(
 function candidateColumns(
   walk: Walk,
   candidates: readonly Candidate[],
+  access: Access,
 ): { readonly columns: readonly Column[]; readonly open: Value | null } {
-  const lists = candidates.map((candidate) => columnsOfCandidate(walk, candidate))
+  const lists = candidates.map((candidate) => columnsOfCandidate(walk, candidate, access))
   const [only] = lists
   if (lists.length === 1 && only !== undefined) {
     return only ?? { columns: [], open: unknownOf(unresolvedWhy(walk)) }
@@ -157,10 +158,11 @@ function unresolvedWhy(walk: Walk): string {
 function columnsOfCandidate(
   walk: Walk,
   candidate: Candidate,
+  access: Access,
 ): { readonly columns: readonly Column[]; readonly open: Value | null } | null {
   switch (candidate.kind) {
     case 'relation':
-      return { columns: walk.relationColumns(candidate.relation), open: null }
+      return { columns: walk.relationColumns(candidate.relation, access), open: null }
     case 'temporary':
       return candidate.columns === null
         ? { columns: [], open: unknownOf('columns of a temporary relation are not known') }

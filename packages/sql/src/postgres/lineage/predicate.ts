@@ -4,6 +4,7 @@
  * NULL, counts as that; every other condition over a column is `predicate`.
  */
 import type { A_Expr, BoolExpr, BooleanTest, Node, NullTest } from 'libpg-query'
+import { noteUserOperator, operandsOf } from '../operators.ts'
 import { as, stringsOf, unwrap } from '../tree.ts'
 import type { Scope } from './scope.ts'
 import type { Value } from './value.ts'
@@ -74,20 +75,18 @@ function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
   const symbol = names.at(-1) ?? ''
   if (!COMPARING.has(expr.kind ?? '') || (symbol !== '=' && symbol !== '<>')) return false
   if (expr.lexpr === undefined || expr.rexpr === undefined) return false
-  if (walk.context.catalog?.data.userOperators.some((operator) => operator.name === symbol)) {
-    // The value notes the user's function; the comparison may then be anything.
-    return false
-  }
   const left = walk.value(expr.lexpr, scope)
-  if (expr.kind === 'AEXPR_IN') {
-    for (const item of as(expr.rexpr, 'List')?.items ?? []) {
-      comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(walk.value(item, scope)) })
-    }
-    const list = as(expr.rexpr, 'List')
-    if (list !== undefined) walk.visited.add(list)
+  const list = expr.kind === 'AEXPR_IN' ? as(expr.rexpr, 'List') : undefined
+  if (list !== undefined) walk.visited.add(list)
+  const rights = (list?.items ?? [expr.rexpr]).map((node) => walk.value(node, scope))
+  const [first = null] = rights
+  if (noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, first))) {
+    for (const value of [left, ...rights]) walk.draft.useAll(value, 'predicate')
     return true
   }
-  comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(walk.value(expr.rexpr, scope)) })
+  for (const right of rights) {
+    comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(right) })
+  }
   return true
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Node, SelectStmt } from 'libpg-query'
 import type { CatalogRelation } from '../../catalog.ts'
+import type { Access } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
 import type { FactsDraft } from '../draft.ts'
 import type { Scope } from './scope.ts'
@@ -33,6 +34,6 @@ export interface Walk {
   /** Output name of a column whose target has none of its own. */
   outputName(node: Node, scope: Scope): string
   /** Columns of a relation named in the text, with the lineage of a view's definition. */
-  relationColumns(relation: CatalogRelation): readonly Column[]
+  relationColumns(relation: CatalogRelation, access: Access): readonly Column[]
   temporaryColumns(name: string, columns: readonly string[]): readonly Column[]
 }

@@ -117,7 +117,8 @@ function simple(type: string, row: string): Handler {
     draft.literalIndependent = false
     noteRelations(run, access as Access)
     noteFunctions(run)
-    if (effects.includes('ddl') || type === 'TruncateStmt') draft.state.push({ kind: 'catalog' })
+    noteCommented(run, fields)
+    if (effects.includes('ddl')) draft.state.push({ kind: 'catalog' })
   }
 }
 
@@ -155,6 +156,15 @@ function noteFunctions(run: Run): void {
     run.draft.function(facts.use)
     run.draft.effect(...facts.effects)
   }
+}
+
+/** The relation of COMMENT and SECURITY LABEL, which name it as a list: also that of a column. */
+function noteCommented(run: Run, fields: object): void {
+  const { objtype = '', object } = fields as { objtype?: string; object?: Node }
+  const parts = stringsOf(as(object, 'List')?.items)
+  if (objtype === 'OBJECT_COLUMN') parts.pop()
+  else if (!RELATION_OBJECTS.has(objtype)) return
+  useRelation(run.context, run.draft, { name: nameToRangeVar(parts), access: 'define' })
 }
 
 export function objectWords(type: string): string {

@@ -107,7 +107,7 @@ function noteNewRelation(
   if (draft.command !== command) draft.commands.push(command)
   const names = stringsOf(into.colNames)
   noteCreated(run, into.rel ?? {}, {
-    kind: 'table',
+    kind: command === 'create materialized view' ? 'materialized-view' : 'table',
     columns: result.open === null ? columnNames(result.columns, names) : null,
   })
   noteFlows(run, into.rel ?? {}, { result, names })

@@ -11,6 +11,7 @@ import type {
   VariableShowStmt,
 } from 'libpg-query'
 import type { OutputColumn } from '../../facts.ts'
+import type { FactsDraft } from '../draft.ts'
 import { newScope } from '../lineage/scope.ts'
 import { lineageOf } from '../lineage/value.ts'
 import { useRelation } from '../resolve.ts'
@@ -27,6 +28,7 @@ const set: Handler = ({ draft }, fields) => {
   if (name === 'transaction' || name === 'transaction snapshot') {
     draft.command = 'set transaction'
     draft.effect('transaction')
+    if (name === 'transaction') noteModes(draft, statement.args, { prefix: '', local: true })
     return
   }
   draft.effect('session')
@@ -48,12 +50,26 @@ const set: Handler = ({ draft }, fields) => {
       return
     case 'VAR_SET_MULTI':
       // SET SESSION CHARACTERISTICS AS TRANSACTION.
+      noteModes(draft, statement.args, { prefix: 'default_', local: false })
       return
     case 'VAR_SET_CURRENT':
       draft.state.push({ kind: 'uncertain', why: 'SET FROM CURRENT' })
       return
     default:
       draft.unknown('SET of a kind not listed')
+  }
+}
+
+/** Transaction modes (isolation level, READ WRITE, DEFERRABLE) are settings of the same names. */
+function noteModes(
+  draft: FactsDraft,
+  modes: readonly Node[] | undefined,
+  { prefix, local }: { readonly prefix: string; readonly local: boolean },
+): void {
+  for (const node of modes ?? []) {
+    const mode = as(node, 'DefElem')
+    const name = `${prefix}${mode?.defname ?? ''}`
+    draft.state.push({ kind: 'set', name, local, values: [literalText(mode?.arg) ?? ''] })
   }
 }
 
@@ -102,7 +118,7 @@ const discard: Handler = ({ draft, context }, fields) => {
 }
 
 const transaction: Handler = ({ draft }, fields) => {
-  const { kind, chain } = fields as TransactionStmt
+  const { kind, chain, options } = fields as TransactionStmt
   draft.effect('transaction')
   const end = (state: 'commit' | 'rollback') => {
     draft.state.push({ kind: state })
@@ -113,6 +129,7 @@ const transaction: Handler = ({ draft }, fields) => {
     case 'TRANS_STMT_START':
       draft.command = kind === 'TRANS_STMT_BEGIN' ? 'begin' : 'start transaction'
       draft.state.push({ kind: 'begin' })
+      noteModes(draft, options, { prefix: '', local: true })
       return
     case 'TRANS_STMT_COMMIT':
       draft.command = 'commit'
