@@ -51,9 +51,6 @@ export const CANCEL_KEY_BYTES_MIN = 4
 /** Columns of a result. Source: MaxTupleAttributeNumber 1664, access/htup_details.h. */
 export const COLUMNS_MAX = 1_664
 
-/** Parameters of a statement: the Int16 is read unsigned. Source: PQ_QUERY_PARAM_MAX_LIMIT, libpq-fe.h. */
-export const PARAMETERS_MAX = 65_535
-
 /** PBKDF2 rounds an upstream may ask of us, about 0.3 s of CPU. Ours; the server's default is 4096. */
 export const SCRAM_ITERATIONS_MAX = 1_000_000
 
