@@ -209,7 +209,7 @@ export class Session implements Waiting {
         }),
       wanted: () => relay.wantedFromClient,
       heldBack: () => this.#clientHeldBack(),
-      viewsHeld: () => !relay.toUpstream.empty || this.#upstream.backedUp,
+      viewsHeld: () => relay.toUpstream.holdsViews || this.#upstream.backedUp,
       drained: () => {
         if (!this.#ended) this.#upstream.resume()
       },

@@ -18,6 +18,11 @@ export class OutputQueue {
     return this.buffers.length === 0
   }
 
+  /** Some of it looks at buffers of others. */
+  get holdsViews(): boolean {
+    return this.buffers.length > 1 || (this.buffers.length === 1 && this.#kept === null)
+  }
+
   /** Queues bytes [start, end) of `buf`; merged with the previous view when they touch. */
   forward(buf: Buffer, start: number, end: number): void {
     if (end <= start) return
