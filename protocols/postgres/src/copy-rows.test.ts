@@ -161,13 +161,15 @@ describe('binary', () => {
     ).toBe(decoded(HEADER, tuple('xyz', 'b', null), tuple(null, null, null), TRAILER))
   })
 
+  const other = Buffer.from(HEADER)
+  other[0] = 0x51
   const flags = Buffer.from(HEADER)
   flags.writeInt32BE(1 << 16, 11)
   const extended = Buffer.from(HEADER)
   extended.writeInt32BE(0x7fff_ffff, 15)
   test.each([
-    ['another signature', [Buffer.from('PGCOPX')], 'malformed-copy'],
-    ['critical flags', [flags], 'malformed-copy'],
+    ['another signature', [other, TRAILER], 'malformed-copy'],
+    ['critical flags', [flags, TRAILER], 'malformed-copy'],
     ['an extension over the cap', [extended], 'bad-length'],
     ['a tuple of another width', [HEADER, tuple('a')], 'bad-count'],
     ['a value of length -2', [HEADER, Buffer.from('0002fffffffe', 'hex')], 'bad-length'],
