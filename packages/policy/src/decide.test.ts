@@ -404,6 +404,62 @@ describe('who', () => {
   })
 })
 
+describe('a principal that took a role', () => {
+  const policy = policyOf(`rules:
+  - { name: read, who: { groups: [analysts] }, allow: { effects: [read] } }
+  - { name: not contractors, who: { groups: [contractors] }, deny: { relations: ['public.secret'] } }
+  - { name: not interns, who: everyone, deny: { relations: ['public.pay'], when: "'interns' in principal.groups" } }
+  - { name: only staff, who: everyone, deny: { relations: ['public.staff'], when: "!('staff' in principal.groups)" } }
+  - { name: traders wait, who: { roles: [trader] }, deny: { relations: ['public.trades'] } }
+  - { name: all but, who: { groups: [analysts], except: { groups: [contractors] } }, allow: { effects: [write] } }
+masks:
+  - { columns: ['public.t.a'], with: redact, who: { groups: [contractors] } }
+  - { columns: ['public.t.b'], with: redact, except: { groups: [dba] } }
+limits:
+  - { who: { groups: [contractors] }, rows: 10 }
+`)
+  const all = ['analysts', 'contractors', 'interns', 'dba', 'staff']
+  const view = viewOf(policy, { groups: ['analysts'], allGroups: all, role: 'analyst' })
+  const reads = (name: string) =>
+    judge(view, facts({ relations: [{ schema: 'public', name, access: 'read', kind: 'table' }] }))
+      .kind
+
+  test('keeps the denials of the groups it left behind', () => {
+    expect(reads('secret')).toBe('deny')
+    expect(reads('pay')).toBe('deny')
+    expect(reads('other')).toBe('allow')
+  })
+
+  test('keeps their masks and limits', () => {
+    expect(view.maskFor({ schema: 'public', relation: 't', column: 'a' })).not.toBeNull()
+    expect(view.limits.rows).toBe(10)
+  })
+
+  test('has none of the exceptions that those groups have', () => {
+    expect(view.maskFor({ schema: 'public', relation: 't', column: 'b' })).not.toBeNull()
+    expect(reads('staff')).toBe('deny')
+    expect(view.rules.some((rule) => rule.name === 'all but')).toBe(false)
+  })
+
+  test('is not held to a role it could have taken, unless it took none', () => {
+    const others = { groups: ['analysts'], allRoles: ['analyst', 'trader'] }
+    const took = viewOf(policy, { ...others, role: 'analyst' })
+    const none = viewOf(policy, { ...others, role: null })
+    expect(took.rules.some((rule) => rule.name === 'traders wait')).toBe(false)
+    expect(none.rules.some((rule) => rule.name === 'traders wait')).toBe(true)
+  })
+
+  test('may be held by an approve rule of a group it left, and gets no access from it', () => {
+    const held = policyOf(`rules:
+  - { name: ask, who: { groups: [contractors] }, approve: { effects: [write] }, approvers: { groups: [dba] } }
+`)
+    const left = { groups: ['analysts'], allGroups: ['analysts', 'contractors'] }
+    expect(viewOf(held, left).mayConnect).toBe(false)
+    expect(viewOf(held, { groups: ['contractors'] }).mayConnect).toBe(true)
+    expect(viewOf(held, left).rules).toHaveLength(1)
+  })
+})
+
 describe('limits', () => {
   test('the smallest of each and the strictest answer hold', () => {
     const { limits } = viewOf(

@@ -43,7 +43,7 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
   const trail: RuleTrail[] = []
   let denied: Deny | null = null
   for (const rule of view.rules) {
-    if (rule.kind !== 'deny' && commandsCovered(rule.match, facts) && condition.grants(rule))
+    if (view.granting.has(rule) && commandsCovered(rule.match, facts) && condition.grants(rule))
       granting.push(rule)
     if (rule.kind === 'allow') continue
     const held = touches(rule.match, facts, needs) ? condition.touches(rule) : null
@@ -84,13 +84,16 @@ function coveredBy(
   return own === null ? [] : [own]
 }
 
-/** Conditions over one statement; the variables are built when the first condition asks. */
+/**
+ * Conditions over one statement; the variables are built when the first condition asks. A principal with groups
+ * beyond those of its role is looked at with either set: a grant must hold for both, a restriction for one.
+ */
 class Conditions {
   readonly reports: string[] = []
   readonly #view: PrincipalView
   readonly #facts: StatementFacts
   readonly #now: number
-  #context: ConditionContext | null = null
+  #contexts: readonly ConditionContext[] | null = null
 
   constructor(view: PrincipalView, facts: StatementFacts, now: number) {
     this.#view = view
@@ -100,7 +103,7 @@ class Conditions {
 
   /** An error means: no grant, and it is reported. */
   grants(rule: Rule): boolean {
-    const held = this.#evaluate(rule)
+    const held = this.#evaluate(rule).find((one) => one !== true) ?? true
     if (typeof held === 'boolean') return held
     if (rule.kind === 'allow')
       this.reports.push(`rule \`${rule.name}\`: its condition failed: ${held.failure}`)
@@ -109,20 +112,28 @@ class Conditions {
 
   /** What is not known about the statement counts as holding. */
   touches(rule: Rule): boolean | ConditionFailure {
-    return this.#facts.effects.includes('unknown') || this.#evaluate(rule)
+    if (this.#facts.effects.includes('unknown')) return true
+    return this.#evaluate(rule).find((one) => one !== false) ?? false
   }
 
-  #evaluate(rule: Rule): boolean | ConditionFailure {
+  #evaluate(rule: Rule): readonly (boolean | ConditionFailure)[] {
     const { when } = rule.match
-    if (when === null) return true
+    if (when === null) return [true]
     try {
-      this.#context ??= conditionContext(this.#facts, this.#view.subject, {
-        connection: this.#view.connection,
-        now: this.#now,
-      })
+      this.#contexts ??= this.#make()
     } catch {
-      return { failure: 'its variables could not be made' }
+      return [{ failure: 'its variables could not be made' }]
     }
-    return when.evaluate(this.#context)
+    return this.#contexts.map((context) => when.evaluate(context))
+  }
+
+  #make(): readonly ConditionContext[] {
+    const { subject, connection } = this.#view
+    const { groups, allGroups = [] } = subject
+    const more = allGroups.filter((group) => !groups.includes(group))
+    const seen = more.length === 0 ? [groups] : [groups, [...groups, ...more]]
+    return seen.map((one) =>
+      conditionContext(this.#facts, { ...subject, groups: one }, { connection, now: this.#now }),
+    )
   }
 }

@@ -12,7 +12,15 @@ import type { ColumnPattern, FunctionPattern, Glob, RelationPattern } from './pa
 export interface Subject {
   readonly subject: string
   readonly kind: 'human' | 'machine'
+  /** Groups that may give rights: those of the role taken. */
   readonly groups: readonly string[]
+  /**
+   * Every group and role the principal holds, taken or not: what takes rights away (deny, approve, masks,
+   * limits) matches on these too, so nobody sheds a restriction by naming another role. Absent: as above.
+   */
+  readonly allGroups?: readonly string[]
+  readonly allRoles?: readonly string[]
+  /** The role taken; null when none was. */
   readonly role: string | null
   readonly graph: string | null
   readonly node: string | null

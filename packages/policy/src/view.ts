@@ -35,6 +35,8 @@ export interface PrincipalView {
   readonly usesLiterals: boolean
   readonly limits: Limits
   readonly rules: readonly Rule[]
+  /** Of `rules`, those that give this principal rights: allow, and approve where its active groups match. */
+  readonly granting: ReadonlySet<Rule>
   readonly masks: readonly MaskRule[]
   /** The strictest mask on a column; null when it is shown as it is. */
   readonly maskFor: (column: ColumnRef) => ColumnMask | null
@@ -64,11 +66,17 @@ export function viewFor(
   const here = <T extends { readonly connections: Rule['connections'] }>(
     all: readonly T[],
   ): readonly T[] => all.filter((one) => anyGlob(one.connections, connection))
-  const rules = here(policy.rules).filter((rule) => whoMatches(rule.who, subject))
+  const rules = here(policy.rules).filter((rule) =>
+    whoMatches(rule.who, subject, rule.kind === 'allow' ? 'gives' : 'takes'),
+  )
+  const granting = new Set(
+    rules.filter((rule) => rule.kind !== 'deny' && whoMatches(rule.who, subject, 'gives')),
+  )
   const allMasks = here(policy.masks)
   const masks = allMasks.filter(
     (mask) =>
-      whoMatches(mask.who, subject) && (mask.except === null || !whoMatches(mask.except, subject)),
+      whoMatches(mask.who, subject, 'takes') &&
+      (mask.except === null || !whoMatches(mask.except, subject, 'gives')),
   )
   const lookup = new ColumnLookup(masks, allMasks, options.basesOf ?? (() => []))
   const trusted = here(policy.trusted).flatMap((entry) => entry.patterns)
@@ -76,12 +84,15 @@ export function viewFor(
     policyVersion: policy.version,
     connection,
     subject,
-    mayConnect: rules.some((rule) => rule.kind !== 'deny'),
+    mayConnect: granting.size > 0,
     masked: masks.length > 0,
     usesTime: rules.some((rule) => rule.match.when?.usesTime ?? false),
     usesLiterals: rules.some((rule) => rule.match.when?.usesLiterals ?? false),
-    limits: mergeLimits(here(policy.limits).filter((limit) => whoMatches(limit.who, subject))),
+    limits: mergeLimits(
+      here(policy.limits).filter((limit) => whoMatches(limit.who, subject, 'takes')),
+    ),
     rules,
+    granting,
     masks,
     maskFor: (column) => lookup.mask(column),
     masksOn: (column) => lookup.applying(column),

@@ -176,8 +176,9 @@ async function admit(startup: Startup, token: string, deps: SessionDeps): Promis
       message: 'too many connections for this identity',
     })
   }
-  const { subject: sub, kind, graph, node, run, claims } = principal
-  const subject: Subject = { subject: sub, kind, groups, role, graph, node, run, claims }
+  const { subject: sub, kind, allGroups, roles: allRoles, graph, node, run, claims } = principal
+  const who = { subject: sub, kind, graph, node, run, claims }
+  const subject: Subject = { ...who, groups, allGroups, role, allRoles }
   return { principal, role, subject, connection, database }
 }
 
