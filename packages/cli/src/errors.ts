@@ -99,7 +99,8 @@ const NETWORK_CODES = [
 
 /** Any thrown value as one line and an exit code. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof CliError) return { message: error.message, exit: EXIT_OF[error.code] }
+  if (error instanceof CliError)
+    return { message: oneLine(error.message), exit: EXIT_OF[error.code] }
   if (!(error instanceof Error)) return { message: 'internal fault', exit: EXIT.internal }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const message = oneLine(error.message)

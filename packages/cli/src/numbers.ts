@@ -1,4 +1,4 @@
-/** Whole numbers in flags. */
+/** Whole numbers in flags and in sentences. */
 import { CliError } from './errors.ts'
 
 /** Throws CliError `usage` unless `text` is a whole number from `min` to `max`. */
@@ -11,4 +11,9 @@ export function countOf(
     throw new CliError('usage', `${flag} takes a whole number from ${min} to ${max}`)
   }
   return value
+}
+
+/** `1 rule`, `2 rules`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,4 +1,5 @@
 /** Reading the trail: tail, show, search, sessions. */
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   AuditError,
@@ -193,11 +194,12 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
 }
 
 async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
-  if (flags.dir !== undefined && flags.config === undefined) return flags.dir
-  if (flags.config === undefined || flags.dir !== undefined) {
+  if ((flags.config === undefined) === (flags.dir === undefined)) {
     throw new CliError('usage', 'say where the trail is: --config FILE or --dir DIRECTORY')
   }
-  return (await readConfig(flags.config, cli)).audit.directory
+  const directory = flags.dir ?? (await readConfig(flags.config ?? '', cli)).audit.directory
+  if (!existsSync(directory)) throw new CliError('usage', `there is no directory \`${directory}\``)
+  return directory
 }
 
 /** Brings the index up to date first where this account may; else what the gateway indexed will do. */

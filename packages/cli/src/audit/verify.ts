@@ -3,6 +3,7 @@ import { type Unproven, type VerifyReport, verifyLog } from '@sallyport/audit'
 import type { Cli } from '../context.ts'
 import { assertNever, CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readText } from '../files.ts'
+import { counted } from '../numbers.ts'
 import { styled } from '../output.ts'
 import type { VerifyFlags } from './flags.ts'
 
@@ -34,8 +35,10 @@ function print(report: VerifyReport, cli: Cli): void {
   const { out } = cli
   const { segments, records, heads, provenTo, head, findings, findingsTotal } = report
   if (report.ok) out.line([styled('green', 'VERIFIED'), ': nothing was changed, added or removed'])
-  else out.line([styled('red', 'NOT VERIFIED'), `: ${findingsTotal} findings`])
-  out.line(`  ${records} records in ${segments} segments, ${heads} good signatures`)
+  else out.line([styled('red', 'NOT VERIFIED'), `: ${counted(findingsTotal, 'finding')}`])
+  out.line(
+    `  ${counted(records, 'record')} in ${counted(segments, 'segment')}, ${counted(heads, 'good signature')}`,
+  )
   out.line(`  proven up to record ${provenTo}; the last is ${report.lastSeq}`)
   out.line(`  head ${head}`)
   if (findings.length > 0) {

@@ -20,7 +20,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
     .command('audit')
     .summary('read, search and verify the audit trail')
     .description(
-      'Reads the trail’s files, also while a gateway writes them. Reading files leaves no trace in the\n' +
+      'Reads the trail’s files, also while a gateway writes them. Reading files leaves no trace in the ' +
         'trail: who may read the directory is a matter of the directory’s permissions.',
     )
   addTail(audit, cli, exit)
@@ -117,6 +117,12 @@ function addSessions(audit: Command, cli: Cli, exit: Exit): void {
     .option('--until <time>', 'up to, not included')
     .option('--live', 'only those without a recorded end')
     .option('--limit <n>', 'at most this many (default 50)')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit sessions -c sallyport.yaml --subject ada --since 1d`,
+    )
     .action(async (flags: SessionsFlags) => {
       const { sessions } = await import('../audit/read.ts')
       exit(await sessions(flags, cli))
@@ -128,8 +134,8 @@ function addVerify(audit: Command, cli: Cli, exit: Exit): void {
     .command('verify <directory>')
     .summary('prove that nothing was changed, with public keys alone')
     .description(
-      'Checks every record against the hash chain and every signed head against the records. Take the\n' +
-        'public key from where you trust it, not from the directory; heads kept elsewhere also prove\n' +
+      'Checks every record against the hash chain and every signed head against the records. Take the ' +
+        'public key from where you trust it, not from the directory; heads kept elsewhere also prove ' +
         'that nothing was cut from the end.',
     )
     .requiredOption('--public-key <file>', 'public key, PEM; may be given several times', collect)

@@ -9,8 +9,8 @@ export function addDoctorCommand(program: Command, cli: Cli, exit: Exit): void {
     .command('doctor')
     .summary('check a whole installation and say what to do')
     .description(
-      'Checks configuration, policies, certificates, ports, issuers, databases (name, TCP, TLS, login\n' +
-        'with each credential, schema), directories, and a token if one is given. Every finding is ok,\n' +
+      'Checks configuration, policies, certificates, ports, issuers, databases (name, TCP, TLS, login ' +
+        'with each credential, schema), directories, and a token if one is given. Every finding is ok, ' +
         'warn or fail, with what to do. Changes nothing and never prints a secret.',
     )
     .requiredOption('-c, --config <file>', 'configuration')

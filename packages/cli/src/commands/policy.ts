@@ -48,8 +48,8 @@ function addExplain(policy: Command, cli: Cli, exit: Exit): void {
     .command('explain <sql>')
     .summary('what happens to a statement, and why')
     .description(
-      'Decides SQL (- reads it from stdin) as the gateway would, and shows the verdict, the rules behind\n' +
-        'it and where each result column comes from. The schema is read live with --config, or from a\n' +
+      'Decides SQL (- reads it from stdin) as the gateway would, and shows the verdict, the rules behind ' +
+        'it and where each result column comes from. The schema is read live with --config, or from a ' +
         'file that `policy catalog` wrote; nothing is executed.',
     )
     .option('-p, --policy <file>', 'policy file; may be given several times', collect)
@@ -89,8 +89,8 @@ function addTest(policy: Command, cli: Cli, exit: Exit): void {
     .command('test <cases...>')
     .summary('run your own cases against policies')
     .description(
-      'NAME.cases.yaml is run against NAME.yaml beside it unless --policy or --config says otherwise.\n' +
-        'The schema comes from --catalog, from the databases of --config, or from catalog.json beside\n' +
+      'NAME.cases.yaml is run against NAME.yaml beside it unless --policy or --config says otherwise. ' +
+        'The schema comes from --catalog, from the databases of --config, or from catalog.json beside ' +
         'the cases; without any, names cannot be resolved and masks cannot be tested.',
     )
     .option('-p, --policy <file>', 'policy file; may be given several times', collect)
@@ -135,7 +135,7 @@ function addCatalog(policy: Command, cli: Cli, exit: Exit): void {
     .command('catalog')
     .summary('print a database’s schema for explain and test without the database')
     .description(
-      'Relations, columns, view definitions and functions, as JSON on stdout. It holds no row of any\n' +
+      'Relations, columns, view definitions and functions, as JSON on stdout. It holds no row of any ' +
         'table, but texts of views and generated columns.',
     )
     .requiredOption('-c, --config <file>', 'configuration')

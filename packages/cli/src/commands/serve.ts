@@ -21,8 +21,8 @@ export function addServeCommand(program: Command, cli: Cli, exit: Exit): void {
     .command('serve')
     .summary('run the gateway')
     .description(
-      'Runs the gateway. Logs go to stdout, one JSON object a line; a summary of where it listens goes\n' +
-        'to stderr. SIGTERM or SIGINT lets running statements finish and then stops, a second one stops\n' +
+      'Runs the gateway. Logs go to stdout, one JSON object a line; a summary of where it listens goes ' +
+        'to stderr. SIGTERM or SIGINT lets running statements finish and then stops, a second one stops ' +
         'at once; SIGHUP reads configuration, policies and certificates again.',
     )
     .requiredOption('-c, --config <file>', 'configuration (YAML)')
@@ -66,7 +66,6 @@ function summarise(gateway: RunningGateway, connections: Iterable<string>, cli: 
   }
   if (admin !== null) out.note(`admin API on http://${hostPort(admin.host, admin.port)}`)
   out.note(`connections: ${[...connections].join(', ')}`)
-  out.note('Ctrl-C stops it.')
 }
 
 const hostPort = (host: string, port: number): string =>

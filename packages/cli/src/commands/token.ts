@@ -23,7 +23,7 @@ export function addTokenCommands(program: Command, cli: Cli, exit: Exit): void {
     .command('token')
     .summary('make, exchange, inspect, revoke and list tokens')
     .description(
-      'Tokens are what clients put into the password field. Without a subcommand, --config mints one\n' +
+      'Tokens are what clients put into the password field. Without a subcommand, --config mints one ' +
         'and --url exchanges the one you have.',
     )
     .addHelpText('after', TOKEN_EXAMPLES)
@@ -66,10 +66,10 @@ function addMint(token: Command, cli: Cli, exit: Exit): void {
   minting(token.command('mint'))
     .summary('make a session token, as the operator of this machine')
     .description(
-      'Writes a session token into the gateway’s state directory and prints it, alone, on stdout. Needs\n' +
+      'Writes a session token into the gateway’s state directory and prints it, alone, on stdout. Needs ' +
         'no running gateway and no identity provider: whoever may write that directory may do this.\n\n' +
-        'The audit log has one writer. When no gateway runs, the act is written to it; while one runs,\n' +
-        'it is not, this command says so on stderr, and `token list` is the record of it. The gateway\n' +
+        'The audit log has one writer. When no gateway runs, the act is written to it; while one runs, ' +
+        'it is not, this command says so on stderr, and `token list` is the record of it. The gateway ' +
         'records every login with the token either way.',
     )
     .requiredOption('-c, --config <file>', 'configuration of the gateway')
@@ -93,7 +93,7 @@ function addExchange(token: Command, cli: Cli, exit: Exit): void {
   narrowing(token.command('exchange'))
     .summary('exchange a token for a shorter, narrower one at a running gateway')
     .description(
-      'Sends a token (a JWT or a session token) to the gateway’s admin address and prints the session\n' +
+      'Sends a token (a JWT or a session token) to the gateway’s admin address and prints the session ' +
         'token that it gives for it (RFC 8693), alone, on stdout. A token only ever becomes narrower.',
     )
     .requiredOption('--url <address>', 'admin address, http://127.0.0.1:9090')
@@ -119,7 +119,7 @@ function addInspect(token: Command, cli: Cli, exit: Exit): void {
     .command('inspect')
     .summary('show what a token says; with --config, verify it')
     .description(
-      'Without --config the token is only decoded: what it says is shown and NOT verified. With --config\n' +
+      'Without --config the token is only decoded: what it says is shown and NOT verified. With --config ' +
         'it is verified as at login, and what is wrong is said in plain words.',
     )
     .option('--token-file <file>', TOKEN_FILE)
@@ -145,7 +145,7 @@ function addRevoke(token: Command, cli: Cli, exit: Exit): void {
     .command('revoke')
     .summary('end a token, or every token of a subject')
     .description(
-      'Live sessions of what is revoked end within a second. With --config this writes the gateway’s\n' +
+      'Live sessions of what is revoked end within a second. With --config this writes the gateway’s ' +
         'state on this machine; with --url the holder of a token gives it back.',
     )
     .option('-c, --config <file>', 'configuration of the gateway on this machine')

@@ -1,5 +1,6 @@
 /** What the doctor finds, and how it is shown. A finding never holds a secret. */
 import type { Cli } from '../context.ts'
+import { counted } from '../numbers.ts'
 import { type Style, styled } from '../output.ts'
 
 export type Level = 'ok' | 'warn' | 'fail'
@@ -56,8 +57,8 @@ export function printSummary(findings: readonly Finding[], { out }: Cli): void {
   out.line()
   out.line([
     `${count('ok')} ok, `,
-    warnings === 0 ? '0 warnings' : styled('yellow', `${warnings} warnings`),
+    warnings === 0 ? '0 warnings' : styled('yellow', counted(warnings, 'warning')),
     ', ',
-    failures === 0 ? '0 failures' : styled('red', `${failures} failures`),
+    failures === 0 ? '0 failures' : styled('red', counted(failures, 'failure')),
   ])
 }

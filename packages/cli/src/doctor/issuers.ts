@@ -8,6 +8,7 @@ import {
   MemorySessionTokenStore,
 } from '@sallyport/identity'
 import { formatDuration } from '../duration.ts'
+import { counted } from '../numbers.ts'
 import { Area } from './findings.ts'
 
 const DATE_MS_MAX = 5_000
@@ -48,7 +49,7 @@ export async function checkIssuers(
 
 function reportKeys(area: Area, { ready, keyCount, lastFailure }: IssuerStatus): void {
   if (ready) {
-    area.ok(`reachable, ${keyCount} keys`)
+    area.ok(`reachable, ${counted(keyCount, 'key')}`)
     return
   }
   if (lastFailure === null) {

@@ -33,7 +33,9 @@ async function checkTls(
       const folder = join(stateDirectory, 'tls')
       const files = { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') }
       if (!existsSync(files.certificate)) {
-        area.ok(`a certificate for ${tls.hosts.join(', ')} will be made at the first start`)
+        area.ok(
+          `a certificate for ${[...new Set(tls.hosts)].join(', ')} will be made at the first start`,
+        )
         return null
       }
       const fingerprint = await checkPair(area, files, now)

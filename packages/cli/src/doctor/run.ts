@@ -5,6 +5,7 @@ import { formatPolicyError, type Policy } from '@sallyport/policy'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readToken } from '../files.ts'
+import { counted } from '../numbers.ts'
 import { checkAudit, checkState } from './directories.ts'
 import { Area, type Finding, printArea, printSummary } from './findings.ts'
 import { checkIssuers } from './issuers.ts'
@@ -75,7 +76,9 @@ async function checkConfiguration(
   try {
     config = loadConfig(path)
     const { connections, listeners } = config
-    area.ok(`valid: ${listeners.length} listeners, ${connections.size} connections`)
+    area.ok(
+      `valid: ${counted(listeners.length, 'listener')}, ${counted(connections.size, 'connection')}`,
+    )
     for (const problem of identityConfigProblems(config.identity)) {
       if (problem.level === 'warning') {
         area.warn(
@@ -111,7 +114,9 @@ async function checkPolicy(
     const loaded = await loadPolicy(config.policies)
     policy = loaded.policy
     const { rules, masks, warnings } = policy
-    area.ok(`${loaded.files.length} files, ${rules.length} rules, ${masks.length} masks`)
+    area.ok(
+      `${counted(loaded.files.length, 'file')}, ${counted(rules.length, 'rule')}, ${counted(masks.length, 'mask')}`,
+    )
     for (const warning of warnings) area.warn(warning, 'Is that wanted?')
     if (!rules.some(({ kind }) => kind !== 'deny')) {
       area.warn('no rule allows anything: nobody can log in', 'Add a rule with allow or approve.')

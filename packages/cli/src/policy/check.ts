@@ -2,6 +2,7 @@
 import { formatPolicyError } from '@sallyport/policy'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { counted } from '../numbers.ts'
 import { styled } from '../output.ts'
 import type { CheckFlags } from './flags.ts'
 import { compileConfigured, compileFiles, isCasesFile } from './load.ts'
@@ -25,7 +26,7 @@ export async function check(
     else {
       for (const error of compiled.errors) out.line(formatPolicyError(error))
       out.line([
-        styled('red', `${compiled.errors.length} errors`),
+        styled('red', counted(compiled.errors.length, 'error')),
         ': the gateway would not load this',
       ])
     }
@@ -40,7 +41,7 @@ export async function check(
   for (const warning of warnings) out.line([styled('yellow', 'warning: '), warning])
   out.line([
     styled('green', 'ok'),
-    `: ${compiled.files.length} files, ${rules.length} rules, ${masks.length} masks, ${limits.length} limits`,
+    `: ${counted(compiled.files.length, 'file')}, ${counted(rules.length, 'rule')}, ${counted(masks.length, 'mask')}, ${counted(limits.length, 'limit')}`,
   ])
   out.line(`version ${version}`)
   return EXIT.ok
