@@ -9,7 +9,7 @@ import type { AuditEvent, AuditLog } from '@sallyport/audit'
 import { assertConnection, IdentityError, type Principal, type Verifier } from '@sallyport/identity'
 import { decide, type MaskKeys, type Policy, type Subject } from '@sallyport/policy'
 import { ProtocolError, SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
-import type { PostgresReader } from '@sallyport/sql'
+import type { Analysis, PostgresReader } from '@sallyport/sql'
 import type { LimitsConfig } from '../config/model.ts'
 import type { ConnectionRuntime } from '../connections/runtime.ts'
 import { GatewayError } from '../errors.ts'
@@ -207,6 +207,16 @@ async function groundOf(
   const view = ground.view()
   if (!view.mayConnect) throw noSuchConnection(startup.database)
   await deps.reader.ready()
+  if (startup.options.some((option) => option.kind === 'switch')) {
+    // Server switches (-O, -f, ...) are no SET; they pass only where policy names the effect `unknown`.
+    const verdict = decide(view, SWITCHES, { now: deps.now() })
+    if (verdict.kind !== 'allow') {
+      throw new LoginRefused('option-refused', {
+        sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+        message: 'the start-up options may hold settings (`-c name=value`) and nothing else',
+      })
+    }
+  }
   for (const { name, value } of startup.settings) {
     if (name === 'application_name' || (name === 'client_encoding' && isUtf8(value))) continue
     // The server would apply it before any statement is decided: decide it as the SET it amounts to.
@@ -223,6 +233,16 @@ async function groundOf(
     })
   }
   return ground
+}
+
+const SWITCHES: Analysis = {
+  kind: 'unparsable',
+  code: 'internal',
+  sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+  message: 'server switches among the start-up options',
+  position: null,
+  hint: null,
+  detail: null,
 }
 
 const NO_NAMES = {
