@@ -19,9 +19,9 @@ import { type Listener, listenPostgres } from './listeners/postgres.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
 import { DecisionContexts } from './session/decisions.ts'
+import { checkDirectSockets } from './session/direct-socket.ts'
 import { Views } from './session/grounds.ts'
 import type { SessionDeps } from './session/open.ts'
-import { checkDirectSockets } from './session/direct-socket.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { StateStore } from './state/store.ts'
@@ -310,7 +310,6 @@ class Gateway implements RunningGateway {
       now: Date.now,
       micros: () => performance.now() * 1000,
       recorded: () => this.#flushSoon(),
-      recordParameters: () => this.#config.audit.parameters,
       revoked: (principal) => this.#parts.state.isRevoked(principal),
       accepting: () => this.#accepting,
     }

@@ -126,7 +126,6 @@ function build(path: string, raw: RawConfig): GatewayConfig {
         raw.audit?.directory === undefined ? resolve(state, 'audit') : at(raw.audit.directory),
       segmentBytes: raw.audit?.['segment-bytes'] ?? 64 * 1024 * 1024,
       sync: raw.audit?.sync ?? 'page-cache',
-      parameters: raw.audit?.parameters ?? false,
     },
     stateDirectory: state,
     limits: buildLimits(raw),
@@ -160,6 +159,7 @@ function buildIdentity(raw: RawConfig): IdentityConfig {
     sessionTokens: {
       maxLifetimeSeconds: tokens?.['max-lifetime-seconds'] ?? 12 * 3600,
       defaultLifetimeSeconds: tokens?.['default-lifetime-seconds'] ?? 15 * 60,
+      ...(tokens?.['context-from'] && { contextFrom: tokens['context-from'] }),
     },
   }
 }

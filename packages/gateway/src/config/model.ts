@@ -67,8 +67,6 @@ export interface AuditConfig {
   readonly directory: string
   readonly segmentBytes: number
   readonly sync: 'page-cache' | 'fdatasync'
-  /** Record parameter values of statements that touch no masked column. */
-  readonly parameters: boolean
 }
 
 export interface LimitsConfig {

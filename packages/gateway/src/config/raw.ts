@@ -69,6 +69,7 @@ export interface RawConfig {
     readonly 'session-tokens'?: {
       readonly 'max-lifetime-seconds'?: number
       readonly 'default-lifetime-seconds'?: number
+      readonly 'context-from'?: RoleConfig
     }
   }
   readonly connections: Readonly<Record<string, RawConnection>>
@@ -77,7 +78,6 @@ export interface RawConfig {
     readonly directory?: string
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
-    readonly parameters?: boolean
   }
   readonly state?: { readonly directory?: string }
   readonly limits?: {

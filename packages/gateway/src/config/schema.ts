@@ -95,6 +95,7 @@ export const CONFIG_SCHEMA = object(
         'session-tokens': object({
           'max-lifetime-seconds': seconds,
           'default-lifetime-seconds': seconds,
+          'context-from': role,
         }),
       },
       ['issuers'],
@@ -105,7 +106,6 @@ export const CONFIG_SCHEMA = object(
       directory: string,
       'segment-bytes': { type: 'integer', minimum: 65_536 },
       sync: { enum: ['page-cache', 'fdatasync'] },
-      parameters: { type: 'boolean' },
     }),
     state: object({ directory: string }),
     limits: object({

@@ -63,7 +63,6 @@ export interface GatekeeperOptions {
   readonly catalogDoubted: (ddl: boolean) => void
   /** Outcomes were appended and wait to be written. */
   readonly recorded: () => void
-  readonly recordParameters: boolean
 }
 
 /** An admission as this session made it. */

@@ -40,7 +40,6 @@ export interface SessionDeps {
   readonly now: () => number
   readonly micros: () => number
   readonly recorded: () => void
-  readonly recordParameters: () => boolean
   readonly revoked: (principal: Principal) => boolean | Promise<boolean>
   /** False while draining: nobody is let in. */
   readonly accepting: () => boolean
@@ -327,7 +326,6 @@ async function start(
       micros: deps.micros,
       ground: ground.now,
       catalogDoubted: ground.doubt,
-      recordParameters: deps.recordParameters(),
     },
     nonce: randomBytes(9).toString('base64url'),
     statementBytesMax: deps.limits().statementBytes,
