@@ -33,6 +33,8 @@ const HEX = '\u0001x'
 const INTEGER = '\u00010'
 const DECIMAL = '\u00010.'
 
+const BIT_STRING = { backslash: false, doubled: false } as const
+
 export function fingerprintPostgres(sql: string): string | null {
   if (sql.length > KEY_LENGTH_MAX) return null
   return new Normaliser(sql).run()
@@ -117,9 +119,9 @@ class Normaliser {
       case 101:
         return this.#literal(at, endOfString(this.#sql, quote, { backslash: true }), STRING)
       case 98:
-        return this.#literal(at, endOfString(this.#sql, quote, { backslash: false }), BITS)
+        return this.#literal(at, endOfString(this.#sql, quote, BIT_STRING), BITS)
       case 120:
-        return this.#literal(at, endOfString(this.#sql, quote, { backslash: false }), HEX)
+        return this.#literal(at, endOfString(this.#sql, quote, BIT_STRING), HEX)
       default:
         return -1
     }
@@ -146,7 +148,8 @@ class Normaliser {
   #literal(at: number, end: number, mark: string): number {
     if (end < 0 || this.#sensitive || this.#query !== true) return -1
     // A letter, digit or quote right after a literal is either an error or more of it.
-    if (isIdentifierPart(this.#sql.charCodeAt(end))) return -1
+    const next = this.#sql.charCodeAt(end)
+    if (isIdentifierPart(next) || next === 39) return -1
     this.#literals = true
     this.#key += this.#sql.slice(this.#copied, at) + mark
     this.#copied = end

@@ -2,7 +2,8 @@
  * What a text must satisfy before the parser may see it: a linear pre-scan that refuses what would make
  * the parser overflow its stack, run for minutes or stop early.
  *
- * It estimates the depth of the tree from above. Brackets and CASE open a level. Inside a level, every
+ * It estimates the depth of the tree from above. Brackets and CASE open a level, and a query in brackets
+ * counts for several. Inside a level, every
  * operator may deepen a chain (`1+1+1`), and so may every JOIN and every set operation; a comma, AND, OR
  * and the parts of a CASE start a new chain, because the grammar keeps those flat.
  */
@@ -62,8 +63,13 @@ const CHAINING = new Set([
 ])
 const SET_OPERATIONS = new Set(['union', 'except', 'intersect'])
 
+/** Levels of the tree that a query inside another counts for. */
+const SUBQUERY_DEPTH = 5
+
 interface Level {
   readonly opener: 'bracket' | 'case' | 'text'
+  /** What a query directly inside adds; 0 until there is one. */
+  query: number
   chain: number
   joins: number
   sets: number
@@ -194,6 +200,7 @@ class DepthScan {
   }
 
   #word(word: string): void {
+    if (word === 'select') this.#query()
     if (FLAT.has(word)) this.#flatten({ joins: false })
     else if (CHAINING.has(word)) {
       this.#top().chain++
@@ -210,6 +217,14 @@ class DepthScan {
     else if (word === 'end' && this.#top().opener === 'case') this.#close()
   }
 
+  /** The parser and the walk need several frames for each query inside a query. */
+  #query(): void {
+    const level = this.#top()
+    if (level.query > 0 || level.opener === 'text') return
+    level.query = SUBQUERY_DEPTH
+    this.#depth += SUBQUERY_DEPTH
+  }
+
   #top(): Level {
     // The first level is never closed.
     return this.#levels[this.#levels.length - 1]!
@@ -223,8 +238,7 @@ class DepthScan {
   #close(): void {
     if (this.#levels.length === 1) return
     const level = this.#levels.pop()!
-    this.#depth -= level.chain + level.joins + level.sets + 1
-    // What stands in brackets is one operand of the chain around it (`f(1)[2](3)` is not SQL).
+    this.#depth -= level.chain + level.joins + level.sets + level.query + 1
   }
 
   #flatten(options: { joins: boolean }): void {
@@ -238,5 +252,5 @@ class DepthScan {
 }
 
 function newLevel(opener: Level['opener']): Level {
-  return { opener, chain: 0, joins: 0, sets: 0 }
+  return { opener, query: 0, chain: 0, joins: 0, sets: 0 }
 }

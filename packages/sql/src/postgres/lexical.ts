@@ -11,15 +11,22 @@ export const isIdentifierStart = (code: number) =>
 export const isIdentifierPart = (code: number) =>
   isIdentifierStart(code) || isDigit(code) || code === 36
 
-/** `'...'` with doubled quotes; `backslash` for E'' strings. Continued over a line break if so written. */
-export function endOfString(sql: string, start: number, options: { backslash: boolean }): number {
+export interface StringKind {
+  /** E'...': a backslash takes the next character along. */
+  readonly backslash: boolean
+  /** Not in B'...' and X'...': two quotes are one inside the string. */
+  readonly doubled?: boolean
+}
+
+/** `'...'`, continued over a line break if so written. */
+export function endOfString(sql: string, start: number, kind: StringKind): number {
   let at = start + 1
   for (;;) {
     const code = sql.charCodeAt(at)
     if (at >= sql.length) return -1
-    if (code === 92 && options.backslash) at += 2
+    if (code === 92 && kind.backslash) at += 2
     else if (code !== 39) at++
-    else if (sql.charCodeAt(at + 1) === 39) at += 2
+    else if (sql.charCodeAt(at + 1) === 39 && kind.doubled !== false) at += 2
     else {
       const next = continuation(sql, at + 1)
       if (next === -1) return at + 1

@@ -32,7 +32,8 @@ const KNOWN: readonly Known[] = [
   },
   { message: /^invalid byte sequence for encoding/, sqlstate: '22021' },
   {
-    message: /^(precision for type float must be|unrecognized partitioning strategy)/,
+    message:
+      /^(precision for type float must be|unrecognized partitioning strategy|unrecognized JSON encoding)/,
     sqlstate: '22023',
   },
   { message: /^frame (start|end) |^frame starting from/, sqlstate: '42P20' },
@@ -47,7 +48,7 @@ const KNOWN: readonly Known[] = [
   },
   {
     message:
-      /not yet implemented$|is not implemented$|^.* constraints cannot be marked |^aggregates cannot have output arguments|^current database cannot be changed|^WITH CHECK OPTION not supported on recursive views/,
+      /not yet implemented$|is not implemented$|^.* constraints cannot be marked |^aggregates cannot have output arguments|^current database cannot be changed|^CREATE SCHEMA IF NOT EXISTS cannot include|^WITH CHECK OPTION not supported on recursive views/,
     sqlstate: '0A000',
   },
   {

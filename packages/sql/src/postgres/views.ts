@@ -45,8 +45,8 @@ export class RelationColumnsReader {
     return (draft, relation, access) => {
       const known = catalog === null ? null : this.#knownOf(catalog, relation)
       if (known === null) return []
-      // What is done to a view is done to the relations behind it.
-      for (const use of known.behind) draft.relation({ ...use, access })
+      // What is done to a view's rows is done to the relations behind it; defining it is not.
+      if (access !== 'define') for (const use of known.behind) draft.relation({ ...use, access })
       return known.columns
     }
   }

@@ -117,7 +117,7 @@ function simple(type: string, row: string): Handler {
     draft.literalIndependent = false
     noteRelations(run, access as Access)
     noteFunctions(run)
-    noteCommented(run, fields)
+    if (type === 'CommentStmt' || type === 'SecLabelStmt') noteCommented(run, fields)
     if (effects.includes('ddl')) draft.state.push({ kind: 'catalog' })
   }
 }
