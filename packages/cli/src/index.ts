@@ -1,1 +1,2 @@
+/** @sallyport/cli is a command (bin/sallyport.js); it has no public names. */
 export {}

@@ -16,10 +16,8 @@ export function openSocket(to: { host: string; port: number } | { path: string }
 /** `S`: go on with TLS; `N`: no TLS here; anything else is another protocol. Null: closed without one. */
 export async function requestTls(socket: Socket): Promise<string | null> {
   socket.write(SSL_REQUEST)
-  const answer = await Promise.race([
-    settled(socket, 'readable').then(() => socket.read(1) as Buffer | null),
-    settled(socket, 'end').then(() => null),
-  ])
+  await settled(socket, 'readable', 'end')
+  const answer = socket.read(1) as Buffer | null
   return answer === null ? null : String.fromCharCode(answer[0] ?? 0)
 }
 
@@ -30,7 +28,8 @@ export async function startTls(socket: Socket, options: ConnectionOptions): Prom
   return secure
 }
 
-function settled(socket: Socket, event: string): Promise<void> {
+/** The first of these events; rejects at an error, or after PROBE_MS_MAX. */
+function settled(socket: Socket, ...events: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const error = new Error(`no answer within ${PROBE_MS_MAX} ms`)
@@ -40,13 +39,13 @@ function settled(socket: Socket, event: string): Promise<void> {
     const failed = (error: Error): void => finish(() => reject(error))
     const finish = (then: () => void): void => {
       clearTimeout(timer)
-      socket.off(event, done)
+      for (const event of events) socket.off(event, done)
       socket.off('error', failed)
       // A later error of a socket nobody waits for is no news.
       socket.on('error', () => {})
       then()
     }
-    socket.once(event, done)
+    for (const event of events) socket.once(event, done)
     socket.once('error', failed)
   })
 }

@@ -1,10 +1,12 @@
 /** What the token commands do: call identity, the gateway's state or its HTTP endpoints, and print. */
 import { randomBytes } from 'node:crypto'
+import type { StateStore } from '@sallyport/gateway'
 import {
   mintOperatorToken,
   type Narrowed,
   type OperatorMintRequest,
   type PrincipalKind,
+  type SessionTokenRecord,
 } from '@sallyport/identity'
 import type { Cli } from '../context.ts'
 import { durationOf, formatDuration, formatMoment, relativeTo } from '../duration.ts'
@@ -15,10 +17,10 @@ import { styled } from '../output.ts'
 import { exchangeToken } from './exchange.ts'
 import type { ExchangeFlags, InspectFlags, ListFlags, MintFlags, NarrowingFlags } from './flags.ts'
 import { decodeToken } from './jwt.ts'
-import { openRecorder } from './record.ts'
+import { openRecorder, type Recorder } from './record.ts'
 import { publicRecord, sayNarrowing, showDecoded, showPrincipal } from './show.ts'
 import { openState } from './state.ts'
-import { verifyToken } from './verify.ts'
+import { type Verified, verifyToken } from './verify.ts'
 
 export { revoke } from './revoke.ts'
 
@@ -67,25 +69,7 @@ export async function mint(flags: MintFlags, cli: Cli): Promise<ExitCode> {
         randomBytes,
         sessionTokens: state,
       })
-      const { record } = minted
-      try {
-        recorder.record({
-          type: 'token-minted',
-          v: 1,
-          tokenId: record.id,
-          subject: record.subject,
-          expiresAt: record.expiresAt,
-          ...(record.narrowed.connections && { connection: record.narrowed.connections.join(',') }),
-          ...(record.graph && { graph: record.graph }),
-          ...(record.node && { node: record.node }),
-          ...(record.run && { run: record.run }),
-        })
-      } catch (error) {
-        // INVARIANT: a token leaves only after its record is written; one that was not is dead.
-        const at = cli.now()
-        state.revoke({ kind: 'token', tokenId: record.id, at, until: null, reason: 'not recorded' })
-        throw error
-      }
+      recordMinted(minted.record, { recorder, state, now: cli.now })
       printMinted(minted, { flags, recorded: recorder.log !== null, cli })
       return EXIT.ok
     } finally {
@@ -93,6 +77,30 @@ export async function mint(flags: MintFlags, cli: Cli): Promise<ExitCode> {
     }
   } finally {
     await recorder.close()
+  }
+}
+
+/** INVARIANT: a token leaves only after its record is written; one that could not be recorded is dead. */
+function recordMinted(
+  record: SessionTokenRecord,
+  { recorder, state, now }: { recorder: Recorder; state: StateStore; now: () => number },
+): void {
+  const { id: tokenId, subject, expiresAt, narrowed, graph, node, run } = record
+  try {
+    recorder.record({
+      type: 'token-minted',
+      v: 1,
+      tokenId,
+      subject,
+      expiresAt,
+      ...(narrowed.connections && { connection: narrowed.connections.join(',') }),
+      ...(graph && { graph }),
+      ...(node && { node }),
+      ...(run && { run }),
+    })
+  } catch (error) {
+    state.revoke({ kind: 'token', tokenId, at: now(), until: null, reason: 'not recorded' })
+    throw error
   }
 }
 
@@ -178,37 +186,39 @@ export async function inspect(flags: InspectFlags, cli: Cli): Promise<ExitCode> 
   const decoded = decodeToken(token)
   const verified = config === null ? null : await verifyToken(token, config, cli)
   if (flags.json === true) {
-    const result =
-      verified === null
-        ? null
-        : verified.kind === 'accepted'
-          ? { accepted: true, principal: verified.principal }
-          : { accepted: false, ...verified.diagnosis }
+    const result = verified === null ? null : resultOf(verified)
     out.json({ verified: result !== null, ...decoded, ...(result !== null && { result }) })
   } else {
     showDecoded(decoded, cli)
-    if (verified === null) {
-      if (decoded.kind === 'jwt') {
-        out.line()
-        out.line([
-          styled('yellow', 'NOT VERIFIED'),
-          ': anybody can write these claims; --config verifies them',
-        ])
-      }
-    } else if (verified.kind === 'accepted') {
+    if (verified !== null) showVerified(verified, cli)
+    else if (decoded.kind === 'jwt') {
       out.line()
-      out.line([styled('green', 'ACCEPTED'), ' as'])
-      showPrincipal(verified.principal, cli)
-    } else {
-      out.line()
-      const { code, message, fix } = verified.diagnosis
-      out.line([styled('red', 'REFUSED'), ` (${code}): ${message}`])
-      out.line(`  ${fix}`)
+      const warning = ': anybody can write these claims; --config verifies them'
+      out.line([styled('yellow', 'NOT VERIFIED'), warning])
     }
   }
   if (verified === null) return decoded.kind === 'neither' ? EXIT.notOk : EXIT.ok
   if (verified.kind === 'accepted') return EXIT.ok
   return verified.retryable ? EXIT.unavailable : EXIT.notOk
+}
+
+function resultOf(verified: Verified): object {
+  return verified.kind === 'accepted'
+    ? { accepted: true, principal: verified.principal }
+    : { accepted: false, ...verified.diagnosis }
+}
+
+function showVerified(verified: Verified, cli: Cli): void {
+  const { out } = cli
+  out.line()
+  if (verified.kind === 'accepted') {
+    out.line([styled('green', 'ACCEPTED'), ' as'])
+    showPrincipal(verified.principal, cli)
+  } else {
+    const { code, message, fix } = verified.diagnosis
+    out.line([styled('red', 'REFUSED'), ` (${code}): ${message}`])
+    out.line(`  ${fix}`)
+  }
 }
 
 export async function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
@@ -254,8 +264,8 @@ export async function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
 }
 
 function statusOf(
-  record: ReturnType<Awaited<ReturnType<typeof openState>>['list']>[number],
-  { state, now }: { state: Awaited<ReturnType<typeof openState>>; now: number },
+  record: SessionTokenRecord,
+  { state, now }: { state: StateStore; now: number },
 ): 'live' | 'expired' | 'revoked' {
   const { id, ancestorTokenIds, issuer, subject, issuedAt, expiresAt } = record
   if (expiresAt <= now) return 'expired'

@@ -2,7 +2,7 @@
 import type { GatewayConfig, StateStore } from '@sallyport/gateway'
 import { OPERATOR_ISSUER, type Revocation, sessionTokenHash } from '@sallyport/identity'
 import type { Cli } from '../context.ts'
-import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { CliError, EXIT, type ExitCode, failureOf } from '../errors.ts'
 import { readConfig, readToken } from '../files.ts'
 import { revokeToken } from './exchange.ts'
 import type { RevokeFlags } from './flags.ts'
@@ -105,16 +105,24 @@ async function apply(
   { config, state, cli, reason }: Revoking & { readonly reason: string | undefined },
 ): Promise<boolean> {
   for (const revocation of revocations) state.revoke(revocation)
+  try {
+    return await record(revocations, reason ?? 'not given', { config, cli })
+  } catch (error) {
+    const { message } = failureOf(error)
+    throw new CliError('unavailable', `revoked, but not recorded: ${message}`, { cause: error })
+  }
+}
+
+async function record(
+  revocations: readonly Revocation[],
+  reason: string,
+  { config, cli }: Pick<Revoking, 'config' | 'cli'>,
+): Promise<boolean> {
   const recorder = await openRecorder(config, cli.now)
   try {
+    const by = operatorName()
     for (const revocation of revocations) {
-      recorder.record({
-        type: 'token-revoked',
-        v: 1,
-        tokenId: aboutOf(revocation),
-        by: operatorName(),
-        reason: reason ?? 'not given',
-      })
+      recorder.record({ type: 'token-revoked', v: 1, tokenId: aboutOf(revocation), by, reason })
     }
     return recorder.log !== null
   } finally {
