@@ -190,9 +190,11 @@ export class Session implements Waiting {
   }
 
   #recycled(): boolean {
-    if (!this.#options.upstream.recycle()) return false
+    const { upstream } = this.#options
+    if (!upstream.recyclable) return false
+    // First let go, then hand over: whoever takes it listens to the socket at once.
     this.#upstream.release()
-    return true
+    return upstream.recycle()
   }
 
   #clientOwner(): LegOwner {
