@@ -3,7 +3,7 @@
  * Views are shared between sessions of equal principals; both halves are replaced when they move on.
  */
 import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
-import type { Catalog, ColumnRef } from '@sallyport/sql'
+import { type Catalog, type ColumnRef, EFFECTS } from '@sallyport/sql'
 import type { CatalogStore } from '../catalog/store.ts'
 import type { Ground } from './gatekeeper.ts'
 
@@ -35,13 +35,32 @@ export class Views {
   }
 }
 
-/** Does any decision of this view need to know which relation a name means, or what columns it has? */
+/**
+ * Does any decision of this view need to know which relation a name means, or what columns it has? Not when
+ * nothing is masked, nothing denies or holds by name, and one rule allows everything there is to name
+ * (text that is not understood has no names).
+ */
 export function needsCatalog(view: PrincipalView): boolean {
+  if (view.masked) return true
+  const byName = view.rules.filter(
+    ({ match }) => match.relations !== null || match.columns !== null || match.functions !== null,
+  )
+  if (byName.length === 0) return false
+  return byName.some((rule) => rule.kind !== 'allow') || !view.rules.some(allowsEverything)
+}
+
+function allowsEverything({ kind, match }: PrincipalView['rules'][number]): boolean {
+  const { effects, relations, functions, settings, columns, commands, when } = match
   return (
-    view.masked ||
-    view.rules.some(
-      ({ match }) => match.relations !== null || match.columns !== null || match.functions !== null,
-    )
+    kind === 'allow' &&
+    when === null &&
+    commands === null &&
+    columns === null &&
+    (effects === null || EFFECTS.every((effect) => effect === 'unknown' || effects.has(effect))) &&
+    (relations === null ||
+      relations.some((one) => one.kind === 'name' && one.schema.any && one.name.any)) &&
+    (functions === null || functions.some((one) => one.schema === null && one.name.any)) &&
+    (settings === null || settings.some((one) => one.any))
   )
 }
 
