@@ -15,7 +15,7 @@ import {
 } from '@sallyport/protocol-postgres'
 import type { ServerTls } from '../tls/server.ts'
 import { ChunkReader } from './chunk-reader.ts'
-import type { Report } from './reports.ts'
+import { errorFrame, type Report } from './reports.ts'
 
 /** How long a refused client may take to read why, milliseconds. */
 const LAST_WORDS_MS = 2_000
@@ -38,6 +38,7 @@ export class Greeting {
   readonly #machine = new ClientLogin()
   readonly #channel: ClientChannel
   #encrypted = false
+  #startup: Startup | null = null
 
   constructor(socket: Socket, channel: ClientChannel) {
     this.#socket = socket
@@ -56,10 +57,13 @@ export class Greeting {
   get protocolMinor(): number {
     return this.#machine.protocolMinor
   }
+  /** What the client asked for; null until it has. */
+  get startup(): Startup | null {
+    return this.#startup
+  }
 
   /** Throws ProtocolError when the bytes are not a login. */
   async arrive(): Promise<Arrival> {
-    let startup: Startup | null = null
     for (;;) {
       const event = this.#machine.nextEvent()
       switch (event.kind) {
@@ -76,7 +80,7 @@ export class Greeting {
         case 'cancel':
           return { kind: 'cancel', request: event.request }
         case 'startup':
-          startup = event.startup
+          this.#startup = event.startup
           if (!event.encrypted && !this.#channel.plainAllowed) {
             this.refuse({
               sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
@@ -88,8 +92,10 @@ export class Greeting {
           this.#machine.askPassword()
           break
         case 'password':
-          if (startup === null) throw new ProtocolError('illegal-call', 'local', 'no start-up')
-          return { kind: 'login', startup, token: event.password }
+          if (this.#startup === null) {
+            throw new ProtocolError('illegal-call', 'local', 'no start-up')
+          }
+          return { kind: 'login', startup: this.#startup, token: event.password }
         case 'token':
         case 'token-refused':
         case 'terminated':
@@ -113,8 +119,7 @@ export class Greeting {
   /** Tells the client why not, and closes. */
   refuse(report: Report): void {
     try {
-      this.#machine.refuse(fatal(report))
-      const out = this.#machine.takeOutput()
+      const out = this.#refusal(report)
       const socket = this.#socket
       const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
       socket.once('close', () => clearTimeout(timer))
@@ -127,6 +132,17 @@ export class Greeting {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** The machine's own words; after a protocol error it is dead and says none, so they are said for it. */
+  #refusal(report: Report): Uint8Array {
+    try {
+      this.#machine.refuse(fatal(report))
+      return this.#machine.takeOutput()
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return errorFrame(report, 'FATAL')
+    }
   }
 
   #send(): void {

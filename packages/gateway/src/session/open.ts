@@ -5,7 +5,7 @@
  */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { AuditEvent, AuditLog } from '@sallyport/audit'
+import type { AuditEvent, AuditLog, ConnectionOpened } from '@sallyport/audit'
 import { assertConnection, IdentityError, type Principal, type Verifier } from '@sallyport/identity'
 import { decide, type MaskKeys, type Policy, type Subject } from '@sallyport/policy'
 import { ProtocolError, SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
@@ -75,6 +75,7 @@ export async function openSession(
 ): Promise<void> {
   const id = randomUUID()
   const greeting = new Greeting(socket, channel)
+  let opened = false
   const deadline = setTimeout(() => {
     deps.telemetry.authenticated('refused', 'timeout')
     greeting.destroy()
@@ -95,16 +96,14 @@ export async function openSession(
       if (!greeting.socket.writableEnded) greeting.destroy()
       return
     }
-    record(deps, {
-      type: 'connection-opened',
-      v: 1,
-      session: id,
-      client: addressOf(socket),
-      listener,
-      tls: tlsOf(greeting.socket),
-    })
+    record(deps, connectionOpened(id, socket, greeting, listener))
+    opened = true
     await login(id, greeting, arrival.startup, arrival.token, deps)
   } catch (error) {
+    const { startup } = greeting
+    if (error instanceof ProtocolError && startup !== null && !opened) {
+      recordBrokenLogin(error, startup, connectionOpened(id, socket, greeting, listener), deps)
+    }
     if (!(error instanceof ProtocolError))
       deps.log.error({ err: error, session: id }, 'login failed')
     greeting.refuse(
@@ -114,6 +113,32 @@ export async function openSession(
     )
   } finally {
     clearTimeout(deadline)
+  }
+}
+
+function connectionOpened(
+  session: string,
+  socket: Socket,
+  greeting: Greeting,
+  listener: string,
+): ConnectionOpened {
+  const tls = tlsOf(greeting.socket)
+  return { type: 'connection-opened', v: 1, session, client: addressOf(socket), listener, tls }
+}
+
+/** A login that broke off after it had said what it wanted, as by an empty password. Never throws. */
+function recordBrokenLogin(
+  error: ProtocolError,
+  startup: Startup,
+  opened: ConnectionOpened,
+  deps: SessionDeps,
+): void {
+  deps.telemetry.authenticated('refused', error.code)
+  try {
+    deps.audit.append(opened)
+    record(deps, authentication(opened.session, 'refused', error.code, startup, null))
+  } catch (failure) {
+    deps.log.error({ err: failure, session: opened.session }, 'audit log cannot be written')
   }
 }
 
