@@ -1,0 +1,70 @@
+/** The demo's configuration file: text, because a reader should find comments in it. */
+import { AUDIENCE, CONNECTION, ROLES } from './people.ts'
+
+export interface ConfigFacts {
+  readonly port: number
+  readonly adminPort: number
+  /** Another listener on loopback, without TLS, for looking at the bytes; null: none. */
+  readonly plainPort: number | null
+  readonly issuer: string
+  readonly upstream: { readonly host: string; readonly port: number }
+  /** Absolute: secret references and CA. */
+  readonly secrets: string
+}
+
+export function configText(facts: ConfigFacts): string {
+  const { port, adminPort, plainPort, issuer, upstream, secrets } = facts
+  const login = (account: string): string =>
+    `{ user: ${account}, password: ${JSON.stringify(`file:${secrets}/${account}.password`)} }`
+  const roles = Object.entries(ROLES)
+  return `# The demo's gateway. Written at every start of the demo, and yours to edit while it runs:
+# \`kill -HUP\` the process the demo names to have it read again (listeners and audit need a restart).
+# Policies are read again by themselves when a file changes.
+version: 1
+
+listeners:
+  - protocol: postgres
+    host: 127.0.0.1
+    port: ${port}
+    tls: { generated: true, hosts: [localhost, 127.0.0.1] } # made at the first start: state/tls/server.crt
+${
+  plainPort === null
+    ? ''
+    : `  - protocol: postgres
+    host: 127.0.0.1
+    port: ${plainPort}
+    tls: off # loopback only: the tour looks at the bytes that leave
+`
+}
+admin: { host: 127.0.0.1, port: ${adminPort} } # /healthz /readyz /metrics, token exchange and revocation
+
+identity:
+  issuers:
+    - issuer: ${issuer}
+      audience: ${AUDIENCE}
+      claims: { groups: groups, kind: kind, graph: graph, node: node }
+  roles: # a client takes one by giving its name as user name
+${roles.map(([name, { group }]) => `    ${name}: { groups: [${group}] }`).join('\n')}
+
+connections:
+  ${CONNECTION}: # what clients give as database name
+    protocol: postgres
+    host: ${upstream.host}
+    port: ${upstream.port}
+    database: crm
+    tls: { mode: verify-full, ca: ${JSON.stringify(`${secrets}/upstream-ca.crt`)} }
+    # The gateway's own credentials. No client sees one; each role has the weakest that does its work.
+    user: app_reader
+    password: ${JSON.stringify(`file:${secrets}/app_reader.password`)}
+    roles:
+${roles.map(([name, { account }]) => `      ${name}: ${login(account)}`).join('\n')}
+    catalog: ${login('app_admin')} # reads the schema: names and types, no rows
+
+policies: [policies/*.yaml]
+
+audit: { directory: audit }
+state: { directory: state }
+limits: { drain-seconds: 5 }
+log: { level: info }
+`
+}

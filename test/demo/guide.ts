@@ -1,0 +1,91 @@
+/** What the running demo tells its user: commands to copy, run from the project's folder. */
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { PROJECT, type RunningDemo } from './demo.ts'
+import { CONNECTION, ROLE_NAMES, ROLES } from './people.ts'
+
+const QUERY = 'SELECT id, name, email, phone, ssn FROM customers WHERE id < 4'
+
+export function guideText(demo: RunningDemo, keep: boolean): string {
+  const at = (...path: string[]): string => shortest(join(demo.folder, ...path))
+  const { gateway, admin } = demo.ports
+  const psql = (role: string, sql: string): string =>
+    `PGPASSWORD=$(cat ${at('tokens', role)}) psql "host=localhost port=${gateway} dbname=${CONNECTION} user=${role} ` +
+    `sslmode=verify-full sslrootcert=${at('state', 'tls', 'server.crt')}" -c "${sql}"`
+  const query = (role: string, ...statements: string[]): string => {
+    const quoted = statements.map((sql) => `"${sql}"`).join(' ')
+    return `node_modules/.bin/node test/demo/query.ts ${dirFlag(demo)}--as ${role} ${quoted}`
+  }
+  return `
+The demo runs.
+  PostgreSQL clients   localhost:${gateway}, TLS, database ${CONNECTION}; password: a token
+  admin address        http://127.0.0.1:${admin}/readyz  /metrics  /oauth/token  /oauth/revoke
+  OpenID provider      ${demo.issuer.issuer}
+  configuration        ${at('sallyport.yaml')}   (after an edit: kill -HUP ${demo.gateway.pid})
+  policies             ${at('policies')}/*.yaml   (edits are in force as you save them)
+  gateway's log        ${at('gateway.log')}
+
+Run these from ${PROJECT}
+Tokens are in ${at('tokens')}, live 15 minutes and are renewed while the demo runs.
+
+1. One query, three people
+${ROLE_NAMES.map((role) => `   # ${ROLES[role].about}\n   ${psql(role, QUERY)}`).join('\n')}
+   # without psql:
+${ROLE_NAMES.map((role) => `   ${query(role, QUERY)}`).join('\n')}
+
+2. Other ways to the same columns
+   ${query('analyst', 'SELECT upper(email), reply_to FROM customers, ticket_inbox LIMIT 1')}
+   ${query('analyst', 'COPY (SELECT name, email FROM customers WHERE id < 4) TO STDOUT (FORMAT csv)')}
+   ${query('analyst', 'PREPARE p AS SELECT email FROM customers WHERE id = \\$1', 'EXECUTE p(1)')}
+
+3. Refused: by a rule, because it cannot be parsed, because a person must approve it
+   ${query('analyst', 'UPDATE orders SET note = NULL WHERE id = 1')}
+   ${query('analyst', 'SELEC email FROM customers')}
+   ${query('agent', "UPDATE orders SET status = 'cancelled' WHERE id = 1")}
+
+4. From a program
+${snippets(at, gateway)}
+
+5. Why? And who did what?
+   ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --token-file ${at('tokens', 'analyst')}
+   ${sallyport()} audit tail -c ${at('sallyport.yaml')} --follow
+   ${sallyport()} audit search -c ${at('sallyport.yaml')} --verdict deny
+   ${sallyport()} audit verify ${at('audit')} --live --public-key ${at('audit')}/public-key-*.pem
+   ${sallyport()} policy test ${at('policies')}/*.cases.yaml -c ${at('sallyport.yaml')}
+
+6. Change a mask while it runs
+   sed -i 's/with: email/with: redact/' ${at('policies', 'analyst-read-only.yaml')}
+
+${keep ? `Ctrl-C stops everything; ${at()} stays (--keep).` : `Ctrl-C stops everything and removes ${at()} (--keep leaves it).`}
+`
+}
+
+function snippets(at: (...path: string[]) => string, port: number): string {
+  const certificate = at('state', 'tls', 'server.crt')
+  const token = at('tokens', 'agent')
+  return `   # Python, psycopg
+   psycopg.connect(host="localhost", port=${port}, dbname="${CONNECTION}", user="agent",
+                   password=open("${token}").read(),
+                   sslmode="verify-full", sslrootcert="${certificate}")
+   // Node, pg
+   new pg.Client({ host: 'localhost', port: ${port}, database: '${CONNECTION}', user: 'agent',
+                   password: () => readFile('${token}', 'utf8'),
+                   ssl: { ca: readFileSync('${certificate}', 'utf8') } })`
+}
+
+/** npx only where the command is installed: otherwise it would look for one elsewhere. */
+function sallyport(): string {
+  const installed = existsSync(join(PROJECT, 'node_modules', '.bin', 'sallyport'))
+  return installed ? 'npx sallyport' : 'npm run -s sallyport --'
+}
+
+function dirFlag({ folder }: RunningDemo): string {
+  const usual = join(PROJECT, '.sallyport', 'demo')
+  return folder === usual ? '' : `--dir ${shortest(folder)} `
+}
+
+/** Relative to the project where that is shorter. */
+function shortest(path: string): string {
+  const from = relative(PROJECT, path)
+  return from.startsWith('..') ? path : from
+}

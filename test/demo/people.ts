@@ -1,0 +1,53 @@
+/** Who the demo's issuer knows, which role each takes, and which database account stands behind it. */
+import type { IssuerUser } from '../support/issuer.ts'
+import type { DEMO_ROLES } from './data/load.ts'
+
+export const AUDIENCE = 'sallyport'
+/** What clients give as database name. */
+export const CONNECTION = 'crm'
+
+export const ROLE_NAMES = ['analyst', 'agent', 'dba'] as const
+export type RoleName = (typeof ROLE_NAMES)[number]
+
+export interface DemoRole {
+  readonly user: IssuerUser
+  /** The group that may take the role. */
+  readonly group: string
+  /** The account the gateway uses upstream for this role: least privilege a second time. */
+  readonly account: keyof typeof DEMO_ROLES
+  /** For the guide. */
+  readonly about: string
+}
+
+export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
+  analyst: {
+    user: { sub: 'ada', groups: ['analysts'], kind: 'human' },
+    group: 'analysts',
+    account: 'app_reader',
+    about: 'Ada, an analyst: reads, with personal data masked',
+  },
+  agent: {
+    user: {
+      sub: 'support-agent',
+      groups: ['support-agents'],
+      kind: 'machine',
+      claims: { graph: 'support', node: 'triage' },
+    },
+    group: 'support-agents',
+    account: 'app_writer',
+    about: 'the agent of graph `support`: works on tickets, sees tokens in place of values',
+  },
+  dba: {
+    user: { sub: 'dora', groups: ['dba'], kind: 'human' },
+    group: 'dba',
+    account: 'app_admin',
+    about: 'Dora, a DBA: sees values, needs a second DBA for structure',
+  },
+}
+
+/** Has a valid token of the same issuer, and no rule for this connection. */
+export const STRANGER: IssuerUser = { sub: 'eve', groups: ['marketing'], kind: 'human' }
+
+export function isRoleName(name: string): name is RoleName {
+  return (ROLE_NAMES as readonly string[]).includes(name)
+}
