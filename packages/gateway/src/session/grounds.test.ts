@@ -31,6 +31,10 @@ const rules = (...lines: string[]): string =>
 describe('a view needs the schema', () => {
   test.each([
     ['nothing is asked by name', rules(`{ name: a, who: everyone, allow: { effects: [read] } }`)],
+    [
+      'everything is allowed but for text that is not understood',
+      rules(`{ name: a, who: everyone, allow: { effects: ['*'], relations: ['*'] } }`),
+    ],
     ['one rule allows everything', EVERYTHING],
     [
       'a narrower allow stands beside one that allows everything',
@@ -48,10 +52,6 @@ describe('a view needs the schema', () => {
     [
       'something is denied by name beside everything',
       `${EVERYTHING}\n  - { name: b, who: everyone, deny: { effects: [read], relations: [public.a] } }`,
-    ],
-    [
-      'everything is allowed but for text that is not understood',
-      rules(`{ name: a, who: everyone, allow: { effects: ['*'], relations: ['*'] } }`),
     ],
     ['a column is masked', `${EVERYTHING}\nmasks:\n  - { columns: [public.a.b], with: redact }`],
   ])('when %s', (_when, text) => {
