@@ -144,7 +144,10 @@ function buildListener(raw: RawListener, at: (file: string) => string): Listener
       tls === 'off'
         ? { kind: 'off' }
         : tls === undefined || 'generated' in tls
-          ? { kind: 'generated', hosts: tls?.hosts ?? ['localhost', '127.0.0.1', host] }
+          ? {
+              kind: 'generated',
+              hosts: tls?.hosts ?? [...new Set(['localhost', '127.0.0.1', host])],
+            }
           : { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) },
     insecure: raw.insecure ?? false,
   }

@@ -89,10 +89,10 @@ export class StateStore implements SessionTokenStore, RevocationStore {
   }): readonly SessionTokenRecord[] {
     return this.#db
       .prepare(
-        `SELECT record FROM session_tokens WHERE (?1 IS NULL OR issuer = ?1) AND (?2 IS NULL OR subject = ?2)
-         ORDER BY issued_at DESC LIMIT ?3`,
+        `SELECT record FROM session_tokens WHERE (@issuer IS NULL OR issuer = @issuer)
+         AND (@subject IS NULL OR subject = @subject) ORDER BY issued_at DESC LIMIT @limit`,
       )
-      .all(filter.issuer, filter.subject, filter.limit)
+      .all(filter)
       .map((row) => parse<SessionTokenRecord>(row))
   }
 
