@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { buildCatalog, type CatalogRelation, PostgresReader } from '@sallyport/sql'
+import { buildCatalog, type CatalogData, PostgresReader } from '@sallyport/sql'
 import { describe, expect, test } from 'vitest'
 import { runPolicyCases } from './cases.ts'
 import { CASES_SCHEMA } from './cases-schema.ts'
@@ -49,40 +49,5 @@ const names = {
   cursors: () => undefined,
 }
 
-function relation(id: number, name: string, columns: string): CatalogRelation {
-  const [schema = '', table = ''] = name.split('.')
-  return {
-    id,
-    schema,
-    name: table,
-    kind: 'table',
-    columns: columns
-      .split(' ')
-      .map((column, i) => ({ name: column, number: i + 1, type: 'text', typeId: 25 })),
-    parents: [],
-    rules: false,
-    triggers: false,
-    rowSecurity: false,
-  }
-}
-
 /** The CRM the starter policies speak of, and the catalogs their cases read. */
-const catalog = buildCatalog(
-  {
-    database: 'crm',
-    serverVersion: 180_000,
-    relations: [
-      relation(1, 'public.customers', 'id name email phone ssn birth_date profile'),
-      relation(2, 'public.payments', 'id customer_id card_number amount'),
-      relation(3, 'public.api_keys', 'id key_hash secret'),
-      relation(4, 'public.orders', 'id customer_id status'),
-      relation(5, 'public.support_tickets', 'id subject body status'),
-      relation(6, 'pg_catalog.pg_class', 'oid relname'),
-      relation(7, 'pg_catalog.pg_stats', 'tablename most_common_vals'),
-      relation(8, 'pg_catalog.pg_stat_activity', 'usename query'),
-    ],
-    functions: [],
-    userOperators: [],
-  },
-  1,
-)
+const catalog = buildCatalog(JSON.parse(read('catalog.json')) as CatalogData, 1)
