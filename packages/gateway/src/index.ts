@@ -17,5 +17,6 @@ export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } 
 export { type GatewayAddress, type RunningGateway, startGateway } from './gateway.ts'
 export { loadPolicy, PolicyLoadError } from './policy/holder.ts'
 export { createSecrets } from './secrets/store.ts'
+export { DecisionContext } from './session/decisions.ts'
 export { Views } from './session/grounds.ts'
 export { StateStore } from './state/store.ts'
