@@ -17,6 +17,7 @@ import type {
   UseContext,
 } from '../facts.ts'
 import { EFFECTS } from '../facts.ts'
+import { spend } from './budget.ts'
 import type { Value } from './lineage/value.ts'
 
 export class FactsDraft {
@@ -81,6 +82,7 @@ export class FactsDraft {
 
   use(column: ColumnRef, context: UseContext, other?: ColumnRef): void {
     const uses = this.#uses.get(column)
+    if (uses !== undefined) spend(uses.length)
     if (uses?.some((use) => use.context === context && use.with === other)) return
     const use = other === undefined ? { column, context } : { column, context, with: other }
     if (uses === undefined) this.#uses.set(column, [use])
@@ -89,6 +91,7 @@ export class FactsDraft {
 
   /** Every source of `value` is used in `context`. */
   useAll(value: Value, context: UseContext): void {
+    spend(value.sources.length)
     for (const source of value.sources) this.use(source, context)
   }
 

@@ -117,7 +117,7 @@ class Normaliser {
   #prefixed(at: number, quote: number): number {
     switch (this.#sql.charCodeAt(at) | 32) {
       case 101:
-        return this.#literal(at, endOfString(this.#sql, quote, { backslash: true }), STRING)
+        return this.#escaped(at, endOfString(this.#sql, quote, { backslash: true }))
       case 98:
         return this.#literal(at, endOfString(this.#sql, quote, BIT_STRING), BITS)
       case 120:
@@ -125,6 +125,12 @@ class Normaliser {
       default:
         return -1
     }
+  }
+
+  /** Escapes of code points may be invalid, which makes the text an error. */
+  #escaped(at: number, end: number): number {
+    if (end < 0 || /\\[uUx0-7]/.test(this.#sql.slice(at, end))) return -1
+    return this.#literal(at, end, STRING)
   }
 
   #number(at: number): number {

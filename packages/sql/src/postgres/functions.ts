@@ -95,7 +95,7 @@ function userFacts(
     .functionsNamed(name)
     .filter(
       (entry) =>
-        (!entry.builtin || entry.schema !== 'pg_catalog') &&
+        isUsers(entry) &&
         (schema === undefined
           ? path === null || path.includes(entry.schema)
           : entry.schema === schema),
@@ -116,6 +116,12 @@ function userFacts(
     type: types.size === 1 && !hidesBuiltin ? first.returnType : null,
     outputs: !same || hidesBuiltin ? null : userOutputs(catalog, first),
   }
+}
+
+/** Not as the server came: made by a user, or a built-in that somebody has replaced. */
+function isUsers(entry: CatalogFunction): boolean {
+  if (!entry.builtin || entry.schema !== 'pg_catalog') return true
+  return entry.securityDefiner || !['internal', 'c', 'sql'].includes(entry.language)
 }
 
 function userOutputs(

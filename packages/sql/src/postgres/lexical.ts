@@ -35,16 +35,18 @@ export function endOfString(sql: string, start: number, kind: StringKind): numbe
   }
 }
 
-/** Offset of the quote that continues a string after white space with a line break, or -1. */
+/**
+ * Offset of the quote that continues a string after white space with a line break, or -1. The server also
+ * allows comments in between; the parser does not, and refuses the text.
+ */
 function continuation(sql: string, from: number): number {
   let at = from
   let newline = false
   for (;;) {
     const code = sql.charCodeAt(at)
     if (code === 10 || code === 13) newline = true
-    if (isSpace(code)) at++
-    else if (code === 45 && sql.charCodeAt(at + 1) === 45) at = endOfLine(sql, at)
-    else return code === 39 && newline ? at : -1
+    if (!isSpace(code)) return code === 39 && newline ? at : -1
+    at++
   }
 }
 

@@ -27,6 +27,15 @@ export const CONSTANT_WRITES_MAX = 200_000
 /** Rounds until the columns of a recursive CTE must have settled. */
 export const RECURSION_ROUNDS_MAX = 32
 
+/** Columns of a query's result; the server's own limit (MaxTupleAttributeNumber). */
+export const RESULT_COLUMNS_MAX = 1_664
+
+/** Columns that `*` over a join may stand for before a target list is full. */
+export const JOIN_COLUMNS_MAX = 32_767
+
+/** Steps of one text's analysis, as budget.ts counts them; a few hundred milliseconds at most. */
+export const ANALYSIS_STEPS_MAX = 3_000_000
+
 /** Views inside views. */
 export const VIEW_DEPTH_MAX = 32
 

@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import type { Analysis, StatementFacts } from '../facts.ts'
+import { AnalysisTooComplex, resetBudget } from './budget.ts'
 import type { AnalysisContext } from './context.ts'
 import { fingerprintPostgres } from './fingerprint.ts'
-import { refusalFor } from './guards.ts'
+import { type Refusal, refusalFor } from './guards.ts'
 import { Parser } from './parse.ts'
 import { rejectionFor } from './rejections.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
@@ -32,9 +33,8 @@ export class PostgresReader {
 
   analyze(sql: string, context: AnalysisContext): Analysis {
     const refusal = refusalFor(sql)
-    if (refusal !== null) {
-      return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
-    }
+    if (refusal !== null) return refused(refusal)
+    resetBudget()
     const outcome = this.#parser.parse(sql)
     switch (outcome.kind) {
       case 'broken':
@@ -55,7 +55,10 @@ export class PostgresReader {
             return analyzeStatement(analyzer, stmt)
           })
           return { kind: 'statements', statements, fingerprint: identityOf(sql) }
-        } catch {
+        } catch (error) {
+          if (error instanceof AnalysisTooComplex) {
+            return refused({ code: 'too-complex', sqlstate: '54001', message: error.message })
+          }
           // A fault of ours, or a tree too deep for the stack: refused, and the next text is another.
           return internal('the statement could not be analysed')
         }
@@ -65,15 +68,13 @@ export class PostgresReader {
 }
 
 function internal(message: string): Analysis {
-  return {
-    kind: 'unparsable',
-    code: 'internal',
-    sqlstate: 'XX000',
-    message,
-    position: null,
-    hint: null,
-    detail: null,
-  }
+  return refused({ code: 'internal', sqlstate: 'XX000', message })
+}
+
+function refused(
+  refusal: Refusal | { code: 'internal'; sqlstate: string; message: string },
+): Analysis {
+  return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
 }
 
 /** 128 bits over the text without its literals, or over all of it where they cannot be told apart. */

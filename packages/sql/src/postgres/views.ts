@@ -61,9 +61,14 @@ export class RelationColumnsReader {
     if (known !== undefined) return known
     // A view that reaches itself meets this entry instead of an endless walk.
     cache.set(relation, { columns: unknownColumns(relation, 'recursive view'), behind: [] })
-    const fresh = this.#read(catalog, relation)
-    cache.set(relation, fresh)
-    return fresh
+    try {
+      const fresh = this.#read(catalog, relation)
+      cache.set(relation, fresh)
+      return fresh
+    } catch (error) {
+      cache.delete(relation)
+      throw error
+    }
   }
 
   #read(catalog: Catalog, relation: CatalogRelation): Known {

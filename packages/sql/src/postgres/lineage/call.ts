@@ -140,9 +140,12 @@ function namedWindowValues(walk: Walk, name: string, scope: Scope): Value[] {
   if (node === undefined) return [unknownOf('window not found')]
   const window = as(node, 'WindowDef')
   if (window === undefined) return [unknownOf('window not found')]
-  // A definition may build on an earlier one, never on itself.
-  const { name: own, ...definition } = window
-  const windows = new Map(scope.windows)
-  if (own !== undefined) windows.delete(own)
-  return windowValues(walk, definition, { ...scope, windows })
+  const known = walk.windows.get(window)
+  if (known?.scope === scope) return known.values
+  // A definition may build on an earlier one; one that reaches itself meets this entry.
+  walk.windows.set(window, { scope, values: [unknownOf('window not found')] })
+  const { name: _, ...definition } = window
+  const values = windowValues(walk, definition, scope)
+  walk.windows.set(window, { scope, values })
+  return values
 }

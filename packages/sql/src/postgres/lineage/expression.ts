@@ -16,6 +16,7 @@ import type {
   TypeCast,
   XmlExpr,
 } from 'libpg-query'
+import { spend } from '../budget.ts'
 import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
 import {
   as,
@@ -46,7 +47,24 @@ import type { Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Node, scope: Scope): Value {
   const [type, fields] = unwrap(node)
+  const known = walk.values.get(fields)
+  if (known?.scope === scope) return known.value
+  spend(1)
   walk.visited.add(fields)
+  const value = valueOfType(walk, node, { type, fields, scope })
+  walk.values.set(fields, { scope, value })
+  return value
+}
+
+function valueOfType(
+  walk: Walk,
+  node: Node,
+  {
+    type,
+    fields,
+    scope,
+  }: { readonly type: string; readonly fields: object; readonly scope: Scope },
+): Value {
   // Each case reads the fields of the type its label names.
   switch (type) {
     case 'A_Const': {
@@ -139,6 +157,7 @@ function all(walk: Walk, nodes: readonly Node[] | undefined, scope: Scope, why: 
 
 /** Reads a value: its sources are columns that the statement reads. */
 function read(walk: Walk, value: Value): Value {
+  spend(value.sources.length)
   for (const source of value.sources) walk.draft.column(source)
   return value
 }

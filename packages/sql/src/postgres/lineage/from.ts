@@ -1,6 +1,7 @@
 /** FROM items: what columns they bring, in the order and under the names the server gives them. */
 import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from 'libpg-query'
-import type { Access } from '../../facts.ts'
+import type { Access, ColumnRef } from '../../facts.ts'
+import { spend } from '../budget.ts'
 import { type Candidate, useRelation } from '../resolve.ts'
 import { as, stringsOf, unwrap } from '../tree.ts'
 import { compare } from './predicate.ts'
@@ -246,14 +247,14 @@ function mergedColumn(
   const r = sideValue(right.item, name)
   compare(walk, l, r)
   for (const value of [l, r]) for (const source of value.sources) walk.draft.column(source)
-  return { name, value: mergedValue(join, l, r) }
+  return { name, value: mergedValue(walk, join, l, r) }
 }
 
 /**
  * An inner or left join's merged column is the left side's, a right join's the right side's, a full
  * join's either. Where rows match both are equal, so the other side's protection is kin.
  */
-function mergedValue(join: JoinExpr, left: Value, right: Value): Value {
+function mergedValue(walk: Walk, join: JoinExpr, left: Value, right: Value): Value {
   if (join.jointype === 'JOIN_FULL') return either([left, right], 'full join')
   const [kept, other] = join.jointype === 'JOIN_RIGHT' ? [right, left] : [left, right]
   if (kept.kind !== 'direct' || other.kind !== 'direct') {
@@ -262,8 +263,23 @@ function mergedValue(join: JoinExpr, left: Value, right: Value): Value {
   const source = kept.sources[0]!
   const twin = other.sources[0]!
   if (isSameColumn(source, twin)) return kept
-  const { kin: more = [], ...bare } = twin
-  return { ...kept, sources: [{ ...source, kin: [...(source.kin ?? []), bare, ...more] }] }
+  return { ...kept, sources: [mergedRef(walk, source, twin)] }
+}
+
+function mergedRef(walk: Walk, source: ColumnRef, twin: ColumnRef): ColumnRef {
+  let known = walk.merged.get(source)
+  if (known === undefined) {
+    known = new Map()
+    walk.merged.set(source, known)
+  }
+  let ref = known.get(twin)
+  if (ref === undefined) {
+    const { kin: more = [], ...bare } = twin
+    spend(more.length + (source.kin?.length ?? 0))
+    ref = { ...source, kin: [...(source.kin ?? []), bare, ...more] }
+    known.set(twin, ref)
+  }
+  return ref
 }
 
 function sideValue(item: Item, name: string): Value {

@@ -1,6 +1,8 @@
 /** SELECT, VALUES and set operations: output columns with their lineage, and what the clauses use. */
 import type { Node, ResTarget, SelectStmt } from 'libpg-query'
+import { spend } from '../budget.ts'
 import { compositeFields } from '../functions.ts'
+import { RESULT_COLUMNS_MAX } from '../limits.ts'
 import { useRelation } from '../resolve.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import { windowValues } from './call.ts'
@@ -68,7 +70,12 @@ export function targetColumns(walk: Walk, targets: readonly Node[], scope: Scope
     const spread = starColumns(walk, target, scope)
     if (spread === null) columns.push(targetColumn(walk, target, scope))
     else {
+      spend(spread.columns.length)
       for (const column of spread.columns) columns.push(column)
+      if (columns.length > RESULT_COLUMNS_MAX) {
+        const values = columns.map((column) => column.value)
+        return { columns: [], open: unknownOf(`more than ${RESULT_COLUMNS_MAX} columns`, values) }
+      }
       if (spread.open !== null) {
         open = unknownOf(
           'the width of * is not known',
@@ -119,7 +126,9 @@ function everyColumn(scope: Scope): QueryResult {
   for (const { item, bare } of scope.entries) {
     if (!bare) continue
     const own = columnsOf(item)
-    if (own !== null) columns.push(...own)
+    if (own !== null && columns.length <= RESULT_COLUMNS_MAX) {
+      for (const column of own) columns.push(column)
+    } else if (own !== null) opens.push(...own.map((column) => column.value))
     else opens.push(openOf(item) ?? unknownOf('columns not known'))
   }
   return {

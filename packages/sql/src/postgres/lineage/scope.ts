@@ -3,6 +3,8 @@
  * Lookups follow parse_relation.c: innermost query first; a column before a whole row.
  */
 import type { Node } from 'libpg-query'
+import { spend } from '../budget.ts'
+import { JOIN_COLUMNS_MAX } from '../limits.ts'
 import { asUnknown, CONSTANT, type Column, rowOf, unknownOf, type Value } from './value.ts'
 
 export interface LeafItem {
@@ -101,7 +103,10 @@ type Lookup = Value | 'none' | 'ambiguous'
 /** The column `name` of an item; an item with open columns may have any. */
 export function columnOf(item: Item, name: string): Lookup {
   if (item.kind === 'join') {
-    for (const column of item.merged) if (column.name === name) return column.value
+    spend(1)
+    const index = indexIn(item.merged, name)
+    if (index === AMBIGUOUS) return 'ambiguous'
+    if (index >= 0) return item.merged[index]!.value
     const left = columnOf(item.left, name)
     const right = columnOf(item.right, name)
     if (left === 'none') return right
@@ -118,6 +123,8 @@ export function columnsOf(item: Item): readonly Column[] | null {
   const left = columnsOf(item.left)
   const right = columnsOf(item.right)
   if (left === null || right === null) return null
+  spend(left.length + right.length)
+  if (left.length + right.length > JOIN_COLUMNS_MAX) return null
   if (item.merged.length === 0) return [...left, ...right]
   const merged = new Set(item.merged.map((column) => column.name))
   const rest = (column: Column) => !merged.has(column.name)
@@ -159,6 +166,7 @@ export function lookupBare(scope: Scope, name: string): Value | undefined {
     const open: Value[] = []
     let stored = false
     let ambiguous = false
+    spend(at.entries.length)
     for (const { item, bare } of at.entries) {
       if (!bare) continue
       const value = columnOf(item, name)

@@ -5,6 +5,7 @@
  * Combining never loses a source, and `unknown` swallows everything.
  */
 import type { ColumnRef, Lineage } from '../../facts.ts'
+import { spend } from '../budget.ts'
 import { WHY_STEPS_MAX } from '../limits.ts'
 
 export type Constant =
@@ -85,6 +86,7 @@ export function derive(
   let unknown = false
   let constant = true
   let noValue = true
+  spend(parts.length + 1)
   for (const part of parts) {
     if (part.kind === 'unknown') unknown = true
     if (part.kind !== 'constant') constant = false
@@ -154,6 +156,7 @@ export function sourcesOf(values: readonly Value[]): readonly ColumnRef[] {
   let seen: Set<ColumnRef> | null = null
   for (const { sources } of values) {
     if (sources.length === 0) continue
+    spend(sources.length)
     if (result.length === 0) {
       result = sources
       continue
@@ -161,6 +164,7 @@ export function sourcesOf(values: readonly Value[]): readonly ColumnRef[] {
     for (const source of sources) {
       if (seen !== null ? seen.has(source) : result.includes(source)) continue
       if (owned === null) {
+        spend(result.length)
         owned = [...result]
         result = owned
       }

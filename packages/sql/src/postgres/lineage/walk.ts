@@ -4,7 +4,7 @@
  */
 import type { Node, SelectStmt } from 'libpg-query'
 import type { CatalogRelation } from '../../catalog.ts'
-import type { Access } from '../../facts.ts'
+import type { Access, ColumnRef } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
 import type { FactsDraft } from '../draft.ts'
 import type { Scope } from './scope.ts'
@@ -23,6 +23,15 @@ export interface Walk {
   readonly draft: FactsDraft
   /** Nodes this walk has understood; what the survey finds beside them makes the statement unknown. */
   readonly visited: Set<object>
+  /**
+   * Value of an expression node in the scope it was last looked at. Conditions are looked at twice, as a
+   * value and as a condition: without this, nested ones would cost time exponential in their depth.
+   */
+  readonly values: Map<object, { readonly scope: Scope; readonly value: Value }>
+  /** What the named windows of a query depend on. */
+  readonly windows: Map<object, { readonly scope: Scope; readonly values: Value[] }>
+  /** Refs of merged join columns, by both sides: one object each, as for every column. */
+  readonly merged: Map<ColumnRef, Map<ColumnRef, ColumnRef>>
   /** Results of sublinks analysed so far. */
   readonly subqueries: Map<object, QueryResult>
   value(node: Node, scope: Scope): Value

@@ -249,6 +249,7 @@ const execute: Handler = (run, fields) => {
   const { draft } = run
   draft.command = 'execute'
   for (const param of params ?? []) run.walk.value(param, newScope(null))
+  run.requireAllVisited()
   const facts = run.context.names.prepared(name ?? '')
   if (facts === undefined) {
     draft.unknown('prepared statement not known')
