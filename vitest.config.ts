@@ -8,7 +8,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'protocols/*/src/**/*.test.ts', 'test/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'protocols/*/src/**/*.test.ts',
+            'test/*.test.ts',
+          ],
           testTimeout: 30_000,
         },
       },
