@@ -11,24 +11,23 @@
  *   gateway.log         what the gateway logs
  *   demo.json           addresses, for query.ts
  */
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type RunningIssuer, startIssuer } from '../support/issuer.ts'
 import { type PostgresServer, startPostgres } from '../support/servers.ts'
 import { configText } from './config.ts'
 import { DEMO_ROLES, loadDemo } from './data/load.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
-import { AUDIENCE, CONNECTION, isRoleName, ROLE_NAMES, ROLES, STRANGER } from './people.ts'
+import { AUDIENCE, CONNECTION, USERS } from './people.ts'
 import { writePolicies } from './policies.ts'
 import type { DemoPorts } from './ports.ts'
+import { keepTokensFresh, writePrivate } from './tokens.ts'
 
 /** The folder that commands are printed for and run from. */
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 export const DEFAULT_FOLDER = join(PROJECT, '.sallyport', 'demo')
 const DATABASE = 'crm'
-/** Tokens live 15 minutes. */
-const RENEW_TOKENS_MS = 5 * 60_000
 
 export interface DemoOptions {
   readonly folder: string
@@ -84,8 +83,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     await server.sql('postgres', `CREATE DATABASE ${DATABASE}`)
     await loadDemo(server, DATABASE)
     onStep('an OpenID provider')
-    const users = [...ROLE_NAMES.map((name) => ROLES[name].user), STRANGER]
-    const issuer = await startIssuer({ port: ports.issuer, audience: AUDIENCE, users })
+    const issuer = await startIssuer({ port: ports.issuer, audience: AUDIENCE, users: USERS })
     undo.push(() => issuer.close())
     onStep('the gateway')
     const configFile = await writeFiles(options, server, issuer)
@@ -97,7 +95,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     undo.push(() => gateway.stop())
     const certificate = join(folder, 'state', 'tls', 'server.crt')
     await writeAddress(folder, { port: ports.gateway, certificate })
-    undo.push(await keepTokensFresh(folder, issuer))
+    undo.push(await keepTokensFresh(join(folder, 'tokens'), issuer))
     const parts = { folder, ports, plainPort, configFile, certificate, server, issuer, gateway }
     return { ...parts, database: DATABASE, stop }
   } catch (error) {
@@ -162,41 +160,4 @@ async function writeAddress(
 export async function readAddress(folder: string): Promise<DemoAddress> {
   // Written by writeAddress only.
   return JSON.parse(await readFile(join(folder, 'demo.json'), 'utf8')) as DemoAddress
-}
-
-export function tokenFile(folder: string, role: string): string {
-  if (!isRoleName(role)) throw new Error(`no role \`${role}\`: ${ROLE_NAMES.join(', ')}`)
-  return join(folder, 'tokens', role)
-}
-
-/** Returns what ends it. */
-async function keepTokensFresh(
-  folder: string,
-  issuer: RunningIssuer,
-): Promise<() => Promise<void>> {
-  const renew = async (): Promise<void> => {
-    for (const role of ROLE_NAMES) {
-      const file = tokenFile(folder, role)
-      await writePrivate(file, await issuer.token(ROLES[role].user.sub))
-    }
-  }
-  await renew()
-  let renewing: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    // What fails now (the folder was taken away) shows when a token is used.
-    renewing = renew().catch(() => undefined)
-  }, RENEW_TOKENS_MS)
-  return async () => {
-    clearInterval(timer)
-    await renewing
-  }
-}
-
-/** Replaces the file in one step, so that no reader sees half of it. */
-async function writePrivate(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.new`
-  await writeFile(fresh, text, { mode: 0o600 })
-  await chmod(fresh, 0o600)
-  await rename(fresh, file)
 }

@@ -100,8 +100,10 @@ async function tour(flags: Flags): Promise<number> {
     const narrator = new Narrator({ out: process.stdout, quiet: flags.quiet })
     const late = sleep(TOUR_MS_MAX, 'late' as const, { ref: false })
     const ended = await Promise.race([runTour(running, narrator), stopped, late])
-    if (ended === null) return EXIT_INTERRUPTED
     if (ended === 'late') narrator.promise(`the tour ends within ${TOUR_MS_MAX} ms`, false)
+    // Given up or interrupted: what is still under way fails as the servers stop, and says nothing.
+    narrator.mute()
+    if (ended === null) return EXIT_INTERRUPTED
     return summarise(narrator, { ms: performance.now() - started, folder, keep: flags.keep })
   })
 }

@@ -48,6 +48,12 @@ export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
 /** Has a valid token of the same issuer, and no rule for this connection. */
 export const STRANGER: IssuerUser = { sub: 'eve', groups: ['marketing'], kind: 'human' }
 
+/** Everybody the issuer knows. */
+export const USERS: readonly IssuerUser[] = [
+  ...ROLE_NAMES.map((name) => ROLES[name].user),
+  STRANGER,
+]
+
 export function isRoleName(name: string): name is RoleName {
   return (ROLE_NAMES as readonly string[]).includes(name)
 }

@@ -4,12 +4,14 @@
  * Connects to the running demo with the role's fresh token over verified TLS and prints as psql does.
  */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { DEFAULT_FOLDER, readAddress, tokenFile } from './demo.ts'
+import { DEFAULT_FOLDER, readAddress } from './demo.ts'
 import { ROLE_NAMES } from './people.ts'
 import { formatError, formatResult } from './table.ts'
+import { tokenFile } from './tokens.ts'
 
 const USAGE = `usage: query.ts [--as ${ROLE_NAMES.join('|')}] [--dir FOLDER] SQL...
 Runs each SQL at the demo that \`npm run demo\` started. Exit code 1 when one fails.`
@@ -51,7 +53,7 @@ async function configFor(role: string, folder: string): Promise<pg.ClientConfig>
     host: 'localhost',
     port,
     user: role,
-    password: await readFile(tokenFile(folder, role), 'utf8'),
+    password: await readFile(tokenFile(join(folder, 'tokens'), role), 'utf8'),
     database: connection,
     ssl: { ca: await readFile(certificate, 'utf8'), rejectUnauthorized: true },
     types: { getTypeParser: () => (value: string) => value },

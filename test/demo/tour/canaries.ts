@@ -26,62 +26,98 @@ export interface Canaries {
   leaksIn(bytes: Uint8Array | string): string[]
 }
 
+/** One customer, with an order, a payment, a key and a ticket. */
+interface Values {
+  readonly name: string
+  readonly email: string
+  readonly phone: string
+  readonly ssn: string
+  readonly card: string
+  readonly secret: string
+  readonly profile: {
+    readonly phone: string
+    readonly email: string
+    readonly address: { readonly street: string; readonly city: string; readonly zip: string }
+    readonly preferences: object
+  }
+}
+
+const CUSTOMER = 9001
+const TICKET = 9001
+
 export async function plantCanaries(server: PostgresServer, database: string): Promise<Canaries> {
-  const customer = 9001
-  const ticket = 9001
-  const name = `${letters(10)} ${letters(12)}`
-  const email = `${letters(12)}@${letters(12)}.example`
-  // First digits as the detectors of free text know them.
-  const phone = `+1-2${digits(2)}-5${digits(2)}-${digits(4)}`
-  const ssn = `1${digits(2)}-2${digits(1)}-1${digits(3)}`
-  const card = withLuhn(`4${digits(14)}`)
-  const [street, city, zip] = [letters(12), letters(12), digits(10)]
-  const homePhone = `+49 ${digits(10)}`
-  const secret = `crm_sk_${letters(32)}`
-  const profile = { phone: homePhone, address: { street, city, zip }, email, preferences: {} }
-  const body = `Write to ${email} or call ${phone}. Card ${card}, social security ${ssn}.`
-  await server.sql(
-    database,
-    `WITH c AS (
-       INSERT INTO public.customers (id, name, email, phone, ssn, birth_date, profile)
-       VALUES (${customer}, $1, $2, $3, $4, '1987-08-23', $5) RETURNING id
-     ), o AS (
-       INSERT INTO public.orders (id, customer_id, status) SELECT 9001, id, 'paid' FROM c RETURNING id
-     ), p AS (
-       INSERT INTO public.payments (order_id, customer_id, card_number, amount)
-       SELECT o.id, ${customer}, $6, 12.5 FROM o
-     ), k AS (
-       INSERT INTO public.api_keys (id, customer_id, label, secret, key_hash, scopes)
-       SELECT gen_random_uuid(), id, 'canary', $8, sha256($8::text::bytea), '{}' FROM c
-     )
-     INSERT INTO public.support_tickets (id, customer_id, assignee_id, subject, body)
-     SELECT ${ticket}, id, 1, 'canary', $7 FROM c`,
-    [name, email, phone, ssn, JSON.stringify(profile), card, body, secret],
+  const values = drawValues()
+  await insert(server, database, values)
+  const { name, email, phone, ssn, card } = values
+  const pieces = secretsOf(values).flatMap(({ label, hidden }) =>
+    piecesOf(hidden).map((piece) => ({ label, piece })),
   )
-  await server.sql(database, 'REFRESH MATERIALIZED VIEW public.customer_revenue')
-  await server.sql(database, 'ANALYZE public.customers')
-  const secrets: Secret[] = [
+  const leaksIn = (bytes: Uint8Array | string): string[] => {
+    const text = typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1')
+    const lower = text.toLowerCase()
+    return [...new Set(pieces.filter(({ piece }) => lower.includes(piece)).map((one) => one.label))]
+  }
+  return { customer: CUSTOMER, ticket: TICKET, name, email, phone, ssn, card, leaksIn }
+}
+
+function drawValues(): Values {
+  const email = `${letters(12)}@${letters(12)}.example`
+  return {
+    name: `${letters(10)} ${letters(12)}`,
+    email,
+    // First digits as the detectors of free text know them.
+    phone: `+1-2${digits(2)}-5${digits(2)}-${digits(4)}`,
+    ssn: `1${digits(2)}-2${digits(1)}-1${digits(3)}`,
+    card: withLuhn(`4${digits(14)}`),
+    secret: `crm_sk_${letters(32)}`,
+    profile: {
+      phone: `+49 ${digits(10)}`,
+      email,
+      address: { street: letters(12), city: letters(12), zip: digits(10) },
+      preferences: {},
+    },
+  }
+}
+
+function secretsOf({ name, email, phone, ssn, card, secret, profile }: Values): Secret[] {
+  return [
     { label: 'name', hidden: name.slice(1, -2) },
     { label: 'email', hidden: email.replace('.example', '') },
     { label: 'phone', hidden: phone.slice(0, -2) },
     { label: 'ssn', hidden: ssn },
     { label: 'card number', hidden: card.slice(0, -4) },
-    { label: 'profile street', hidden: street },
-    { label: 'profile city', hidden: city },
-    { label: 'profile zip', hidden: zip },
-    { label: 'profile phone', hidden: homePhone },
+    { label: 'profile street', hidden: profile.address.street },
+    { label: 'profile city', hidden: profile.address.city },
+    { label: 'profile zip', hidden: profile.address.zip },
+    { label: 'profile phone', hidden: profile.phone },
     { label: 'api key', hidden: secret.slice(7) },
   ]
-  const pieces = secrets.flatMap(({ label, hidden }) =>
-    piecesOf(hidden).map((piece) => ({ label, piece })),
+}
+
+async function insert(server: PostgresServer, database: string, values: Values): Promise<void> {
+  const { name, email, phone, ssn, card, secret, profile } = values
+  const body = `Write to ${email} or call ${phone}. Card ${card}, social security ${ssn}.`
+  await server.sql(
+    database,
+    `WITH c AS (
+       INSERT INTO public.customers (id, name, email, phone, ssn, birth_date, profile)
+       VALUES (${CUSTOMER}, $1, $2, $3, $4, '1987-08-23', $5) RETURNING id
+     ), o AS (
+       INSERT INTO public.orders (id, customer_id, status) SELECT 9001, id, 'paid' FROM c RETURNING id
+     ), p AS (
+       INSERT INTO public.payments (order_id, customer_id, card_number, amount)
+       SELECT o.id, ${CUSTOMER}, $6, 12.5 FROM o
+     ), k AS (
+       INSERT INTO public.api_keys (id, customer_id, label, secret, key_hash, scopes)
+       SELECT gen_random_uuid(), id, 'canary', $8, sha256($8::text::bytea), '{}' FROM c
+     )
+     INSERT INTO public.support_tickets (id, customer_id, assignee_id, subject, body)
+     SELECT ${TICKET}, id, 1, 'canary', $7 FROM c`,
+    [name, email, phone, ssn, JSON.stringify(profile), card, body, secret],
   )
-  const leaksIn = (bytes: Uint8Array | string): string[] => {
-    const text = (
-      typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1')
-    ).toLowerCase()
-    return [...new Set(pieces.filter(({ piece }) => text.includes(piece)).map((one) => one.label))]
-  }
-  return { customer, ticket, name, email, phone, ssn, card, leaksIn }
+  await server.sql(database, 'REFRESH MATERIALIZED VIEW public.customer_revenue')
+  // So that statistics hold them too.
+  await server.sql(database, 'ANALYZE public.customers')
 }
 
 /** Every run of PIECE_CHARS, also backwards and as hex digits. */

@@ -9,6 +9,7 @@ export class Narrator {
   readonly #out: Writable
   readonly #colour: boolean
   readonly #quiet: boolean
+  #muted = false
   readonly #broken: string[] = []
   #kept = 0
   #chapter = ''
@@ -28,8 +29,13 @@ export class Narrator {
     return this.#kept
   }
 
+  /** Says nothing from now on, and counts nothing: the tour was given up. */
+  mute(): void {
+    this.#muted = true
+  }
+
   line(text = ''): void {
-    if (!this.#quiet) this.#write(text)
+    if (!this.#quiet && !this.#muted) this.#write(text)
   }
 
   chapter(title: string): void {
@@ -54,6 +60,7 @@ export class Narrator {
 
   /** `held` decides; `seen` is shown when it did not. */
   promise(text: string, held: boolean, seen: unknown = undefined): void {
+    if (this.#muted) return
     if (held) {
       this.#kept++
       this.line(`${this.#style('green', 'PASS')}  ${text}`)

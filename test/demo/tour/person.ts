@@ -34,6 +34,9 @@ export interface PersonOptions {
   readonly sent: Sent[]
 }
 
+/** An answer that takes longer is a broken promise. */
+const ANSWER_MS_MAX = 15_000
+
 /** Errors that the gateway gives for its own refusals; the server gives the others. */
 const REFUSED = /^(denied by|no rule|this statement|the masked|result column|syntax error)/
 
@@ -49,7 +52,12 @@ export class Person {
     this.role = role
     this.#narrator = narrator
     this.#sent = sent
-    this.#client = new pg.Client({ ...config, types: { getTypeParser: () => asText } })
+    this.#client = new pg.Client({
+      ...config,
+      types: { getTypeParser: () => asText },
+      connectionTimeoutMillis: ANSWER_MS_MAX,
+      query_timeout: ANSWER_MS_MAX,
+    })
     this.#ended = new Promise((resolve) => this.#client.once('end', () => resolve()))
     // A session that is ended from outside says why here.
     this.#client.on('error', (error) => {
@@ -134,4 +142,9 @@ function verdictOf({ error }: Answer): Sent['verdict'] {
   if (error === null) return 'allow'
   if (error.code === 'SP001') return 'approve'
   return ['42501', '42601'].includes(error.code) && REFUSED.test(error.message) ? 'deny' : 'allow'
+}
+
+/** Empty when there is none. */
+export function firstRow(answer: Answer): readonly (string | null)[] {
+  return answer.rows[0] ?? []
 }

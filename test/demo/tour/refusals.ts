@@ -4,7 +4,8 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type RunningDemo, tokenFile } from '../demo.ts'
+import type { RunningDemo } from '../demo.ts'
+import { tokenFile } from '../tokens.ts'
 import { sallyport, type Tour } from './context.ts'
 import { errorOf, say, shapeOf, WireClient } from './wire.ts'
 
@@ -69,7 +70,7 @@ async function nothingHappened({ demo, narrator }: Tour): Promise<void> {
 /** The command that says why, with the token of who was refused, and without running anything. */
 async function explained({ narrator, demo }: Tour): Promise<void> {
   const sql = "UPDATE orders SET note = 'x' WHERE id = 1"
-  const token = tokenFile(demo.folder, 'analyst')
+  const token = tokenFile(join(demo.folder, 'tokens'), 'analyst')
   narrator.command('$', `sallyport policy explain "${sql}" --token-file ${token} --config …`)
   const flags = ['--token-file', token, '--config', demo.configFile]
   const why = await sallyport('policy', 'explain', sql, ...flags)
