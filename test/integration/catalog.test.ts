@@ -217,7 +217,7 @@ describe('a loaded catalog', () => {
       CREATE CAST (text AS op.pair) WITH FUNCTION op.to_pair(text)`)
     expect((await load()).data.userOperators).toEqual([
       { name: '::op.pair', function: 'op.to_pair' },
-      { name: '===', function: 'op.leak' },
+      { name: '===', function: 'op.leak', left: 'text', right: 'text' },
     ])
   })
 

@@ -6,7 +6,13 @@
  * out are toast tables, indexes, functions that come with the server (`builtins` brings them in), and
  * what was dropped or locked while being read. No row of a user's table is read.
  */
-import type { CatalogColumn, CatalogData, CatalogFunction, CatalogRelation } from '@sallyport/sql'
+import type {
+  CatalogColumn,
+  CatalogData,
+  CatalogFunction,
+  CatalogOperator,
+  CatalogRelation,
+} from '@sallyport/sql'
 import type pg from 'pg'
 import { CatalogError } from './errors.ts'
 import {
@@ -60,7 +66,7 @@ export async function loadCatalogData(
     const relations = await rowsOf<RelationRow>(client, RELATIONS)
     const columns = await rowsOf<ColumnRow>(client, COLUMNS)
     const functions = await rowsOf<FunctionRow>(client, FUNCTIONS, [options.builtins === true])
-    const operators = await rowsOf<[string, string]>(client, OPERATORS)
+    const operators = await rowsOf<OperatorRow>(client, OPERATORS)
     within(relations, RELATIONS_MAX, 'relations')
     within(columns, COLUMNS_MAX, 'columns')
     within(functions, FUNCTIONS_MAX, 'functions')
@@ -75,7 +81,7 @@ export async function loadCatalogData(
       serverVersion: server[1],
       relations: usable,
       functions: functions.map((row) => functionOf(row, types)),
-      userOperators: operators.map(([name, called]) => ({ name, function: called })),
+      userOperators: operators.map((row) => operatorOf(row, types)),
     }
     return { data, probe, complete: usable.length === relations.length }
   })
@@ -166,6 +172,8 @@ type FunctionRow = [
   outputs: string[] | null,
   returnType: string,
 ]
+
+type OperatorRow = [name: string, called: string, left: string | null, right: string | null]
 
 /** The row types above are those of the select lists in queries.ts; tests run them on real servers. */
 async function rowsOf<R extends unknown[]>(
@@ -275,6 +283,16 @@ function functionOf(row: FunctionRow, types: ReadonlyMap<string, string>): Catal
     returnType: typeName(row[9], types),
     builtin: Number(id) < FIRST_USER_OID && !replaced,
   }
+}
+
+/** Casts and base types have no operands and apply to any; an operator's missing side is type 0. */
+function operatorOf(
+  [name, called, left, right]: OperatorRow,
+  types: ReadonlyMap<string, string>,
+): CatalogOperator {
+  if (left === null || right === null) return { name, function: called }
+  const side = (oid: string): string | null => (oid === '0' ? null : typeName(oid, types))
+  return { name, function: called, left: side(left), right: side(right) }
 }
 
 /** A type made since the snapshot began has no name yet; the next load has it. */

@@ -122,17 +122,18 @@ SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.t
  * the input and output functions of base types as \`::type\`.
  */
 export const OPERATORS = `
-SELECT u.name, n.nspname || '.' || p.proname
+SELECT u.name, n.nspname || '.' || p.proname, u.left_type::pg_catalog.text, u.right_type::pg_catalog.text
   FROM (
-    SELECT o.oprname::pg_catalog.text AS name, o.oprcode::pg_catalog.oid AS function
+    SELECT o.oprname::pg_catalog.text AS name, o.oprcode::pg_catalog.oid AS function,
+           o.oprleft AS left_type, o.oprright AS right_type
       FROM pg_catalog.pg_operator o
     UNION
-    SELECT '::' || ${typeName('t', 'tn')}, c.castfunc
+    SELECT '::' || ${typeName('t', 'tn')}, c.castfunc, NULL, NULL
       FROM pg_catalog.pg_cast c
       JOIN pg_catalog.pg_type t ON t.oid = c.casttarget
       JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
     UNION
-    SELECT '::' || ${typeName('t', 'tn')}, f.function
+    SELECT '::' || ${typeName('t', 'tn')}, f.function, NULL, NULL
       FROM pg_catalog.pg_type t
       JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
      CROSS JOIN LATERAL (VALUES (t.typinput::pg_catalog.oid), (t.typoutput::pg_catalog.oid)) AS f(function)
@@ -140,7 +141,7 @@ SELECT u.name, n.nspname || '.' || p.proname
   ) u
   JOIN pg_catalog.pg_proc p ON p.oid = u.function AND p.oid >= ${FIRST_USER_OID}
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
- ORDER BY 1, 2`
+ ORDER BY 1, 2, 3, 4`
 
 const part = (table: string, key: string, where = 'true'): string =>
   `SELECT '${table}' AS part, pg_catalog.count(*) AS n,
