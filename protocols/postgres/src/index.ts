@@ -107,7 +107,10 @@ export {
   type Admission,
   type ExecutionOutcome,
   type Gatekeeper,
+  type NotYet,
   type Refusal,
+  type ResultLimit,
+  SETTLE,
   WAIT,
 } from './relay/gatekeeper.ts'
 export { formatOf, type Portal, type PreparedStatement } from './relay/named.ts'

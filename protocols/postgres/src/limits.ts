@@ -75,6 +75,12 @@ export const SINK_BYTES_MAX = 67_108_864
 /** Replies the relay may owe a client that pipelines without reading. Ours. */
 export const EXPECTED_REPLIES_MAX = 65_536
 
+/**
+ * The name of a statement or portal in a session. Source: NAMEDATALEN 64 less its NUL: the server's tables
+ * compare no more, so that two longer names could be one to it and two to us.
+ */
+export const SESSION_NAME_BYTES_MAX = 63
+
 /** Named prepared statements of one session. Ours. */
 export const NAMED_STATEMENTS_MAX = 16_384
 

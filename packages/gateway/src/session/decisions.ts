@@ -16,6 +16,7 @@ import {
   type SessionNames,
   type StatementFacts,
 } from '@sallyport/sql'
+import { mattersToNames } from './names.ts'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -67,9 +68,7 @@ export class DecisionContext {
       // Not remembered by its bytes too: texts with literals rarely come twice.
       if (known !== undefined) return { decided: known, from: 'fingerprint' }
     }
-    const analysis = input.readable
-      ? reader.analyze(input.text, { catalog: this.catalog, names: input.names })
-      : UNREADABLE
+    const analysis = input.readable ? this.#analyze(reader, input.text, input.names) : UNREADABLE
     const decided = summarise(analysis, decide(view, analysis, { now: input.now }), view)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
@@ -80,11 +79,39 @@ export class DecisionContext {
     return { decided, from: 'parse' }
   }
 
+  /**
+   * Statements of one text are read with the names as they are before the first. Where an earlier one of
+   * them changes what names mean, the later ones are read again with every candidate a name could have.
+   */
+  #analyze(reader: PostgresReader, text: string, names: SessionNames): Analysis {
+    const analysis = reader.analyze(text, { catalog: this.catalog, names })
+    if (analysis.kind !== 'statements') return analysis
+    if (!analysis.statements.slice(0, -1).some(movesNames)) return analysis
+    return reader.analyze(text, { catalog: this.catalog, names: ANY_NAMES })
+  }
+
   /** For a statement that SQL prepared or declared: its facts are known, its text is not. */
-  decideFacts(facts: StatementFacts, now: number): Decided {
-    const analysis: Analysis = { kind: 'statements', statements: [facts], fingerprint: '' }
+  decideFacts(facts: readonly StatementFacts[], now: number): Decided {
+    const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint: '' }
     return summarise(analysis, decide(this.view, analysis, { now }), this.view)
   }
+}
+
+/** Whatever the session's state may have become. */
+const ANY_NAMES: SessionNames = {
+  searchPath: 'uncertain',
+  temporaries: new Map(),
+  temporariesCertain: false,
+  prepared: () => undefined,
+  cursors: () => undefined,
+}
+
+/** May a statement after this one, in the same text, mean something else because of it? */
+function movesNames(statement: StatementFacts): boolean {
+  return statement.state.some((change) => {
+    if (change.kind === 'begin' || change.kind === 'savepoint') return false
+    return change.kind !== 'set' || mattersToNames(change.name)
+  })
 }
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
@@ -126,7 +153,7 @@ function remember<T>(map: Map<string, T>, key: string, value: T, max = DECISIONS
 }
 
 /** Depends on names only this session has, which its key does not hold. */
-const SESSION_COMMANDS: ReadonlySet<string> = new Set([
+export const SESSION_COMMANDS: ReadonlySet<string> = new Set([
   'execute',
   'fetch',
   'move',

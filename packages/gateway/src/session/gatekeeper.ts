@@ -5,35 +5,50 @@
  * answers WAIT and asks its owner to see to it. Every path that is not an explicit allow is a refusal.
  */
 import type { AuditLog } from '@sallyport/audit'
-import {
-  type BindParameter,
-  type CellMask,
-  type CellType,
-  checkBind,
-  compileCellMask,
-  type MaskKeys,
-  mergePlan,
-  type PrincipalView,
-} from '@sallyport/policy'
+import { type BindParameter, checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
-  CopyRowsRewriter,
+  type CopyRowsRewriter,
   type ExecutionOutcome,
   type FieldDescription,
-  formatOf,
   type Gatekeeper,
+  type NotYet,
   type Portal,
   type PreparedStatement,
   type Refusal,
   type Relay,
+  type ResultLimit,
+  SETTLE,
   SQLSTATE,
   WAIT,
 } from '@sallyport/protocol-postgres'
-import type { Catalog, ColumnRef, PostgresReader, StatementFacts } from '@sallyport/sql'
+import type { Catalog, PostgresReader, StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../telemetry/index.ts'
-import { type Decided, DecisionContext, type DecisionContexts } from './decisions.ts'
-import { TrackedNames } from './names.ts'
-import { errorFrame, REPORTS, type Report, redactReport, refusalOf } from './reports.ts'
+import {
+  type Decided,
+  DecisionContext,
+  type DecisionContexts,
+  SESSION_COMMANDS,
+} from './decisions.ts'
+import { compileMasks, copyRewriter } from './masking.ts'
+import { type SqlPrepared, TrackedNames } from './names.ts'
+import { StatementRecorder, type Via } from './recorder.ts'
+import { redactReport } from './redaction.ts'
+import {
+  errorFrame,
+  limitReport,
+  noticeFrame,
+  REPORTS,
+  type Report,
+  refusalOf,
+  tooLongReport,
+  truncationReport,
+} from './reports.ts'
+
+/** Meanings one prepared statement may have had; more, and it must be prepared again. */
+const MEANINGS_MAX = 8
+const TX_IDLE = 0x49
+const TX_FAILED = 0x45
 
 /** What a session's decisions stand on; `view` and `catalog` may be replaced while it lives. */
 export interface Ground {
@@ -59,6 +74,8 @@ export interface GatekeeperOptions {
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */
   readonly seeTo: (what: 'ground' | 'names' | 'reader') => void
+  /** Cancels what the upstream runs, then tells the relay. */
+  readonly cancelUpstream: () => void
   /** Lineage and result metadata disagree, or a relation is not in the snapshot. */
   readonly catalogDoubted: (ddl: boolean) => void
   /** Outcomes were appended and wait to be written. */
@@ -70,27 +87,40 @@ interface Admitted extends Admission {
   readonly decided: Decided
   readonly text: string
   readonly ground: Ground
+  /** Other things the text meant earlier in this session; see Masking.before. */
+  readonly before: readonly Decided[]
+  /** The state of names, policy and schema it was last compared with. */
+  readonly checked: number
+  /** It runs what a name stands for when it runs: decided anew each time. */
+  readonly volatile: boolean
 }
 
 export class SessionGatekeeper implements Gatekeeper {
   readonly #options: GatekeeperOptions
+  readonly #recorder: StatementRecorder
   readonly names: TrackedNames
   #relay: Relay | null = null
   #ground: Ground | null = null
   #context: DecisionContext | null = null
   #namesVersion = -1
   #epoch = 0
-  #ordinal = 0
-  readonly #started = new Map<number, number>()
   #minuteStart = 0
   #minuteCount = 0
-  #rolledBack = false
+  /** The open transaction did not commit, or something in it failed. */
+  #undone = false
   /** The server would not say what names mean: decide with them uncertain. */
   #namesAsked = false
+  /** The text at hand names a statement that an unanswered request may change. */
+  #unsettled = false
+  #rereading = false
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
-    this.names = new TrackedNames((name) => this.#factsOnWire(name))
+    this.#recorder = new StatementRecorder(options)
+    this.names = new TrackedNames({
+      onWire: (name) => this.#factsOnWire(name),
+      stillMeans: (prepared) => this.#stillMeans(prepared),
+    })
   }
 
   attach(relay: Relay): void {
@@ -103,15 +133,17 @@ export class SessionGatekeeper implements Gatekeeper {
     buf: Buffer,
     start: number,
     end: number,
-  ): Admission | Refusal | typeof WAIT {
+  ): Admission | Refusal | NotYet {
     const context = this.#currentContext()
-    if (context === WAIT) return WAIT
     if (!(context instanceof DecisionContext)) return context
-    if (!this.#withinRate(context.view)) return refusal(REPORTS.tooManyStatements)
+    const recordedVia = via === 'query' ? 'simple' : 'parse'
     const bytes = buf.toString('latin1', start, end)
     const verdict = this.#decide(context, bytes, buf, start, end)
-    if (verdict === WAIT) return WAIT
-    return this.#admit(via === 'query' ? 'simple' : 'parse', context, verdict.decided, verdict.text)
+    if (verdict === SETTLE) return SETTLE
+    if (via === 'query' && !this.#withinRate(context.view)) {
+      return this.#refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
+    }
+    return this.#admit(recordedVia, context, verdict.decided, verdict.text)
   }
 
   decideBind(
@@ -120,33 +152,32 @@ export class SessionGatekeeper implements Gatekeeper {
     buf: Buffer,
     start: number,
     end: number,
-  ): Admission | Refusal | typeof WAIT {
+  ): Admission | Refusal | NotYet {
     const context = this.#currentContext()
-    if (context === WAIT) return WAIT
     if (!(context instanceof DecisionContext)) return context
-    let admitted = statement.admission as Admitted
-    if (admitted.epoch !== this.#epoch) {
-      const bytes = Buffer.from(admitted.text, 'utf8')
-      const verdict = this.#decide(context, bytes.toString('latin1'), bytes, 0, bytes.length)
-      if (verdict === WAIT) return WAIT
-      const again = this.#admit('bind', context, verdict.decided, verdict.text)
-      if (again.kind === 'refusal') return again
-      admitted = again
-    }
-    if (!admitted.masked && !context.view.masked) return admitted
+    const admitted = this.#renewed(statement.admission as Admitted, 'bind', context)
+    if (admitted === SETTLE || admitted.kind === 'refusal') return admitted
+    if (!admitted.masked) return admitted
     return this.#checkParameters(admitted, context.view, buf, start, end) ?? admitted
   }
 
-  decideExecute(portal: Portal): number | Refusal | typeof WAIT {
+  decideExecute(portal: Portal): number | Refusal | NotYet {
     const context = this.#currentContext()
-    if (context === WAIT) return WAIT
     if (!(context instanceof DecisionContext)) return context
     const admitted = portal.admission as Admitted
-    if (admitted.ground.view !== context.view && !this.#stillTheSame(admitted, context)) {
-      return refusal(REPORTS.policyMoved)
+    const { text } = admitted
+    if (admitted.checked !== this.#epoch || admitted.volatile) {
+      // A utility statement is looked up as it runs: what was bound must still be what it would be.
+      const now = this.#renewed(admitted, 'execute', context)
+      if (now === SETTLE || now.kind === 'refusal') return now
+      if (now.epoch !== admitted.epoch && !samePlan(admitted, now)) {
+        return this.#refuse('execute', text, 'meaning-changed', REPORTS.policyMoved)
+      }
     }
-    if (!this.#withinRate(context.view)) return refusal(REPORTS.tooManyStatements)
-    return this.#record('execute', admitted.decided, admitted.text)
+    if (!this.#withinRate(context.view)) {
+      return this.#refuse('execute', text, 'rate-limit', REPORTS.tooManyStatements)
+    }
+    return this.#record('execute', admitted.decided, text)
   }
 
   execution(admission: Admission): number | Refusal {
@@ -154,33 +185,34 @@ export class SessionGatekeeper implements Gatekeeper {
     return this.#record('simple', admitted.decided, admitted.text)
   }
 
-  decideFunctionCall(): Admission | Refusal | typeof WAIT {
+  decideFunctionCall(): Admission | Refusal | NotYet {
     const context = this.#currentContext()
-    if (context === WAIT) return WAIT
     if (!(context instanceof DecisionContext)) return context
     // A call by OID has no text to analyse: it passes only where policy names the effect `unknown`.
     const text = '/* fast-path function call */'
-    const bytes = `\0${text}`
     const { decided } = context.decide(this.#options.reader, {
-      bytes,
+      bytes: `\0${text}`,
       text,
       names: this.names,
       readable: false,
       now: this.#options.now(),
     })
-    if (decided.verdict.kind !== 'allow' || context.view.masked)
-      return refusal(REPORTS.functionCall)
+    if (decided.verdict.kind !== 'allow' || context.view.masked) {
+      return this.#refuse('execute', text, 'function-call', REPORTS.functionCall)
+    }
     return this.#admitted(context, decided, text)
   }
 
-  preparedBySql(name: string): Admission | undefined {
-    const facts = this.names.prepared(name)
-    return facts === undefined ? undefined : this.#admissionFor(facts)
+  preparedBySql(name: string): Admission | NotYet | undefined {
+    return this.#admissionFor(() => this.names.prepared(name))
   }
 
-  declaredBySql(name: string): Admission | undefined {
-    const facts = this.names.cursors(name)
-    return facts === undefined ? undefined : this.#admissionFor(facts)
+  declaredBySql(name: string): Admission | NotYet | undefined {
+    return this.#admissionFor(() => this.names.cursors(name))
+  }
+
+  nameTaken(what: 'statement' | 'portal', name: string): void {
+    this.names.taken(what, name)
   }
 
   noSuchStatement(name: string): Refusal {
@@ -208,36 +240,48 @@ export class SessionGatekeeper implements Gatekeeper {
     })
   }
 
+  nameTooLong(): Refusal {
+    return refusal(REPORTS.nameTooLong)
+  }
+
+  statementTooLong(via: 'query' | 'parse', bytes: number): Refusal {
+    const text = `/* ${bytes} bytes, not read */`
+    return this.#refuse(
+      via === 'query' ? 'simple' : 'parse',
+      text,
+      'too-large',
+      tooLongReport(bytes),
+    )
+  }
+
+  limitExceeded(admission: Admission, stands: boolean): Refusal {
+    const { view } = (admission as Admitted).ground
+    return refusal(limitReport(view.limits, { stands }))
+  }
+
+  resultCut(admission: Admission, rows: number): Buffer {
+    const { view } = (admission as Admitted).ground
+    return noticeFrame(truncationReport(view.limits, rows))
+  }
+
+  cancel(): void {
+    this.#options.cancelUpstream()
+  }
+
   masksFor(
     admission: Admission,
     result: number,
     fields: readonly FieldDescription[],
     formats: readonly number[],
-  ): readonly (CellMask | null)[] | null {
-    const { decided, ground } = admission as Admitted
-    const key = shapeKey(result, fields, formats)
-    const known = decided.compiled.get(key)
-    if (known !== undefined) return known
-    const witness = fields.map((field) => witnessOf(ground.catalog, field))
-    const { verdict } = decided
-    const plan = verdict.kind === 'deny' ? null : (verdict.results[result] ?? null)
-    const merged = mergePlan(plan, witness, ground.view)
-    if (merged.raised.length > 0) {
-      this.#options.telemetry.witnessDisagreed(merged.raised.length)
-      this.#options.catalogDoubted(false)
+  ): ReturnType<Gatekeeper['masksFor']> {
+    const { decided, before, ground } = admission as Admitted
+    const { keys, telemetry, catalogDoubted } = this.#options
+    const compiled = compileMasks({ decided, before, ground, keys }, result, fields, formats)
+    if (compiled.raised > 0) {
+      telemetry.witnessDisagreed(compiled.raised)
+      catalogDoubted(false)
     }
-    const masks = merged.columns.map((mask, i) =>
-      mask === null
-        ? null
-        : compileCellMask(
-            mask,
-            cellType(fields[i]?.typeOid ?? 0, formatOf(formats, i), ground.catalog),
-            this.#options.keys,
-          ),
-    )
-    const compiled = masks.every((mask) => mask === null) ? null : masks
-    if (decided.compiled.size < 64) decided.compiled.set(key, compiled)
-    return compiled
+    return compiled.masks
   }
 
   copyOut(
@@ -246,49 +290,9 @@ export class SessionGatekeeper implements Gatekeeper {
     format: 'text' | 'binary',
     columns: number,
   ): CopyRowsRewriter | null {
-    const { decided, ground } = admission as Admitted
-    const { analysis, verdict } = decided
-    const facts = analysis.kind === 'statements' ? analysis.statements[result] : undefined
-    const copy = facts?.copy
-    if (!copy || verdict.kind === 'deny' || (copy.format === 'binary') !== (format === 'binary')) {
-      throw new Error('COPY TO under masks whose facts do not fit what the server sends')
-    }
-    const merged = mergePlan(
-      verdict.results[result] ?? null,
-      Array(columns).fill(null),
-      ground.view,
-    )
-    if (merged.columns.every((mask) => mask === null)) return null
-    const outputs = facts?.outputs
-    const masks = merged.columns.map((mask, i) => {
-      if (mask === null) return null
-      const lineage = Array.isArray(outputs) ? outputs[i]?.lineage : undefined
-      const source = lineage?.kind === 'direct' ? lineage.source : null
-      const type = columnTypeId(ground.catalog, source)
-      return compileCellMask(mask, cellType(type, format, ground.catalog), this.#options.keys)
-    })
-    switch (copy.format) {
-      case 'binary':
-        return new CopyRowsRewriter({ format: 'binary', columns: masks })
-      case 'text':
-        return new CopyRowsRewriter({
-          format: 'text',
-          delimiter: copy.delimiter,
-          nullText: copy.nullText,
-          header: copy.header,
-          columns: masks,
-        })
-      case 'csv':
-        return new CopyRowsRewriter({
-          format: 'csv',
-          delimiter: copy.delimiter,
-          nullText: copy.nullText,
-          quote: copy.quote,
-          escape: copy.escape,
-          header: copy.header,
-          columns: masks,
-        })
-    }
+    const { decided, before, ground } = admission as Admitted
+    const { keys } = this.#options
+    return copyRewriter({ decided, before, ground, keys }, result, format, columns)
   }
 
   outcome(outcome: ExecutionOutcome): void {
@@ -296,10 +300,14 @@ export class SessionGatekeeper implements Gatekeeper {
     const { analysis } = admitted.decided
     if (outcome.status === 'complete' && analysis.kind === 'statements') {
       const facts = analysis.statements[outcome.result]
-      if (facts !== undefined) this.#completed(facts)
+      if (facts !== undefined) this.#completed(facts, admitted.text, outcome.result)
     }
-    if (outcome.tag === 'ROLLBACK') this.#rolledBack = true
-    if (outcome.execution !== 0) this.#recordOutcome(outcome)
+    if (outcome.tag === 'ROLLBACK') this.#undone = true
+    if (outcome.execution !== 0) this.#recorder.outcome(outcome)
+  }
+
+  failed(): void {
+    this.#undone = true
   }
 
   redactReport(
@@ -314,7 +322,7 @@ export class SessionGatekeeper implements Gatekeeper {
     return redactReport(buf, start, end, (admission as Admitted | null)?.text ?? null)
   }
 
-  /** Answers to STATE_QUESTIONS, which `seeTo('names')` asked for. */
+  /** Answers to `names.questions`, which `seeTo('names')` asked for. */
   answered(answers: readonly string[] | null): void {
     this.names.answered(answers)
     // Without an answer names stay uncertain; asking again for every statement would not help.
@@ -327,35 +335,32 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   parameterStatus(name: string, value: string): void {
-    if (name === 'search_path') this.names.learnPath(value, this.#options.engineUser)
+    if (name === 'search_path') this.names.reportedPath(value, this.#options.engineUser)
     else this.names.reported(name, value)
   }
 
   ready(status: number): void {
-    if (status === 0x49) {
-      this.names.transactionEnded(this.#rolledBack)
-      this.#rolledBack = false
+    if (status === TX_IDLE) {
+      // Read again once it has committed: before, the snapshot could not see it.
+      if (this.names.transactionEnded(this.#undone)) this.#options.catalogDoubted(true)
+      this.#undone = false
     }
-    if (this.#relay?.quiescent === true) this.#started.clear()
+    if (this.#relay?.quiescent === true) this.#recorder.forget()
   }
 
   // Deciding.
 
-  #currentContext(): DecisionContext | Refusal | typeof WAIT {
+  #currentContext(): DecisionContext | Refusal | NotYet {
     const options = this.#options
+    // What an open implicit transaction changed is undone if a later part of it fails.
+    if (this.names.pending && this.#relay?.settled === false) return SETTLE
     const ground = options.ground()
     if (ground === 'wait') {
       options.seeTo('ground')
       return WAIT
     }
     if (ground === 'unavailable') return refusal(REPORTS.catalogUnavailable)
-    if (
-      ground.catalog !== null &&
-      this.names.searchPath === 'uncertain' &&
-      !this.#namesAsked &&
-      this.#relay?.quiescent === true &&
-      this.#relay.transaction !== 0x45
-    ) {
+    if (this.#mustAskNames(ground)) {
       options.seeTo('names')
       return WAIT
     }
@@ -383,13 +388,20 @@ export class SessionGatekeeper implements Gatekeeper {
     return this.#context
   }
 
+  #mustAskNames(ground: Ground): boolean {
+    const relay = this.#relay
+    if (ground.catalog === null || this.#namesAsked || relay === null) return false
+    if (!relay.quiescent || relay.transaction === TX_FAILED) return false
+    return this.names.questions(relay.transaction === TX_IDLE).length > 0
+  }
+
   #decide(
     context: DecisionContext,
     bytes: string,
     buf: Buffer,
     start: number,
     end: number,
-  ): { decided: Decided; text: string } | typeof WAIT {
+  ): { decided: Decided; text: string } | typeof SETTLE {
     const { telemetry, reader } = this.#options
     const known = context.exact(bytes)
     if (known !== undefined) {
@@ -397,6 +409,7 @@ export class SessionGatekeeper implements Gatekeeper {
       return { decided: known, text: utf8(bytes, buf, start, end) }
     }
     const text = utf8(bytes, buf, start, end)
+    this.#unsettled = false
     const { decided, from } = context.decide(reader, {
       bytes,
       text,
@@ -404,16 +417,20 @@ export class SessionGatekeeper implements Gatekeeper {
       readable: this.names.readable && !text.includes('\ufffd'),
       now: this.#options.now(),
     })
+    if (this.#unsettled) return SETTLE
     telemetry.decisionCache(from)
     return { decided, text }
   }
 
-  #admit(
-    via: 'simple' | 'parse' | 'bind',
+  #decideAgain(
     context: DecisionContext,
-    decided: Decided,
     text: string,
-  ): Admitted | Refusal {
+  ): { decided: Decided; text: string } | typeof SETTLE {
+    const bytes = Buffer.from(text, 'utf8')
+    return this.#decide(context, bytes.toString('latin1'), bytes, 0, bytes.length)
+  }
+
+  #admit(via: Via, context: DecisionContext, decided: Decided, text: string): Admitted | Refusal {
     const { verdict, analysis } = decided
     this.#options.telemetry.statement(context.view.connection, verdict.kind)
     if (verdict.kind !== 'allow') {
@@ -435,37 +452,69 @@ export class SessionGatekeeper implements Gatekeeper {
     const statements = analysis.kind === 'statements' ? analysis.statements : null
     const ground = this.#ground
     if (ground === null) throw new Error('admitted without ground')
+    const { view } = context
     return {
       kind: 'admission',
-      masked:
-        context.view.masked &&
-        (statements === null ||
-          statements.some((one) => one.outputs !== null || one.copy?.direction === 'to-client')),
+      masked: view.masked,
+      returnsRows: statements === null || statements.some((one) => one.outputs !== null),
+      limit: limitOf(view, statements),
       barrier: statements === null || statements.some((one) => this.names.isBarrier(one)),
       epoch: this.#epoch,
       decided,
       text,
       ground,
+      before: [],
+      checked: this.#epoch,
+      volatile:
+        statements === null ||
+        statements.some((one) => one.commands.some((command) => SESSION_COMMANDS.has(command))),
     }
   }
 
-  /** For a name that SQL defined: its text was decided there; results still need their plan. */
-  #admissionFor(facts: StatementFacts): Admitted | undefined {
-    const context = this.#currentContext()
-    if (!(context instanceof DecisionContext)) return undefined
-    const decided = context.decideFacts(facts, this.#options.now())
-    return decided.verdict.kind === 'allow' ? this.#admitted(context, decided, '') : undefined
+  /**
+   * A statement prepared earlier, as it stands now. What it meant before is kept beside what it means: the
+   * server may go on with the plan it has, or make another, and either must be allowed and masked.
+   */
+  #renewed(
+    admitted: Admitted,
+    via: Via,
+    context: DecisionContext,
+  ): Admitted | Refusal | typeof SETTLE {
+    if (admitted.checked === this.#epoch && !admitted.volatile) return admitted
+    const verdict = this.#decideAgain(context, admitted.text)
+    if (verdict === SETTLE) return SETTLE
+    const again = this.#admit(via, context, verdict.decided, verdict.text)
+    if (again.kind === 'refusal') return again
+    const before: Decided[] = []
+    for (const one of [...admitted.before, admitted.decided]) {
+      if (sameMeaning(one, again.decided) || before.some((kept) => sameMeaning(kept, one))) continue
+      const decided = this.#decidedNow(context, one)
+      if (decided.verdict.kind !== 'allow')
+        return this.#admit(via, context, decided, again.text) as Refusal
+      before.push(decided)
+    }
+    if (before.length >= MEANINGS_MAX) {
+      return this.#refuse(via, again.text, 'meaning-changed', REPORTS.policyMoved)
+    }
+    const moved = !sameMeaning(admitted.decided, again.decided)
+    return { ...again, before, epoch: moved ? this.#epoch : admitted.epoch }
   }
 
-  #stillTheSame(admitted: Admitted, context: DecisionContext): boolean {
-    const bytes = Buffer.from(admitted.text, 'utf8')
-    const again = this.#decide(context, bytes.toString('latin1'), bytes, 0, bytes.length)
-    if (again === WAIT || again.decided.verdict.kind !== 'allow') return false
-    const { verdict } = admitted.decided
-    return (
-      verdict.kind === 'allow' &&
-      JSON.stringify(verdict.results) === JSON.stringify(again.decided.verdict.results)
-    )
+  /** An earlier meaning under the present policy. */
+  #decidedNow(context: DecisionContext, { analysis }: Decided): Decided {
+    const facts = analysis.kind === 'statements' ? analysis.statements : []
+    return context.decideFacts(facts, this.#options.now())
+  }
+
+  /** For a name that SQL defined: its text was decided there; results still need their plan. */
+  #admissionFor(factsOf: () => StatementFacts | undefined): Admitted | NotYet | undefined {
+    const context = this.#currentContext()
+    if (context === WAIT || context === SETTLE) return context
+    if (!(context instanceof DecisionContext)) return undefined
+    const facts = factsOf()
+    if (facts === undefined) return undefined
+    const decided = context.decideFacts([facts], this.#options.now())
+    return decided.verdict.kind === 'allow' ? this.#admitted(context, decided, '') : undefined
   }
 
   #checkParameters(
@@ -479,7 +528,9 @@ export class SessionGatekeeper implements Gatekeeper {
     const facts = analysis.kind === 'statements' ? analysis.statements[0] : undefined
     if (facts === undefined || facts.constantWrites.length === 0) return null
     const denied = checkBind(view, facts, readBindParameters(buf, start, end))
-    return denied === null ? null : { kind: 'refusal', error: refusalOf(denied, null) }
+    if (denied === null) return null
+    this.#recorder.refused('bind', admitted.text, { code: denied.code, reason: denied.message })
+    return { kind: 'refusal', error: refusalOf(denied, null) }
   }
 
   #withinRate(view: PrincipalView): boolean {
@@ -494,78 +545,56 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   #factsOnWire(name: string): StatementFacts | undefined {
-    const admission = this.#relay?.statement(name)?.admission as Admitted | undefined
-    const analysis = admission?.decided.analysis
-    return analysis?.kind === 'statements' && analysis.statements.length === 1
-      ? analysis.statements[0]
-      : undefined
+    const relay = this.#relay
+    const admitted = relay?.statement(name)?.admission as Admitted | undefined
+    if (relay === null || admitted === undefined) return undefined
+    if (!relay.settled) this.#unsettled = true
+    const { analysis } = admitted.decided
+    const facts = analysis.kind === 'statements' ? analysis.statements[0] : undefined
+    if (facts === undefined || admitted.before.length > 0) return undefined
+    if (admitted.checked === this.#epoch) return facts
+    return sameFacts(facts, this.#reread(admitted.text)[0]) ? facts : undefined
+  }
+
+  #stillMeans({ name, facts, text, index }: SqlPrepared): boolean {
+    const found = this.#reread(text)[index]?.state.find(
+      (change) => change.kind === 'prepare' && change.name === name,
+    )
+    return found?.kind === 'prepare' && sameFacts(facts, found.facts)
+  }
+
+  /** What a text would mean now. Texts that lead back to themselves mean nothing. */
+  #reread(text: string): readonly StatementFacts[] {
+    if (this.#rereading) return []
+    this.#rereading = true
+    try {
+      const catalog = this.#ground?.catalog ?? null
+      const analysis = this.#options.reader.analyze(text, { catalog, names: this.names })
+      return analysis.kind === 'statements' ? analysis.statements : []
+    } finally {
+      this.#rereading = false
+    }
   }
 
   // Recording.
 
-  #record(
-    via: 'simple' | 'parse' | 'bind' | 'execute',
-    decided: Decided,
-    text: string,
-  ): number | Refusal {
-    const { audit, session } = this.#options
-    const { verdict } = decided
-    try {
-      const seq = audit.append({
-        type: 'statement',
-        v: 1,
-        session,
-        ordinal: ++this.#ordinal,
-        via,
-        sql: text,
-        verdict: verdict.kind,
-        rule: verdict.rule,
-        ...(verdict.kind === 'deny' && { code: verdict.code, reason: verdict.message }),
-        relations: decided.relations,
-        effects: decided.effects,
-        masks: decided.masks,
-      })
-      if (verdict.kind === 'allow' && via !== 'parse')
-        this.#started.set(seq, this.#options.micros())
-      return seq
-    } catch {
-      return refusal(REPORTS.auditUnavailable)
-    }
+  #record(via: Via, decided: Decided, text: string): number | Refusal {
+    return this.#recorder.statement(via, decided, text) ?? refusal(REPORTS.auditUnavailable)
   }
 
-  #recordOutcome(outcome: ExecutionOutcome): void {
-    const { audit, session, telemetry, micros } = this.#options
-    const started = this.#started.get(outcome.execution)
-    const took = started === undefined ? 0 : micros() - started
-    telemetry.executed(took, outcome.rows, (outcome.admission as Admitted).masked)
-    try {
-      audit.append({
-        type: 'outcome',
-        v: 1,
-        session,
-        statement: outcome.execution,
-        status: STATUS[outcome.status] ?? (outcome.sqlstate === '57014' ? 'cancelled' : 'error'),
-        rows: outcome.rows,
-        bytes: outcome.bytes,
-        micros: Math.round(took),
-        ...(outcome.sqlstate !== '' && { sqlstate: outcome.sqlstate }),
-        ...(outcome.tag !== '' && { commandTag: outcome.tag }),
-      })
-      this.#options.recorded()
-    } catch {
-      // The log has failed and refuses statements from here on; that this outcome is missing shows in it.
-    }
+  /** Refuses what policy would let pass, and records it. */
+  #refuse(via: Via, text: string, code: string, report: Report): Refusal {
+    this.#recorder.refused(via, text, { code, reason: report.message })
+    return refusal(report)
   }
 
   // Tracking.
 
-  #completed(facts: StatementFacts): void {
+  #completed(facts: StatementFacts, text: string, index: number): void {
     for (const change of facts.state) {
-      this.names.apply(change)
+      this.names.apply(change, text, index)
       switch (change.kind) {
         case 'prepare':
-          this.#relay?.forgetStatement(change.name)
-          break
         case 'deallocate':
           this.#relay?.forgetStatement(change.name)
           break
@@ -574,10 +603,8 @@ export class SessionGatekeeper implements Gatekeeper {
           this.#relay?.forgetPortal(change.name)
           break
         case 'rollback':
-          this.#rolledBack = true
-          break
-        case 'catalog':
-          this.#options.catalogDoubted(true)
+        case 'rollback-to':
+          this.#undone = true
           break
         default:
           break
@@ -586,11 +613,41 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 }
 
-const STATUS: Readonly<Record<string, 'ok' | 'refused'>> = {
-  complete: 'ok',
-  empty: 'ok',
-  suspended: 'ok',
-  skipped: 'refused',
+/** The limit on what a text may return; null where there is none, or nothing is returned. */
+function limitOf(
+  { limits: { rows, bytes, onExceed } }: PrincipalView,
+  statements: readonly StatementFacts[] | null,
+): ResultLimit | null {
+  if (rows === null && bytes === null) return null
+  const all = statements ?? []
+  const copies = all.filter((one) => one.copy?.direction === 'to-client')
+  const returns = statements === null || all.some((one) => one.outputs !== null)
+  if (!returns && copies.length === 0) return null
+  // A binary COPY has a trailer: cut short, it is no COPY any more.
+  const cuttable = onExceed === 'truncate' && copies.every((one) => one.copy?.format !== 'binary')
+  const readOnly =
+    statements !== null &&
+    all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
+  return { rows, bytes, exceeded: cuttable ? 'truncate' : 'refuse', readOnly }
+}
+
+/** Equal facts: the same relations, columns and lineage. */
+function sameMeaning(a: Decided, b: Decided): boolean {
+  return a === b || a.analysis === b.analysis || factsText(a) === factsText(b)
+}
+
+function factsText({ analysis }: Decided): string {
+  return JSON.stringify(analysis.kind === 'statements' ? analysis.statements : analysis.kind)
+}
+
+function sameFacts(a: StatementFacts, b: StatementFacts | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b)
+}
+
+function samePlan(a: Admitted, b: Admitted): boolean {
+  const plan = ({ verdict }: Decided): string =>
+    JSON.stringify(verdict.kind === 'allow' ? verdict.results : null)
+  return plan(a.decided) === plan(b.decided)
 }
 
 function refusal(report: Report): Refusal {
@@ -601,37 +658,6 @@ function refusal(report: Report): Refusal {
 function utf8(bytes: string, buf: Buffer, start: number, end: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : buf.toString('utf8', start, end)
-}
-
-function shapeKey(
-  result: number,
-  fields: readonly FieldDescription[],
-  formats: readonly number[],
-): string {
-  let key = `${result}`
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i] as FieldDescription
-    key += `|${field.tableOid}.${field.columnAttribute}:${field.typeOid}:${formatOf(formats, i)}`
-  }
-  return key
-}
-
-function witnessOf(catalog: Catalog | null, field: FieldDescription): ColumnRef | null {
-  if (field.tableOid === 0 || field.columnAttribute <= 0 || catalog === null) return null
-  const relation = catalog.relationById(field.tableOid)
-  const column = relation?.columns.find((one) => one.number === field.columnAttribute)
-  if (relation === undefined || column === undefined) return null
-  return { schema: relation.schema, relation: relation.name, column: column.name }
-}
-
-function columnTypeId(catalog: Catalog | null, source: ColumnRef | null): number {
-  if (catalog === null || source === null) return 0
-  const relation = catalog.relation(source.schema, source.relation)
-  return relation?.columns.find((one) => one.name === source.column)?.typeId ?? 0
-}
-
-function cellType(typeId: number, format: 'text' | 'binary', _catalog: Catalog | null): CellType {
-  return { engine: 'postgres', typeId, format }
 }
 
 /** Parameters of a Bind body (after both names) [start, end), which the relay has found well-formed. */

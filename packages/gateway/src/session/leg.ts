@@ -41,6 +41,8 @@ export class Leg {
   #hasRead = false
   #waitingForDrain = false
   #done = false
+  #taking = false
+  #takeAgain = false
 
   /** `socket`: handed over, paused; nobody else reads or writes it from now on. */
   constructor(socket: Socket, owner: LegOwner, options: LegOptions) {
@@ -156,10 +158,20 @@ export class Leg {
     return !this.#done && !this.#owner.heldBack()
   }
 
+  /** Taking may lead back here (a write drains, a turn passes): then what is taken is not taken twice. */
   #process(): void {
+    if (this.#taking) {
+      this.#takeAgain = true
+      return
+    }
     const input = this.#input
-    if (this.#owner.wanted() > input.length) return
-    input.consumed(this.#owner.take(input.store, input.from, input.to))
+    this.#taking = true
+    do {
+      this.#takeAgain = false
+      if (this.#owner.wanted() > input.length) break
+      input.consumed(this.#owner.take(input.store, input.from, input.to))
+    } while (this.#takeAgain && !this.#done && input.length > 0)
+    this.#taking = false
   }
 
   #closed(reason: 'end' | 'error', error?: Error): void {

@@ -8,12 +8,40 @@
  */
 import type { SessionNames, StateChange, StatementFacts } from '@sallyport/sql'
 
+/** A statement that SQL prepared: its facts hold while nothing its text depends on has moved. */
+export interface SqlPrepared {
+  readonly name: string
+  readonly facts: StatementFacts
+  /** The text that had the PREPARE in it, and which of its statements that was. */
+  readonly text: string
+  readonly index: number
+}
+
+export interface NameLookups {
+  /** Facts of a statement prepared by the protocol's Parse, as it would run now. */
+  readonly onWire: (name: string) => StatementFacts | undefined
+  /** Would it mean the same now? The server analyses it again when names have moved. */
+  readonly stillMeans: (prepared: SqlPrepared) => boolean
+}
+
 /** Questions whose answers make an uncertain search_path certain again; none of them takes a snapshot. */
 export const STATE_QUESTIONS = [
   'SHOW search_path',
   'SHOW role',
   'SHOW session_authorization',
 ] as const
+
+/**
+ * The session's temporary relations with their columns, as JSON. It takes a snapshot, so it is asked
+ * outside of transactions only. Nothing in it is looked up through the search_path.
+ */
+export const TEMPORARIES_QUESTION = `SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.relname,
+  ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
+      AND NOT a.attisdropped ORDER BY a.attnum)))
+  FROM pg_catalog.pg_class c
+  WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
+    AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v,m,f,p,S}'::pg_catalog."char"[])`
 
 const SQL_PREPARED_MAX = 4096
 const TEMPORARIES_MAX = 1024
@@ -28,19 +56,21 @@ export class TrackedNames implements SessionNames {
   #path: readonly string[] | 'uncertain' = 'uncertain'
   #temporaries = new Map<string, readonly string[] | null>()
   #temporariesCertain = true
-  #prepared = new Map<string, StatementFacts>()
+  #prepared = new Map<string, SqlPrepared>()
   #cursors = new Map<string, StatementFacts>()
   #readable = true
   /** Something of the open transaction is undone, or ends, with it. */
   #pathTouched = false
   #createdInBlock = new Set<string>()
   #droppedInBlock = false
+  #catalogTouched = false
+  /** The role may not be the one that logged in: `"$user"` is not known. */
+  #roleMoved = false
   #version = 0
-  readonly #onWire: (name: string) => StatementFacts | undefined
+  readonly #lookups: NameLookups
 
-  /** `onWire`: facts of a statement prepared by the protocol's Parse. */
-  constructor(onWire: (name: string) => StatementFacts | undefined) {
-    this.#onWire = onWire
+  constructor(lookups: NameLookups) {
+    this.#lookups = lookups
   }
 
   get searchPath(): readonly string[] | 'uncertain' {
@@ -52,8 +82,11 @@ export class TrackedNames implements SessionNames {
   get temporariesCertain(): boolean {
     return this.#temporariesCertain
   }
-  readonly prepared = (name: string): StatementFacts | undefined =>
-    this.#prepared.get(name) ?? this.#onWire(name)
+  readonly prepared = (name: string): StatementFacts | undefined => {
+    const known = this.#prepared.get(name)
+    if (known === undefined) return this.#lookups.onWire(name)
+    return this.#lookups.stillMeans(known) ? known.facts : undefined
+  }
   readonly cursors = (name: string): StatementFacts | undefined => this.#cursors.get(name)
 
   /** False: the server reads text by other rules than ours (string escapes, encoding). */
@@ -70,6 +103,16 @@ export class TrackedNames implements SessionNames {
     return JSON.stringify([this.#path, temporaries, this.#temporariesCertain, this.#readable])
   }
 
+  /** The open transaction has changed what names mean, and may yet be undone. */
+  get pending(): boolean {
+    return (
+      this.#pathTouched ||
+      this.#catalogTouched ||
+      this.#droppedInBlock ||
+      this.#createdInBlock.size > 0
+    )
+  }
+
   /** Will the outcome of this statement change what a later text means? */
   isBarrier(statement: StatementFacts): boolean {
     return statement.state.some((change) => {
@@ -80,23 +123,31 @@ export class TrackedNames implements SessionNames {
         case 'commit':
         case 'rollback':
         case 'rollback-to':
-          return this.#pathTouched || this.#createdInBlock.size > 0 || this.#droppedInBlock
+          return this.pending
         case 'set':
-          return matters(change.name)
+          return mattersToNames(change.name)
         default:
           return true
       }
     })
   }
 
-  /** A statement with this change completed. */
-  apply(change: StateChange): void {
+  /** The wire takes a name: what SQL had under it may be gone, and another in its place. */
+  taken(what: 'statement' | 'portal', name: string): void {
+    if (what === 'statement') this.#prepared.delete(name)
+    else this.#cursors.delete(name)
+  }
+
+  /** A statement with this change, number `index` of `text`, completed. */
+  apply(change: StateChange, text: string, index: number): void {
     switch (change.kind) {
       case 'begin':
       case 'savepoint':
       case 'commit':
       case 'rollback':
+        return
       case 'catalog':
+        this.#catalogTouched = true
         return
       case 'rollback-to':
         return this.#undone()
@@ -105,13 +156,17 @@ export class TrackedNames implements SessionNames {
       case 'uncertain':
         return this.#forgetEverything()
       case 'prepare':
-        if (this.#prepared.size < SQL_PREPARED_MAX) this.#prepared.set(change.name, change.facts)
+        this.#prepared.delete(change.name)
+        if (this.#prepared.size < SQL_PREPARED_MAX) {
+          this.#prepared.set(change.name, { name: change.name, facts: change.facts, text, index })
+        }
         return this.#changed()
       case 'deallocate':
         if (change.name === null) this.#prepared.clear()
         else this.#prepared.delete(change.name)
         return this.#changed()
       case 'declare-cursor':
+        this.#cursors.delete(change.name)
         if (this.#cursors.size < SQL_PREPARED_MAX) this.#cursors.set(change.name, change.facts)
         return this.#changed()
       case 'close-cursor':
@@ -131,13 +186,19 @@ export class TrackedNames implements SessionNames {
     }
   }
 
-  /** The transaction block, or implicit transaction, is over. `rolledBack`: it did not commit. */
-  transactionEnded(rolledBack: boolean): void {
+  /**
+   * The transaction block, or implicit transaction, is over. `rolledBack`: it did not commit, or something
+   * in it was undone. Returns whether it may have changed the schema.
+   */
+  transactionEnded(rolledBack: boolean): boolean {
     if (rolledBack) this.#undone()
     else if (this.#pathTouched) this.#setPath('uncertain')
+    const catalogTouched = this.#catalogTouched
     this.#pathTouched = false
+    this.#catalogTouched = false
     this.#createdInBlock.clear()
     this.#droppedInBlock = false
+    return catalogTouched
   }
 
   /** The server's own word (ParameterStatus): exact, and at any time. */
@@ -150,22 +211,41 @@ export class TrackedNames implements SessionNames {
     this.#changed()
   }
 
-  /** Answers to STATE_QUESTIONS; null: they could not be had. */
-  answered(answers: readonly string[] | null): void {
-    const [path, role, session] = answers ?? []
-    if (path === undefined || role === undefined || session === undefined) return
-    this.learnPath(path, role === 'none' ? session : role)
+  /** What to ask for to be certain again; empty when nothing is uncertain. `idle`: outside a transaction. */
+  questions(idle: boolean): readonly string[] {
+    const temporaries = idle && !this.#temporariesCertain
+    if (this.#path !== 'uncertain' && !temporaries) return []
+    return temporaries ? [...STATE_QUESTIONS, TEMPORARIES_QUESTION] : STATE_QUESTIONS
   }
 
-  /** `setting`: search_path as the server prints it; `user`: what `"$user"` stands for. */
-  learnPath(setting: string, user: string): void {
-    const path = splitPath(setting)
-    this.#setPath(path === null ? 'uncertain' : path.map((s) => (s === '$user' ? user : s)))
+  /** Answers to `questions`; null: they could not be had. */
+  answered(answers: readonly string[] | null): void {
+    const [path, role, session, temporaries] = answers ?? []
+    if (temporaries !== undefined) this.#learnTemporaries(temporaries)
+    if (path === undefined || role === undefined || session === undefined) return
+    // Asked inside a block, the answer is the block's: `#pathTouched` stays, its end makes it uncertain.
+    this.#learn(path, role === 'none' ? session : role)
+  }
+
+  /**
+   * ParameterStatus of search_path (PostgreSQL 18): exact, and sent again when a block is undone.
+   * `login`: what `"$user"` stands for, unless the role has been changed.
+   */
+  reportedPath(setting: string, login: string): void {
+    this.#learn(setting, this.#roleMoved ? null : login)
     this.#pathTouched = false
+  }
+
+  #learn(setting: string, user: string | null): void {
+    const path = splitPath(setting)
+    const known = path !== null && (user !== null || !path.includes('$user'))
+    this.#setPath(known ? path.map((s) => (s === '$user' ? (user ?? s) : s)) : 'uncertain')
   }
 
   #set(change: StateChange & { kind: 'set' }): void {
     if (change.name === 'role' || change.name === 'session_authorization') {
+      this.#roleMoved = true
+      this.#pathTouched = true
       this.#setPath('uncertain')
       return
     }
@@ -173,6 +253,15 @@ export class TrackedNames implements SessionNames {
     const fixed = change.values !== null && !change.values.includes('$user')
     this.#setPath(fixed && change.values !== null ? change.values : 'uncertain')
     this.#pathTouched = true
+  }
+
+  /** `answer`: of TEMPORARIES_QUESTION, empty when there are none. */
+  #learnTemporaries(answer: string): void {
+    const rows: unknown = answer === '' ? [] : JSON.parse(answer)
+    if (!Array.isArray(rows) || rows.length > TEMPORARIES_MAX) return
+    this.#temporaries = new Map(rows as [string, string[]][])
+    this.#temporariesCertain = true
+    this.#changed()
   }
 
   #createTemporary(relation: string, columns: readonly string[] | null): void {
@@ -184,12 +273,15 @@ export class TrackedNames implements SessionNames {
 
   #undone(): void {
     if (this.#pathTouched) this.#setPath('uncertain')
+    if (!this.#droppedInBlock && this.#createdInBlock.size === 0) return
     if (this.#droppedInBlock) this.#temporariesCertain = false
     for (const name of this.#createdInBlock) this.#temporaries.delete(name)
     this.#changed()
   }
 
   #forgetEverything(): void {
+    this.#roleMoved = true
+    this.#pathTouched = true
     this.#setPath('uncertain')
     this.#temporariesCertain = false
     this.#prepared.clear()
@@ -210,7 +302,8 @@ export class TrackedNames implements SessionNames {
   }
 }
 
-function matters(setting: string): boolean {
+/** Does this setting change what names mean, or how text is read? */
+export function mattersToNames(setting: string): boolean {
   return (
     setting === 'search_path' ||
     setting === 'role' ||

@@ -1,19 +1,10 @@
 /**
- * Every ErrorResponse the gateway itself gives a client, and the redaction of the server's.
- *
- * Refusals name rules and objects, never values. Reports of the server to a principal under masks keep
- * code, severity and object names; a quoted value that is not in the client's own statement is replaced,
- * and the fields that carry rows or other people's SQL (detail, context, internal query) are withheld.
+ * Every ErrorResponse and NoticeResponse the gateway itself gives a client. Refusals name rules and
+ * objects, never values. What the server reports is put through redaction.ts.
  */
 
-import type { Deny, Verdict } from '@sallyport/policy'
-import {
-  ByteWriter,
-  type ErrorFields,
-  rewriteErrorResponse,
-  SQLSTATE,
-  writeReport,
-} from '@sallyport/protocol-postgres'
+import type { Deny, PrincipalView, Verdict } from '@sallyport/policy'
+import { ByteWriter, SQLSTATE, writeReport } from '@sallyport/protocol-postgres'
 
 export interface Report {
   readonly sqlstate: string
@@ -36,6 +27,61 @@ export function errorFrame(report: Report, severity: 'ERROR' | 'FATAL' = 'ERROR'
     ...(report.position && { position: String(report.position) }),
   })
   return out.take()
+}
+
+/** `notice`s to the client: WARNING, as the server's. */
+export function noticeFrame(report: Report): Buffer {
+  const out = new ByteWriter()
+  writeReport(out, 'notice', {
+    severity: 'WARNING',
+    severityUntranslated: 'WARNING',
+    sqlstate: report.sqlstate,
+    message: report.message,
+    ...(report.detail && { detail: report.detail }),
+    ...(report.hint && { hint: report.hint }),
+  })
+  return out.take()
+}
+
+type Limits = PrincipalView['limits']
+
+function sayLimits({ rows, bytes }: Limits): string {
+  const said = [rows !== null && `${rows} rows`, bytes !== null && `${bytes} bytes`]
+  return said.filter((one) => one !== false).join(', ')
+}
+
+/** A result went over its limit and was stopped. `stands`: what the statement changed is committed. */
+export function limitReport(limits: Limits, { stands }: { readonly stands: boolean }): Report {
+  const approve = limits.onExceed === 'approve'
+  const detail = [
+    `At most: ${sayLimits(limits)}.`,
+    ...(approve ? ['Asking for approval of a larger result is not available.'] : []),
+    ...(stands ? ['The statement had completed by then: what it changed stands.'] : []),
+  ]
+  return {
+    sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
+    message: 'the result is larger than policy allows',
+    detail: detail.join(' '),
+    hint: 'Ask for less: add a LIMIT or a narrower WHERE, or aggregate in the database.',
+  }
+}
+
+export function truncationReport(limits: Limits, rows: number): Report {
+  return {
+    // warning
+    sqlstate: '01000',
+    message: `only the first ${rows} rows were sent: the result is larger than policy allows`,
+    detail: `At most: ${sayLimits(limits)}.`,
+    hint: 'Ask for less: add a LIMIT or a narrower WHERE, or aggregate in the database.',
+  }
+}
+
+export function tooLongReport(bytes: number): Report {
+  return {
+    sqlstate: SQLSTATE.PROGRAM_LIMIT_EXCEEDED,
+    message: `statement refused: its ${bytes} bytes are more than this gateway reads`,
+    hint: 'Send values as parameters or with COPY, or raise limits.statement-bytes.',
+  }
 }
 
 /** The refusal of a denied (or not yet approvable) statement. */
@@ -85,6 +131,11 @@ export const REPORTS = {
     message: 'statement refused: fast-path function calls are not allowed',
     hint: 'Call the function in a SELECT.',
   },
+  nameTooLong: {
+    sqlstate: SQLSTATE.NAME_TOO_LONG,
+    message: 'names of prepared statements and portals may have at most 63 bytes',
+    hint: 'The server would cut the name, and take two of them for one.',
+  },
   policyMoved: {
     sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
     message: 'what this prepared statement may show has changed since it was bound',
@@ -96,46 +147,3 @@ export const REPORTS = {
     hint: 'The reason is in the gateway’s log.',
   },
 } as const satisfies Record<string, Report>
-
-const WITHHELD = '…'
-/** What stands in double or typographic quotes in the server's messages. */
-const QUOTED = /"(?:[^"]|"")*"|“[^”]*”|«[^»]*»/g
-/** Values the server writes after a colon or as bare numbers: the tail of the message goes. */
-const VALUE_TAILS = [/ value .* is out of range/i, /: ".*$/s]
-
-/**
- * The frame [start, end) as a principal under masks may read it. `own`: texts of the client's own
- * statement; what it wrote itself it may read back.
- */
-export function redactReport(buf: Buffer, start: number, end: number, own: string | null): Buffer {
-  const out = new ByteWriter()
-  rewriteErrorResponse(buf, start, end, (fields) => redactFields(fields, own ?? ''), out)
-  return out.take()
-}
-
-function redactFields(fields: ErrorFields, own: string): ErrorFields {
-  const names = new Set(
-    [fields.schema, fields.table, fields.column, fields.dataType, fields.constraint].filter(
-      (name) => name !== undefined,
-    ),
-  )
-  const { detail, where, internalQuery, internalPosition, hint, ...kept } = fields
-  const withheld = detail !== undefined || where !== undefined
-  return {
-    ...kept,
-    message: redactMessage(fields.message, own, names),
-    ...(withheld && { detail: 'Details are withheld: they may hold masked values.' }),
-    ...(hint !== undefined && { hint: redactMessage(hint, own, names) }),
-  }
-}
-
-function redactMessage(message: string, own: string, names: ReadonlySet<string>): string {
-  // User-raised text (RAISE, casts) can say anything: quoted parts and number runs not in the statement go.
-  const quoted = message.replace(QUOTED, (part) => {
-    const inner = part.slice(1, -1)
-    return names.has(inner) || own.includes(inner) ? part : `"${WITHHELD}"`
-  })
-  const tails = VALUE_TAILS.some((tail) => tail.test(message))
-  const numbers = quoted.replace(/\d[\d.,:-]{2,}/g, (run) => (own.includes(run) ? run : WITHHELD))
-  return tails ? numbers : numbers
-}

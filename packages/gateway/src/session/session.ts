@@ -10,7 +10,6 @@ import { ProtocolError, Relay, SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Logger } from '../telemetry/index.ts'
 import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
 import { Leg, type LegOwner } from './leg.ts'
-import { STATE_QUESTIONS } from './names.ts'
 import { errorFrame, type Report } from './reports.ts'
 import type { Turnstile, Waiting } from './turnstile.ts'
 
@@ -20,6 +19,7 @@ const LAST_WORDS_MS = 2_000
 const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 /** Requests waiting for the turnstile or the upstream before the client is no longer read, bytes. */
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
+const NOTHING = Buffer.alloc(0)
 /** `I`: no transaction is open. */
 const TX_IDLE = 0x49
 
@@ -61,7 +61,7 @@ export interface SessionOptions {
   readonly clientRest: Buffer
   readonly upstream: UpstreamHandle
   readonly turnstile: Turnstile
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'recorded' | 'session'>
+  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream' | 'recorded' | 'session'>
   readonly nonce: string
   readonly statementBytesMax: number
   readonly log: Logger
@@ -88,6 +88,8 @@ export class Session implements Waiting {
   #entered = false
   #ended = false
   #draining = false
+  /** Cancel requests on their way: they may still hit whatever this upstream runs. */
+  #cancelling = 0
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -102,6 +104,7 @@ export class Session implements Waiting {
       ...options.gatekeeper,
       session: options.id,
       seeTo: (what) => this.#seeTo(what),
+      cancelUpstream: () => this.#cancelForLimit(),
       recorded: options.recorded,
     })
     this.#relay = new Relay(this.#gatekeeper, {
@@ -127,6 +130,10 @@ export class Session implements Waiting {
   start(): void {
     this.#upstream.resume()
     this.#client.resume()
+    // Whoever hung up while the upstream was opened has said so before anybody listened.
+    if (this.#options.client.destroyed || this.#options.client.readableEnded) {
+      this.end('client-closed', null)
+    }
   }
 
   get ended(): boolean {
@@ -149,8 +156,14 @@ export class Session implements Waiting {
     if (this.idle) this.#endDraining()
   }
 
-  cancel(): Promise<void> {
-    return this.#ended ? Promise.resolve() : this.#options.upstream.cancel()
+  async cancel(): Promise<void> {
+    if (this.#ended) return
+    this.#cancelling++
+    try {
+      await this.#options.upstream.cancel()
+    } finally {
+      this.#cancelling--
+    }
   }
 
   // Waiting: the turnstile.
@@ -173,13 +186,18 @@ export class Session implements Waiting {
     })
   }
 
-  /** Ends the session; `report` is what the client reads, as FATAL. Later calls do nothing. */
-  end(reason: EndReason, report: Report | null): void {
+  /**
+   * Ends the session; `report` is what the client reads, as FATAL; `said`: the server has told it. Later
+   * calls do nothing.
+   */
+  end(reason: EndReason, report: Report | 'said' | null): void {
     if (this.#ended) return
     this.#ended = true
     const { upstream } = this.#options
     const orderly = reason === 'client-terminated' && this.idle
-    if (report === null) this.#client.destroy()
+    // Inside a message that can no longer be completed, an error would be read as part of it.
+    if (report === null || this.#relay.midFrame) this.#client.destroy()
+    else if (report === 'said') this.#client.end(NOTHING, LAST_WORDS_MS)
     else this.#client.end(errorFrame(report, 'FATAL'), LAST_WORDS_MS)
     if (!orderly || !this.#recycled()) {
       // A running statement of a session that is gone must not go on: closing alone does not stop it.
@@ -191,7 +209,7 @@ export class Session implements Waiting {
 
   #recycled(): boolean {
     const { upstream } = this.#options
-    if (!upstream.recyclable) return false
+    if (!upstream.recyclable || this.#cancelling > 0) return false
     // First let go, then hand over: whoever takes it listens to the socket at once.
     this.#upstream.release()
     return upstream.recycle()
@@ -213,7 +231,9 @@ export class Session implements Waiting {
       heldBack: () => this.#clientHeldBack(),
       viewsHeld: () => relay.toUpstream.holdsViews || this.#upstream.backedUp,
       drained: () => {
-        if (!this.#ended) this.#upstream.resume()
+        if (this.#ended) return
+        this.#upstream.resume()
+        if (!this.#clientHeldBack()) this.#client.resume()
       },
       closed: () => this.end('client-closed', null),
     }
@@ -239,16 +259,23 @@ export class Session implements Waiting {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()
       },
       closed: () =>
-        this.end('upstream-closed', {
-          sqlstate: SQLSTATE.CONNECTION_FAILURE,
-          message: 'terminating connection: the database closed its connection',
-        }),
+        this.end(
+          'upstream-closed',
+          relay.farewell
+            ? 'said'
+            : {
+                sqlstate: SQLSTATE.CONNECTION_FAILURE,
+                message: 'terminating connection: the database closed its connection',
+              },
+        ),
     }
   }
 
+  /** Who does not read replies is not read either: refusals would pile up. */
   #clientHeldBack(): boolean {
     return (
       this.#relay.parked ||
+      this.#client.backedUp ||
       this.#upstream.backedUp ||
       this.#relay.toUpstream.bytes > QUEUED_REQUEST_BYTES_MAX
     )
@@ -331,8 +358,19 @@ export class Session implements Waiting {
     void ready.then(resume, resume)
   }
 
+  /** What is sent next waits until the cancel has been acted on: it could hit that instead. */
+  #cancelForLimit(): void {
+    const over = (): void => {
+      if (this.#ended) return
+      this.#relay.cancelled()
+      this.#client.resume()
+    }
+    void this.cancel().then(over, over)
+  }
+
   #askNames(): void {
-    this.#relay.probe(STATE_QUESTIONS, (answers) => {
+    const questions = this.#gatekeeper.names.questions(this.#relay.transaction === TX_IDLE)
+    this.#relay.probe(questions, (answers) => {
       this.#gatekeeper.answered(answers)
       this.#relay.resume()
       // The bytes that waited are handed in after this read has been dealt with.

@@ -41,13 +41,20 @@ export interface Expected {
   /** The map entry this request replaced, restored when the server turns out not to have run it. */
   previousStatement: PreparedStatement | undefined
   previousPortal: Portal | undefined
-  /** For fate `substitute`: the ErrorResponse frame the client gets. */
+  /** For fate `substitute`: the ErrorResponse frame the client gets; null: it has got one. */
   readonly error: Buffer | null
+  /** Counted in RelayState.barriers and .limited while it is owed. */
+  readonly barrier: boolean
+  readonly limited: boolean
   /** Rows and bytes of data sent to the client for this entry; index of the result inside a simple Query. */
   rows: number
   bytes: number
   result: number
   failed: boolean
+  /** The present result is over its limit: what comes of it is dropped. */
+  over: boolean
+  /** The client has been told so, in place of a completion. */
+  told: boolean
 }
 
 export type ExpectedInit = Partial<Omit<Expected, 'kind' | 'segment'>>
@@ -64,10 +71,14 @@ export function expect(kind: ReplyKind, segment: number, init: ExpectedInit): Ex
     previousStatement: init.previousStatement,
     previousPortal: init.previousPortal,
     error: init.error ?? null,
+    barrier: init.barrier ?? false,
+    limited: init.limited ?? false,
     rows: 0,
     bytes: 0,
     result: 0,
     failed: false,
+    over: false,
+    told: false,
   }
 }
 
@@ -108,7 +119,7 @@ export class ExpectedQueue {
     return entry
   }
 
-  /** Removes the newest `count` … used when the entries after `keep` first ones were never to be answered. */
+  /** Removes one that will not be answered. */
   removeAt(index: number): void {
     this.at(index)
     const mask = this.#ring.length - 1

@@ -10,6 +10,9 @@ import type { CellMask } from '../data-row.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 
 export const WAIT: unique symbol = Symbol('wait')
+/** It depends on what an unanswered request may yet undo or change: ask again when all are answered. */
+export const SETTLE: unique symbol = Symbol('settle')
+export type NotYet = typeof WAIT | typeof SETTLE
 
 /** Sent to the client as an ErrorResponse frame; the request never reaches the upstream. */
 export interface Refusal {
@@ -18,10 +21,23 @@ export interface Refusal {
   readonly error: Buffer
 }
 
+/** How much of one result may be sent; null: no limit. */
+export interface ResultLimit {
+  readonly rows: number | null
+  readonly bytes: number | null
+  /** What becomes of the statement: an error in place of its completion, or only the first rows. */
+  readonly exceeded: 'refuse' | 'truncate'
+  /** There is nothing to take back when it completes before it can be cancelled. */
+  readonly readOnly: boolean
+}
+
 /** An admitted text. `masked`: rows pass only under masks compiled from the server's RowDescription. */
 export interface Admission {
   readonly kind: 'admission'
   readonly masked: boolean
+  /** Rows are expected. Without, rows of a masked admission end the session. */
+  readonly returnsRows: boolean
+  readonly limit: ResultLimit | null
   /** Its outcome changes what later texts mean: they are decided only after it. */
   readonly barrier: boolean
   /** Changes when it has to be decided anew (policy, catalog or session state moved on). */
@@ -52,7 +68,7 @@ export interface Gatekeeper {
     buf: Buffer,
     start: number,
     end: number,
-  ): Admission | Refusal | typeof WAIT
+  ): Admission | Refusal | NotYet
   /** At Bind: may the statement still run as admitted? A new admission replaces the old one. `body`: the Bind's. */
   decideBind(
     statement: PreparedStatement,
@@ -60,19 +76,33 @@ export interface Gatekeeper {
     buf: Buffer,
     start: number,
     end: number,
-  ): Admission | Refusal | typeof WAIT
+  ): Admission | Refusal | NotYet
   /** Records that a portal is about to run; returns its number, or refuses. */
-  decideExecute(portal: Portal): number | Refusal | typeof WAIT
+  decideExecute(portal: Portal): number | Refusal | NotYet
   /** Records that a simple Query is about to run; returns its number, or refuses. */
   execution(admission: Admission): number | Refusal
-  decideFunctionCall(functionId: number): Admission | Refusal | typeof WAIT
+  decideFunctionCall(functionId: number): Admission | Refusal | NotYet
   /** A name the relay has not seen being prepared or declared on the wire (SQL PREPARE, DECLARE). */
-  preparedBySql(name: string): Admission | undefined
-  declaredBySql(name: string): Admission | undefined
+  preparedBySql(name: string): Admission | NotYet | undefined
+  declaredBySql(name: string): Admission | NotYet | undefined
+  /** The wire (Parse, Bind, Close) takes a name: what SQL made of it is not to be relied on any more. */
+  nameTaken(what: 'statement' | 'portal', name: string): void
   /** Refusals for names that do not exist, worded as the server words them. */
   noSuchStatement(name: string): Refusal
   noSuchPortal(name: string): Refusal
   tooManyNames(what: 'prepared statements' | 'portals'): Refusal
+  nameTooLong(): Refusal
+  /** A Query or Parse over the cap, `bytes` long; its text is not looked at. */
+  statementTooLong(via: 'query' | 'parse', bytes: number): Refusal
+  /**
+   * The result went over its limit: the ErrorResponse the client gets. `stands`: the statement completed
+   * and committed before it could be cancelled.
+   */
+  limitExceeded(admission: Admission, stands: boolean): Refusal
+  /** The result was cut after `rows` rows: a NoticeResponse frame. */
+  resultCut(admission: Admission, rows: number): Buffer
+  /** Asks the upstream to cancel what it runs; `relay.cancelled()` when that has been acted on. */
+  cancel(): void
 
   /** One mask or null per column, or null when the whole row passes as it is. */
   masksFor(
@@ -89,6 +119,8 @@ export interface Gatekeeper {
     columns: number,
   ): CopyRowsRewriter | null
   outcome(outcome: ExecutionOutcome): void
+  /** An error went by, the server's or ours in its place: what the open transaction did may be undone. */
+  failed(): void
   /** ErrorResponse or NoticeResponse frame [start, end): a replacement frame, or null to pass it on. */
   redactReport(
     type: 'error' | 'notice',

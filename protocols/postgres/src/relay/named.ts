@@ -33,6 +33,26 @@ export interface Portal {
   fields: readonly FieldDescription[] | null | undefined
   /** Compiled on the first row; undefined = not compiled, null = nothing to mask. */
   masks: readonly (CellMask | null)[] | null | undefined
+  /** Rows and bytes sent of it so far, over all its executions: what a limit on the result counts. */
+  rows: number
+  bytes: number
+}
+
+/**
+ * Names of statements and portals are kept as the bytes they came in (latin1, one character a byte): two
+ * names the server tells apart are never one name here. These turn them into what SQL calls them and back.
+ */
+export function sqlName(wire: string): string {
+  return isAscii(wire) ? wire : Buffer.from(wire, 'latin1').toString('utf8')
+}
+
+export function wireName(sql: string): string {
+  return isAscii(sql) ? sql : Buffer.from(sql, 'utf8').toString('latin1')
+}
+
+function isAscii(name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) > 0x7f) return false
+  return true
 }
 
 export function formatOf(formats: readonly number[], column: number): 'text' | 'binary' {

@@ -7,9 +7,11 @@
 import { ClientLeg } from './client-leg.ts'
 import { expect, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
-import type { PreparedStatement } from './named.ts'
+import { type PreparedStatement, wireName } from './named.ts'
 import type { GrowingSink, OutputQueue } from './output.ts'
-import { encodeProbe, encodeSync } from './requests.ts'
+import { NOT_PARKED } from './parked.ts'
+import { mayGoOn } from './parking.ts'
+import { encodeProbe, SYNC_FRAME } from './requests.ts'
 import { RelayState } from './state.ts'
 import { UpstreamLeg } from './upstream-leg.ts'
 
@@ -24,8 +26,10 @@ export class Relay {
   readonly #state: RelayState
   readonly #client: ClientLeg
   readonly #upstream: UpstreamLeg
+  readonly #probeName: string
 
   constructor(gatekeeper: Gatekeeper, options: RelayOptions) {
+    this.#probeName = `sallyport_probe_${options.nonce}`
     this.#state = new RelayState(gatekeeper, `sallyport_refused_${options.nonce}`)
     this.#client = new ClientLeg(this.#state, options.statementBytesMax)
     this.#upstream = new UpstreamLeg(this.#state)
@@ -53,7 +57,15 @@ export class Relay {
   }
   /** The client leg takes no more until `resume` or until replies settle what it waits for. */
   get parked(): boolean {
-    return this.#client.parked.kind !== 'no'
+    return this.#state.parked.kind !== 'no'
+  }
+  /** The server's own last error has been passed on. */
+  get farewell(): boolean {
+    return this.#state.farewell
+  }
+  /** The last bytes for the client end inside a message. */
+  get midFrame(): boolean {
+    return this.#upstream.midFrame
   }
   get wantedFromClient(): number {
     return this.#client.wanted
@@ -75,15 +87,17 @@ export class Relay {
 
   /** The gatekeeper can answer now: hand the client's unconsumed bytes in again. */
   resume(): void {
-    if (this.#client.parked.kind === 'decision') this.#client.resume()
+    if (this.#state.parked.kind === 'decision') this.#state.parked = NOT_PARKED
+  }
+
+  /** What `Gatekeeper.cancel` asked for is over: no later request can be hit by it. */
+  cancelled(): void {
+    this.#state.cancelling = false
+    this.#settle()
   }
 
   #settle(): void {
-    const { parked } = this.#client
-    if (parked.kind !== 'settlement') return
-    const { expected, barriers, settled, segment } = this.#state
-    const named = parked.segment <= settled || parked.segment === segment
-    if (expected.size === 0 || (barriers === 0 && named)) this.#client.resume()
+    if (mayGoOn(this.#state)) this.#state.parked = NOT_PARKED
   }
 
   /**
@@ -95,29 +109,35 @@ export class Relay {
     const drop = { fate: 'drop' } as const
     state.probe = { answers: [], failed: false, done }
     for (const sql of questions) {
-      state.toUpstream.give(encodeProbe(sql))
+      state.toUpstream.give(encodeProbe(sql, this.#probeName))
       for (const kind of [REPLY.parse, REPLY.bind, REPLY.execute, REPLY.close, REPLY.close]) {
-        state.expected.push(expect(kind, state.segment, drop))
+        state.owe(expect(kind, state.segment, drop))
       }
     }
-    state.toUpstream.give(encodeSync())
-    state.expected.push(expect(REPLY.sync, state.segment, drop))
+    state.toUpstream.give(SYNC_FRAME)
+    state.owe(expect(REPLY.sync, state.segment, drop))
     state.endSegment()
   }
 
+  /** What the wire prepared under a name as SQL spells it. */
   statement(name: string): PreparedStatement | undefined {
-    return this.#state.statements.get(name)
+    return this.#state.statements.get(wireName(name))
+  }
+
+  /** All earlier requests are answered, so names stand for what they seem to. */
+  get settled(): boolean {
+    return this.#state.settledBefore
   }
 
   /** SQL (DEALLOCATE, DISCARD, PREPARE) changed what a name stands for; null: every name. */
   forgetStatement(name: string | null): void {
     if (name === null) this.#state.statements.clear()
-    else this.#state.statements.delete(name)
+    else this.#state.statements.delete(wireName(name))
   }
 
   /** SQL (CLOSE, DECLARE) changed what a cursor name stands for; null: every name. */
   forgetPortal(name: string | null): void {
     if (name === null) this.#state.portals.clear()
-    else this.#state.portals.delete(name)
+    else this.#state.portals.delete(wireName(name))
   }
 }

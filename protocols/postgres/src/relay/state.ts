@@ -7,6 +7,7 @@ import { type Expected, ExpectedQueue, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 import { GrowingSink, OutputQueue } from './output.ts'
+import { NOT_PARKED, type Parked } from './parked.ts'
 
 /** A question of ours to the upstream, asked between the client's requests; see Relay.probe. */
 export interface Probe {
@@ -44,6 +45,22 @@ export class RelayState {
   copyIn = false
   /** Unsettled requests whose outcome changes what later statements mean. */
   barriers = 0
+  /** Unsettled requests that an exceeded limit would turn into errors. */
+  limited = 0
+  /** Nothing would have to be taken back if the one limited request completed before its cancel. */
+  limitedHarmless = false
+  /** A cancel of ours is under way: a request sent now might be what it hits. */
+  cancelling = false
+  /** Requests of the current segment that run something. */
+  executions = 0
+  /**
+   * Syncs that reached the server while it read COPY data, or just before: it ignores them, unless an
+   * error ended the COPY first; then each still has its ReadyForQuery.
+   */
+  spareSyncs = 0
+  parked: Parked = NOT_PARKED
+  /** The server has said why it is about to close the connection. */
+  farewell = false
   probe: Probe | null = null
   /** Name of a portal that never exists: describing it makes the server fail exactly where we refuse. */
   readonly refusedPortal: string
@@ -58,9 +75,46 @@ export class RelayState {
     return this.expected.size === 0 && !this.openSegment && !this.copyIn
   }
 
+  /** All but the current segment have had their ReadyForQuery. */
+  get settledBefore(): boolean {
+    return this.settled >= this.segment - 1
+  }
+
+  /** Something that may still start a COPY is unanswered. */
+  get running(): boolean {
+    for (let i = 0; i < this.expected.size; i++) {
+      const { kind, failed } = this.expected.at(i)
+      if ((kind === REPLY.query || kind === REPLY.execute) && !failed) return true
+    }
+    return false
+  }
+
   endSegment(): void {
     this.segment++
     this.openSegment = false
+    this.executions = 0
+  }
+
+  owe(entry: Expected): void {
+    this.expected.push(entry)
+    if (entry.barrier) this.barriers++
+    if (entry.limited) this.limited++
+  }
+
+  /** Takes the reply owed next off the queue: it has come, or never will. */
+  answered(): Expected {
+    const entry = this.expected.pop()
+    if (entry.barrier) this.barriers--
+    if (entry.limited) this.limited--
+    return entry
+  }
+
+  /** §protocol-flow: a simple Query destroys the unnamed statement and portal, as sent up to `segment`. */
+  forgetUnnamed(segment: number): void {
+    const statement = this.statements.get('')
+    if (statement !== undefined && statement.segment <= segment) this.statements.delete('')
+    const portal = this.portals.get('')
+    if (portal !== undefined && portal.segment <= segment) this.portals.delete('')
   }
 
   /** Takes back what requests installed that the server did not run, newest first. */

@@ -1,46 +1,48 @@
 /**
- * The upstream's replies: matched with what is owed, rows masked, and passed to the client.
+ * The upstream's replies: matched with what is owed and passed to the client.
  *
  * A reply that is not owed is out of sync and ends the session; it is never guessed at. Runs of bytes
- * that pass unchanged leave as views of the read buffer; masked rows are rewritten into the shared sink.
- * INVARIANT: a DataRow or CopyData of a masked admission passes only through masks compiled from the
- * server's own description of it; without one the session ends.
+ * that pass unchanged leave as views of the read buffer. Data of results goes through Results.
  */
-import { decodeRowDescription, type FieldDescription } from '../backend.ts'
-import type { CopyRowsRewriter } from '../copy-rows.ts'
-import { type CellMask, rewriteDataRow } from '../data-row.ts'
+import { decodeRowDescription, encodeBackend, type FieldDescription } from '../backend.ts'
+import { sqlstateOf } from '../error-fields.ts'
 import { ProtocolError } from '../errors.ts'
+import { BACKEND, HEADER_BYTES, typeName } from '../frames.ts'
 import { MASKED_ROW_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
 import { type Expected, REPLY, type ReplyKind } from './expected.ts'
-import * as reply from './replies.ts'
+import { failExtended, failQuery } from './refusing.ts'
+import { COPY_REFUSED } from './requests.ts'
+import { type Passage, Results } from './results.ts'
 import { type RelayState, TX_BLOCK, TX_FAILED, TX_IDLE } from './state.ts'
 
-const HEADER_BYTES = 5
+type Status = 'complete' | 'empty' | 'suspended' | 'error' | 'skipped'
 
 export class UpstreamLeg {
   readonly #state: RelayState
+  readonly #results: Results
+  /** Bytes of a frame whose head has been handled: passed on or dropped unseen. */
   #passing = 0
-  /** Masks of the result the head entry is sending; undefined: not known yet. */
-  #masks: readonly (CellMask | null)[] | null | undefined
-  #copy: CopyRowsRewriter | null = null
+  #passingForward = true
   /** Whole length wanted of the frame at the returned offset, bytes; 0 when its header is not there yet. */
   wanted = 0
 
   constructor(state: RelayState) {
     this.#state = state
+    this.#results = new Results(state)
+  }
+
+  /** The client has got part of a frame and not the rest. */
+  get midFrame(): boolean {
+    return this.#passing > 0 && this.#passingForward
   }
 
   /** Takes frames from [start, end); returns where it stopped (an incomplete frame). */
   receive(buf: Buffer, start: number, end: number): number {
-    const out = this.#state.toClient
     let at = start
     this.wanted = 0
     while (at < end) {
       if (this.#passing > 0) {
-        const take = Math.min(this.#passing, end - at)
-        out.forward(buf, at, at + take)
-        this.#passing -= take
-        at += take
+        at = this.#pass(buf, at, Math.min(at + this.#passing, end))
         continue
       }
       if (end - at < HEADER_BYTES) break
@@ -50,16 +52,18 @@ export class UpstreamLeg {
         throw new ProtocolError('message-length', 'remote', `upstream message length ${length}`)
       }
       const frameEnd = at + 1 + length
-      if (type === reply.DATA_ROW) {
-        const taken = this.#dataRow(buf, at, frameEnd, end)
-        if (taken < 0) break
-        at = taken
-      } else if (frameEnd > end) {
-        if (type === reply.COPY_DATA && this.#copy === null) {
-          this.#countData(frameEnd - at)
-          this.#passing = frameEnd - at
-          continue
+      if (type === BACKEND.DATA_ROW || type === BACKEND.COPY_DATA) {
+        const passage = this.#data(type, buf, at, frameEnd, end)
+        if (passage === 'more') {
+          this.#want(length)
+          break
         }
+        if (passage === 'done') at = frameEnd
+        else {
+          this.#passing = frameEnd - at
+          this.#passingForward = passage === 'pass'
+        }
+      } else if (frameEnd > end) {
         this.#want(length)
         break
       } else {
@@ -68,6 +72,12 @@ export class UpstreamLeg {
       }
     }
     return at
+  }
+
+  #pass(buf: Buffer, at: number, to: number): number {
+    if (this.#passingForward) this.#state.toClient.forward(buf, at, to)
+    this.#passing -= to - at
+    return to
   }
 
   #want(length: number): void {
@@ -81,101 +91,72 @@ export class UpstreamLeg {
     this.wanted = 1 + length
   }
 
-  /** Returns the offset after it, or -1 when the rest of a row to be masked is still to come. */
-  #dataRow(buf: Buffer, at: number, frameEnd: number, end: number): number {
-    const entry = this.#head(REPLY.execute, REPLY.query, 'DataRow')
-    if (entry.fate !== 'forward') return this.#probeRow(entry, buf, at, frameEnd, end)
-    if (this.#masks === undefined) this.#masks = this.#masksOf(entry)
-    entry.rows++
-    if (this.#masks === null) {
-      entry.bytes += frameEnd - at
-      if (frameEnd > end) {
-        this.#passing = frameEnd - at
-        return at
-      }
-      this.#state.toClient.forward(buf, at, frameEnd)
-      return frameEnd
+  #data(type: number, buf: Buffer, at: number, frameEnd: number, end: number): Passage {
+    const entry = this.#head(REPLY.execute, REPLY.query, typeName(type))
+    if (type === BACKEND.DATA_ROW) {
+      if (entry.fate !== 'forward') return this.#probeRow(entry, buf, at, frameEnd, end)
+      return this.#results.row(entry, buf, at, frameEnd, end)
     }
-    if (frameEnd > end) {
-      entry.rows--
-      this.#want(frameEnd - at - 1)
-      return -1
-    }
-    const { sink, toClient } = this.#state
-    const from = sink.at
-    rewriteDataRow(buf, at, frameEnd, this.#masks, sink)
-    entry.bytes += sink.at - from
-    toClient.forward(sink.buf, from, sink.at)
-    return frameEnd
+    if (entry.fate !== 'forward') throw outOfSync('CopyData')
+    return this.#results.copyData(entry, buf, at, frameEnd, end)
   }
 
-  #masksOf(entry: Expected): readonly (CellMask | null)[] | null {
-    const admission = entry.admission
-    if (admission === null)
-      throw new ProtocolError('out-of-sync', 'local', 'rows without an admission')
-    if (!admission.masked) return null
-    const { portal } = entry
-    const fields = portal?.fields ?? portal?.statement?.fields
-    if (portal === null || fields === undefined || fields === null) {
-      throw new ProtocolError('undescribed-rows', 'local', 'rows to be masked came undescribed')
-    }
-    portal.masks ??= this.#state.gatekeeper.masksFor(admission, 0, fields, portal.formats)
-    return portal.masks
-  }
-
-  #probeRow(entry: Expected, buf: Buffer, at: number, frameEnd: number, end: number): number {
+  #probeRow(entry: Expected, buf: Buffer, at: number, frameEnd: number, end: number): Passage {
     const { probe } = this.#state
     if (entry.fate !== 'drop' || probe === null) throw outOfSync('DataRow')
-    if (frameEnd > end) {
-      this.#want(frameEnd - at - 1)
-      return -1
-    }
+    if (frameEnd > end) return 'more'
     const cell = at + HEADER_BYTES + 2
     const length = cell + 4 <= frameEnd ? buf.readInt32BE(cell) : -1
     probe.answers.push(length < 0 ? '' : buf.toString('utf8', cell + 4, cell + 4 + length))
-    return frameEnd
+    return 'done'
   }
 
   #reply(type: number, buf: Buffer, at: number, frameEnd: number): void {
     switch (type) {
-      case reply.COMMAND_COMPLETE:
-      case reply.EMPTY_QUERY:
-      case reply.PORTAL_SUSPENDED:
-        return this.#complete(type, buf, at, frameEnd)
-      case reply.READY:
+      case BACKEND.COMMAND_COMPLETE:
+        return this.#complete('complete', buf, at, frameEnd)
+      case BACKEND.EMPTY_QUERY_RESPONSE:
+        return this.#complete('empty', buf, at, frameEnd)
+      case BACKEND.PORTAL_SUSPENDED:
+        return this.#complete('suspended', buf, at, frameEnd)
+      case BACKEND.READY_FOR_QUERY:
         return this.#ready(buf, at, frameEnd)
-      case reply.ROW_DESCRIPTION:
+      case BACKEND.ROW_DESCRIPTION:
         return this.#rowDescription(buf, at, frameEnd)
-      case reply.PARSE_COMPLETE:
+      case BACKEND.PARSE_COMPLETE:
         return this.#acknowledge(REPLY.parse, buf, at, frameEnd)
-      case reply.BIND_COMPLETE:
+      case BACKEND.BIND_COMPLETE:
         return this.#acknowledge(REPLY.bind, buf, at, frameEnd)
-      case reply.CLOSE_COMPLETE:
+      case BACKEND.CLOSE_COMPLETE:
         return this.#acknowledge(REPLY.close, buf, at, frameEnd)
-      case reply.NO_DATA:
+      case BACKEND.NO_DATA:
         return this.#described(null, buf, at, frameEnd)
-      case reply.PARAMETER_DESCRIPTION:
-        return this.#pass(this.#head(REPLY.describeStatement, null, 't'), buf, at, frameEnd)
-      case reply.ERROR:
+      case BACKEND.PARAMETER_DESCRIPTION:
+        return this.#give(this.#head(REPLY.describeStatement, null, 't'), buf, at, frameEnd)
+      case BACKEND.ERROR_RESPONSE:
         return this.#error(buf, at, frameEnd)
-      case reply.NOTICE:
+      case BACKEND.NOTICE_RESPONSE:
         return this.#notice(buf, at, frameEnd)
-      case reply.PARAMETER_STATUS:
+      case BACKEND.PARAMETER_STATUS:
         return this.#parameterStatus(buf, at, frameEnd)
-      case reply.NOTIFICATION:
+      case BACKEND.NOTIFICATION_RESPONSE:
         return this.#notification(buf, at, frameEnd)
-      case reply.COPY_IN:
+      case BACKEND.COPY_IN_RESPONSE:
         return this.#copyIn(buf, at, frameEnd)
-      case reply.COPY_OUT:
-        return this.#copyOut(buf, at, frameEnd)
-      case reply.COPY_DATA:
-        return this.#copyData(buf, at, frameEnd)
-      case reply.COPY_DONE:
-        return this.#copyDone(buf, at, frameEnd)
-      case reply.FUNCTION_RESULT:
-        return this.#pass(this.#head(REPLY.functionCall, null, 'V'), buf, at, frameEnd)
+      case BACKEND.COPY_OUT_RESPONSE: {
+        const entry = this.#head(REPLY.execute, REPLY.query, 'CopyOutResponse')
+        this.#results.copyOut(entry, buf, at, frameEnd)
+        return this.#give(entry, buf, at, frameEnd)
+      }
+      case BACKEND.COPY_DONE: {
+        const entry = this.#head(REPLY.execute, REPLY.query, 'CopyDone')
+        this.#results.copyDone(entry)
+        return this.#give(entry, buf, at, frameEnd)
+      }
+      case BACKEND.FUNCTION_CALL_RESPONSE:
+        return this.#give(this.#head(REPLY.functionCall, null, 'V'), buf, at, frameEnd)
       default:
-        throw new ProtocolError('unknown-message', 'remote', `upstream message type ${type}`)
+        throw new ProtocolError('unknown-message', 'remote', `upstream message ${typeName(type)}`)
     }
   }
 
@@ -187,26 +168,22 @@ export class UpstreamLeg {
     return entry
   }
 
-  #pass(entry: Expected, buf: Buffer, at: number, frameEnd: number): void {
-    if (entry.fate === 'forward') this.#state.toClient.forward(buf, at, frameEnd)
+  /** Passes a reply on as it is, unless it is not for the client. */
+  #give(entry: Expected, buf: Buffer, at: number, frameEnd: number): void {
+    const withheld = entry.told || (entry.over && isRefused(entry))
+    if (entry.fate === 'forward' && !withheld) this.#state.toClient.forward(buf, at, frameEnd)
   }
 
   #acknowledge(kind: ReplyKind, buf: Buffer, at: number, frameEnd: number): void {
-    this.#pass(this.#head(kind, null, 'acknowledgement'), buf, at, frameEnd)
-    this.#state.expected.pop()
+    this.#give(this.#head(kind, null, 'acknowledgement'), buf, at, frameEnd)
+    this.#state.answered()
   }
 
   #rowDescription(buf: Buffer, at: number, frameEnd: number): void {
     const entry = this.#state.expected.head()
     if (entry?.kind === REPLY.query && entry.fate === 'forward') {
-      const { admission } = entry
-      this.#masks = null
-      if (admission === null) throw outOfSync('RowDescription')
-      if (admission.masked) {
-        const fields = decodeRowDescription(buf, at + HEADER_BYTES, frameEnd)
-        this.#masks = this.#state.gatekeeper.masksFor(admission, entry.result, fields, [])
-      }
-      return this.#pass(entry, buf, at, frameEnd)
+      this.#results.described(entry, buf, at, frameEnd)
+      return this.#give(entry, buf, at, frameEnd)
     }
     const masked = entry?.admission?.masked === true
     const fields = masked ? decodeRowDescription(buf, at + HEADER_BYTES, frameEnd) : undefined
@@ -224,73 +201,130 @@ export class UpstreamLeg {
       if (entry.statement !== null) entry.statement.fields = fields
       if (entry.portal !== null) entry.portal.fields = fields
     }
-    this.#pass(entry, buf, at, frameEnd)
-    this.#state.expected.pop()
+    this.#give(entry, buf, at, frameEnd)
+    this.#state.answered()
   }
 
-  #complete(type: number, buf: Buffer, at: number, frameEnd: number): void {
+  #complete(
+    status: 'complete' | 'empty' | 'suspended',
+    buf: Buffer,
+    at: number,
+    frameEnd: number,
+  ): void {
+    const state = this.#state
     const entry = this.#head(REPLY.execute, REPLY.query, 'completion')
-    this.#pass(entry, buf, at, frameEnd)
+    state.spareSyncs = 0
     if (entry.fate === 'forward') {
       const tag =
-        type === reply.COMMAND_COMPLETE
-          ? buf.toString('latin1', at + HEADER_BYTES, frameEnd - 1)
-          : ''
-      this.#outcome(entry, COMPLETION[type] ?? 'complete', tag, '')
+        status === 'complete' ? buf.toString('latin1', at + HEADER_BYTES, frameEnd - 1) : ''
+      if (entry.over || entry.told) this.#completeOver(entry, status, tag)
+      else {
+        state.toClient.forward(buf, at, frameEnd)
+        this.#outcome(entry, status, tag, '')
+      }
     }
-    this.#masks = undefined
+    this.#results.reset()
     if (entry.kind === REPLY.query) {
       entry.result++
       entry.rows = 0
       entry.bytes = 0
+      entry.over = false
       return
     }
-    if (entry.admission?.barrier === true) this.#state.barriers--
-    this.#state.expected.pop()
+    state.answered()
+    // Nothing follows it but, where that does no harm, its Sync: the rest waits for this moment.
+    if (entry.told && state.expected.size === 0) failExtended(state, null)
   }
 
-  #outcome(
-    entry: Expected,
-    status: 'complete' | 'empty' | 'suspended' | 'error' | 'skipped',
-    tag: string,
-    sqlstate: string,
-  ): void {
+  /** A result that was stopped at its limit came to its end. */
+  #completeOver(entry: Expected, status: Status, tag: string): void {
+    const { toClient, gatekeeper } = this.#state
+    if (isRefused(entry)) return this.#tell(entry, status === 'complete')
+    if (entry.admission === null) throw outOfSync('completion')
+    toClient.give(gatekeeper.resultCut(entry.admission, entry.rows))
+    const cut = /^(SELECT|FETCH|COPY) \d+$/.exec(tag)
+    const told = cut === null && tag !== '' ? tag : `${cut?.[1] ?? 'SELECT'} ${entry.rows}`
+    toClient.give(encodeBackend({ kind: 'CommandComplete', tag: told }))
+    this.#outcome(entry, 'complete', told, '')
+  }
+
+  /** The client gets the refusal of an exceeded limit, once. `completed`: the statement ran to its end. */
+  #tell(entry: Expected, completed: boolean): void {
+    if (entry.told || entry.admission === null) return
+    const state = this.#state
+    const stands =
+      completed &&
+      entry.kind === REPLY.query &&
+      state.transaction === TX_IDLE &&
+      entry.admission.limit?.readOnly === false
+    const { error } = state.gatekeeper.limitExceeded(entry.admission, stands)
+    state.toClient.give(error)
+    entry.told = true
+    this.#outcome(entry, 'error', '', sqlstateOf(error, HEADER_BYTES, error.length) ?? '')
+  }
+
+  #outcome(entry: Expected, status: Status, tag: string, sqlstate: string): void {
     const { admission, execution, result, rows, bytes } = entry
     if (admission === null) return
-    this.#state.gatekeeper.outcome({
-      admission,
-      execution,
-      result,
-      status,
-      tag,
-      sqlstate,
-      rows,
-      bytes,
-    })
+    const { gatekeeper } = this.#state
+    gatekeeper.outcome({ admission, execution, result, status, tag, sqlstate, rows, bytes })
   }
 
   #ready(buf: Buffer, at: number, frameEnd: number): void {
     const state = this.#state
-    const entry = state.expected.head()
-    if (entry === undefined || frameEnd - at !== HEADER_BYTES + 1) throw outOfSync('ReadyForQuery')
+    if (frameEnd - at !== HEADER_BYTES + 1) throw outOfSync('ReadyForQuery')
+    const status = buf[at + HEADER_BYTES] as number
+    if (status !== TX_IDLE && status !== TX_BLOCK && status !== TX_FAILED) {
+      throw new ProtocolError('malformed', 'remote', `transaction status ${status}`)
+    }
+    if (this.#isSpare()) state.spareSyncs--
+    else {
+      const entry = this.#readyEntry()
+      state.answered()
+      state.settled = entry.segment
+      if (entry.kind === REPLY.functionCall && !entry.failed)
+        this.#outcome(entry, 'complete', '', '')
+      if (entry.kind === REPLY.query) state.forgetUnnamed(entry.segment)
+      if (entry.fate === 'drop') {
+        this.#settle(status)
+        return this.#probeDone()
+      }
+      if (entry.told && status === TX_BLOCK) {
+        // The block goes on as if nothing had happened: make it fail as the client has been told.
+        return failQuery(state, null)
+      }
+    }
+    this.#settle(status)
+    state.toClient.forward(buf, at, frameEnd)
+  }
+
+  #settle(status: number): void {
+    const state = this.#state
+    state.transaction = status
+    this.#results.reset()
+    if (status === TX_IDLE) this.#endOfTransaction()
+    state.gatekeeper.ready(status)
+  }
+
+  /** A ReadyForQuery of a Sync that no reply was owed for; see RelayState.spareSyncs. */
+  #isSpare(): boolean {
+    const { expected, spareSyncs } = this.#state
+    if (spareSyncs === 0) return false
+    const entry = expected.head()
+    if (entry === undefined) return true
+    if (entry.kind === REPLY.query) return entry.result === 0 && !entry.failed
+    return entry.kind !== REPLY.sync && entry.kind !== REPLY.functionCall
+  }
+
+  #readyEntry(): Expected {
+    const entry = this.#state.expected.head()
+    if (entry === undefined) throw outOfSync('ReadyForQuery')
     const { kind } = entry
     if (kind !== REPLY.sync && kind !== REPLY.query && kind !== REPLY.functionCall) {
       throw outOfSync('ReadyForQuery')
     }
     if (entry.fate === 'substitute' && !entry.failed) throw outOfSync('a refused Query that ran')
-    const status = buf[at + HEADER_BYTES] as number
-    if (status !== TX_IDLE && status !== TX_BLOCK && status !== TX_FAILED) {
-      throw new ProtocolError('malformed', 'remote', `transaction status ${status}`)
-    }
-    state.expected.pop()
-    if (entry.admission?.barrier === true) state.barriers--
-    if (kind === REPLY.functionCall && !entry.failed) this.#outcome(entry, 'complete', '', '')
-    state.transaction = status
-    state.settled = entry.segment
-    if (status === TX_IDLE) this.#endOfTransaction()
-    state.gatekeeper.ready(status)
-    if (entry.fate === 'drop') return this.#probeDone()
-    state.toClient.forward(buf, at, frameEnd)
+    return entry
   }
 
   #endOfTransaction(): void {
@@ -311,23 +345,15 @@ export class UpstreamLeg {
   #error(buf: Buffer, at: number, frameEnd: number): void {
     const state = this.#state
     const entry = state.expected.head()
-    this.#copy = null
-    this.#masks = undefined
-    if (entry?.fate === 'substitute' && entry.error !== null) {
-      state.toClient.give(entry.error)
-    } else if (state.probe !== null && entry?.fate === 'drop') {
-      state.probe.failed = true
-    } else {
-      const admission = entry?.admission ?? null
-      const redacted = state.gatekeeper.redactReport('error', admission, buf, at, frameEnd)
-      if (redacted !== null) state.toClient.give(redacted)
-      else state.toClient.forward(buf, at, frameEnd)
-    }
+    this.#results.reset()
+    state.gatekeeper.failed()
+    this.#reportError(entry, buf, at, frameEnd)
+    if (isFatal(buf, at, frameEnd)) state.farewell = true
     if (entry === undefined) return
     state.copyIn = false
-    const sqlstate = reply.sqlstateOf(buf, at, frameEnd)
+    const sqlstate = sqlstateOf(buf, at + HEADER_BYTES, frameEnd) ?? 'XX000'
     if (entry.kind === REPLY.query || entry.kind === REPLY.functionCall) {
-      if (entry.fate === 'forward') this.#outcome(entry, 'error', '', sqlstate)
+      if (entry.fate === 'forward' && !entry.told) this.#outcome(entry, 'error', '', sqlstate)
       entry.failed = true
       return
     }
@@ -335,21 +361,33 @@ export class UpstreamLeg {
     this.#skipToSync(sqlstate)
   }
 
+  /** What the client reads of an error that answers `entry`, or nothing it asked. */
+  #reportError(entry: Expected | undefined, buf: Buffer, at: number, frameEnd: number): void {
+    const { toClient, gatekeeper, probe } = this.#state
+    if (entry?.fate === 'substitute') {
+      if (entry.error !== null) toClient.give(entry.error)
+    } else if (entry?.fate === 'drop' && probe !== null) {
+      probe.failed = true
+    } else if (entry !== undefined && (entry.told || (entry.over && isRefused(entry)))) {
+      this.#tell(entry, false)
+    } else {
+      const admission = entry?.admission ?? null
+      const redacted = gatekeeper.redactReport('error', admission, buf, at, frameEnd)
+      if (redacted !== null) toClient.give(redacted)
+      else toClient.forward(buf, at, frameEnd)
+    }
+  }
+
   #skipToSync(sqlstate: string): void {
     const state = this.#state
     const { expected } = state
     let skipped = 0
     while (skipped < expected.size && expected.at(skipped).kind !== REPLY.sync) skipped++
-    for (let i = skipped - 1; i >= 0; i--) {
-      const entry = expected.at(i)
-      state.undo(entry)
-      const runs = entry.kind === REPLY.execute || entry.kind === REPLY.query
-      if (runs && entry.admission?.barrier === true) state.barriers--
-    }
+    for (let i = skipped - 1; i >= 0; i--) state.undo(expected.at(i))
     const none = skipped === expected.size
     for (let i = 0; i < skipped; i++) {
-      const entry = expected.pop()
-      if (entry.execution === 0) continue
+      const entry = state.answered()
+      if (entry.execution === 0 || entry.told) continue
       if (i === 0) this.#outcome(entry, 'error', '', sqlstate)
       else this.#outcome(entry, 'skipped', '', '')
     }
@@ -380,87 +418,36 @@ export class UpstreamLeg {
     else this.#state.toClient.forward(buf, at, frameEnd)
   }
 
-  /** The server will read CopyData now; a Sync it was sent meanwhile is ignored, so nothing is owed for it. */
+  /** The server will read CopyData now; Syncs it was sent meanwhile it ignores, so nothing is owed for them. */
   #copyIn(buf: Buffer, at: number, frameEnd: number): void {
     const state = this.#state
     const entry = this.#head(REPLY.execute, REPLY.query, 'CopyInResponse')
-    if (entry.kind === REPLY.execute) {
-      while (state.expected.size > 1 && state.expected.at(1).kind === REPLY.sync) {
-        state.expected.removeAt(1)
-      }
+    while (state.expected.size > 1 && state.expected.at(1).kind === REPLY.sync) {
+      state.expected.removeAt(1)
+      state.spareSyncs++
+      // The segment has not ended after all.
+      if (entry.kind === REPLY.execute) state.openSegment = true
+    }
+    if (entry.told) {
+      // The client has been refused and will send nothing; the server must not wait for it.
+      state.toUpstream.give(COPY_REFUSED)
+      return
     }
     state.copyIn = true
-    this.#pass(entry, buf, at, frameEnd)
-  }
-
-  #copyOut(buf: Buffer, at: number, frameEnd: number): void {
-    const entry = this.#head(REPLY.execute, REPLY.query, 'CopyOutResponse')
-    const { admission } = entry
-    if (admission === null || frameEnd - at < HEADER_BYTES + 3) throw outOfSync('CopyOutResponse')
-    if (admission.masked) {
-      const format = buf[at + HEADER_BYTES] === 0 ? 'text' : 'binary'
-      const columns = buf.readUInt16BE(at + HEADER_BYTES + 1)
-      this.#copy = this.#state.gatekeeper.copyOut(admission, entry.result, format, columns)
-    }
-    this.#pass(entry, buf, at, frameEnd)
-  }
-
-  #copyData(buf: Buffer, at: number, frameEnd: number): void {
-    if (this.#copy === null) {
-      this.#countData(frameEnd - at)
-      this.#state.toClient.forward(buf, at, frameEnd)
-      return
-    }
-    const { sink } = this.#state
-    const from = this.#openCopyData()
-    this.#copy.write(buf, at + HEADER_BYTES, frameEnd, sink)
-    this.#closeCopyData(from)
-  }
-
-  #copyDone(buf: Buffer, at: number, frameEnd: number): void {
-    const entry = this.#head(REPLY.execute, REPLY.query, 'CopyDone')
-    if (this.#copy !== null) {
-      const from = this.#openCopyData()
-      this.#copy.end(this.#state.sink)
-      this.#closeCopyData(from)
-      this.#copy = null
-    }
-    this.#pass(entry, buf, at, frameEnd)
-  }
-
-  #openCopyData(): number {
-    const { sink } = this.#state
-    sink.ensure(HEADER_BYTES)
-    const from = sink.at
-    sink.at += HEADER_BYTES
-    return from
-  }
-
-  /** Completes the CopyData frame begun at `from`; an empty one is taken back. */
-  #closeCopyData(from: number): void {
-    const { sink, toClient } = this.#state
-    const length = sink.at - from - 1
-    if (length === 4) {
-      sink.at = from
-      return
-    }
-    sink.buf[from] = reply.COPY_DATA
-    sink.buf.writeUInt32BE(length, from + 1)
-    this.#countData(length + 1)
-    toClient.forward(sink.buf, from, sink.at)
-  }
-
-  #countData(bytes: number): void {
-    const entry = this.#head(REPLY.execute, REPLY.query, 'CopyData')
-    entry.rows++
-    entry.bytes += bytes
+    this.#give(entry, buf, at, frameEnd)
   }
 }
 
-const COMPLETION: Readonly<Record<number, 'complete' | 'empty' | 'suspended'>> = {
-  [reply.COMMAND_COMPLETE]: 'complete',
-  [reply.EMPTY_QUERY]: 'empty',
-  [reply.PORTAL_SUSPENDED]: 'suspended',
+/** §protocol-error-fields, V: the severity in English. */
+function isFatal(buf: Buffer, at: number, frameEnd: number): boolean {
+  const field = buf.indexOf('\0V', at, 'latin1')
+  if (field < 0 || field + 8 > frameEnd) return false
+  const severity = buf.toString('latin1', field + 2, field + 7)
+  return severity === 'FATAL' || severity === 'PANIC'
+}
+
+function isRefused(entry: Expected): boolean {
+  return entry.admission?.limit?.exceeded === 'refuse'
 }
 
 function outOfSync(what: string): ProtocolError {

@@ -1,0 +1,101 @@
+/** A session's statements and their outcomes in the audit log. */
+import type { AuditLog } from '@sallyport/audit'
+import type { ExecutionOutcome } from '@sallyport/protocol-postgres'
+import type { Telemetry } from '../telemetry/index.ts'
+import type { Decided } from './decisions.ts'
+
+export type Via = 'simple' | 'parse' | 'bind' | 'execute'
+
+export interface RecorderOptions {
+  readonly session: string
+  readonly audit: AuditLog
+  readonly telemetry: Telemetry
+  /** Microseconds, monotonic. */
+  readonly micros: () => number
+  /** Outcomes were appended and wait to be written. */
+  readonly recorded: () => void
+}
+
+export class StatementRecorder {
+  readonly #options: RecorderOptions
+  readonly #started = new Map<number, number>()
+  #ordinal = 0
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+  }
+
+  /** The record's number; null: the log cannot be written, so nothing may run. */
+  statement(via: Via, decided: Decided, text: string): number | null {
+    const { verdict } = decided
+    const seq = this.#append(via, text, {
+      verdict: verdict.kind,
+      rule: verdict.rule,
+      ...(verdict.kind === 'deny' && { code: verdict.code, reason: verdict.message }),
+      relations: decided.relations,
+      effects: decided.effects,
+      masks: decided.masks,
+    })
+    if (seq !== null && verdict.kind === 'allow' && via !== 'parse') {
+      this.#started.set(seq, this.#options.micros())
+    }
+    return seq
+  }
+
+  /** A statement the gateway itself refuses, whatever policy says of it. */
+  refused(via: Via, text: string, why: { readonly code: string; readonly reason: string }): void {
+    const none = { rule: null, relations: [], effects: [], masks: [] }
+    if (this.#append(via, text, { verdict: 'deny', ...why, ...none }) !== null) {
+      this.#options.recorded()
+    }
+  }
+
+  #append(via: Via, sql: string, rest: Rest): number | null {
+    const { audit, session } = this.#options
+    try {
+      const ordinal = ++this.#ordinal
+      return audit.append({ type: 'statement', v: 1, session, ordinal, via, sql, ...rest })
+    } catch {
+      return null
+    }
+  }
+
+  outcome(outcome: ExecutionOutcome): void {
+    const { audit, session, telemetry, micros, recorded } = this.#options
+    const started = this.#started.get(outcome.execution)
+    const took = started === undefined ? 0 : micros() - started
+    telemetry.executed(took, outcome.rows, outcome.admission.masked)
+    try {
+      audit.append({
+        type: 'outcome',
+        v: 1,
+        session,
+        statement: outcome.execution,
+        status: STATUS[outcome.status] ?? (outcome.sqlstate === '57014' ? 'cancelled' : 'error'),
+        rows: outcome.rows,
+        bytes: outcome.bytes,
+        micros: Math.round(took),
+        ...(outcome.sqlstate !== '' && { sqlstate: outcome.sqlstate }),
+        ...(outcome.tag !== '' && { commandTag: outcome.tag }),
+      })
+      recorded()
+    } catch {
+      // The log has failed and refuses statements from here on; that this outcome is missing shows in it.
+    }
+  }
+
+  /** Nothing runs any more. */
+  forget(): void {
+    this.#started.clear()
+  }
+}
+
+type Event = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'statement' }>
+type Rest = Omit<Event, 'type' | 'v' | 'session' | 'ordinal' | 'via' | 'sql'>
+
+const STATUS: Readonly<Record<string, 'ok' | 'refused'>> = {
+  complete: 'ok',
+  empty: 'ok',
+  suspended: 'ok',
+  skipped: 'refused',
+}

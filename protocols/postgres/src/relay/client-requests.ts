@@ -1,0 +1,361 @@
+/**
+ * What becomes of each request: decided, then forwarded with one owed reply queued for it, or refused.
+ *
+ * Methods return false when the request was not consumed because the leg is parked; it is then offered
+ * again. A request is forwarded only after the gatekeeper admitted it.
+ */
+import { cStringEnd } from '../bytes.ts'
+import { ProtocolError } from '../errors.ts'
+import { HEADER_BYTES } from '../frames.ts'
+import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
+import { type Expected, type ExpectedInit, expect, REPLY, type ReplyKind } from './expected.ts'
+import { type Admission, type NotYet, SETTLE, WAIT } from './gatekeeper.ts'
+import { type Portal, type PreparedStatement, sqlName } from './named.ts'
+import { DECISION } from './parked.ts'
+import { mustSettle, park, settleEarlier } from './parking.ts'
+import { readBindFormats } from './peek.ts'
+import { refuse, refuseQuery } from './refusing.ts'
+import { encodeDescribe, TARGET_PORTAL, TARGET_STATEMENT } from './requests.ts'
+import { type RelayState, TX_IDLE } from './state.ts'
+
+export class ClientRequests {
+  readonly #state: RelayState
+  /** The Bind at hand turned out to need inspection: it is not to be passed on in pieces. */
+  #wholeBind = false
+
+  constructor(state: RelayState) {
+    this.#state = state
+  }
+
+  query(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    if (mustSettle(state, state.segment)) return false
+    const text = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
+    if (text !== frameEnd - 1) throw malformed('Query not one string')
+    const verdict = state.gatekeeper.decideText('query', '', buf, at + HEADER_BYTES, text)
+    if (isNotYet(verdict)) return this.#notYet(verdict)
+    if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
+    const execution = state.gatekeeper.execution(verdict)
+    if (typeof execution !== 'number') return refuseQuery(state, execution)
+    return this.#run(REPLY.query, verdict, buf, at, frameEnd, { execution })
+  }
+
+  parse(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    if (mustSettle(state, state.segment)) return false
+    const nameEnd = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
+    const textEnd = cStringEnd(buf, nameEnd + 1, frameEnd)
+    const name = this.#name(buf, at + HEADER_BYTES, nameEnd)
+    if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
+    const { gatekeeper } = state
+    const verdict = gatekeeper.decideText('parse', sqlName(name), buf, nameEnd + 1, textEnd)
+    if (isNotYet(verdict)) return this.#notYet(verdict)
+    if (verdict.kind === 'refusal') return refuse(state, verdict)
+    const previous = state.statements.get(name)
+    if (previous === undefined && state.statements.size >= NAMED_STATEMENTS_MAX) {
+      return refuse(state, gatekeeper.tooManyNames('prepared statements'))
+    }
+    const statement: PreparedStatement = {
+      name,
+      admission: verdict,
+      segment: state.segment,
+      fields: undefined,
+    }
+    state.statements.set(name, statement)
+    gatekeeper.nameTaken('statement', sqlName(name))
+    this.#send(REPLY.parse, buf, at, frameEnd, {
+      statement,
+      admission: verdict,
+      previousStatement: previous,
+    })
+    if (verdict.masked && verdict.returnsRows) this.#describeOurselves(statement)
+    return true
+  }
+
+  /**
+   * The head [at, end) of a Bind that goes on past `end`. `more`: its names are not there yet; `whole`:
+   * what it binds is under masks, it must be complete; `handled`: forwarded or refused, the rest follows.
+   */
+  bindHead(buf: Buffer, at: number, end: number): 'more' | 'whole' | 'parked' | 'handled' {
+    const bodyStart = at + HEADER_BYTES
+    const portalEnd = buf.subarray(0, end).indexOf(0, bodyStart)
+    const nameEnd = portalEnd < 0 ? -1 : buf.subarray(0, end).indexOf(0, portalEnd + 1)
+    if (nameEnd < 0) {
+      if (end - bodyStart > 2 * (SESSION_NAME_BYTES_MAX + 1)) return 'whole'
+      return 'more'
+    }
+    const name = this.#name(buf, portalEnd + 1, nameEnd)
+    const statement = name === null ? undefined : this.#statementNamed(name)
+    if (isNotYet(statement)) {
+      this.#notYet(statement)
+      return 'parked'
+    }
+    if (this.#wholeBind || statement === undefined || statement.admission.masked) return 'whole'
+    if (this.#bind(buf, at, end, true)) return 'handled'
+    return this.#wholeBind ? 'whole' : 'parked'
+  }
+
+  bind(buf: Buffer, at: number, frameEnd: number): boolean {
+    const done = this.#bind(buf, at, frameEnd, false)
+    if (done) this.#wholeBind = false
+    return done
+  }
+
+  /** `partial`: [at, end) is the head of a longer frame of an unmasked statement. */
+  #bind(buf: Buffer, at: number, end: number, partial: boolean): boolean {
+    const state = this.#state
+    const { gatekeeper } = state
+    if (mustSettle(state, state.segment)) return false
+    const portalEnd = cStringEnd(buf, at + HEADER_BYTES, end)
+    const statementEnd = cStringEnd(buf, portalEnd + 1, end)
+    const portalName = this.#name(buf, at + HEADER_BYTES, portalEnd)
+    const statementName = this.#name(buf, portalEnd + 1, statementEnd)
+    if (portalName === null || statementName === null)
+      return refuse(state, gatekeeper.nameTooLong())
+    const statement = this.#statementNamed(statementName)
+    if (isNotYet(statement)) return this.#notYet(statement)
+    if (statement === undefined)
+      return refuse(state, gatekeeper.noSuchStatement(sqlName(statementName)))
+    if (mustSettle(state, statement.segment)) return false
+    const body = statementEnd + 1
+    // Before anybody reads the parameters: the whole body is laid out as it must be.
+    const formats = partial ? [] : readBindFormats(buf, body, end)
+    const verdict = gatekeeper.decideBind(statement, sqlName(portalName), buf, body, end)
+    if (isNotYet(verdict)) return this.#notYet(verdict)
+    if (verdict.kind === 'refusal') return refuse(state, verdict)
+    if (partial && verdict.masked) {
+      this.#wholeBind = true
+      return false
+    }
+    const previous = state.portals.get(portalName)
+    if (previous === undefined && state.portals.size >= NAMED_PORTALS_MAX) {
+      return refuse(state, gatekeeper.tooManyNames('portals'))
+    }
+    this.#renew(statement, verdict)
+    const portal = newPortal(portalName, statement, formats, state.segment, verdict)
+    state.portals.set(portalName, portal)
+    if (portalName !== '') gatekeeper.nameTaken('portal', sqlName(portalName))
+    return this.#send(REPLY.bind, buf, at, end, { portal, previousPortal: previous })
+  }
+
+  /** What the statement means may have moved: its rows are described anew before any of them comes. */
+  #renew(statement: PreparedStatement, verdict: Admission): void {
+    const moved = verdict.epoch !== statement.admission.epoch
+    statement.admission = verdict
+    if (!verdict.masked || !verdict.returnsRows) return
+    if (moved || (statement.fields === undefined && !this.#describePending(statement))) {
+      this.#describeOurselves(statement)
+    }
+  }
+
+  /** Row shapes must be known before any row passes under masks: ask, and keep the answer. */
+  #describeOurselves(statement: PreparedStatement): void {
+    const state = this.#state
+    statement.fields = undefined
+    state.toUpstream.give(encodeDescribe(TARGET_STATEMENT, statement.name))
+    this.#owe(REPLY.describeStatement, {
+      fate: 'drop',
+      statement,
+      admission: statement.admission,
+    })
+  }
+
+  #describePending(statement: PreparedStatement): boolean {
+    const { expected } = this.#state
+    for (let i = 0; i < expected.size; i++) {
+      const entry = expected.at(i)
+      if (entry.kind === REPLY.describeStatement && entry.statement === statement) return true
+    }
+    return false
+  }
+
+  describe(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    const { target, name } = this.#target(buf, at, frameEnd)
+    if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
+    if (target === TARGET_STATEMENT) {
+      const statement = this.#statementNamed(name)
+      if (isNotYet(statement)) return this.#notYet(statement)
+      if (statement === undefined)
+        return refuse(state, state.gatekeeper.noSuchStatement(sqlName(name)))
+      if (mustSettle(state, statement.segment)) return false
+      return this.#send(REPLY.describeStatement, buf, at, frameEnd, {
+        statement,
+        admission: statement.admission,
+      })
+    }
+    const portal = this.#portalNamed(name)
+    if (isNotYet(portal)) return this.#notYet(portal)
+    if (portal === undefined) return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
+    if (mustSettle(state, portal.segment)) return false
+    return this.#send(REPLY.describePortal, buf, at, frameEnd, {
+      portal,
+      admission: portal.admission,
+    })
+  }
+
+  execute(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    const nameEnd = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
+    if (nameEnd + 5 !== frameEnd) throw malformed('Execute')
+    const name = this.#name(buf, at + HEADER_BYTES, nameEnd)
+    if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
+    const portal = this.#portalNamed(name)
+    if (isNotYet(portal)) return this.#notYet(portal)
+    if (portal === undefined) return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
+    if (mustSettle(state, portal.segment)) return false
+    const execution = state.gatekeeper.decideExecute(portal)
+    if (isNotYet(execution)) return this.#notYet(execution)
+    if (typeof execution !== 'number') return refuse(state, execution)
+    const { admission } = portal
+    if (admission.masked && portal.statement === null && portal.fields === undefined) {
+      state.toUpstream.give(encodeDescribe(TARGET_PORTAL, name))
+      this.#owe(REPLY.describePortal, { fate: 'drop', portal, admission })
+    }
+    return this.#run(REPLY.execute, admission, buf, at, frameEnd, { portal, execution })
+  }
+
+  close(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    const { target, name } = this.#target(buf, at, frameEnd)
+    if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
+    if (target === TARGET_STATEMENT) {
+      const previousStatement = state.statements.get(name)
+      state.statements.delete(name)
+      state.gatekeeper.nameTaken('statement', sqlName(name))
+      return this.#send(REPLY.close, buf, at, frameEnd, { previousStatement })
+    }
+    const previousPortal = state.portals.get(name)
+    state.portals.delete(name)
+    state.gatekeeper.nameTaken('portal', sqlName(name))
+    return this.#send(REPLY.close, buf, at, frameEnd, { previousPortal })
+  }
+
+  sync(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    state.skipping = false
+    this.#send(REPLY.sync, buf, at, frameEnd, {})
+    state.endSegment()
+    return true
+  }
+
+  functionCall(buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    if (mustSettle(state, state.segment)) return false
+    if (frameEnd - at < HEADER_BYTES + 4) throw malformed('FunctionCall')
+    const verdict = state.gatekeeper.decideFunctionCall(buf.readUInt32BE(at + HEADER_BYTES))
+    if (isNotYet(verdict)) return this.#notYet(verdict)
+    if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
+    const execution = state.gatekeeper.execution(verdict)
+    if (typeof execution !== 'number') return refuseQuery(state, execution)
+    return this.#run(REPLY.functionCall, verdict, buf, at, frameEnd, { execution })
+  }
+
+  tooLong(via: 'query' | 'parse', bytes: number): void {
+    const state = this.#state
+    const refusal = state.gatekeeper.statementTooLong(via, bytes)
+    if (via === 'query') refuseQuery(state, refusal)
+    else refuse(state, refusal)
+  }
+
+  /** Forwards what executes a statement. */
+  #run(
+    kind: ReplyKind,
+    admission: Admission,
+    buf: Buffer,
+    at: number,
+    frameEnd: number,
+    init: ExpectedInit,
+  ): true {
+    const state = this.#state
+    const { limit, barrier } = admission
+    const limited = limit?.exceeded === 'refuse'
+    if (limited) {
+      const alone = state.executions === 0 && state.settledBefore
+      state.limitedHarmless = limit.readOnly && alone && state.transaction === TX_IDLE
+    }
+    state.executions++
+    this.#send(kind, buf, at, frameEnd, { ...init, admission, barrier, limited })
+    if (kind !== REPLY.execute) state.endSegment()
+    return true
+  }
+
+  #send(kind: ReplyKind, buf: Buffer, at: number, end: number, init: ExpectedInit): true {
+    this.#state.toUpstream.forward(buf, at, end)
+    this.#owe(kind, init)
+    return true
+  }
+
+  #owe(kind: ReplyKind, init: ExpectedInit): Expected {
+    const state = this.#state
+    const entry = expect(kind, state.segment, init)
+    state.owe(entry)
+    state.openSegment = true
+    return entry
+  }
+
+  #notYet(verdict: NotYet): false {
+    return verdict === WAIT ? park(this.#state, DECISION) : settleEarlier(this.#state)
+  }
+
+  /** A name as the relay keeps it; null: longer than the server tells names apart. */
+  #name(buf: Buffer, start: number, end: number): string | null {
+    if (end - start > SESSION_NAME_BYTES_MAX) return null
+    return buf.toString('latin1', start, end)
+  }
+
+  #target(buf: Buffer, at: number, frameEnd: number): { target: number; name: string | null } {
+    const target = buf[at + HEADER_BYTES] as number
+    const nameEnd = cStringEnd(buf, at + HEADER_BYTES + 1, frameEnd)
+    const known = target === TARGET_STATEMENT || target === TARGET_PORTAL
+    if (!known || nameEnd !== frameEnd - 1) throw malformed('Describe or Close target')
+    return { target, name: this.#name(buf, at + HEADER_BYTES + 1, nameEnd) }
+  }
+
+  #statementNamed(name: string): PreparedStatement | NotYet | undefined {
+    const known = this.#state.statements.get(name)
+    if (known !== undefined || name === '') return known
+    const admission = this.#state.gatekeeper.preparedBySql(sqlName(name))
+    if (admission === undefined || isNotYet(admission)) return admission
+    // Not kept: SQL DEALLOCATE may remove it behind our back, and asking again is cheap.
+    return { name, admission, segment: 0, fields: undefined }
+  }
+
+  #portalNamed(name: string): Portal | NotYet | undefined {
+    const known = this.#state.portals.get(name)
+    if (known !== undefined || name === '') return known
+    const admission = this.#state.gatekeeper.declaredBySql(sqlName(name))
+    if (admission === undefined || isNotYet(admission)) return admission
+    return newPortal(name, null, [], 0, admission)
+  }
+}
+
+function isNotYet(verdict: unknown): verdict is NotYet {
+  return verdict === WAIT || verdict === SETTLE
+}
+
+/** `statement` null: a cursor that SQL declared. */
+function newPortal(
+  name: string,
+  statement: PreparedStatement | null,
+  formats: readonly number[],
+  segment: number,
+  admission: Admission,
+): Portal {
+  return {
+    name,
+    statement,
+    formats,
+    segment,
+    admission,
+    held: statement === null,
+    fields: undefined,
+    masks: undefined,
+    rows: 0,
+    bytes: 0,
+  }
+}
+
+function malformed(what: string): ProtocolError {
+  return new ProtocolError('malformed', 'remote', what)
+}

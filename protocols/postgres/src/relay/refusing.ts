@@ -1,0 +1,46 @@
+/**
+ * Refusing a request so that everything after it is as if the server had refused it.
+ *
+ * Where the server is idle and owes nothing, the refusal is written at once. Otherwise a request that is
+ * certain to fail takes the refused one's place (a Describe of a portal that never exists, or a Query that
+ * never parses), so that the server itself enters the state an error would leave: the transaction is
+ * aborted, earlier work of an implicit transaction does not commit, the rest of the pipeline is skipped to
+ * Sync. Its error is replaced by ours on the way back.
+ */
+import { expect, REPLY } from './expected.ts'
+import type { Refusal } from './gatekeeper.ts'
+import { encodeDescribe, REFUSED_QUERY, TARGET_PORTAL } from './requests.ts'
+import { type RelayState, TX_BLOCK } from './state.ts'
+
+/** Refuses a request of the extended protocol; the client's messages are skipped to its Sync. */
+export function refuse(state: RelayState, refusal: Refusal): true {
+  if (state.quiescent && state.transaction !== TX_BLOCK) {
+    state.toClient.give(refusal.error)
+    state.skipping = true
+  } else failExtended(state, refusal.error)
+  return true
+}
+
+/** Brings the server into the state after an error; `error`: what the client reads, null: it has been told. */
+export function failExtended(state: RelayState, error: Buffer | null): void {
+  state.toUpstream.give(encodeDescribe(TARGET_PORTAL, state.refusedPortal))
+  state.owe(expect(REPLY.describePortal, state.segment, { fate: 'substitute', error }))
+  state.openSegment = true
+  state.skipping = true
+}
+
+/** Refuses a Query or FunctionCall: an error and its ReadyForQuery. */
+export function refuseQuery(state: RelayState, refusal: Refusal): true {
+  if (state.quiescent && state.transaction !== TX_BLOCK) {
+    state.toClient.give(refusal.error)
+    state.toClient.give(Buffer.from([0x5a, 0, 0, 0, 5, state.transaction]))
+    state.forgetUnnamed(state.segment)
+  } else failQuery(state, refusal.error)
+  return true
+}
+
+export function failQuery(state: RelayState, error: Buffer | null): void {
+  state.toUpstream.give(REFUSED_QUERY)
+  state.owe(expect(REPLY.query, state.segment, { fate: 'substitute', error }))
+  state.endSegment()
+}
