@@ -29,6 +29,8 @@ only), prints commands to try, and runs until Ctrl-C. Needs nothing installed bu
 
 /** 128 + SIGINT, as a shell reports it. */
 const EXIT_INTERRUPTED = 130
+/** How often this process looks whether npm is still there. */
+const PARENT_POLL_MS = 1_000
 /** A tour that takes longer hangs somewhere. */
 const TOUR_MS_MAX = 120_000
 
@@ -132,17 +134,27 @@ async function whileRunning(
   }
 }
 
-/** Resolves at the first signal; another one ends the process at once (the servers' watchdogs see to them). */
+/**
+ * Resolves at the first signal, or when npm is gone: the shell between npm and this process does not pass
+ * SIGTERM on. Another signal ends the process at once; the servers' watchdogs see to them.
+ */
 function signalled(): Promise<null> {
   return new Promise((resolveStopped) => {
     let stopping = false
     const stop = (): void => {
-      if (stopping) process.exit(EXIT_INTERRUPTED)
       stopping = true
       process.stderr.write('\nstopping …\n')
       resolveStopped(null)
     }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => (stopping ? process.exit(EXIT_INTERRUPTED) : stop()))
+    }
+    if (process.env['npm_lifecycle_event'] === undefined) return
+    const parent = process.ppid
+    const watch = (): void => {
+      if (process.ppid !== parent && !stopping) stop()
+    }
+    setInterval(watch, PARENT_POLL_MS).unref()
   })
 }
 
