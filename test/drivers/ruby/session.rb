@@ -78,7 +78,8 @@ def masked
   types = PG::BasicTypeRegistry.new.register_default_types
   conn.type_map_for_results = PG::BasicTypeMapForResults.new(conn, registry: types).tap { |map| map.default_type_map = PG::TypeMapAllStrings.new }
   rows = conn.exec_params(query, []).to_a
-  show('types', rows.map { |r| r.values.map { |v| v.class.name } })
+  kind = ->(value) { [true, false].include?(value) ? 'boolean' : value.class.name }
+  show('types', rows.map { |r| r.values.map(&kind) })
   show('kept', rows.map { |r| [r['id'], r['note']] })
 end
 
