@@ -96,14 +96,17 @@ export class SessionGround {
 
   readonly now = (): Ground | 'wait' | 'unavailable' => {
     const policy = this.#policy()
-    const before = this.#ground
-    if (before !== null && before.policy === policy && before.catalog === null) return before
-    const bare = this.#views.of(policy, this.#subject, this.#connection, null)
-    if (!needsCatalog(bare.view)) return this.#stand(policy, bare, null)
+    const before = this.#ground?.policy === policy ? this.#ground : null
+    if (before?.catalog === null) return before
+    // A ground with a catalog needed one under this policy, and still does: no look-up of the view.
+    if (before === null) {
+      const bare = this.#views.of(policy, this.#subject, this.#connection, null)
+      if (!needsCatalog(bare.view)) return this.#stand(policy, bare, null)
+    }
     if (this.#refreshing !== null) return 'wait'
     const catalog = this.#catalogs().get()
     if (catalog === null) return performance.now() - this.#failedAt < 1000 ? 'unavailable' : 'wait'
-    if (before !== null && before.policy === policy && before.catalog === catalog) return before
+    if (before?.catalog === catalog) return before
     const view = this.#views.of(policy, this.#subject, this.#connection, catalog)
     return this.#stand(policy, view, catalog)
   }
