@@ -27,6 +27,8 @@ export interface PrincipalView {
   readonly subject: Subject
   /** Some allow or approve rule applies to this principal on this connection. */
   readonly mayConnect: boolean
+  /** Some column of this connection is masked for somebody. */
+  readonly protects: boolean
   /** Some mask can apply to this principal here. */
   readonly masked: boolean
   /** A condition that applies reads the clock: do not remember verdicts. */
@@ -85,6 +87,7 @@ export function viewFor(
     connection,
     subject,
     mayConnect: granting.size > 0,
+    protects: allMasks.length > 0,
     masked: masks.length > 0,
     usesTime: rules.some((rule) => rule.match.when?.usesTime ?? false),
     usesLiterals: rules.some((rule) => rule.match.when?.usesLiterals ?? false),

@@ -11,6 +11,7 @@ import type { CellMask } from '@sallyport/protocol-postgres'
 import {
   type Analysis,
   type Catalog,
+  type ColumnRef,
   fingerprintPostgres,
   type PostgresReader,
   type SessionNames,
@@ -35,6 +36,8 @@ export interface Decided {
   readonly effects: readonly string[]
   /** Base columns masked in some result, `schema.relation.column`. */
   readonly masks: readonly string[]
+  /** Its text may hold values of a column that is masked for somebody: it is recorded without literals. */
+  readonly sensitive: boolean
   /** Compiled masks by result index, column shapes and formats. */
   readonly compiled: Map<string, readonly (CellMask | null)[] | null>
 }
@@ -183,6 +186,8 @@ function summarise(analysis: Analysis, verdict: Verdict, view: PrincipalView): D
     relations: relationsOf(statements),
     effects: analysis.kind === 'statements' ? effectsOf(statements) : ['unknown'],
     masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],
+    sensitive:
+      view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
     compiled: new Map(),
   }
 }
@@ -214,4 +219,17 @@ function masksOf(verdict: Exclude<Verdict, { kind: 'deny' }>): readonly string[]
     }
   }
   return [...names]
+}
+
+function touchesProtected(statements: readonly StatementFacts[], view: PrincipalView): boolean {
+  const isProtected = (column: ColumnRef): boolean => view.allMasksOn(column).length > 0
+  return statements.some(
+    (statement) =>
+      statement.effects.includes('unknown') ||
+      statement.outputs === 'unknown' ||
+      statement.relations.some((relation) => relation.kind === 'unresolved') ||
+      statement.columns.some(isProtected) ||
+      statement.constantWrites.some((write) => isProtected(write.column)) ||
+      statement.flows.some(({ into }) => into.kind === 'column' && isProtected(into.column)),
+  )
 }

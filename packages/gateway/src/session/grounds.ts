@@ -37,11 +37,12 @@ export class Views {
 
 /**
  * Does any decision of this view need to know which relation a name means, or what columns it has? Not when
- * nothing is masked, nothing denies or holds by name, and one rule allows everything there is to name
+ * nothing is masked for anybody, nothing denies or holds by name, and one rule allows everything there is to name
  * (text that is not understood has no names).
  */
 export function needsCatalog(view: PrincipalView): boolean {
-  if (view.masked) return true
+  // Masks for others count: the record must know which texts may hold protected values.
+  if (view.protects) return true
   const byName = view.rules.filter(
     ({ match }) => match.relations !== null || match.columns !== null || match.functions !== null,
   )

@@ -1,6 +1,7 @@
 /** A session's statements and their outcomes in the audit log. */
 import type { AuditLog } from '@sallyport/audit'
 import type { ExecutionOutcome } from '@sallyport/protocol-postgres'
+import { withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Decided } from './decisions.ts'
 
@@ -28,7 +29,8 @@ export class StatementRecorder {
   /** The record's number; null: the log cannot be written, so nothing may run. */
   statement(via: Via, decided: Decided, text: string): number | null {
     const { verdict } = decided
-    const seq = this.#append(via, text, {
+    const sql = decided.sensitive ? withoutLiterals(text) : text
+    const seq = this.#append(via, sql, {
       verdict: verdict.kind,
       rule: verdict.rule,
       ...(verdict.kind === 'deny' && { code: verdict.code, reason: verdict.message }),
@@ -45,7 +47,8 @@ export class StatementRecorder {
   /** A statement the gateway itself refuses, whatever policy says of it. */
   refused(via: Via, text: string, why: { readonly code: string; readonly reason: string }): void {
     const none = { rule: null, relations: [], effects: [], masks: [] }
-    if (this.#append(via, text, { verdict: 'deny', ...why, ...none }) !== null) {
+    // Not every such text has been decided: whether it is sensitive is not known.
+    if (this.#append(via, withoutLiterals(text), { verdict: 'deny', ...why, ...none }) !== null) {
       this.#options.recorded()
     }
   }
