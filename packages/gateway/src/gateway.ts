@@ -22,6 +22,7 @@ import { DecisionContexts } from './session/decisions.ts'
 import { checkDirectSockets } from './session/direct-socket.ts'
 import { Views } from './session/grounds.ts'
 import type { SessionDeps } from './session/open.ts'
+import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { StateStore } from './state/store.ts'
@@ -39,6 +40,8 @@ import { loadServerTls, type ServerTls } from './tls/server.ts'
 /** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
 const OUTCOME_FLUSH_MS = 5
 
+/** How often an issuer without keys is asked again, ms. */
+const ISSUER_RETRY_MS = 5_000
 /** How often a failed audit log is tried again, ms. */
 const AUDIT_RECOVERY_MS = 2_000
 
@@ -101,6 +104,7 @@ class Gateway implements RunningGateway {
   #closing: Promise<void> | null = null
   #flushTimer: NodeJS.Timeout | null = null
   readonly #recovery: NodeJS.Timeout
+  readonly #warming: NodeJS.Timeout
 
   constructor(config: GatewayConfig, parts: Parts) {
     this.#config = config
@@ -115,6 +119,8 @@ class Gateway implements RunningGateway {
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
     this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
     this.#recovery.unref()
+    this.#warming = setInterval(() => this.#warmIssuers(), ISSUER_RETRY_MS)
+    this.#warming.unref()
     this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
   }
 
@@ -255,6 +261,7 @@ class Gateway implements RunningGateway {
     state.close()
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     clearInterval(this.#recovery)
+    clearInterval(this.#warming)
     await audit.close()
     log.info('stopped')
   }
@@ -305,6 +312,7 @@ class Gateway implements RunningGateway {
       registry: this.#registry,
       turnstile: this.#turnstile,
       keys,
+      rates: new StatementRates(),
       telemetry,
       log,
       now: Date.now,
@@ -339,6 +347,12 @@ class Gateway implements RunningGateway {
     } catch {
       // Still failing; it was logged when it began.
     }
+  }
+
+  /** An issuer that was down at start: without its keys nobody is sent here who could ask for them. */
+  #warmIssuers(): void {
+    const waiting = this.#verifier.status().some((issuer) => !issuer.ready)
+    if (waiting) void this.#verifier.warm().catch(() => undefined)
   }
 
   async #listenerTls(

@@ -32,6 +32,7 @@ import {
 } from './decisions.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { type SqlPrepared, TrackedNames } from './names.ts'
+import type { StatementRates } from './rates.ts'
 import { StatementRecorder, type Via } from './recorder.ts'
 import { redactReport } from './redaction.ts'
 import {
@@ -66,6 +67,9 @@ export interface GatekeeperOptions {
   readonly contexts: DecisionContexts
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
+  readonly rates: StatementRates
+  /** Tells principals apart, for `rates`. */
+  readonly principal: string
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Microseconds, monotonic. */
@@ -104,8 +108,6 @@ export class SessionGatekeeper implements Gatekeeper {
   #context: DecisionContext | null = null
   #namesVersion = -1
   #epoch = 0
-  #minuteStart = 0
-  #minuteCount = 0
   /** The open transaction did not commit, or something in it failed. */
   #undone = false
   /** The server would not say what names mean: decide with them uncertain. */
@@ -536,12 +538,8 @@ export class SessionGatekeeper implements Gatekeeper {
   #withinRate(view: PrincipalView): boolean {
     const max = view.limits.statementsPerMinute
     if (max === null) return true
-    const now = this.#options.now()
-    if (now - this.#minuteStart >= 60_000) {
-      this.#minuteStart = now
-      this.#minuteCount = 0
-    }
-    return ++this.#minuteCount <= max
+    const { rates, principal, now } = this.#options
+    return rates.admit(principal, max, now())
   }
 
   #factsOnWire(name: string): StatementFacts | undefined {

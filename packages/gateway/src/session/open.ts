@@ -18,6 +18,7 @@ import { type OpenUpstream, openUpstream } from '../upstream/postgres.ts'
 import { type ClientChannel, Greeting } from './client-login.ts'
 import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
+import type { StatementRates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
 import { Session } from './session.ts'
@@ -35,6 +36,7 @@ export interface SessionDeps {
   readonly registry: SessionRegistry
   readonly turnstile: Turnstile
   readonly keys: MaskKeys
+  readonly rates: StatementRates
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly now: () => number
@@ -347,6 +349,8 @@ async function start(
       contexts: deps.contexts,
       keys: deps.keys,
       telemetry: deps.telemetry,
+      rates: deps.rates,
+      principal: `${principal.issuer}\0${principal.subject}`,
       now: deps.now,
       micros: deps.micros,
       ground: ground.now,
