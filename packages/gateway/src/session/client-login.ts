@@ -130,6 +130,15 @@ export class Greeting {
     }
   }
 
+  /** Closes without a word, in order: libpq takes TLS that ends without its alert for a failed cancel. */
+  dismiss(): void {
+    const socket = this.#socket
+    const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
+    socket.once('close', () => clearTimeout(timer))
+    socket.resume()
+    socket.end()
+  }
+
   destroy(): void {
     this.#socket.destroy()
   }

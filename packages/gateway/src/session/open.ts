@@ -91,7 +91,7 @@ export async function openSession(
         record(deps, { type: 'cancel', v: 1, session: session.id, source: 'client' })
         await session.cancel()
       }
-      greeting.destroy()
+      greeting.dismiss()
       return
     }
     if (arrival.kind === 'gone') {
