@@ -36,7 +36,6 @@ for name in direct gateway; do
     node "$here/serve.ts" "$work/addresses" >"$work/$name.serve.log" 2>&1 &
   server=$!
   trap 'kill $server 2>/dev/null || true' EXIT INT TERM
-  tries=0
   while [ ! -s "$work/addresses" ]; do
     kill -0 $server || { cat "$work/$name.serve.log"; exit 1; }
     sleep 0.2
