@@ -85,6 +85,7 @@ describe.skipIf(!possible)('npm run bench -- --smoke (needs Linux and pgbench)',
       'bulk.unmasked',
       'bulk.masked.same-length',
       'bulk.masked.variable',
+      'bulk.masked.hashed',
       'memory.idle',
       'memory.stalled',
     ])

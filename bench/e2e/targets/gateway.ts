@@ -28,7 +28,7 @@ masks:
     with: redact
   - columns: [public.bulk_variable.email]
     with: email
-  - columns: [public.bulk_variable.reference]
+  - columns: [public.bulk_hashed.reference]
     with: hash
 `
 

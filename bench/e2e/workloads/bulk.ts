@@ -1,4 +1,4 @@
-/** One client reads a whole table of ten text columns; the gateway masks some of them in two of the tables. */
+/** One client reads a whole table of ten text columns; the gateway masks some of them in all tables but one. */
 import { WireClient } from '../client/wire.ts'
 import { BULK_ROW_BYTES, BULK_TABLES, type BulkTable } from '../postgres.ts'
 import type { Site, Target } from '../targets/target.ts'
@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<BulkTable, string>> = {
   bulk_plain: 'bulk.unmasked',
   bulk_same_length: 'bulk.masked.same-length',
   bulk_variable: 'bulk.masked.variable',
+  bulk_hashed: 'bulk.masked.hashed',
 }
 
 export const bulkWorkloads: readonly Workload[] = BULK_TABLES.map((table) => ({
