@@ -355,6 +355,23 @@ describe('sees the same through the gateway', () => {
 
   same(
     () => targets,
+    'leaving before the login has begun',
+    async (target) => {
+      const errors: string[] = []
+      const client = new pg.Client({ ...options(target), ssl: false })
+      client.on('error', (error) => errors.push(error.message))
+      const closed = new Promise<void>((resolve) => client.once('end', () => resolve()))
+      client.connect().catch((error: Error) => errors.push(error.message))
+      // It says Terminate where a start-up packet is due.
+      client.end().catch((error: Error) => errors.push(error.message))
+      await Promise.race([closed, sleep(1000)])
+      return errors
+    },
+    (result) => expect(result).toEqual([]),
+  )
+
+  same(
+    () => targets,
     'large values both ways',
     withClient(async (client) => {
       const large = 'abcdefgh'.repeat(400_000)

@@ -108,6 +108,10 @@ export async function openSession(
     }
     if (!(error instanceof ProtocolError))
       deps.log.error({ err: error, session: id }, 'login failed')
+    if (startup === null && isNoStartup(error)) {
+      greeting.destroy()
+      return
+    }
     greeting.refuse(
       error instanceof ProtocolError
         ? { sqlstate: error.sqlstate, message: error.message }
@@ -116,6 +120,15 @@ export async function openSession(
   } finally {
     clearTimeout(deadline)
   }
+}
+
+/** Told nothing, as by the server: `pg` sends Terminate when it changes its mind, a scanner anything. */
+function isNoStartup(error: unknown): boolean {
+  return (
+    error instanceof ProtocolError &&
+    error.code === 'bad-startup' &&
+    error.sqlstate === SQLSTATE.PROTOCOL_VIOLATION
+  )
 }
 
 function connectionOpened(
