@@ -284,7 +284,7 @@ export class UpstreamLogin {
         if (this.#minor < 2 && message.secret.length !== CANCEL_KEY_BYTES_MIN) {
           throw new ProtocolError('bad-length', 'remote', 'a cancel secret protocol 3.0 has not')
         }
-        this.#key = { pid: message.pid, secret: Buffer.from(message.secret) }
+        this.#key = { pid: message.pid, secret: ownCopy(message.secret) }
         return null
       case 'ReadyForQuery':
         if (message.status !== 'I') throw this.#unexpected('ReadyForQuery in a transaction')
@@ -325,6 +325,13 @@ export class UpstreamLogin {
       throw error
     }
   }
+}
+
+/** Kept as long as the session: not a piece of a pool, which would stay as a whole. */
+function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 function bytesBeforeTls(): ProtocolError {

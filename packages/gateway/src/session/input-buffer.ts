@@ -7,7 +7,8 @@
  * A frame that is not whole stays where it is and the next read lands right behind it, so nothing is
  * concatenated; a frame longer than the store gets a store of its own size. The store is small while
  * little comes and LARGE_BYTES while much does. Views of it are given away: whoever asks for the next
- * target says whether any are still out, and then the store is left to them.
+ * target says whether any are still out, and then the store is left to them. Whoever sees them all come
+ * back says so, and the store last left is taken again: a slow reader costs two stores, not one a read.
  */
 
 /** Fits a busy client's requests and short results; what an idle connection costs. */
@@ -29,6 +30,15 @@ export class InputBuffer {
   #targetAt = 0
   #calm = 0
   #large = false
+  /** Left to views of it. */
+  #lent: Buffer | null = null
+  /** Was lent; nobody looks at it. */
+  #free: Buffer | null = null
+
+  /** A store was left to its views; ask for `viewsReturned`. */
+  get hasLent(): boolean {
+    return this.#lent !== null
+  }
 
   get length(): number {
     return this.to - this.from
@@ -56,8 +66,14 @@ export class InputBuffer {
     const left = this.length
     const size = Math.max(this.#large ? LARGE_BYTES : SMALL_BYTES, wanted, left + ROOM_BYTES_MIN)
     const fits = this.#own && this.store.length >= size && this.store.length <= size * 4
+    if (!viewsHeld) {
+      // The reader keeps up: one store is enough.
+      this.#lent = null
+      this.#free = null
+    }
     if (viewsHeld || !fits) {
-      this.#moveTo(Buffer.allocUnsafeSlow(size))
+      if (viewsHeld && this.#own) this.#lent = this.store
+      this.#moveTo(this.#spare(size))
     } else if (this.from > 0) {
       this.store.copyWithin(0, this.from, this.to)
       this.from = 0
@@ -95,6 +111,20 @@ export class InputBuffer {
       this.from = 0
       this.to = 0
     }
+  }
+
+  /** No view of any store but the present one is held any more. */
+  viewsReturned(): void {
+    if (this.#lent === null) return
+    this.#free = this.#lent
+    this.#lent = null
+  }
+
+  /** A store of `size` bytes that nobody looks at. */
+  #spare(size: number): Buffer {
+    const free = this.#free
+    this.#free = null
+    return free !== null && free.length === size ? free : Buffer.allocUnsafeSlow(size)
   }
 
   #moveTo(store: Buffer): void {

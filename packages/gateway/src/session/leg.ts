@@ -73,6 +73,7 @@ export class Leg {
   /** Hands unconsumed bytes in again, and reads on when nothing holds it back. */
   resume(): void {
     if (this.#done) return
+    if (this.#input.hasLent && !this.#owner.viewsHeld()) this.#input.viewsReturned()
     if (this.#input.length > 0) this.#process()
     if (!this.#done && !this.#owner.heldBack()) this.#socket.resume()
   }

@@ -283,7 +283,9 @@ export class Session implements Waiting {
 
   #toClient(): void {
     this.#client.write(this.#relay.toClient)
-    this.#relay.sink.reset(this.#client.backedUp)
+    const { sink } = this.#relay
+    sink.reset(this.#client.backedUp)
+    if (this.#relay.quiescent) sink.shrink()
   }
 
   /** What is short is copied, so that the read buffer is free again; what is long goes out at once. */

@@ -14,11 +14,25 @@ import { mustAwaitCopy, mustAwaitLimit, mustMakeRoom } from './parking.ts'
 import { SKIPPED_TYPES } from './requests.ts'
 import type { RelayState } from './state.ts'
 
+/** A kibibyte that every session would have the same of. */
+let shared = { statementBytesMax: Number.NaN, caps: frameTable('frontend') }
+
+function capsFor(statementBytesMax: number): FrameTable {
+  if (shared.statementBytesMax !== statementBytesMax) {
+    const caps = frameTable('frontend')
+    caps[FRONTEND.PASSWORD] = 0
+    // Not streamed: it must be whole before it is passed on.
+    caps[FRONTEND.FUNCTION_CALL] = statementBytesMax
+    shared = { statementBytesMax, caps }
+  }
+  return shared.caps
+}
+
 export class ClientLeg {
   readonly #state: RelayState
   readonly #requests: ClientRequests
   readonly #statementBytesMax: number
-  readonly #caps: FrameTable = frameTable('frontend')
+  readonly #caps: FrameTable
   /** Bytes of a frame whose head has been handled: forwarded or discarded unseen. */
   #passing = 0
   #passingForward = true
@@ -31,9 +45,7 @@ export class ClientLeg {
     this.#state = state
     this.#requests = new ClientRequests(state)
     this.#statementBytesMax = statementBytesMax
-    this.#caps[FRONTEND.PASSWORD] = 0
-    // Not streamed: it must be whole before it is passed on.
-    this.#caps[FRONTEND.FUNCTION_CALL] = statementBytesMax
+    this.#caps = capsFor(statementBytesMax)
   }
 
   /** Takes frames from [start, end); returns where it stopped: incomplete, parked or terminated. */
