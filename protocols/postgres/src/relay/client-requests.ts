@@ -14,7 +14,7 @@ import { type Portal, type PreparedStatement, sqlName } from './named.ts'
 import { DECISION } from './parked.ts'
 import { mustSettle, park, settleEarlier } from './parking.ts'
 import { readBindFormats } from './peek.ts'
-import { refuse, refuseQuery } from './refusing.ts'
+import { refuse, refuseParse, refuseQuery } from './refusing.ts'
 import { encodeDescribe, TARGET_PORTAL, TARGET_STATEMENT } from './requests.ts'
 import { type RelayState, TX_IDLE } from './state.ts'
 
@@ -50,7 +50,7 @@ export class ClientRequests {
     const { gatekeeper } = state
     const verdict = gatekeeper.decideText('parse', sqlName(name), buf, nameEnd + 1, textEnd)
     if (isNotYet(verdict)) return this.#notYet(verdict)
-    if (verdict.kind === 'refusal') return refuse(state, verdict)
+    if (verdict.kind === 'refusal') return refuseParse(state, verdict, name)
     const previous = state.statements.get(name)
     if (previous === undefined && state.statements.size >= NAMED_STATEMENTS_MAX) {
       return refuse(state, gatekeeper.tooManyNames('prepared statements'))
@@ -314,7 +314,10 @@ export class ClientRequests {
 
   #statementNamed(name: string): PreparedStatement | NotYet | undefined {
     const known = this.#state.statements.get(name)
-    if (known !== undefined || name === '') return known
+    if (known !== undefined) return known
+    // A Close on its way may turn out to have been skipped.
+    if (!this.#state.settledBefore) return SETTLE
+    if (name === '') return undefined
     const admission = this.#state.gatekeeper.preparedBySql(sqlName(name))
     if (admission === undefined || isNotYet(admission)) return admission
     // Not kept: SQL DEALLOCATE may remove it behind our back, and asking again is cheap.
@@ -323,7 +326,9 @@ export class ClientRequests {
 
   #portalNamed(name: string): Portal | NotYet | undefined {
     const known = this.#state.portals.get(name)
-    if (known !== undefined || name === '') return known
+    if (known !== undefined) return known
+    if (!this.#state.settledBefore) return SETTLE
+    if (name === '') return undefined
     const admission = this.#state.gatekeeper.declaredBySql(sqlName(name))
     if (admission === undefined || isNotYet(admission)) return admission
     return newPortal(name, null, [], 0, admission)

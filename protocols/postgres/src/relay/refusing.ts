@@ -9,8 +9,25 @@
  */
 import { expect, REPLY } from './expected.ts'
 import type { Refusal } from './gatekeeper.ts'
-import { encodeDescribe, REFUSED_QUERY, TARGET_PORTAL } from './requests.ts'
+import { encodeDescribe, REFUSED_PARSE, REFUSED_QUERY, TARGET_PORTAL } from './requests.ts'
 import { type RelayState, TX_BLOCK } from './state.ts'
+
+/**
+ * Refuses a Parse. One of the unnamed statement destroys the one before, even where it fails: it is
+ * replaced by a Parse that fails.
+ */
+export function refuseParse(state: RelayState, refusal: Refusal, name: string): true {
+  if (name !== '') return refuse(state, refusal)
+  if (state.quiescent && state.transaction !== TX_BLOCK) {
+    state.statements.delete('')
+    return refuse(state, refusal)
+  }
+  state.toUpstream.give(REFUSED_PARSE)
+  state.owe(expect(REPLY.parse, state.segment, { fate: 'substitute', error: refusal.error }))
+  state.openSegment = true
+  state.skipping = true
+  return true
+}
 
 /** Refuses a request of the extended protocol; the client's messages are skipped to its Sync. */
 export function refuse(state: RelayState, refusal: Refusal): true {

@@ -18,9 +18,13 @@ export const SYNC_FRAME = encodeFrontend({ kind: 'Sync' })
 export const COPY_REFUSED = encodeFrontend({ kind: 'CopyFail', message: 'refused by sallyport' })
 
 /** Never parses, in any server version; what the server's log shows where a statement was refused. */
-export const REFUSED_QUERY = encodeFrontend({
-  kind: 'Query',
-  text: 'statement refused by sallyport',
+const REFUSED_TEXT = 'statement refused by sallyport'
+export const REFUSED_QUERY = encodeFrontend({ kind: 'Query', text: REFUSED_TEXT })
+export const REFUSED_PARSE = encodeFrontend({
+  kind: 'Parse',
+  statement: '',
+  text: REFUSED_TEXT,
+  parameterTypes: [],
 })
 
 /** One question in the extended protocol under a name of our own: the client's unnamed ones stay untouched. */

@@ -95,6 +95,12 @@ export class RelayState {
     this.executions = 0
   }
 
+  /** What was taken for the end of `segment` was none. */
+  reopen(segment: number): void {
+    this.openSegment = true
+    if (this.expected.size === 1) this.segment = segment
+  }
+
   owe(entry: Expected): void {
     this.expected.push(entry)
     if (entry.barrier) this.barriers++

@@ -277,7 +277,7 @@ export class UpstreamLeg {
     if (status !== TX_IDLE && status !== TX_BLOCK && status !== TX_FAILED) {
       throw new ProtocolError('malformed', 'remote', `transaction status ${status}`)
     }
-    if (this.#isSpare()) state.spareSyncs--
+    if (this.#isSpare()) this.#spareReady()
     else {
       const entry = this.#readyEntry()
       state.answered()
@@ -296,6 +296,16 @@ export class UpstreamLeg {
     }
     this.#settle(status)
     state.toClient.forward(buf, at, frameEnd)
+  }
+
+  /** The COPY had failed before the server read that Sync: it was the one to skip to. */
+  #spareReady(): void {
+    const state = this.#state
+    state.spareSyncs--
+    if (!state.skipping || state.expected.size > 0) return
+    state.skipping = false
+    state.settled = state.segment
+    state.endSegment()
   }
 
   #settle(status: number): void {
@@ -426,7 +436,7 @@ export class UpstreamLeg {
       state.expected.removeAt(1)
       state.spareSyncs++
       // The segment has not ended after all.
-      if (entry.kind === REPLY.execute) state.openSegment = true
+      if (entry.kind === REPLY.execute) state.reopen(entry.segment)
     }
     if (entry.told) {
       // The client has been refused and will send nothing; the server must not wait for it.
