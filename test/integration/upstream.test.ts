@@ -233,3 +233,36 @@ describe('reuse of upstream connections', () => {
     }
   })
 })
+
+describe('what the server says at login', () => {
+  test('reaches a client without masks before it is ready', async () => {
+    await server.sql('postgres', 'CREATE DATABASE greeting')
+    await server.sql(
+      'greeting',
+      `CREATE FUNCTION greet() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE 'welcome'; END$$;
+       CREATE EVENT TRIGGER greet ON login EXECUTE FUNCTION greet()`,
+    )
+    const gateway = await startTestGateway({
+      upstream: server,
+      database: 'greeting',
+      policies: [ALLOW],
+    })
+    try {
+      const client = new pg.Client({
+        host: gateway.host,
+        port: gateway.port,
+        database: gateway.connection,
+        user: 'anybody',
+        password: await gateway.token(),
+        ssl: { ca: gateway.ca },
+      })
+      const heard: (string | undefined)[] = []
+      client.on('notice', (notice) => heard.push(notice.message))
+      await client.connect()
+      expect(heard).toEqual(['welcome'])
+      await client.end()
+    } finally {
+      await gateway.close()
+    }
+  })
+})

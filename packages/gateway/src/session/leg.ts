@@ -140,9 +140,21 @@ export class Leg {
 
   #chunk(chunk: Buffer): void {
     if (this.#done) return
-    this.#input.chunk(chunk, this.#owner.wanted())
-    this.#process()
-    if (!this.#done && this.#owner.heldBack()) this.#socket.pause()
+    try {
+      this.#input.chunk(chunk, this.#owner.wanted())
+      this.#process()
+      if (!this.#done && this.#owner.heldBack()) this.#socket.pause()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** A bug of ours in a socket's callback ends this session and not the process. */
+  #failed(error: unknown): void {
+    this.#closed(
+      'error',
+      error instanceof Error ? error : new Error('not an error', { cause: error }),
+    )
   }
 
   /** Asked for once while this is being made, when nothing has been read and the owner is not ready. */
@@ -154,9 +166,14 @@ export class Leg {
   #arrived(bytes: number): boolean {
     if (this.#done) return false
     this.#hasRead = true
-    this.#input.arrived(bytes)
-    this.#process()
-    return !this.#done && !this.#owner.heldBack()
+    try {
+      this.#input.arrived(bytes)
+      this.#process()
+      return !this.#done && !this.#owner.heldBack()
+    } catch (error) {
+      this.#failed(error)
+      return false
+    }
   }
 
   /** Taking may lead back here (a write drains, a turn passes): then what is taken is not taken twice. */

@@ -337,7 +337,13 @@ async function start(
     upstreamUser: upstream.user,
     serverVersion: upstream.parameters.get('server_version') ?? '',
   })
-  const clientRest = greeting.accept({ parameters: upstream.parameters, pid, secret })
+  const clientRest = greeting.accept({
+    parameters: upstream.parameters,
+    pid,
+    secret,
+    // To a principal under masks a trigger’s words could say anything.
+    notices: ground.view().masked ? [] : upstream.notices,
+  })
   const session = new Session({
     id,
     principal,

@@ -40,6 +40,8 @@ export interface OpenUpstream {
   readonly rest: Buffer
   readonly user: string
   readonly parameters: ReadonlyMap<string, string>
+  /** What the server said while letting us in (a login trigger may). */
+  readonly notices: readonly ErrorFields[]
   readonly pid: number
   /** Connections of equal shape can stand for each other. */
   readonly shape: string
@@ -62,7 +64,7 @@ export async function openUpstream(request: OpenRequest): Promise<OpenUpstream> 
   const parameters = startupParameters(request)
   const shape = JSON.stringify([request.user, request.database, parameters])
   const spare = request.spares?.take(shape)
-  if (spare) return spare
+  if (spare) return { ...spare, notices: [] }
   const { target } = request
   const attempt = new AbortController()
   const timer = setTimeout(() => attempt.abort(), OPEN_MS_MAX)
@@ -78,6 +80,7 @@ export async function openUpstream(request: OpenRequest): Promise<OpenUpstream> 
       rest: opened.rest,
       user: request.user,
       parameters: session.parameters,
+      notices: opened.notices,
       pid: key?.pid ?? 0,
       shape,
       cancel: () => (key === null ? Promise.resolve() : cancelAt(target, key)),
@@ -135,7 +138,13 @@ async function logIn(
   request: OpenRequest,
   parameters: readonly [string, string][],
   signal: AbortSignal,
-): Promise<{ socket: Socket; session: UpstreamSession; rest: Buffer }> {
+): Promise<{
+  socket: Socket
+  session: UpstreamSession
+  notices: ErrorFields[]
+  rest: Buffer
+}> {
+  const notices: ErrorFields[] = []
   const { tls, socket: unix } = request.target
   const machine = new UpstreamLogin({
     tls: tls.wanted && unix === null,
@@ -188,6 +197,7 @@ async function logIn(
         machine.continueInClear()
         break
       case 'notice':
+        notices.push(event.fields)
         break
       case 'error':
         throw refusedBy(event.fields)
@@ -196,6 +206,7 @@ async function logIn(
         return {
           socket,
           session: event.session,
+          notices,
           rest: Buffer.concat([machine.takeRemaining(), reader.release()]),
         }
       default: {
