@@ -235,7 +235,10 @@ export class Session implements Waiting {
         this.#upstream.resume()
         if (!this.#clientHeldBack()) this.#client.resume()
       },
-      closed: () => this.end('client-closed', null),
+      closed: (_reason, error) => {
+        this.#note(error)
+        this.end('client-closed', null)
+      },
     }
   }
 
@@ -258,7 +261,8 @@ export class Session implements Waiting {
       drained: () => {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()
       },
-      closed: () =>
+      closed: (_reason, error) => {
+        this.#note(error)
         this.end(
           'upstream-closed',
           relay.farewell
@@ -267,11 +271,19 @@ export class Session implements Waiting {
                 sqlstate: SQLSTATE.CONNECTION_FAILURE,
                 message: 'terminating connection: the database closed its connection',
               },
-        ),
+        )
+      },
     }
   }
 
   /** Who does not read replies is not read either: refusals would pile up. */
+  /** Resets are everyday; anything else here is worth a look. */
+  #note(error: Error | undefined): void {
+    const code = (error as NodeJS.ErrnoException | undefined)?.code
+    if (error === undefined || code === 'ECONNRESET' || code === 'EPIPE') return
+    this.#options.log.warn({ err: error, session: this.id }, 'socket closed')
+  }
+
   #clientHeldBack(): boolean {
     return (
       this.#relay.parked ||
