@@ -38,7 +38,7 @@ describe('text without literals', () => {
     fc.assert(
       fc.property(around, wrapped, around, (before, value, after) => {
         // Unless a quoted name began before it: then it is a name, and the text does not parse as it looks.
-        fc.pre(!before.includes('"'))
+        fc.pre(!/["$]/.test(before))
         fc.pre(!/[\w$]$/.test(before))
         expect(withoutLiterals(`${before}${value}${after}`)).not.toContain(secret)
       }),
