@@ -107,7 +107,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
-/** A server accepts connections before it answers them: 57P03 is cannot_connect_now. */
+/** It listens on its port before its socket, and accepts before it answers: 57P03 is cannot_connect_now. */
 async function whenStarted(attempt: () => Promise<unknown>): Promise<void> {
   const deadline = Date.now() + START_MS_MAX
   for (;;) {
@@ -115,7 +115,8 @@ async function whenStarted(attempt: () => Promise<unknown>): Promise<void> {
       await attempt()
       return
     } catch (error) {
-      const starting = error instanceof pg.DatabaseError && error.code === '57P03'
+      const code = (error as { code?: unknown }).code
+      const starting = code === '57P03' || code === 'ECONNREFUSED' || code === 'ENOENT'
       if (!starting || Date.now() > deadline) throw error
       await sleep(POLL_MS)
     }

@@ -31,7 +31,7 @@ export interface Row {
   readonly better: Workload['better']
   readonly operation: string
   readonly rounds: number
-  /** Median over the rounds. */
+  /** Median over the rounds; of memory the most: a process that has grown once has room the next time. */
   readonly value: number
   /** Medians of the ratios within each round: above 1 is more of the unit than the other target. */
   readonly toDirect: number | null
@@ -81,7 +81,7 @@ export function summarise(
         better,
         operation,
         rounds: own.length,
-        value: median(own.map((sample) => sample.value)),
+        value: (better === 'lower' ? largest : median)(own.map((sample) => sample.value)),
         toDirect: medianRatio(values(target), values('direct')),
         toPgbouncer: medianRatio(values(target), values('pgbouncer')),
         cpuAll: medianOf(own.map((sample) => sample.cpu?.all)),
@@ -91,6 +91,8 @@ export function summarise(
     })
   })
 }
+
+const largest = (values: readonly number[]): number => Math.max(...values)
 
 function medianOf(values: readonly (number | undefined)[]): number | null {
   const known = values.filter((value) => value !== undefined)
@@ -104,7 +106,7 @@ export function resultOf(parts: Omit<Result, 'format' | 'finishedAt'>): Result {
 const HEAD = [
   'workload',
   'target',
-  'median',
+  'median or most',
   '/direct',
   '/pgbouncer',
   'CPU µs/op (main)',

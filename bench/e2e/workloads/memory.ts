@@ -3,9 +3,11 @@
  *
  * Idle: from a quarter of the sessions to all of them, so that what is allocated once does not count.
  * Stalled: readers that asked for a whole table and read nothing of it.
+ * Both start from a process that has worked before: what it allocates once is not a connection's.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WireClient } from '../client/wire.ts'
+import { BULK_TABLES } from '../postgres.ts'
 import type { Site, Target } from '../targets/target.ts'
 import { privateBytes } from '../usage.ts'
 import type { Sample, Workload } from './workload.ts'
@@ -16,6 +18,7 @@ const SMOKE_SETTLE_MS = 200
 /** Sessions that may still be there from the workload before. */
 const QUIET_SESSIONS = 20
 const QUIET_MS_MAX = 30_000
+const WARMING_STATEMENTS = 400
 const KIB = 1024
 
 const unfit = (target: Target): string | null =>
@@ -41,6 +44,7 @@ export const memoryWorkloads: readonly Workload[] = [
 ]
 
 async function measureIdle(target: Target, site: Site): Promise<Sample> {
+  await warm(target)
   await serverQuiet(site)
   const all = site.options.idleSessions
   const first = Math.floor(all / 4)
@@ -57,6 +61,7 @@ async function measureIdle(target: Target, site: Site): Promise<Sample> {
 }
 
 async function measureStalled(target: Target, site: Site): Promise<Sample> {
+  await warm(target)
   await serverQuiet(site)
   const clients: WireClient[] = []
   try {
@@ -74,6 +79,21 @@ async function measureStalled(target: Target, site: Site): Promise<Sample> {
 }
 
 const sample = (bytes: number): Sample => ({ value: bytes / KIB, cpu: null, p50: null })
+
+/** Different statements, one of each table, and all of one: code is compiled, schemas are read. */
+async function warm(target: Target): Promise<void> {
+  const client = await WireClient.open(target)
+  try {
+    for (let i = 0; i < WARMING_STATEMENTS; i++) {
+      await client.query(
+        `SELECT city, ${i} FROM ${BULK_TABLES[i % BULK_TABLES.length]} LIMIT ${i % 7}`,
+      )
+    }
+    await client.query('SELECT * FROM bulk_plain')
+  } finally {
+    client.close()
+  }
+}
 
 /** Each has run a query: then PgBouncer too has given it a connection to the server. */
 async function open(
