@@ -1,6 +1,6 @@
 /** What the numbers were measured on; and one CPU group for everything that takes part. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 
@@ -53,6 +53,8 @@ function autogroup(): boolean {
   return existsSync(file) && readFileSync(file, 'utf8').trim() === '1'
 }
 
+const GROUP_PREFIX = 'sallyport-bench-'
+
 export interface CpuGroup {
   leave(): void
 }
@@ -64,7 +66,8 @@ export interface CpuGroup {
 export function joinCpuGroup(): CpuGroup | null {
   for (const parent of ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup']) {
     if (!existsSync(join(parent, 'cgroup.procs'))) continue
-    const group = join(parent, `sallyport-bench-${process.pid}`)
+    removeAbandoned(parent)
+    const group = join(parent, `${GROUP_PREFIX}${process.pid}`)
     try {
       mkdirSync(group)
       // Version 2 shows this file only where the CPU controller is handed down.
@@ -81,10 +84,29 @@ export function joinCpuGroup(): CpuGroup | null {
 }
 
 function leave(parent: string, group: string): void {
+  // We, and watchdogs that are still ending.
+  for (const pid of readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')) {
+    try {
+      if (pid !== '') writeFileSync(join(parent, 'cgroup.procs'), pid)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  removeGroup(group)
+}
+
+/** Of runs that were killed. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(GROUP_PREFIX)) continue
+    if (!existsSync(`/proc/${name.slice(GROUP_PREFIX.length)}`)) removeGroup(join(parent, name))
+  }
+}
+
+function removeGroup(group: string): void {
   try {
-    writeFileSync(join(parent, 'cgroup.procs'), `${process.pid}`)
     rmdirSync(group)
   } catch {
-    // Watchdogs may still be ending; an empty group costs nothing.
+    // Not empty, or not ours: an idle group costs nothing, and the next run tries again.
   }
 }
