@@ -75,6 +75,22 @@ describe('an output queue', () => {
     expect([out.starts, out.ends, out.bytes]).toEqual([[0, 5], [4, 6], 5])
   })
 
+  test('is empty after it is cleared, and starts over', () => {
+    const out = new OutputQueue()
+    out.give(Buffer.from('abc'))
+    out.give(Buffer.from('def'))
+    out.clear()
+    expect([out.empty, out.holdsViews, out.starts, out.ends, out.bytes]).toEqual([
+      true,
+      false,
+      [],
+      [],
+      0,
+    ])
+    out.give(Buffer.from('g'))
+    expect(out.buffers.map(String)).toEqual(['g'])
+  })
+
   test('holds no views once it has kept a copy, and looks at others again after more', () => {
     const out = new OutputQueue()
     const buf = Buffer.from('abcdef')

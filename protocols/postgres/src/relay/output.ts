@@ -59,9 +59,12 @@ export class OutputQueue {
 
   clear(): void {
     this.#kept = null
-    this.buffers.length = 0
-    this.starts.length = 0
-    this.ends.length = 0
+    // Not `length = 0`, which gives the arrays' memory back: they are filled again at once.
+    for (let i = this.buffers.length; i > 0; i--) {
+      this.buffers.pop()
+      this.starts.pop()
+      this.ends.pop()
+    }
     this.bytes = 0
   }
 }
