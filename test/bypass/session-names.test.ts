@@ -197,6 +197,19 @@ describe('a relation under the name of another', () => {
     expectNoLeak()
   })
 
+  test('a relation dropped or renamed away by the open transaction, or by the same text', async () => {
+    const make = [
+      'CREATE SCHEMA IF NOT EXISTS front',
+      'CREATE TABLE IF NOT EXISTS front.things (ssn text)',
+    ]
+    const here = 'SET search_path TO front, public'
+    await run(...make, here, ASK, 'BEGIN', 'DROP TABLE front.things', ASK, 'ROLLBACK')
+    await run(`DROP TABLE front.things; ${ASK}`, ASK)
+    await run(...make, 'BEGIN', 'ALTER TABLE front.things RENAME TO gone', ASK, 'ROLLBACK')
+    await run(`ALTER TABLE front.things RENAME TO gone; ${ASK}`, 'DROP SCHEMA front CASCADE', ASK)
+    expectNoLeak()
+  })
+
   test('a temporary relation that goes with its transaction', async () => {
     await run('BEGIN', 'CREATE TEMP TABLE things (ssn text)')
     await run(`ROLLBACK; ${ASK}`)

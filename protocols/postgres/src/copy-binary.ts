@@ -82,7 +82,7 @@ export class BinaryCopyRows implements CopyFormat {
       const length = int32At(buf, at)
       const valueStart = at + 4
       at = valueStart + Math.max(length, 0)
-      if (mask === null || length < 0) continue
+      if (mask === null || (length < 0 && mask.masksNull !== true)) continue
       writeRange(out, buf, from, valueStart)
       from = at
       const valueAt = out.at

@@ -88,9 +88,10 @@ export class CsvCopyRows implements CopyFormat {
     for (let column = 0; column < columns.length; column++) {
       const fieldEnd = this.#fieldEnd(buf, at, lineEnd)
       const mask = columns[column]!
-      if (mask !== null && !header && !equalsRange(buf, at, fieldEnd, this.#nullBytes)) {
+      const isNull = mask !== null && equalsRange(buf, at, fieldEnd, this.#nullBytes)
+      if (mask !== null && !header && (!isNull || mask.masksNull === true)) {
         writeRange(out, buf, from, at)
-        this.#maskField(mask, column, buf, at, fieldEnd, out)
+        this.#maskField(mask, column, buf, isNull ? fieldEnd : at, fieldEnd, out)
         from = fieldEnd
       }
       const last = column === columns.length - 1

@@ -98,9 +98,10 @@ export class TextCopyRows implements CopyFormat {
     for (let column = 0; column < columns.length; column++) {
       const fieldEnd = this.#fieldEnd(buf, at, lineEnd)
       const mask = columns[column]!
-      if (mask !== null && !header && !this.#isNull(buf, at, fieldEnd)) {
+      const isNull = mask !== null && this.#isNull(buf, at, fieldEnd)
+      if (mask !== null && !header && (!isNull || mask.masksNull === true)) {
         writeRange(out, buf, from, at)
-        this.#maskField(mask, buf, at, fieldEnd, out)
+        this.#maskField(mask, buf, isNull ? fieldEnd : at, fieldEnd, out)
         from = fieldEnd
       }
       const last = column === columns.length - 1

@@ -43,6 +43,15 @@ function rewritten(frame: Buffer, ...masks: (CellMask | null)[]): (string | null
   )
 }
 
+test('NULL is masked only where the mask says so', () => {
+  const hidden: CellMask = Object.assign(constant('same'), { masksNull: true })
+  expect(rewritten(row(null, 'a', null), hidden, hidden, constant('x'))).toEqual([
+    'same',
+    'same',
+    null,
+  ])
+})
+
 describe('rewriteDataRow', () => {
   test('replaces values by shorter, longer, empty and null ones, and keeps the rest', () => {
     expect(

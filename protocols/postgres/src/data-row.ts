@@ -18,9 +18,13 @@ export type { ByteSink } from './bytes.ts'
  * Writes the masked form of the value `src[start, end)` to `out` at `out.at` (after `out.ensure`),
  * advances `out.at`, and returns the bytes written, or -1 for NULL (nothing written). The value is in
  * the column's text or binary representation, and the mask's output must be in the same. NULL values
- * are never passed. `src` is only to be read, and not to be kept.
+ * are passed (as an empty range) only where `masksNull`. `src` is only to be read, and not to be kept.
  */
-export type CellMask = (src: Buffer, start: number, end: number, out: ByteSink) => number
+export interface CellMask {
+  (src: Buffer, start: number, end: number, out: ByteSink): number
+  /** What it writes is the same for every value and for NULL: that there is none must not show. */
+  readonly masksNull?: boolean
+}
 
 /** Up to this many bytes, eight at a time beats the call into native code; measured on Node 24. */
 const WORD_COPY_BYTES_MAX = 128
@@ -113,11 +117,12 @@ function rewrite(
   let at = frameStart + HEADER_BYTES + 2
   for (let column = 0; column < masks.length; column++) {
     if (frameEnd - at < 4) throw cut(column)
-    const length = view.getInt32(at)
+    let length = view.getInt32(at)
     at += 4
     if (length < 0) {
       if (length !== -1) throw badLength(column, length)
-      continue
+      if (masks[column]?.masksNull !== true) continue
+      length = 0
     }
     const start = at
     at += length

@@ -14,10 +14,9 @@ import {
   type ColumnRef,
   fingerprintPostgres,
   type PostgresReader,
-  type SessionNames,
   type StatementFacts,
 } from '@sallyport/sql'
-import { mattersToNames } from './names.ts'
+import { type NamesAndPending, namesDuring } from './names-during.ts'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -60,7 +59,7 @@ export class DecisionContext {
 
   decide(
     reader: PostgresReader,
-    input: { bytes: string; text: string; names: SessionNames; readable: boolean; now: number },
+    input: { bytes: string; text: string; names: NamesAndPending; readable: boolean; now: number },
   ): { decided: Decided; from: 'fingerprint' | 'parse' } {
     const { view } = this
     const short = input.bytes.length <= REMEMBERED_TEXT_BYTES_MAX && !view.usesTime
@@ -84,13 +83,15 @@ export class DecisionContext {
 
   /**
    * Statements of one text are read with the names as they are before the first. Where an earlier one of
-   * them changes what names mean, the later ones are read again with every candidate a name could have.
+   * them changes what names mean, all are read again with every candidate the later ones could have.
    */
-  #analyze(reader: PostgresReader, text: string, names: SessionNames): Analysis {
+  #analyze(reader: PostgresReader, text: string, names: NamesAndPending): Analysis {
     const analysis = reader.analyze(text, { catalog: this.catalog, names })
-    if (analysis.kind !== 'statements') return analysis
-    if (!analysis.statements.slice(0, -1).some(movesNames)) return analysis
-    return reader.analyze(text, { catalog: this.catalog, names: ANY_NAMES })
+    if (analysis.kind !== 'statements' || analysis.statements.length < 2) return analysis
+    const moved = namesDuring(names, analysis.statements)
+    return moved === names
+      ? analysis
+      : reader.analyze(text, { catalog: this.catalog, names: moved })
   }
 
   /** For a statement that SQL prepared or declared: its facts are known, its text is not. */
@@ -98,23 +99,6 @@ export class DecisionContext {
     const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint: '' }
     return summarise(analysis, decide(this.view, analysis, { now }), this.view)
   }
-}
-
-/** Whatever the session's state may have become. */
-const ANY_NAMES: SessionNames = {
-  searchPath: 'uncertain',
-  temporaries: new Map(),
-  temporariesCertain: false,
-  prepared: () => undefined,
-  cursors: () => undefined,
-}
-
-/** May a statement after this one, in the same text, mean something else because of it? */
-function movesNames(statement: StatementFacts): boolean {
-  return statement.state.some((change) => {
-    if (change.kind === 'begin' || change.kind === 'savepoint') return false
-    return change.kind !== 'set' || mattersToNames(change.name)
-  })
 }
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */

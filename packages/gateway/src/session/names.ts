@@ -73,8 +73,9 @@ export class TrackedNames implements SessionNames {
     this.#lookups = lookups
   }
 
+  /** With relations created or dropped in the open transaction, a name may mean that of another schema. */
   get searchPath(): readonly string[] | 'uncertain' {
-    return this.#path
+    return this.#catalogTouched ? 'uncertain' : this.#path
   }
   get temporaries(): ReadonlyMap<string, readonly string[] | null> {
     return this.#temporaries
@@ -100,7 +101,14 @@ export class TrackedNames implements SessionNames {
   /** Sessions with equal keys read texts alike. */
   get key(): string {
     const temporaries = [...this.#temporaries].map(([name, columns]) => [name, columns])
-    return JSON.stringify([this.#path, temporaries, this.#temporariesCertain, this.#readable])
+    const { searchPath, pending } = this
+    return JSON.stringify([
+      searchPath,
+      temporaries,
+      this.#temporariesCertain,
+      this.#readable,
+      pending,
+    ])
   }
 
   /** The open transaction has changed what names mean, and may yet be undone. */
@@ -148,7 +156,7 @@ export class TrackedNames implements SessionNames {
         return
       case 'catalog':
         this.#catalogTouched = true
-        return
+        return this.#changed()
       case 'rollback-to':
         return this.#undone()
       case 'set':
@@ -194,6 +202,7 @@ export class TrackedNames implements SessionNames {
     if (rolledBack) this.#undone()
     else if (this.#pathTouched) this.#setPath('uncertain')
     const catalogTouched = this.#catalogTouched
+    if (this.pending) this.#changed()
     this.#pathTouched = false
     this.#catalogTouched = false
     this.#createdInBlock.clear()
@@ -233,6 +242,7 @@ export class TrackedNames implements SessionNames {
    */
   reportedPath(setting: string, login: string): void {
     this.#learn(setting, this.#roleMoved ? null : login)
+    if (this.#pathTouched) this.#changed()
     this.#pathTouched = false
   }
 
@@ -245,14 +255,12 @@ export class TrackedNames implements SessionNames {
   #set(change: StateChange & { kind: 'set' }): void {
     if (change.name === 'role' || change.name === 'session_authorization') {
       this.#roleMoved = true
-      this.#pathTouched = true
-      this.#setPath('uncertain')
+      this.#touchPath('uncertain')
       return
     }
     if (change.name !== 'search_path') return
     const fixed = change.values !== null && !change.values.includes('$user')
-    this.#setPath(fixed && change.values !== null ? change.values : 'uncertain')
-    this.#pathTouched = true
+    this.#touchPath(fixed && change.values !== null ? change.values : 'uncertain')
   }
 
   /** `answer`: of TEMPORARIES_QUESTION, empty when there are none. */
@@ -281,12 +289,17 @@ export class TrackedNames implements SessionNames {
 
   #forgetEverything(): void {
     this.#roleMoved = true
-    this.#pathTouched = true
-    this.#setPath('uncertain')
+    this.#touchPath('uncertain')
     this.#temporariesCertain = false
     this.#prepared.clear()
     this.#cursors.clear()
     this.#changed()
+  }
+
+  #touchPath(path: readonly string[] | 'uncertain'): void {
+    if (!this.#pathTouched) this.#changed()
+    this.#pathTouched = true
+    this.#setPath(path)
   }
 
   #setPath(path: readonly string[] | 'uncertain'): void {

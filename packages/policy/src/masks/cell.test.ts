@@ -47,6 +47,19 @@ const plausible = fc.oneof(
   fc.uuid().map((text) => Buffer.from(text)),
 )
 
+test('an expression is one constant, whatever it is and also when it is NULL', () => {
+  for (const cell of cells) {
+    const mask = compileCellMask({ ...columnMask({ kind: 'redact' }), column: null }, cell, KEYS)
+    const shown = (text: string): string => {
+      const out = { buf: Buffer.alloc(256), at: 0, ensure: () => undefined }
+      const written = mask(Buffer.from(text), 0, text.length, out)
+      return written < 0 ? 'NULL' : out.buf.toString('hex', 0, written)
+    }
+    expect(shown('{a,b,c}')).toBe(shown(''))
+    expect(shown('') === 'NULL' || mask.masksNull === true).toBe(true)
+  }
+})
+
 describe('every mask on every type', () => {
   test('any bytes give masked bytes or NULL, and never an exception', () => {
     fc.assert(

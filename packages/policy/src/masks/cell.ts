@@ -17,7 +17,7 @@ import { type JsonStep, parseJsonPath } from './json-path.ts'
 import { hashMask, type Keyed } from './keyed.ts'
 import type { MaskKeys } from './keys.ts'
 import { regexMask } from './regex.ts'
-import { type CellMask, constantMask, NULL_MASK, writeSlice } from './sink.ts'
+import { type CellMask, constantMask, NULL_MASK, wholeMask, writeSlice } from './sink.ts'
 import type { MaskSpec } from './spec.ts'
 import { emailMask, partialMask } from './text.ts'
 import { tokenizeMask } from './tokenize.ts'
@@ -34,8 +34,20 @@ interface Target {
 
 export function compileCellMask(mask: ColumnMask, cell: CellType, keys: MaskKeys): CellMask {
   const { column } = mask
-  const name = column === null ? '' : `${column.schema}.${column.relation}.${column.column}`
+  if (column === null) return compileDerived(mask.spec, cell)
+  const name = `${column.schema}.${column.relation}.${column.column}`
   return compileSpec(mask.spec, cell, { keys, column: name })
+}
+
+/**
+ * An expression chosen by whoever asks: whether it is NULL, or how many elements it has, can answer any
+ * question about the value (`NULLIF(left(a, 1), 'x')`, `string_to_array(a, 'x')`). One constant for all.
+ */
+function compileDerived(spec: MaskSpec, cell: CellType): CellMask {
+  if (spec.kind === 'null') return NULL_MASK
+  const info = typeInfo(cell)
+  if (info.shape === 'opaque') return NULL_MASK
+  return wholeMask(cell.format === 'text' ? Buffer.from(info.text, 'utf8') : info.binary)
 }
 
 function compileSpec(

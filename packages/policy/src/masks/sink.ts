@@ -12,9 +12,13 @@ export interface ByteSink {
 
 /**
  * Writes the masked form of `src[start, end)` at `out.at`, advances it and returns the number of bytes written;
- * -1: the cell becomes NULL and nothing is written. Never called for NULL. Never throws, whatever the bytes.
+ * -1: the cell becomes NULL and nothing is written. Never throws, whatever the bytes.
  */
-export type CellMask = (src: Buffer, start: number, end: number, out: ByteSink) => number
+export interface CellMask {
+  (src: Buffer, start: number, end: number, out: ByteSink): number
+  /** Called for NULL too, with an empty range; without it NULL stays NULL. */
+  readonly masksNull?: boolean
+}
 
 export const NULL_MASK: CellMask = () => -1
 
@@ -52,6 +56,11 @@ export function writeText(text: string, out: ByteSink): number {
 
 export function constantMask(bytes: Buffer): CellMask {
   return (_src, _start, _end, out) => writeBytes(bytes, out)
+}
+
+/** The same for every value and for NULL. */
+export function wholeMask(bytes: Buffer): CellMask {
+  return Object.assign(constantMask(bytes), { masksNull: true })
 }
 
 /** A sink of our own, for masks that need the inner result before they can write it. */
