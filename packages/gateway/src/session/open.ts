@@ -66,6 +66,8 @@ interface Admitted {
   readonly subject: Subject
   readonly connection: ConnectionRuntime
   readonly database: string
+  /** Gives up the place kept for it among the subject's sessions; see SessionRegistry.reserve. */
+  readonly leave: () => void
 }
 
 /** Never rejects; whatever happens to this socket stays with it. */
@@ -164,12 +166,13 @@ async function login(
   token: string,
   deps: SessionDeps,
 ): Promise<void> {
-  let admitted: Admitted
+  let admitted: Admitted | null = null
   let ground: SessionGround
   try {
     admitted = await admit(startup, token, deps)
     ground = await groundOf(admitted, startup, deps)
   } catch (error) {
+    admitted?.leave()
     const refused = refusalOf(error)
     if (refused === null) throw error
     deps.telemetry.authenticated('refused', refused.code)
@@ -178,9 +181,13 @@ async function login(
     greeting.refuse(refused.report)
     return
   }
-  record(deps, authentication(id, 'ok', 'ok', startup, admitted))
-  deps.telemetry.authenticated('accepted', 'ok')
-  await start(id, greeting, startup, admitted, ground, deps)
+  try {
+    record(deps, authentication(id, 'ok', 'ok', startup, admitted))
+    deps.telemetry.authenticated('accepted', 'ok')
+    await start(id, greeting, startup, admitted, ground, deps)
+  } finally {
+    admitted.leave()
+  }
 }
 
 async function admit(startup: Startup, token: string, deps: SessionDeps): Promise<Admitted> {
@@ -206,10 +213,8 @@ async function admit(startup: Startup, token: string, deps: SessionDeps): Promis
   const connection = deps.connections().get(name)
   const database = connection?.database(wanted) ?? null
   if (connection === undefined || database === null) throw noSuchConnection(startup.database)
-  if (
-    deps.registry.countOf(principal.issuer, principal.subject) >=
-    deps.limits().connectionsPerSubject
-  ) {
+  const leave = deps.registry.reserve(principal, deps.limits().connectionsPerSubject)
+  if (leave === null) {
     throw new LoginRefused('too-many-sessions', {
       sqlstate: SQLSTATE.TOO_MANY_CONNECTIONS,
       message: 'too many connections for this identity',
@@ -218,7 +223,7 @@ async function admit(startup: Startup, token: string, deps: SessionDeps): Promis
   const { subject: sub, kind, allGroups, roles: allRoles, graph, node, run, claims } = principal
   const who = { subject: sub, kind, graph, node, run, claims }
   const subject: Subject = { ...who, groups, allGroups, role, allRoles }
-  return { principal, role, subject, connection, database }
+  return { principal, role, subject, connection, database, leave }
 }
 
 /** The same words whether it does not exist or may not be seen: names of connections are not told. */

@@ -45,8 +45,18 @@ export class SessionRegistry {
     return [...this.#entries.values()].map((entry) => entry.session)
   }
 
-  countOf(issuer: string, subject: string): number {
-    return this.#bySubject.get(`${issuer}\0${subject}`) ?? 0
+  /**
+   * A place for a session that is being opened, so that logins at the same time cannot pass the cap
+   * together; null: all `max` are taken. Call what is returned once the session is here, or will not be.
+   */
+  reserve(
+    of: { readonly issuer: string; readonly subject: string },
+    max: number,
+  ): (() => void) | null {
+    const key = subjectKey(of)
+    if ((this.#bySubject.get(key) ?? 0) >= max) return null
+    this.#count(key, 1)
+    return () => this.#count(key, -1)
   }
 
   add(session: Session, key: { pid: number; secret: Buffer }): void {
@@ -55,7 +65,7 @@ export class SessionRegistry {
     const sameBefore = this.#byPid.get(key.pid)
     if (sameBefore === undefined) this.#byPid.set(key.pid, new Set([entry]))
     else sameBefore.add(entry)
-    this.#count(session, 1)
+    this.#count(subjectKey(session.principal), 1)
   }
 
   remove(session: Session): void {
@@ -65,7 +75,7 @@ export class SessionRegistry {
     const samePid = this.#byPid.get(entry.pid)
     samePid?.delete(entry)
     if (samePid?.size === 0) this.#byPid.delete(entry.pid)
-    this.#count(session, -1)
+    this.#count(subjectKey(session.principal), -1)
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 
@@ -107,8 +117,7 @@ export class SessionRegistry {
     clearInterval(this.#timer)
   }
 
-  #count(session: Session, by: number): void {
-    const key = `${session.principal.issuer}\0${session.principal.subject}`
+  #count(key: string, by: number): void {
     const count = (this.#bySubject.get(key) ?? 0) + by
     if (count === 0) this.#bySubject.delete(key)
     else this.#bySubject.set(key, count)
@@ -129,6 +138,16 @@ export class SessionRegistry {
       if (reason !== null) session.end(reason, ENDINGS[reason])
     }
   }
+}
+
+function subjectKey({
+  issuer,
+  subject,
+}: {
+  readonly issuer: string
+  readonly subject: string
+}): string {
+  return `${issuer}\0${subject}`
 }
 
 const ENDINGS = {
