@@ -12,11 +12,13 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY bench/package.json bench/
 COPY test/package.json test/
+COPY protocols/mysql/package.json protocols/mysql/
 COPY protocols/postgres/package.json protocols/postgres/
 COPY packages/audit/package.json packages/audit/
 COPY packages/cli/package.json packages/cli/
 COPY packages/gateway/package.json packages/gateway/
 COPY packages/identity/package.json packages/identity/
+COPY packages/langgraph/package.json packages/langgraph/
 COPY packages/policy/package.json packages/policy/
 COPY packages/sql/package.json packages/sql/
 

@@ -11,16 +11,18 @@ const SCOPE = '@sallyport/'
 /** Which workspaces of ours each may import at run time. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'protocols/postgres': [],
+  'protocols/mysql': [],
   'packages/sql': [],
   'packages/policy': ['sql'],
   'packages/identity': [],
   'packages/audit': [],
-  'packages/gateway': ['protocol-postgres', 'sql', 'policy', 'identity', 'audit'],
+  'packages/gateway': ['protocol-postgres', 'protocol-mysql', 'sql', 'policy', 'identity', 'audit'],
   'packages/cli': ['gateway', 'policy', 'audit', 'sql', 'identity'],
+  'packages/langgraph': [],
 }
 
 /** No sockets, files, clock, timers or randomness: they come in as arguments. */
-const PURE = ['protocols/postgres', 'packages/sql', 'packages/policy'] as const
+const PURE = ['protocols/postgres', 'protocols/mysql', 'packages/sql', 'packages/policy'] as const
 const IMPURE_IMPORT =
   /^node:(net|tls|fs|http|https|http2|dgram|dns|child_process|worker_threads|timers)/
 const IMPURE_CALL =
@@ -94,8 +96,11 @@ describe('imports', () => {
   test.each(Object.keys(MAY_IMPORT))('%s declares what it imports', (workspace) => {
     const manifest = JSON.parse(readFileSync(join(ROOT, workspace, 'package.json'), 'utf8')) as {
       dependencies?: Record<string, string>
+      peerDependencies?: Record<string, string>
     }
-    const declared = new Set(Object.keys(manifest.dependencies ?? {}))
+    const declared = new Set(
+      Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    )
     const wrong = shipped
       .filter((source) => source.workspace === workspace)
       .flatMap(({ path, imports }) =>
