@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { ListenerConfig } from '../config/model.ts'
 import { GatewayError } from '../errors.ts'
-import { openSession, type SessionDeps } from '../session/open.ts'
+import { openSession, type SessionDeps } from '../session/postgres/open.ts'
 import { errorFrame } from '../session/reports.ts'
 import type { ServerTls } from '../tls/server.ts'
 

@@ -16,7 +16,7 @@ import {
   type PostgresReader,
   type StatementFacts,
 } from '@sallyport/sql'
-import { type NamesAndPending, namesDuring } from './names-during.ts'
+import { type NamesAndPending, namesDuring } from './postgres/names-during.ts'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096

@@ -5,7 +5,7 @@
 import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
 import { type Catalog, type ColumnRef, EFFECTS } from '@sallyport/sql'
 import type { CatalogStore } from '../catalog/store.ts'
-import type { Ground } from './gatekeeper.ts'
+import type { Ground } from './postgres/gatekeeper.ts'
 
 const VIEWS_MAX = 1024
 

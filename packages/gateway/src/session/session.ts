@@ -7,9 +7,9 @@
 import type { Socket } from 'node:net'
 import type { Principal } from '@sallyport/identity'
 import { ProtocolError, Relay, SQLSTATE } from '@sallyport/protocol-postgres'
+import { Leg, type LegOwner } from '../sockets/leg.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
-import { Leg, type LegOwner } from './leg.ts'
+import { type GatekeeperOptions, SessionGatekeeper } from './postgres/gatekeeper.ts'
 import { errorFrame, type Report } from './reports.ts'
 import type { Turnstile, Waiting } from './turnstile.ts'
 

@@ -16,7 +16,7 @@ import {
 } from '@sallyport/protocol-postgres'
 import { GatewayError } from '../errors.ts'
 import type { Secret } from '../secrets/secret.ts'
-import { ChunkReader } from '../session/chunk-reader.ts'
+import { ChunkReader } from '../sockets/chunk-reader.ts'
 import { tlsServerEndPoint } from '../tls/channel-binding.ts'
 import type { UpstreamTls } from '../tls/upstream.ts'
 import type { SpareUpstreams } from './spare.ts'

@@ -23,18 +23,15 @@ import {
   WAIT,
 } from '@sallyport/protocol-postgres'
 import type { Catalog, PostgresReader, StatementFacts } from '@sallyport/sql'
-import type { Telemetry } from '../telemetry/index.ts'
+import type { Telemetry } from '../../telemetry/index.ts'
 import {
   type Decided,
   DecisionContext,
   type DecisionContexts,
   SESSION_COMMANDS,
-} from './decisions.ts'
-import { compileMasks, copyRewriter } from './masking.ts'
-import { type SqlPrepared, TrackedNames } from './names.ts'
-import type { StatementRates } from './rates.ts'
-import { StatementRecorder, type Via } from './recorder.ts'
-import { redactReport } from './redaction.ts'
+} from '../decisions.ts'
+import type { StatementRates } from '../rates.ts'
+import { StatementRecorder, type Via } from '../recorder.ts'
 import {
   errorFrame,
   limitReport,
@@ -44,7 +41,10 @@ import {
   refusalOf,
   tooLongReport,
   truncationReport,
-} from './reports.ts'
+} from '../reports.ts'
+import { compileMasks, copyRewriter } from './masking.ts'
+import { type SqlPrepared, TrackedNames } from './names.ts'
+import { redactReport } from './redaction.ts'
 
 /** Meanings one prepared statement may have had; more, and it must be prepared again. */
 const MEANINGS_MAX = 8

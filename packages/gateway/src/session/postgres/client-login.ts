@@ -13,9 +13,9 @@ import {
   SQLSTATE,
   type Startup,
 } from '@sallyport/protocol-postgres'
-import type { ServerTls } from '../tls/server.ts'
-import { ChunkReader } from './chunk-reader.ts'
-import { errorFrame, type Report } from './reports.ts'
+import { ChunkReader } from '../../sockets/chunk-reader.ts'
+import type { ServerTls } from '../../tls/server.ts'
+import { errorFrame, type Report } from '../reports.ts'
 
 /** How long a refused client may take to read why, milliseconds. */
 const LAST_WORDS_MS = 2_000

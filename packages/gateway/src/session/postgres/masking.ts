@@ -13,7 +13,7 @@ import {
 } from '@sallyport/policy'
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
 import type { Catalog, ColumnRef } from '@sallyport/sql'
-import type { Decided } from './decisions.ts'
+import type { Decided } from '../decisions.ts'
 import type { Ground } from './gatekeeper.ts'
 
 /** Compiled results remembered per decision. */
