@@ -21,23 +21,8 @@ export const TREE_DEPTH_MAX = 600
 /** WASM memory never shrinks: above this, the instance is replaced after the parse. */
 export const PARSER_MEMORY_BYTES_MAX = 256 * 1024 * 1024
 
-/** Literals and parameters written to columns that one statement's facts list. */
-export const CONSTANT_WRITES_MAX = 200_000
-
-/** Rounds until the columns of a recursive CTE must have settled. */
-export const RECURSION_ROUNDS_MAX = 32
-
 /** Columns of a query's result; the server's own limit (MaxTupleAttributeNumber). */
 export const RESULT_COLUMNS_MAX = 1_664
 
 /** Columns that `*` over a join may stand for before a target list is full. */
 export const JOIN_COLUMNS_MAX = 32_767
-
-/** Steps of one text's analysis, as budget.ts counts them; a few hundred milliseconds at most. */
-export const ANALYSIS_STEPS_MAX = 3_000_000
-
-/** Views inside views. */
-export const VIEW_DEPTH_MAX = 32
-
-/** Steps kept in the explanation of one lineage. */
-export const WHY_STEPS_MAX = 6

@@ -4,9 +4,9 @@
  */
 import type { A_Expr_Kind, Node } from 'libpg-query'
 import type { CatalogOperator } from '../catalog.ts'
+import type { FactsDraft } from '../draft.ts'
+import type { Value } from '../lineage/value.ts'
 import type { AnalysisContext } from './context.ts'
-import type { FactsDraft } from './draft.ts'
-import type { Value } from './lineage/value.ts'
 import { stringsOf } from './tree.ts'
 
 /** Operands of an operator; null for the missing side of a unary one. */

@@ -3,8 +3,8 @@
  * without state except the parser's instance and what is known of each catalog's views.
  */
 import { createHash } from 'node:crypto'
+import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
-import { AnalysisTooComplex, resetBudget } from './budget.ts'
 import type { AnalysisContext } from './context.ts'
 import { fingerprintPostgres } from './fingerprint.ts'
 import { type Refusal, refusalFor } from './guards.ts'

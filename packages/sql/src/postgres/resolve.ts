@@ -5,9 +5,9 @@
  */
 import type { RangeVar } from 'libpg-query'
 import type { CatalogRelation } from '../catalog.ts'
+import type { FactsDraft } from '../draft.ts'
 import type { Access, RelationUse } from '../facts.ts'
 import type { AnalysisContext } from './context.ts'
-import type { FactsDraft } from './draft.ts'
 
 export type Candidate =
   | { readonly kind: 'relation'; readonly relation: CatalogRelation }

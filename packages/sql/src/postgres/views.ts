@@ -7,13 +7,10 @@
  * Views of the server itself (pg_catalog, information_schema) are leaves: policy names them directly.
  */
 import type { Catalog, CatalogRelation } from '../catalog.ts'
+import { relationColumns } from '../columns.ts'
+import { FactsDraft } from '../draft.ts'
 import type { RelationUse } from '../facts.ts'
-import { relationColumns } from './columns.ts'
-import type { AnalysisContext } from './context.ts'
-import { FactsDraft } from './draft.ts'
-import { VIEW_DEPTH_MAX } from './limits.ts'
-import { createWalk, type RelationReader } from './lineage/create-walk.ts'
-import { newScope, type Scope } from './lineage/scope.ts'
+import { VIEW_DEPTH_MAX } from '../limits.ts'
 import {
   asUnknown,
   type Column,
@@ -22,7 +19,10 @@ import {
   through,
   unknownOf,
   type Value,
-} from './lineage/value.ts'
+} from '../lineage/value.ts'
+import type { AnalysisContext } from './context.ts'
+import { createWalk, type RelationReader } from './lineage/create-walk.ts'
+import { newScope, type Scope } from './lineage/scope.ts'
 import type { Walk } from './lineage/walk.ts'
 import type { Parser } from './parse.ts'
 
@@ -93,7 +93,7 @@ export class RelationColumnsReader {
     if (node === undefined || (outcome.kind === 'tree' && outcome.statements.length !== 1)) {
       return { columns: unknownColumns(relation, `definition of view ${name}`), behind: [] }
     }
-    const draft = new FactsDraft()
+    const draft = new FactsDraft('postgres')
     const walk = createWalk(definitionContext(catalog), draft, this.readerFor(catalog))
     const result = walk.statement(node, null)
     const fits = result.open === null && result.columns.length === relation.columns.length
@@ -138,7 +138,7 @@ export class RelationColumnsReader {
         ? outcome.statements[0]?.stmt
         : undefined
     if (select === undefined) return unknownOf('generation expression')
-    const draft = new FactsDraft()
+    const draft = new FactsDraft('postgres')
     const walk: Walk = createWalk(definitionContext(catalog), draft, this.readerFor(catalog))
     const item = {
       kind: 'leaf',

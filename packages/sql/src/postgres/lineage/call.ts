@@ -1,10 +1,10 @@
 /** Calls of functions, aggregates and window functions in expressions. */
 import type { FuncCall, Node, WindowDef } from 'libpg-query'
+import { derive, ROW_COUNT, unknownOf, type Value } from '../../lineage/value.ts'
 import { type FunctionFacts, functionFacts } from '../functions.ts'
 import { as, stringsOf } from '../tree.ts'
 import type { Scope } from './scope.ts'
 import { noteSessionCall } from './session-call.ts'
-import { derive, ROW_COUNT, unknownOf, type Value } from './value.ts'
 import type { Walk } from './walk.ts'
 
 /** Its use in FROM makes rows; anywhere else, too, when it returns a set. */

@@ -1,9 +1,10 @@
 /** Puts the parts of the walk together. */
 import type { DeleteStmt, InsertStmt, MergeStmt, Node, SelectStmt, UpdateStmt } from 'libpg-query'
 import type { CatalogRelation } from '../../catalog.ts'
+import type { FactsDraft } from '../../draft.ts'
 import type { Access, ColumnRef } from '../../facts.ts'
+import { type Column, directOf, unknownOf } from '../../lineage/value.ts'
 import type { AnalysisContext } from '../context.ts'
-import type { FactsDraft } from '../draft.ts'
 import { unwrap } from '../tree.ts'
 import { addCtes } from './cte.ts'
 import { deleteColumns, insertColumns, mergeColumns, updateColumns } from './dml.ts'
@@ -12,7 +13,6 @@ import { figureName } from './names.ts'
 import { notePredicate } from './predicate.ts'
 import { queryColumns } from './query.ts'
 import { newScope, type Scope } from './scope.ts'
-import { type Column, directOf, unknownOf } from './value.ts'
 import type { QueryResult, Walk } from './walk.ts'
 
 /** Columns of a catalog relation, with base relations behind views noted in the draft. */

@@ -3,11 +3,18 @@
  * one sees all. A recursive one is walked again until its columns no longer change.
  */
 import type { CommonTableExpr, Node, SelectStmt, WithClause } from 'libpg-query'
-import { RECURSION_ROUNDS_MAX } from '../limits.ts'
+import { RECURSION_ROUNDS_MAX } from '../../limits.ts'
+import {
+  asUnknown,
+  type Column,
+  derive,
+  ROW_COUNT,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { as, stringsOf } from '../tree.ts'
 import { combineBranches } from './query.ts'
 import { type Cte, newScope, type Scope } from './scope.ts'
-import { asUnknown, type Column, derive, ROW_COUNT, unknownOf, type Value } from './value.ts'
 import type { QueryResult, Walk } from './walk.ts'
 
 export function addCtes(walk: Walk, clause: WithClause | undefined, scope: Scope): void {

@@ -16,7 +16,14 @@ import type {
   UpdateStmt,
 } from 'libpg-query'
 import type { ColumnRef } from '../../facts.ts'
-import { CONSTANT_WRITES_MAX } from '../limits.ts'
+import { CONSTANT_WRITES_MAX } from '../../limits.ts'
+import {
+  CONSTANT,
+  flattenConstants,
+  lineageOf,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { resolveRelation, useRelation } from '../resolve.ts'
 import { as } from '../tree.ts'
 import { addCtes } from './cte.ts'
@@ -31,7 +38,6 @@ import {
   openOf,
   type Scope,
 } from './scope.ts'
-import { CONSTANT, flattenConstants, lineageOf, unknownOf, type Value } from './value.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
 export function insertColumns(walk: Walk, insert: InsertStmt, parent: Scope | null): QueryResult {

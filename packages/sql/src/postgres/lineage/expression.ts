@@ -16,7 +16,19 @@ import type {
   TypeCast,
   XmlExpr,
 } from 'libpg-query'
-import { spend } from '../budget.ts'
+import { spend } from '../../budget.ts'
+import {
+  asUnknown,
+  CONSTANT,
+  type Column,
+  constantOf,
+  derive,
+  ROW_COUNT,
+  rowOf,
+  through,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
 import {
   as,
@@ -31,18 +43,6 @@ import { functionValue } from './call.ts'
 import { jsonValue } from './json.ts'
 import { compare, comparison } from './predicate.ts'
 import { lookupBare, lookupIn, lookupItem, newScope, rowOfItem, type Scope } from './scope.ts'
-import {
-  asUnknown,
-  CONSTANT,
-  type Column,
-  constantOf,
-  derive,
-  ROW_COUNT,
-  rowOf,
-  through,
-  unknownOf,
-  type Value,
-} from './value.ts'
 import type { Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Node, scope: Scope): Value {

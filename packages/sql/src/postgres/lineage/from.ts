@@ -1,7 +1,16 @@
 /** FROM items: what columns they bring, in the order and under the names the server gives them. */
 import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from 'libpg-query'
+import { spend } from '../../budget.ts'
 import type { Access, ColumnRef } from '../../facts.ts'
-import { spend } from '../budget.ts'
+import {
+  asUnknown,
+  type Column,
+  derive,
+  either,
+  isSameColumn,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { type Candidate, useRelation } from '../resolve.ts'
 import { as, stringsOf, unwrap } from '../tree.ts'
 import { compare } from './predicate.ts'
@@ -19,15 +28,6 @@ import {
   type Scope,
   withoutEntries,
 } from './scope.ts'
-import {
-  asUnknown,
-  type Column,
-  derive,
-  either,
-  isSameColumn,
-  unknownOf,
-  type Value,
-} from './value.ts'
 import type { Walk } from './walk.ts'
 
 interface From {

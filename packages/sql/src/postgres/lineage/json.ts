@@ -10,10 +10,10 @@ import type {
   JsonValueExpr,
   Node,
 } from 'libpg-query'
+import { derive, ROW_COUNT, unknownOf, type Value } from '../../lineage/value.ts'
 import { as, unwrap } from '../tree.ts'
 import { sortValue, windowValues } from './call.ts'
 import { newScope, type Scope } from './scope.ts'
-import { derive, ROW_COUNT, unknownOf, type Value } from './value.ts'
 import type { Walk } from './walk.ts'
 
 export function jsonValue(walk: Walk, type: string, fields: object, scope: Scope): Value {

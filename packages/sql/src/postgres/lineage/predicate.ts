@@ -4,10 +4,10 @@
  * NULL, counts as that; every other condition over a column is `predicate`.
  */
 import type { A_Expr, BoolExpr, BooleanTest, Node, NullTest } from 'libpg-query'
+import type { Value } from '../../lineage/value.ts'
 import { noteUserOperator, operandsOf } from '../operators.ts'
 import { as, stringsOf, unwrap } from '../tree.ts'
 import type { Scope } from './scope.ts'
-import type { Value } from './value.ts'
 import type { Walk } from './walk.ts'
 
 export function notePredicate(walk: Walk, node: Node, scope: Scope): void {

@@ -1,6 +1,15 @@
 /** SELECT, VALUES and set operations: output columns with their lineage, and what the clauses use. */
 import type { Node, ResTarget, SelectStmt } from 'libpg-query'
-import { spend } from '../budget.ts'
+import { spend } from '../../budget.ts'
+import {
+  CONSTANT,
+  type Column,
+  derive,
+  either,
+  through,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { compositeFields } from '../functions.ts'
 import { RESULT_COLUMNS_MAX } from '../limits.ts'
 import { useRelation } from '../resolve.ts'
@@ -9,7 +18,6 @@ import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
-import { CONSTANT, type Column, derive, either, through, unknownOf, type Value } from './value.ts'
 import type { QueryResult, Walk } from './walk.ts'
 
 /** `scope` is the query's own: its CTEs are in it already, its FROM is added here. */

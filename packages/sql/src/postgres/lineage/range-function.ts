@@ -9,12 +9,19 @@ import type {
   RangeFunction,
   RangeTableFunc,
 } from 'libpg-query'
+import {
+  CONSTANT,
+  type Column,
+  derive,
+  ROW_COUNT,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { compositeFields, functionFacts } from '../functions.ts'
 import { as, stringOf, stringsOf, typeNameOf, unwrap } from '../tree.ts'
 import { noteFunction } from './call.ts'
 import { jsonBehaviors, jsonPassing, valueExpression } from './json.ts'
 import type { LeafItem, Scope } from './scope.ts'
-import { CONSTANT, type Column, derive, ROW_COUNT, unknownOf, type Value } from './value.ts'
 import type { Walk } from './walk.ts'
 
 interface Shape {

@@ -3,9 +3,16 @@
  * Lookups follow parse_relation.c: innermost query first; a column before a whole row.
  */
 import type { Node } from 'libpg-query'
-import { spend } from '../budget.ts'
+import { spend } from '../../budget.ts'
+import {
+  asUnknown,
+  CONSTANT,
+  type Column,
+  rowOf,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { JOIN_COLUMNS_MAX } from '../limits.ts'
-import { asUnknown, CONSTANT, type Column, rowOf, unknownOf, type Value } from './value.ts'
 
 export interface LeafItem {
   readonly kind: 'leaf'

@@ -3,10 +3,10 @@
  * What flows into them leaves the walk's sight and is noted as a flow.
  */
 import type { FuncCall, Node } from 'libpg-query'
+import { derive, lineageOf, type Value } from '../../lineage/value.ts'
 import type { FunctionFacts } from '../functions.ts'
 import { nameToRangeVar, useRelation } from '../resolve.ts'
 import { as, literalText } from '../tree.ts'
-import { derive, lineageOf, type Value } from './value.ts'
 import type { Walk } from './walk.ts'
 
 export function noteSessionCall(

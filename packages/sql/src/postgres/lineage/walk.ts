@@ -4,11 +4,11 @@
  */
 import type { Node, SelectStmt } from 'libpg-query'
 import type { CatalogRelation } from '../../catalog.ts'
+import type { FactsDraft } from '../../draft.ts'
 import type { Access, ColumnRef } from '../../facts.ts'
+import type { Column, Value } from '../../lineage/value.ts'
 import type { AnalysisContext } from '../context.ts'
-import type { FactsDraft } from '../draft.ts'
 import type { Scope } from './scope.ts'
-import type { Column, Value } from './value.ts'
 
 /** Output columns of a query; `open` non-null: there may be others, with this value. */
 export interface QueryResult {

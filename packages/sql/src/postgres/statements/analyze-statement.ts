@@ -1,8 +1,8 @@
 /** One statement's tree to its facts: survey, handler by type, and the checks that close the gaps. */
 import type { Node } from 'libpg-query'
+import { FactsDraft } from '../../draft.ts'
 import type { StatementFacts } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
-import { FactsDraft } from '../draft.ts'
 import { createWalk } from '../lineage/create-walk.ts'
 import type { Parser } from '../parse.ts'
 import { survey } from '../survey.ts'
@@ -32,7 +32,7 @@ export interface Analyzer {
 export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts {
   const { context, parser, relations } = analyzer
   const [type, fields] = unwrap(node)
-  const draft = new FactsDraft()
+  const draft = new FactsDraft('postgres')
   const seen = survey(node)
   const walk = createWalk(context, draft, relations.readerFor(context.catalog))
   const run: Run = {

@@ -1,9 +1,9 @@
 /** COPY: over the wire, to and from files and programs. */
 import type { CopyStmt, DefElem, Node, RangeVar } from 'libpg-query'
 import type { CopyFacts } from '../../facts.ts'
+import { type Column, lineageOf, unknownOf } from '../../lineage/value.ts'
 import { tableItem } from '../lineage/from.ts'
 import { columnsOf, lookupIn, newScope, openOf } from '../lineage/scope.ts'
-import { type Column, lineageOf, unknownOf } from '../lineage/value.ts'
 import { as, stringOf, stringsOf } from '../tree.ts'
 import type { Handler, Run } from './run.ts'
 

@@ -16,10 +16,10 @@ import type {
   RuleStmt,
 } from 'libpg-query'
 import type { Access, Effect } from '../../facts.ts'
+import { lineageOf, type Value } from '../../lineage/value.ts'
 import { functionFacts } from '../functions.ts'
 import { tableItem } from '../lineage/from.ts'
 import { columnsOf, lookupIn, newScope, type Scope } from '../lineage/scope.ts'
-import { lineageOf, type Value } from '../lineage/value.ts'
 import { nameToRangeVar, useRelation } from '../resolve.ts'
 import { as, stringsOf } from '../tree.ts'
 import { noteChanged, noteCreated } from './created.ts'

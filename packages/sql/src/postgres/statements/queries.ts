@@ -13,9 +13,9 @@ import type {
   ViewStmt,
 } from 'libpg-query'
 import type { Effect, OutputColumn, StatementFacts } from '../../facts.ts'
+import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
-import { type Column, lineageOf, unknownOf, type Value } from '../lineage/value.ts'
 import type { QueryResult } from '../lineage/walk.ts'
 import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
 import { noteCreated } from './created.ts'

@@ -1,8 +1,8 @@
 /** One statement being analysed: what its handler may use. */
 import type { Node } from 'libpg-query'
+import type { FactsDraft } from '../../draft.ts'
 import type { StatementFacts } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
-import type { FactsDraft } from '../draft.ts'
 import type { Walk } from '../lineage/walk.ts'
 import type { Parser } from '../parse.ts'
 import type { Survey } from '../survey.ts'

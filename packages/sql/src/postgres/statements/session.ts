@@ -10,10 +10,10 @@ import type {
   VariableSetStmt,
   VariableShowStmt,
 } from 'libpg-query'
+import type { FactsDraft } from '../../draft.ts'
 import type { OutputColumn } from '../../facts.ts'
-import type { FactsDraft } from '../draft.ts'
+import { lineageOf } from '../../lineage/value.ts'
 import { newScope } from '../lineage/scope.ts'
-import { lineageOf } from '../lineage/value.ts'
 import { useRelation } from '../resolve.ts'
 import { as, literalText } from '../tree.ts'
 import type { Handler } from './run.ts'

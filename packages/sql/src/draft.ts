@@ -2,6 +2,8 @@
  * Facts in the making: a collector that the walk of one statement adds to. Lists keep first-seen order
  * and hold every entry once.
  */
+
+import { spend } from './budget.ts'
 import type {
   ColumnRef,
   ColumnUse,
@@ -15,12 +17,12 @@ import type {
   StateChange,
   StatementFacts,
   UseContext,
-} from '../facts.ts'
-import { EFFECTS } from '../facts.ts'
-import { spend } from './budget.ts'
+} from './facts.ts'
+import { EFFECTS } from './facts.ts'
 import type { Value } from './lineage/value.ts'
 
 export class FactsDraft {
+  readonly engine: StatementFacts['engine']
   command = ''
   readonly commands: string[] = []
   outputs: readonly OutputColumn[] | null | 'unknown' = null
@@ -38,6 +40,10 @@ export class FactsDraft {
   readonly #columns = new Set<ColumnRef>()
   readonly #uses = new Map<ColumnRef, ColumnUse[]>()
   readonly #unknowns = new Set<string>()
+
+  constructor(engine: StatementFacts['engine']) {
+    this.engine = engine
+  }
 
   effect(...effects: readonly Effect[]): void {
     for (const effect of effects) this.#effects.add(effect)
@@ -125,7 +131,7 @@ export class FactsDraft {
       }
     }
     return {
-      engine: 'postgres',
+      engine: this.engine,
       command: this.command,
       commands: [this.command, ...this.commands],
       effects: EFFECTS.filter((effect) => this.#effects.has(effect)),

@@ -6,8 +6,8 @@
  * other ancestor, the child itself and its descendants as `kin`: rows read through a parent come from
  * its children, and rows of a child are part of what its parents protect.
  */
-import type { Catalog, CatalogColumn, CatalogRelation } from '../catalog.ts'
-import type { ColumnRef } from '../facts.ts'
+import type { Catalog, CatalogColumn, CatalogRelation } from './catalog.ts'
+import type { ColumnRef } from './facts.ts'
 
 export interface RelationColumns {
   readonly names: readonly string[]

@@ -4,8 +4,9 @@
  * The lattice: `constant` (nothing stored) < `direct` (one base column unchanged) < `derived` < `unknown`.
  * Combining never loses a source, and `unknown` swallows everything.
  */
-import type { ColumnRef, Lineage } from '../../facts.ts'
+
 import { spend } from '../budget.ts'
+import type { ColumnRef, Lineage } from '../facts.ts'
 import { WHY_STEPS_MAX } from '../limits.ts'
 
 export type Constant =

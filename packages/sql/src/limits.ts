@@ -1,0 +1,16 @@
+/** Named caps of the analysis, the same for every engine. */
+
+/** Literals and parameters written to columns that one statement's facts list. */
+export const CONSTANT_WRITES_MAX = 200_000
+
+/** Rounds until the columns of a recursive CTE must have settled. */
+export const RECURSION_ROUNDS_MAX = 32
+
+/** Steps of one text's analysis, as budget.ts counts them; a few hundred milliseconds at most. */
+export const ANALYSIS_STEPS_MAX = 3_000_000
+
+/** Views inside views. */
+export const VIEW_DEPTH_MAX = 32
+
+/** Steps kept in the explanation of one lineage. */
+export const WHY_STEPS_MAX = 6
