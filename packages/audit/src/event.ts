@@ -182,7 +182,7 @@ export type Outcome = Base<'outcome'> & {
   readonly commandTag?: string
 }
 
-// Tokens and approvals. An approval's state is the fold of its events: AuditReader.search({ about }).
+// Tokens.
 
 export type TokenMinted = Base<'token-minted'> & {
   readonly tokenId: string
@@ -198,27 +198,66 @@ export type TokenRevoked = Base<'token-revoked'> & {
   readonly by: string
   readonly reason: string
 }
+// Approvals. An approval's state is the fold of its events: AuditReader.search({ about }).
+
+/** Who may decide, as one rule says; every rule of an approval must be satisfied. */
+export type ApproversNeeded = {
+  readonly groups: readonly string[]
+  readonly subjects: readonly string[]
+  /** Distinct people. */
+  readonly count: number
+  /** Regular expression for all of the ticket they name; null: none is asked for. */
+  readonly ticket: string | null
+}
 export type ApprovalRequested = Base<'approval-requested'> & {
   readonly approval: string
+  /** What is asked for: to run a statement, to send more of a result, or a role for a time. */
+  readonly what: 'statement' | 'result' | 'grant'
+  /** `hold`: a session waits for it; `return`: the statement was refused and may be sent again. */
+  readonly mode: 'hold' | 'return'
+  /** Empty for what was not asked on a session. */
   readonly session: string
-  /** Log sequence number of the held statement's record. */
+  /** Log sequence number of the held statement's record; 0 where there is none. */
   readonly statement: number
   readonly subject: string
+  readonly issuer: string
+  readonly connection: string
+  readonly database: string
+  readonly role: string
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
   readonly rule: string
   /** SHA-256, hex, of everything the approval is bound to. */
   readonly binding: string
-  readonly needed: number
+  readonly approvers: readonly ApproversNeeded[]
+  /** A decision comes before this, milliseconds since 1970. */
   readonly decideBy: number
+  /** From the approval on, how long it may be used, milliseconds. */
+  readonly useMs: number
+  /** Why, in the requester's words. */
+  readonly reason?: string
 }
 export type ApprovalDecided = Base<'approval-decided'> & {
   readonly approval: string
   readonly by: string
+  readonly issuer: string
+  readonly kind: 'human' | 'machine'
+  /** Groups of the decider that the approval asks for. */
+  readonly groups: readonly string[]
   readonly decision: 'approve' | 'deny'
+  /** Why, in the decider's words; the requester reads it. */
   readonly reason: string
+  readonly ticket?: string
 }
 export type ApprovalClosed = Base<'approval-closed'> & {
   readonly approval: string
-  readonly outcome: 'used' | 'denied' | 'expired' | 'withdrawn'
+  /** A denial closes by itself. */
+  readonly outcome: 'used' | 'expired' | 'cancelled'
+  /** Used: the binding of what ran. */
+  readonly binding?: string
+  /** Cancelled: why. */
+  readonly reason?: string
 }
 
 export type AuditEvent =

@@ -5,6 +5,7 @@ export {
   type ApprovalClosed,
   type ApprovalDecided,
   type ApprovalRequested,
+  type ApproversNeeded,
   type AuditEvent,
   type Authentication,
   type Cancel,

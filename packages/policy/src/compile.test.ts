@@ -35,6 +35,11 @@ describe('errors point at the line and suggest the word', () => {
       'p.yaml:6:39: expected 1s to 7d',
     ],
     [
+      rule('approve: { effects: [write] }\n    approvers: { groups: [a], ticket: "(a+)+" }'),
+      'p.yaml:6:',
+    ],
+    [rule('allow: { effects: [read] }\n    mode: return'), '`mode` belongs to an approve rule'],
+    [
       rule('allow: { effects: [read] }\n    approvers: { groups: [a] }'),
       'belongs to an approve rule',
     ],

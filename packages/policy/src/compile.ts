@@ -9,6 +9,7 @@ import { type ConditionFault, compileCondition } from './conditions.ts'
 import type { PolicyError } from './errors.ts'
 import { POLICY_ERRORS_MAX, POLICY_FILES_MAX, POLICY_RULES_MAX } from './limits.ts'
 import { compileMaskKind } from './masks/compile-spec.ts'
+import { checkPattern } from './masks/regex-safety.ts'
 import type {
   LimitRule,
   MaskRule,
@@ -218,7 +219,7 @@ function compileRule(scope: Scope, rule: RuleFile, at: Path, rules: Rule[]): voi
       file.fault([...at, kind, 'through-views'], 'value', 'a deny rule always sees through views'),
     )
   if (kind !== 'approve') {
-    for (const key of ['approvers', 'reason'] as const)
+    for (const key of ['approvers', 'reason', 'mode'] as const)
       if (rule[key] !== undefined)
         errors.push(file.fault([...at, key], 'value', `\`${key}\` belongs to an approve rule`))
     rules.push({ ...base, kind })
@@ -254,6 +255,10 @@ function compileApprovers(scope: Scope, rule: RuleFile, at: Path) {
     )
     return 0
   }
+  const { ticket } = approvers
+  const unfit = ticket === undefined ? null : checkPattern(ticket)
+  if (unfit !== null)
+    scope.errors.push(scope.file.fault([...at, 'approvers', 'ticket'], 'value', unfit))
   return {
     rule: rule.name,
     groups: approvers.groups ?? [],
@@ -262,6 +267,8 @@ function compileApprovers(scope: Scope, rule: RuleFile, at: Path) {
     withinMs: time('within', '15m'),
     useWithinMs: time('use-within', '10m'),
     reason: rule.reason ?? ('optional' as const),
+    mode: rule.mode ?? ('hold' as const),
+    ticket: ticket ?? null,
   }
 }
 

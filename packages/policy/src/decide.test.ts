@@ -248,7 +248,8 @@ rules:
       withinMs: 3_600_000,
       useWithinMs: 300_000,
       reason: 'required',
-      approvers: [{ groups: ['dba'], count: 2 }],
+      mode: 'hold',
+      approvers: [{ groups: ['dba'], count: 2, ticket: null }],
     })
   })
 

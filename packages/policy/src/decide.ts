@@ -131,6 +131,7 @@ function needsApproval(
   const approvers: readonly ApproverRequirement[] = rules.map((rule) => rule.approvers)
   const withinMs = Math.min(...approvers.map((one) => one.withinMs))
   const names = rules.map((rule) => rule.name).join(' + ')
+  const mode = approvers.some((one) => one.mode === 'return') ? 'return' : 'hold'
   return {
     kind: 'approve',
     rule: names,
@@ -138,6 +139,7 @@ function needsApproval(
     withinMs,
     useWithinMs: Math.min(...approvers.map((one) => one.useWithinMs)),
     reason: approvers.some((one) => one.reason === 'required') ? 'required' : 'optional',
+    mode,
     results,
     reports: [],
     message: `this statement needs approval by the rule "${names}"`,
@@ -149,6 +151,8 @@ function needsApproval(
       .join(' and '),
     hint:
       rules.find((rule) => rule.hint !== null)?.hint ??
-      `It waits ${sayDuration(withinMs)} for a decision.`,
+      (mode === 'hold'
+        ? `It waits ${sayDuration(withinMs)} for a decision.`
+        : 'Send exactly the same statement again once it is approved.'),
   }
 }

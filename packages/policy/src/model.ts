@@ -69,6 +69,10 @@ export interface ApproverRequirement {
   /** Time to use the approval once given. */
   readonly useWithinMs: number
   readonly reason: 'required' | 'optional'
+  /** `return`: refused at once, to be retried; `hold`: it waits. */
+  readonly mode: 'hold' | 'return'
+  /** What the ticket an approver names must look like, all of it; null: none is asked for. */
+  readonly ticket: string | null
 }
 
 interface RuleBase {

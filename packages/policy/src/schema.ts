@@ -99,6 +99,12 @@ const approvers = closed(
     count: { type: 'integer', minimum: 1, maximum: 10, description: 'distinct people needed (1)' },
     within: duration('time to decide (15m)'),
     'use-within': duration('time to use the approval once given (10m)'),
+    ticket: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 200,
+      description: 'the ticket an approver must name: a regular expression for all of it',
+    },
   },
   { anyOf: [{ required: ['groups'] }, { required: ['subjects'] }] },
 )
@@ -115,6 +121,10 @@ const rule = closed(
     reason: {
       enum: ['required', 'optional'],
       description: 'must the requester say why (optional)',
+    },
+    mode: {
+      enum: ['hold', 'return'],
+      description: 'hold: the statement waits on the wire; return: it is refused, retry it (hold)',
     },
     hint: text('what a refused client should do instead; sent to the client'),
   },
@@ -274,6 +284,7 @@ export interface MatchFile {
   readonly settings?: readonly string[]
   readonly when?: string
 }
+export type ApprovalMode = 'hold' | 'return'
 export interface RuleFile {
   readonly name: string
   readonly description?: string
@@ -287,8 +298,10 @@ export interface RuleFile {
     readonly count?: number
     readonly within?: string
     readonly 'use-within'?: string
+    readonly ticket?: string
   }
   readonly reason?: 'required' | 'optional'
+  readonly mode?: ApprovalMode
   readonly hint?: string
 }
 export interface KeyedFile {

@@ -69,6 +69,8 @@ export type Approve = Reports &
     readonly withinMs: number
     readonly useWithinMs: number
     readonly reason: 'required' | 'optional'
+    /** `return` when one of the rules says so. */
+    readonly mode: 'hold' | 'return'
     readonly results: readonly (ResultPlan | null)[]
   }
 export type Verdict = Allow | Deny | Approve
