@@ -1,5 +1,5 @@
 /** What a statement costs that has been decided before: by its bytes, and by its text without literals. */
-import { DecisionContext } from '@sallyport/gateway'
+import { DecisionContext, PostgresTexts } from '@sallyport/gateway'
 import { compilePolicy, formatPolicyError, viewFor } from '@sallyport/policy'
 import { PostgresReader } from '@sallyport/sql'
 import { suite } from './suite.ts'
@@ -28,7 +28,7 @@ const subject = {
   run: null,
   claims: {},
 } as const
-const reader = await PostgresReader.create()
+const reader = new PostgresTexts(await PostgresReader.create())
 
 const cases = Object.entries(TEXTS).flatMap(([size, text]) => {
   const context = new DecisionContext(viewFor(compiled.policy, subject, 'crm'), CATALOG)

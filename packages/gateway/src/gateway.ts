@@ -20,7 +20,8 @@ import { PolicyHolder } from './policy/holder.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
-import type { SessionDeps } from './session/postgres/open.ts'
+import type { PostgresDeps } from './session/postgres/open.ts'
+import { PostgresTexts } from './session/postgres/texts.ts'
 import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
@@ -98,7 +99,7 @@ class Gateway implements RunningGateway {
   readonly #registry: SessionRegistry
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
-  readonly #deps: SessionDeps
+  readonly #deps: PostgresDeps
   #admin: FastifyInstance | null = null
   #accepting = true
   #closing: Promise<void> | null = null
@@ -298,7 +299,7 @@ class Gateway implements RunningGateway {
     return verifier
   }
 
-  #sessionDeps(keys: MaskKeys): SessionDeps {
+  #sessionDeps(keys: MaskKeys): PostgresDeps {
     const { audit, reader, policy, telemetry, log } = this.#parts
     return {
       audit,
@@ -309,6 +310,7 @@ class Gateway implements RunningGateway {
       views: new Views(),
       contexts: new DecisionContexts(),
       reader,
+      texts: new PostgresTexts(reader),
       registry: this.#registry,
       turnstile: this.#turnstile,
       keys,

@@ -6,8 +6,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { ListenerConfig } from '../config/model.ts'
 import { GatewayError } from '../errors.ts'
-import { openSession, type SessionDeps } from '../session/postgres/open.ts'
-import { errorFrame } from '../session/reports.ts'
+import { errorFrame } from '../session/postgres/frames.ts'
+import { openSession, type PostgresDeps } from '../session/postgres/open.ts'
 import type { ServerTls } from '../tls/server.ts'
 
 export interface Listener {
@@ -21,7 +21,7 @@ export interface Listener {
 export async function listenPostgres(
   config: ListenerConfig,
   tls: ServerTls | null,
-  deps: SessionDeps,
+  deps: PostgresDeps,
 ): Promise<Listener> {
   const open = new Set<Socket>()
   const name = `${config.protocol} ${config.host}:${config.port}`

@@ -7,22 +7,20 @@
  * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
  */
 import { decide, type PrincipalView, type Verdict } from '@sallyport/policy'
-import type { CellMask } from '@sallyport/protocol-postgres'
-import {
-  type Analysis,
-  type Catalog,
-  type ColumnRef,
-  fingerprintPostgres,
-  type PostgresReader,
-  type StatementFacts,
-} from '@sallyport/sql'
-import { type NamesAndPending, namesDuring } from './postgres/names-during.ts'
+import type { Analysis, Catalog, ColumnRef, StatementFacts } from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
 /** Texts longer than this are decided every time: they hold bulk literals and rarely repeat (bytes). */
 const REMEMBERED_TEXT_BYTES_MAX = 16 * 1024
 const CONTEXTS_MAX = 256
+
+/** How an engine's texts are read. `Names`: what its session knows of names and settings. */
+export interface TextReader<Names> {
+  analyze(text: string, catalog: Catalog | null, names: Names): Analysis
+  /** The text with its literals replaced, equal for texts that differ in nothing else; null: unsure. */
+  fingerprint(text: string, names: Names): string | null
+}
 
 export interface Decided {
   readonly analysis: Analysis
@@ -37,8 +35,8 @@ export interface Decided {
   readonly masks: readonly string[]
   /** Its text may hold values of a column that is masked for somebody: it is recorded without literals. */
   readonly sensitive: boolean
-  /** Compiled masks by result index, column shapes and formats. */
-  readonly compiled: Map<string, readonly (CellMask | null)[] | null>
+  /** Masks compiled for it, under keys of the engine's own. */
+  readonly compiled: Map<string, unknown>
 }
 
 export class DecisionContext {
@@ -57,20 +55,24 @@ export class DecisionContext {
     return this.#exact.get(bytes)
   }
 
-  decide(
-    reader: PostgresReader,
-    input: { bytes: string; text: string; names: NamesAndPending; readable: boolean; now: number },
+  decide<Names>(
+    reader: TextReader<Names>,
+    input: { bytes: string; text: string; names: Names; readable: boolean; now: number },
   ): { decided: Decided; from: 'fingerprint' | 'parse' } {
     const { view } = this
     const short = input.bytes.length <= REMEMBERED_TEXT_BYTES_MAX && !view.usesTime
     const fingerprint =
-      short && input.readable && !view.usesLiterals ? fingerprintPostgres(input.text) : null
+      short && input.readable && !view.usesLiterals
+        ? reader.fingerprint(input.text, input.names)
+        : null
     if (fingerprint !== null) {
       const known = this.#normalised.get(fingerprint)
       // Not remembered by its bytes too: texts with literals rarely come twice.
       if (known !== undefined) return { decided: known, from: 'fingerprint' }
     }
-    const analysis = input.readable ? this.#analyze(reader, input.text, input.names) : UNREADABLE
+    const analysis = input.readable
+      ? reader.analyze(input.text, this.catalog, input.names)
+      : UNREADABLE
     const decided = summarise(analysis, decide(view, analysis, { now: input.now }), view)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
@@ -79,19 +81,6 @@ export class DecisionContext {
       }
     }
     return { decided, from: 'parse' }
-  }
-
-  /**
-   * Statements of one text are read with the names as they are before the first. Where an earlier one of
-   * them changes what names mean, all are read again with every candidate the later ones could have.
-   */
-  #analyze(reader: PostgresReader, text: string, names: NamesAndPending): Analysis {
-    const analysis = reader.analyze(text, { catalog: this.catalog, names })
-    if (analysis.kind !== 'statements' || analysis.statements.length < 2) return analysis
-    const moved = namesDuring(names, analysis.statements)
-    return moved === names
-      ? analysis
-      : reader.analyze(text, { catalog: this.catalog, names: moved })
   }
 
   /** For a statement that SQL prepared or declared: its facts are known, its text is not. */

@@ -5,9 +5,16 @@
 import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
 import { type Catalog, type ColumnRef, EFFECTS } from '@sallyport/sql'
 import type { CatalogStore } from '../catalog/store.ts'
-import type { Ground } from './postgres/gatekeeper.ts'
 
 const VIEWS_MAX = 1024
+
+/** What a session's decisions stand on; `view` and `catalog` may be replaced while it lives. */
+export interface Ground {
+  readonly view: PrincipalView
+  readonly viewId: number
+  /** null where policy does not depend on the schema. */
+  readonly catalog: Catalog | null
+}
 
 export class Views {
   readonly #views = new Map<string, { view: PrincipalView; id: number }>()

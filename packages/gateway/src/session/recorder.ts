@@ -1,16 +1,31 @@
 /** A session's statements and their outcomes in the audit log. */
 import type { AuditLog } from '@sallyport/audit'
-import type { ExecutionOutcome } from '@sallyport/protocol-postgres'
-import { withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Decided } from './decisions.ts'
 
 export type Via = 'simple' | 'parse' | 'bind' | 'execute'
 
+/** How an execution ended, as a protocol's relay says it. */
+export interface Outcome {
+  /** The record's number. */
+  readonly execution: number
+  readonly status: 'complete' | 'empty' | 'suspended' | 'error' | 'skipped'
+  /** The server's word of what was done, as `SELECT 3`; empty where it says none. */
+  readonly tag: string
+  /** SQLSTATE of an error; empty otherwise. */
+  readonly sqlstate: string
+  readonly rows: number
+  /** Of rows and copied data, as sent to the client. */
+  readonly bytes: number
+  readonly admission: { readonly masked: boolean }
+}
+
 export interface RecorderOptions {
   readonly session: string
   readonly audit: AuditLog
   readonly telemetry: Telemetry
+  /** The text as it may be recorded where its literals may be protected values. */
+  readonly withoutLiterals: (text: string) => string
   /** Microseconds, monotonic. */
   readonly micros: () => number
   /** Outcomes were appended and wait to be written. */
@@ -29,7 +44,7 @@ export class StatementRecorder {
   /** The record's number; null: the log cannot be written, so nothing may run. */
   statement(via: Via, decided: Decided, text: string): number | null {
     const { verdict } = decided
-    const sql = decided.sensitive ? withoutLiterals(text) : text
+    const sql = decided.sensitive ? this.#options.withoutLiterals(text) : text
     const seq = this.#append(via, sql, {
       verdict: verdict.kind,
       rule: verdict.rule,
@@ -48,7 +63,13 @@ export class StatementRecorder {
   refused(via: Via, text: string, why: { readonly code: string; readonly reason: string }): void {
     const none = { rule: null, relations: [], effects: [], masks: [] }
     // Not every such text has been decided: whether it is sensitive is not known.
-    if (this.#append(via, withoutLiterals(text), { verdict: 'deny', ...why, ...none }) !== null) {
+    if (
+      this.#append(via, this.#options.withoutLiterals(text), {
+        verdict: 'deny',
+        ...why,
+        ...none,
+      }) !== null
+    ) {
       this.#options.recorded()
     }
   }
@@ -63,7 +84,7 @@ export class StatementRecorder {
     }
   }
 
-  outcome(outcome: ExecutionOutcome): void {
+  outcome(outcome: Outcome): void {
     const { audit, session, telemetry, micros, recorded } = this.#options
     const started = this.#started.get(outcome.execution)
     const took = started === undefined ? 0 : micros() - started

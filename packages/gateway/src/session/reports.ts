@@ -1,10 +1,10 @@
 /**
- * Every ErrorResponse and NoticeResponse the gateway itself gives a client. Refusals name rules and
- * objects, never values. What the server reports is put through redaction.ts.
+ * Everything the gateway itself tells a client, before a protocol puts it in frames. Refusals name rules and
+ * objects, never values. Codes are PostgreSQL's SQLSTATEs; another protocol's room translates them.
  */
 
 import type { Deny, PrincipalView, Verdict } from '@sallyport/policy'
-import { ByteWriter, SQLSTATE, writeReport } from '@sallyport/protocol-postgres'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
 
 export interface Report {
   readonly sqlstate: string
@@ -13,34 +13,6 @@ export interface Report {
   readonly hint?: string
   /** 1-based character of the statement. */
   readonly position?: number | null
-}
-
-export function errorFrame(report: Report, severity: 'ERROR' | 'FATAL' = 'ERROR'): Buffer {
-  const out = new ByteWriter()
-  writeReport(out, 'error', {
-    severity,
-    severityUntranslated: severity,
-    sqlstate: report.sqlstate,
-    message: report.message,
-    ...(report.detail && { detail: report.detail }),
-    ...(report.hint && { hint: report.hint }),
-    ...(report.position && { position: String(report.position) }),
-  })
-  return out.take()
-}
-
-/** `notice`s to the client: WARNING, as the server's. */
-export function noticeFrame(report: Report): Buffer {
-  const out = new ByteWriter()
-  writeReport(out, 'notice', {
-    severity: 'WARNING',
-    severityUntranslated: 'WARNING',
-    sqlstate: report.sqlstate,
-    message: report.message,
-    ...(report.detail && { detail: report.detail }),
-    ...(report.hint && { hint: report.hint }),
-  })
-  return out.take()
 }
 
 type Limits = PrincipalView['limits']
@@ -85,19 +57,13 @@ export function tooLongReport(bytes: number): Report {
 }
 
 /** The refusal of a denied (or not yet approvable) statement. */
-export function refusalOf(
+export function refusalReport(
   verdict: Exclude<Verdict, { kind: 'allow' }>,
   position: number | null,
-): Buffer {
-  if (verdict.kind === 'approve') {
-    return errorFrame({
-      sqlstate: SQLSTATE.HELD,
-      message: verdict.message,
-      detail: verdict.detail,
-      hint: verdict.hint,
-    })
-  }
-  return errorFrame(describeDeny(verdict, position))
+): Report {
+  if (verdict.kind === 'deny') return describeDeny(verdict, position)
+  const { message, detail, hint } = verdict
+  return { sqlstate: SQLSTATE.HELD, message, detail, hint }
 }
 
 function describeDeny(verdict: Deny, position: number | null): Report {

@@ -6,11 +6,11 @@
  */
 import type { Socket } from 'node:net'
 import type { Principal } from '@sallyport/identity'
-import { ProtocolError, Relay, SQLSTATE } from '@sallyport/protocol-postgres'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
 import { Leg, type LegOwner } from '../sockets/leg.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { type GatekeeperOptions, SessionGatekeeper } from './postgres/gatekeeper.ts'
-import { errorFrame, type Report } from './reports.ts'
+import type { SessionEngine, SessionRelay } from './engine.ts'
+import type { Report } from './reports.ts'
 import type { Turnstile, Waiting } from './turnstile.ts'
 
 /** How long a client may take to read the last error before its socket is closed, ms. */
@@ -20,8 +20,6 @@ const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 /** Requests waiting for the turnstile or the upstream before the client is no longer read, bytes. */
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
 const NOTHING = Buffer.alloc(0)
-/** `I`: no transaction is open. */
-const TX_IDLE = 0x49
 
 export type EndReason =
   | 'client-closed'
@@ -60,14 +58,11 @@ export interface SessionOptions {
   /** Bytes the client sent behind its login. */
   readonly clientRest: Buffer
   readonly upstream: UpstreamHandle
+  readonly engine: SessionEngine
   readonly turnstile: Turnstile
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream' | 'recorded' | 'session'>
-  readonly nonce: string
-  readonly statementBytesMax: number
   readonly log: Logger
-  /** Makes the ground of decisions available, then resolves. */
-  readonly prepareGround: () => Promise<void>
-  readonly recorded: () => void
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly onEnd: (session: Session, reason: EndReason) => void
 }
 
@@ -81,8 +76,7 @@ export class Session implements Waiting {
   /** Last time a byte came from the client, ms since 1970. */
   activeAt: number
   readonly #options: SessionOptions
-  readonly #gatekeeper: SessionGatekeeper
-  readonly #relay: Relay
+  readonly #relay: SessionRelay
   readonly #client: Leg
   readonly #upstream: Leg
   #entered = false
@@ -98,20 +92,9 @@ export class Session implements Waiting {
     this.role = options.role
     this.connection = options.connection
     this.database = options.database
-    this.startedAt = options.gatekeeper.now()
+    this.startedAt = options.now()
     this.activeAt = this.startedAt
-    this.#gatekeeper = new SessionGatekeeper({
-      ...options.gatekeeper,
-      session: options.id,
-      seeTo: (what) => this.#seeTo(what),
-      cancelUpstream: () => this.#cancelForLimit(),
-      recorded: options.recorded,
-    })
-    this.#relay = new Relay(this.#gatekeeper, {
-      nonce: options.nonce,
-      statementBytesMax: options.statementBytesMax,
-    })
-    this.#gatekeeper.attach(this.#relay)
+    this.#relay = options.engine.relay
     this.#client = new Leg(options.client, this.#clientOwner(), {
       rest: options.clientRest,
       direct: true,
@@ -120,11 +103,6 @@ export class Session implements Waiting {
       rest: options.upstream.rest,
       direct: !options.upstream.recyclable,
     })
-  }
-
-  /** Settings the server reported at login. */
-  reported(parameters: ReadonlyMap<string, string>): void {
-    for (const [name, value] of parameters) this.#gatekeeper.parameterStatus(name, value)
   }
 
   start(): void {
@@ -142,7 +120,7 @@ export class Session implements Waiting {
 
   /** Nothing is running and no transaction is open. */
   get idle(): boolean {
-    return this.#relay.quiescent && this.#relay.transaction === TX_IDLE
+    return this.#relay.quiescent && !this.#relay.inTransaction
   }
 
   /** The client is being waited for: nothing runs, whatever transaction is open. */
@@ -164,6 +142,52 @@ export class Session implements Waiting {
     } finally {
       this.#cancelling--
     }
+  }
+
+  // For the engine.
+
+  /**
+   * Sends what the relay has for the upstream, once it is recorded. What is short is copied, so that the read buffer is
+   * free again; what is long goes out
+   * at once.
+   */
+  sendUpstream(): void {
+    const { toUpstream } = this.#relay
+    if (toUpstream.empty) return
+    const { turnstile } = this.#options
+    if (!this.#entered) {
+      this.#entered = true
+      turnstile.enter(this)
+    }
+    if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) turnstile.passNow()
+    else toUpstream.keep()
+  }
+
+  /** Resumes after `ready`, however it ended: the gatekeeper is asked again and refuses if it must. */
+  resumeAfter(ready: Promise<void>): void {
+    const resume = (): void => {
+      if (this.#ended) return
+      this.#relay.resume()
+      this.#client.resume()
+    }
+    void ready.then(resume, resume)
+  }
+
+  /** Hands unread bytes of the client in again, after what is being read now has been dealt with. */
+  readOn(): void {
+    setImmediate(() => {
+      if (!this.#ended) this.#client.resume()
+    })
+  }
+
+  /** Cancels what the upstream runs. What is sent next waits until that has been acted on: it could hit it. */
+  cancelForLimit(): void {
+    const over = (): void => {
+      if (this.#ended) return
+      this.#relay.cancelled()
+      this.#client.resume()
+    }
+    void this.cancel().then(over, over)
   }
 
   // Waiting: the turnstile.
@@ -198,7 +222,7 @@ export class Session implements Waiting {
     // Inside a message that can no longer be completed, an error would be read as part of it.
     if (report === null || this.#relay.midFrame) this.#client.destroy()
     else if (report === 'said') this.#client.end(NOTHING, LAST_WORDS_MS)
-    else this.#client.end(errorFrame(report, 'FATAL'), LAST_WORDS_MS)
+    else this.#client.end(this.#options.engine.farewell(report), LAST_WORDS_MS)
     if (!orderly || !this.#recycled()) {
       // A running statement of a session that is gone must not go on: closing alone does not stop it.
       if (!this.#relay.quiescent) void upstream.cancel()
@@ -220,10 +244,10 @@ export class Session implements Waiting {
     return {
       take: (buf, start, end) =>
         this.#guarded(start, () => {
-          this.activeAt = this.#options.gatekeeper.now()
+          this.activeAt = this.#options.now()
           const at = relay.fromClient(buf, start, end)
           if (!relay.toClient.empty) this.#toClient()
-          this.#toUpstream()
+          this.sendUpstream()
           if (relay.terminated) this.end('client-terminated', null)
           return at
         }),
@@ -250,7 +274,7 @@ export class Session implements Waiting {
           const wasParked = relay.parked
           const at = relay.fromUpstream(buf, start, end)
           this.#toClient()
-          this.#toUpstream()
+          this.sendUpstream()
           if (wasParked && !relay.parked) this.#client.resume()
           if (this.#draining && this.idle) this.#endDraining()
           return at
@@ -276,7 +300,6 @@ export class Session implements Waiting {
     }
   }
 
-  /** Who does not read replies is not read either: refusals would pile up. */
   /** Resets are everyday; anything else here is worth a look. */
   #note(error: Error | undefined): void {
     const code = (error as NodeJS.ErrnoException | undefined)?.code
@@ -284,6 +307,7 @@ export class Session implements Waiting {
     this.#options.log.warn({ err: error, session: this.id }, 'socket closed')
   }
 
+  /** Who does not read replies is not read either: refusals would pile up. */
   #clientHeldBack(): boolean {
     return (
       this.#relay.parked ||
@@ -300,19 +324,6 @@ export class Session implements Waiting {
     if (this.#relay.quiescent) sink.shrink()
   }
 
-  /** What is short is copied, so that the read buffer is free again; what is long goes out at once. */
-  #toUpstream(): void {
-    const { toUpstream } = this.#relay
-    if (toUpstream.empty) return
-    const { turnstile } = this.#options
-    if (!this.#entered) {
-      this.#entered = true
-      turnstile.enter(this)
-    }
-    if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) turnstile.passNow()
-    else toUpstream.keep()
-  }
-
   /** A ProtocolError or a bug ends this session and no other. */
   #guarded(start: number, take: () => number): number {
     if (this.#ended) return start
@@ -325,13 +336,12 @@ export class Session implements Waiting {
   }
 
   #failed(error: unknown): void {
-    const { log } = this.#options
-    if (error instanceof ProtocolError) {
+    const { log, engine } = this.#options
+    const broken = engine.protocolError(error)
+    if (broken !== null) {
       log.warn({ err: error, session: this.id }, 'protocol error')
-      this.end('protocol-error', {
-        sqlstate: error.sqlstate,
-        message: `terminating connection: ${error.side === 'remote' ? error.message : 'internal error'}`,
-      })
+      const message = `terminating connection: ${broken.message}`
+      this.end('protocol-error', { sqlstate: broken.sqlstate, message })
       return
     }
     log.error({ err: error, session: this.id }, 'session failed')
@@ -347,51 +357,5 @@ export class Session implements Waiting {
       message: 'terminating connection: the gateway is shutting down',
       hint: 'Connect again.',
     })
-  }
-
-  #seeTo(what: 'ground' | 'names' | 'reader'): void {
-    switch (what) {
-      case 'names':
-        this.#askNames()
-        return
-      case 'ground':
-        this.#whenReady(this.#options.prepareGround())
-        return
-      case 'reader':
-        this.#whenReady(this.#options.gatekeeper.reader.ready() ?? Promise.resolve())
-    }
-  }
-
-  /** Resumes after `ready`, however it ended: the gatekeeper is asked again and refuses if it must. */
-  #whenReady(ready: Promise<void>): void {
-    const resume = (): void => {
-      if (this.#ended) return
-      this.#relay.resume()
-      this.#client.resume()
-    }
-    void ready.then(resume, resume)
-  }
-
-  /** What is sent next waits until the cancel has been acted on: it could hit that instead. */
-  #cancelForLimit(): void {
-    const over = (): void => {
-      if (this.#ended) return
-      this.#relay.cancelled()
-      this.#client.resume()
-    }
-    void this.cancel().then(over, over)
-  }
-
-  #askNames(): void {
-    const questions = this.#gatekeeper.names.questions(this.#relay.transaction === TX_IDLE)
-    this.#relay.probe(questions, (answers) => {
-      this.#gatekeeper.answered(answers)
-      this.#relay.resume()
-      // The bytes that waited are handed in after this read has been dealt with.
-      setImmediate(() => {
-        if (!this.#ended) this.#client.resume()
-      })
-    })
-    this.#toUpstream()
   }
 }

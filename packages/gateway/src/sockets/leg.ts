@@ -5,13 +5,26 @@
  * hands over chunks of its own, which are used as they are.
  */
 import type { Socket } from 'node:net'
-import type { OutputQueue } from '@sallyport/protocol-postgres'
 import { moveToDirect } from './direct-socket.ts'
 import { InputBuffer } from './input-buffer.ts'
 
 /** Output of several pieces below this many bytes is joined: one write costs less than a list of them. */
 const JOIN_BYTES_MAX = 16 * 1024
 const NOTHING = Buffer.alloc(0)
+
+/** What a machine wants written, as views of buffers in order; see the protocols' output queues. */
+export interface Output {
+  readonly buffers: readonly Buffer[]
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  readonly bytes: number
+  readonly empty: boolean
+  /** Some of it looks at buffers of others. */
+  readonly holdsViews: boolean
+  /** Replaces the views by one copy. */
+  keep(): void
+  clear(): void
+}
 
 export interface LegOwner {
   /** Takes what it can of [start, end); returns where it stopped. */
@@ -83,7 +96,7 @@ export class Leg {
   }
 
   /** Writes everything queued and clears the queue. */
-  write(out: OutputQueue): void {
+  write(out: Output): void {
     if (out.empty || this.#done) {
       out.clear()
       return
@@ -200,7 +213,7 @@ export class Leg {
   }
 }
 
-function view(out: OutputQueue, index: number): Buffer {
+function view(out: Output, index: number): Buffer {
   const buf = out.buffers[index] as Buffer
   const start = out.starts[index] as number
   const end = out.ends[index] as number

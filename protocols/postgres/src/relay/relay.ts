@@ -12,7 +12,7 @@ import type { GrowingSink, OutputQueue } from './output.ts'
 import { NOT_PARKED } from './parked.ts'
 import { mayGoOn } from './parking.ts'
 import { encodeProbe, SYNC_FRAME } from './requests.ts'
-import { RelayState } from './state.ts'
+import { RelayState, TX_IDLE } from './state.ts'
 import { UpstreamLeg } from './upstream-leg.ts'
 
 export interface RelayOptions {
@@ -47,6 +47,9 @@ export class Relay {
   /** `I`, `T` or `E`, as of the last ReadyForQuery. */
   get transaction(): number {
     return this.#state.transaction
+  }
+  get inTransaction(): boolean {
+    return this.#state.transaction !== TX_IDLE
   }
   get quiescent(): boolean {
     return this.#state.quiescent

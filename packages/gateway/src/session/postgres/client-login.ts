@@ -15,7 +15,8 @@ import {
 } from '@sallyport/protocol-postgres'
 import { ChunkReader } from '../../sockets/chunk-reader.ts'
 import type { ServerTls } from '../../tls/server.ts'
-import { errorFrame, type Report } from '../reports.ts'
+import type { Report } from '../reports.ts'
+import { errorFrame } from './frames.ts'
 
 /** How long a refused client may take to read why, milliseconds. */
 const LAST_WORDS_MS = 2_000

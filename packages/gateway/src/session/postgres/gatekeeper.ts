@@ -5,7 +5,7 @@
  * answers WAIT and asks its owner to see to it. Every path that is not an explicit allow is a refusal.
  */
 import type { AuditLog } from '@sallyport/audit'
-import { type BindParameter, checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
+import { checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
   type CopyRowsRewriter,
@@ -17,12 +17,11 @@ import {
   type PreparedStatement,
   type Refusal,
   type Relay,
-  type ResultLimit,
   SETTLE,
   SQLSTATE,
   WAIT,
 } from '@sallyport/protocol-postgres'
-import type { Catalog, PostgresReader, StatementFacts } from '@sallyport/sql'
+import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import {
   type Decided,
@@ -30,40 +29,35 @@ import {
   type DecisionContexts,
   SESSION_COMMANDS,
 } from '../decisions.ts'
+import type { Ground } from '../grounds.ts'
 import type { StatementRates } from '../rates.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import {
-  errorFrame,
   limitReport,
-  noticeFrame,
   REPORTS,
   type Report,
-  refusalOf,
+  refusalReport,
   tooLongReport,
   truncationReport,
 } from '../reports.ts'
+import { type Admitted, limitOf, sameFacts, sameMeaning, samePlan } from './admitted.ts'
+import { readBindParameters } from './bind-parameters.ts'
+import { errorFrame, noticeFrame } from './frames.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { type SqlPrepared, TrackedNames } from './names.ts'
 import { redactReport } from './redaction.ts'
+import type { PostgresTexts } from './texts.ts'
 
 /** Meanings one prepared statement may have had; more, and it must be prepared again. */
 const MEANINGS_MAX = 8
 const TX_IDLE = 0x49
 const TX_FAILED = 0x45
 
-/** What a session's decisions stand on; `view` and `catalog` may be replaced while it lives. */
-export interface Ground {
-  readonly view: PrincipalView
-  readonly viewId: number
-  /** null where policy does not depend on the schema. */
-  readonly catalog: Catalog | null
-}
-
 export interface GatekeeperOptions {
   readonly session: string
   readonly engineUser: string
   readonly audit: AuditLog
-  readonly reader: PostgresReader
+  readonly texts: PostgresTexts
   readonly contexts: DecisionContexts
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
@@ -86,19 +80,6 @@ export interface GatekeeperOptions {
   readonly recorded: () => void
 }
 
-/** An admission as this session made it. */
-interface Admitted extends Admission {
-  readonly decided: Decided
-  readonly text: string
-  readonly ground: Ground
-  /** Other things the text meant earlier in this session; see Masking.before. */
-  readonly before: readonly Decided[]
-  /** The state of names, policy and schema it was last compared with. */
-  readonly checked: number
-  /** It runs what a name stands for when it runs: decided anew each time. */
-  readonly volatile: boolean
-}
-
 export class SessionGatekeeper implements Gatekeeper {
   readonly #options: GatekeeperOptions
   readonly #recorder: StatementRecorder
@@ -118,7 +99,7 @@ export class SessionGatekeeper implements Gatekeeper {
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
-    this.#recorder = new StatementRecorder(options)
+    this.#recorder = new StatementRecorder({ ...options, withoutLiterals })
     this.names = new TrackedNames({
       onWire: (name) => this.#factsOnWire(name),
       stillMeans: (prepared) => this.#stillMeans(prepared),
@@ -192,7 +173,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (!(context instanceof DecisionContext)) return context
     // A call by OID has no text to analyse: it passes only where policy names the effect `unknown`.
     const text = '/* fast-path function call */'
-    const { decided } = context.decide(this.#options.reader, {
+    const { decided } = context.decide(this.#options.texts, {
       bytes: `\0${text}`,
       text,
       names: this.names,
@@ -366,7 +347,7 @@ export class SessionGatekeeper implements Gatekeeper {
       options.seeTo('names')
       return WAIT
     }
-    if (options.reader.ready() !== null) {
+    if (options.texts.ready() !== null) {
       options.seeTo('reader')
       return WAIT
     }
@@ -404,7 +385,7 @@ export class SessionGatekeeper implements Gatekeeper {
     start: number,
     end: number,
   ): { decided: Decided; text: string } | typeof SETTLE {
-    const { telemetry, reader } = this.#options
+    const { telemetry, texts } = this.#options
     const known = context.exact(bytes)
     if (known !== undefined) {
       telemetry.decisionCache('exact')
@@ -412,7 +393,7 @@ export class SessionGatekeeper implements Gatekeeper {
     }
     const text = utf8(bytes, buf, start, end)
     this.#unsettled = false
-    const { decided, from } = context.decide(reader, {
+    const { decided, from } = context.decide(texts, {
       bytes,
       text,
       names: this.names,
@@ -440,7 +421,7 @@ export class SessionGatekeeper implements Gatekeeper {
       if (typeof recorded !== 'number') return recorded
       this.#options.recorded()
       const position = analysis.kind === 'unparsable' ? analysis.position : null
-      return { kind: 'refusal', error: refusalOf(verdict, position) }
+      return { kind: 'refusal', error: refusalFrame(verdict, position) }
     }
     if (via === 'parse') {
       const recorded = this.#record(via, decided, text)
@@ -532,7 +513,7 @@ export class SessionGatekeeper implements Gatekeeper {
     const denied = checkBind(view, facts, readBindParameters(buf, start, end))
     if (denied === null) return null
     this.#recorder.refused('bind', admitted.text, { code: denied.code, reason: denied.message })
-    return { kind: 'refusal', error: refusalOf(denied, null) }
+    return { kind: 'refusal', error: refusalFrame(denied, null) }
   }
 
   #withinRate(view: PrincipalView): boolean {
@@ -567,7 +548,7 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#rereading = true
     try {
       const catalog = this.#ground?.catalog ?? null
-      const analysis = this.#options.reader.analyze(text, { catalog, names: this.names })
+      const analysis = this.#options.texts.analyze(text, catalog, this.names)
       return analysis.kind === 'statements' ? analysis.statements : []
     } finally {
       this.#rereading = false
@@ -611,41 +592,11 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 }
 
-/** The limit on what a text may return; null where there is none, or nothing is returned. */
-function limitOf(
-  { limits: { rows, bytes, onExceed } }: PrincipalView,
-  statements: readonly StatementFacts[] | null,
-): ResultLimit | null {
-  if (rows === null && bytes === null) return null
-  const all = statements ?? []
-  const copies = all.filter((one) => one.copy?.direction === 'to-client')
-  const returns = statements === null || all.some((one) => one.outputs !== null)
-  if (!returns && copies.length === 0) return null
-  // A binary COPY has a trailer: cut short, it is no COPY any more.
-  const cuttable = onExceed === 'truncate' && copies.every((one) => one.copy?.format !== 'binary')
-  const readOnly =
-    statements !== null &&
-    all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
-  return { rows, bytes, exceeded: cuttable ? 'truncate' : 'refuse', readOnly }
-}
-
-/** Equal facts: the same relations, columns and lineage. */
-function sameMeaning(a: Decided, b: Decided): boolean {
-  return a === b || a.analysis === b.analysis || factsText(a) === factsText(b)
-}
-
-function factsText({ analysis }: Decided): string {
-  return JSON.stringify(analysis.kind === 'statements' ? analysis.statements : analysis.kind)
-}
-
-function sameFacts(a: StatementFacts, b: StatementFacts | undefined): boolean {
-  return b !== undefined && JSON.stringify(a) === JSON.stringify(b)
-}
-
-function samePlan(a: Admitted, b: Admitted): boolean {
-  const plan = ({ verdict }: Decided): string =>
-    JSON.stringify(verdict.kind === 'allow' ? verdict.results : null)
-  return plan(a.decided) === plan(b.decided)
+function refusalFrame(
+  verdict: Parameters<typeof refusalReport>[0],
+  position: number | null,
+): Buffer {
+  return errorFrame(refusalReport(verdict, position))
 }
 
 function refusal(report: Report): Refusal {
@@ -656,23 +607,4 @@ function refusal(report: Report): Refusal {
 function utf8(bytes: string, buf: Buffer, start: number, end: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range is what is asked
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : buf.toString('utf8', start, end)
-}
-
-/** Parameters of a Bind body (after both names) [start, end), which the relay has found well-formed. */
-function readBindParameters(buf: Buffer, start: number, end: number): BindParameter[] {
-  const formatCount = buf.readUInt16BE(start)
-  const formatAt = (i: number): number =>
-    formatCount === 0 ? 0 : buf.readUInt16BE(start + 2 + (formatCount === 1 ? 0 : i) * 2)
-  let at = start + 2 + formatCount * 2
-  const count = buf.readUInt16BE(at)
-  at += 2
-  const parameters: BindParameter[] = []
-  for (let i = 0; i < count && at + 4 <= end; i++) {
-    const length = buf.readInt32BE(at)
-    at += 4
-    const value = length < 0 ? null : buf.subarray(at, at + length)
-    parameters.push({ format: formatAt(i) === 1 ? 'binary' : 'text', value, typeId: 0 })
-    at += Math.max(length, 0)
-  }
-  return parameters
 }

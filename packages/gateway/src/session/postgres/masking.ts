@@ -14,7 +14,7 @@ import {
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
 import type { Catalog, ColumnRef } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
-import type { Ground } from './gatekeeper.ts'
+import type { Ground } from '../grounds.ts'
 
 /** Compiled results remembered per decision. */
 const SHAPES_MAX = 64
@@ -44,7 +44,8 @@ export function compileMasks(
   const { decided, before, ground, keys } = masking
   const key = before.length === 0 ? shapeKey(result, fields, formats) : null
   const known = key === null ? undefined : decided.compiled.get(key)
-  if (known !== undefined) return { masks: known, raised: 0 }
+  // Safe: every value under a key of this shape was put there below.
+  if (known !== undefined) return { masks: known as CompiledMasks['masks'], raised: 0 }
   const witness = fields.map((field) => witnessOf(ground.catalog, field))
   const merged = mergedPlan(masking, result, witness)
   const masks = merged.columns.map((mask, i) => {

@@ -1,0 +1,227 @@
+/**
+ * Who comes in, whatever protocol they speak: token → principal → role → connection → what policy gives them
+ * there. Every step is recorded before the client is answered; every refusal says what a client may know and
+ * no more.
+ */
+import type { Socket } from 'node:net'
+import type { AuditEvent, AuditLog, ConnectionOpened } from '@sallyport/audit'
+import { assertConnection, IdentityError, type Principal, type Verifier } from '@sallyport/identity'
+import type { MaskKeys, Policy, Subject } from '@sallyport/policy'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { LimitsConfig } from '../config/model.ts'
+import type { ConnectionRuntime } from '../connections/runtime.ts'
+import type { Logger, Telemetry } from '../telemetry/index.ts'
+import type { DecisionContexts } from './decisions.ts'
+import { SessionGround, type Views } from './grounds.ts'
+import type { StatementRates } from './rates.ts'
+import type { SessionRegistry } from './registry.ts'
+import type { Report } from './reports.ts'
+import type { Turnstile } from './turnstile.ts'
+
+export interface SessionDeps {
+  readonly audit: AuditLog
+  readonly verifier: () => Verifier
+  readonly policy: () => Policy
+  readonly connections: () => ReadonlyMap<string, ConnectionRuntime>
+  readonly limits: () => LimitsConfig
+  readonly views: Views
+  readonly contexts: DecisionContexts
+  readonly registry: SessionRegistry
+  readonly turnstile: Turnstile
+  readonly keys: MaskKeys
+  readonly rates: StatementRates
+  readonly telemetry: Telemetry
+  readonly log: Logger
+  readonly now: () => number
+  readonly micros: () => number
+  readonly recorded: () => void
+  readonly revoked: (principal: Principal) => boolean | Promise<boolean>
+  /** False while draining: nobody is let in. */
+  readonly accepting: () => boolean
+}
+
+/** A refusal of a login: what the client reads, and the stable code that is recorded. */
+export class LoginRefused extends Error {
+  readonly code: string
+  readonly report: Report
+
+  constructor(code: string, report: Report) {
+    super(code)
+    this.name = 'LoginRefused'
+    this.code = code
+    this.report = report
+  }
+}
+
+export interface Admitted {
+  readonly principal: Principal
+  readonly role: string | null
+  readonly subject: Subject
+  readonly connection: ConnectionRuntime
+  readonly database: string
+  /** Gives up the place kept for it among the subject's sessions; see SessionRegistry.reserve. */
+  readonly leave: () => void
+}
+
+/** What a client asks for when it logs in. */
+export interface LoginRequest {
+  /** The user name: may name a role. */
+  readonly user: string
+  /** `connection` or `connection/database`. */
+  readonly database: string
+  readonly token: string
+  /** As the client calls itself: asserted, not verified. */
+  readonly applicationName: string | null
+}
+
+/** Throws LoginRefused, IdentityError. */
+export async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted> {
+  if (!deps.accepting()) {
+    throw new LoginRefused('draining', {
+      sqlstate: SQLSTATE.CANNOT_CONNECT_NOW,
+      message: 'the gateway is shutting down',
+    })
+  }
+  const verifier = deps.verifier()
+  const principal = await verifier.verify(request.token)
+  const { role, groups } = verifier.chooseRole(principal, request.user)
+  const slash = request.database.indexOf('/')
+  const name = slash < 0 ? request.database : request.database.slice(0, slash)
+  const wanted = slash < 0 ? null : request.database.slice(slash + 1)
+  assertConnection(principal, name)
+  const connection = deps.connections().get(name)
+  const database = connection?.database(wanted) ?? null
+  if (connection === undefined || database === null) throw noSuchConnection(request.database)
+  const leave = deps.registry.reserve(principal, deps.limits().connectionsPerSubject)
+  if (leave === null) {
+    throw new LoginRefused('too-many-sessions', {
+      sqlstate: SQLSTATE.TOO_MANY_CONNECTIONS,
+      message: 'too many connections for this identity',
+    })
+  }
+  const { subject: sub, kind, allGroups, roles: allRoles, graph, node, run, claims } = principal
+  const who = { subject: sub, kind, graph, node, run, claims }
+  const subject: Subject = { ...who, groups, allGroups, role, allRoles }
+  return { principal, role, subject, connection, database, leave }
+}
+
+/** The same words whether it does not exist or may not be seen: names of connections are not told. */
+export function noSuchConnection(name: string): LoginRefused {
+  return new LoginRefused('no-such-connection', {
+    sqlstate: SQLSTATE.INVALID_CATALOG_NAME,
+    message: `database "${name}" does not exist, or this token gives no access to it`,
+    hint: 'The database name selects a connection of the gateway: `connection` or `connection/database`.',
+  })
+}
+
+/** What decisions stand on for whom was admitted; throws LoginRefused where policy gives no access at all. */
+export function groundFor(
+  { subject, connection, database }: Admitted,
+  asked: string,
+  deps: SessionDeps,
+): SessionGround {
+  const ground = new SessionGround({
+    views: deps.views,
+    policy: deps.policy,
+    subject,
+    connection: connection.config.name,
+    catalogs: () => connection.catalog(database),
+  })
+  if (!ground.view().mayConnect) throw noSuchConnection(asked)
+  return ground
+}
+
+/** Null: not a refusal but a fault. */
+export function loginRefusalOf(error: unknown): LoginRefused | null {
+  if (error instanceof LoginRefused) return error
+  if (!(error instanceof IdentityError)) return null
+  const sqlstate =
+    error.code === 'connection-not-allowed'
+      ? SQLSTATE.INVALID_CATALOG_NAME
+      : error.code === 'issuer-unavailable'
+        ? SQLSTATE.CANNOT_CONNECT_NOW
+        : SQLSTATE.INVALID_PASSWORD
+  return new LoginRefused(error.code, {
+    sqlstate,
+    message: `authentication failed: ${error.message}`,
+  })
+}
+
+export function authentication(
+  session: string,
+  outcome: 'ok' | 'refused',
+  code: string,
+  request: Omit<LoginRequest, 'token'>,
+  admitted: Admitted | null,
+): AuditEvent {
+  return {
+    type: 'authentication',
+    v: 1,
+    session,
+    outcome,
+    code,
+    connection: request.database,
+    ...(request.applicationName !== null && {
+      applicationName: request.applicationName.slice(0, 256),
+    }),
+    ...(admitted !== null && {
+      subject: admitted.principal.subject,
+      issuer: admitted.principal.issuer,
+      tokenId: admitted.principal.tokenId,
+      ...(admitted.role !== null && { role: admitted.role }),
+    }),
+  }
+}
+
+/** Written at once: logins are rare, and nobody is answered unrecorded. */
+export function record(deps: SessionDeps, event: AuditEvent): void {
+  deps.audit.append(event)
+  deps.audit.flush()
+}
+
+/** `socket`: as accepted; `secured`: the same once TLS is up, or itself. */
+export function connectionOpened(
+  session: string,
+  socket: Socket,
+  secured: Socket,
+  listener: string,
+): ConnectionOpened {
+  const tls = tlsOf(secured)
+  return { type: 'connection-opened', v: 1, session, client: addressOf(socket), listener, tls }
+}
+
+export function sessionStarted(
+  session: string,
+  { principal, role, connection, database }: Admitted,
+  upstream: { readonly user: string; readonly serverVersion: string },
+): AuditEvent {
+  const { subject, kind, groups, graph, node, run } = principal
+  return {
+    type: 'session-started',
+    v: 1,
+    session,
+    subject,
+    kind,
+    groups,
+    role: role ?? '',
+    connection: connection.config.name,
+    database,
+    ...(graph !== null && { graph }),
+    ...(node !== null && { node }),
+    ...(run !== null && { run }),
+    upstreamUser: upstream.user,
+    serverVersion: upstream.serverVersion,
+  }
+}
+
+function addressOf(socket: Socket): string {
+  const { remoteAddress, remotePort } = socket
+  return remoteAddress === undefined ? 'unix' : `${remoteAddress}:${remotePort ?? 0}`
+}
+
+function tlsOf(socket: Socket): { version: string; cipher: string } | null {
+  if (!('getCipher' in socket)) return null
+  // Safe: only a TLSSocket has getCipher.
+  const secure = socket as import('node:tls').TLSSocket
+  return { version: secure.getProtocol() ?? '', cipher: secure.getCipher()?.name ?? '' }
+}

@@ -1,0 +1,56 @@
+/** Admissions of one session, and what makes two of them mean the same. */
+import type { PrincipalView } from '@sallyport/policy'
+import type { Admission, ResultLimit } from '@sallyport/protocol-postgres'
+import type { StatementFacts } from '@sallyport/sql'
+import type { Decided } from '../decisions.ts'
+import type { Ground } from '../grounds.ts'
+
+/** An admission as this session made it. */
+export interface Admitted extends Admission {
+  readonly decided: Decided
+  readonly text: string
+  readonly ground: Ground
+  /** Other things the text meant earlier in this session; see Masking.before. */
+  readonly before: readonly Decided[]
+  /** The state of names, policy and schema it was last compared with. */
+  readonly checked: number
+  /** It runs what a name stands for when it runs: decided anew each time. */
+  readonly volatile: boolean
+}
+
+/** The limit on what a text may return; null where there is none, or nothing is returned. */
+export function limitOf(
+  { limits: { rows, bytes, onExceed } }: PrincipalView,
+  statements: readonly StatementFacts[] | null,
+): ResultLimit | null {
+  if (rows === null && bytes === null) return null
+  const all = statements ?? []
+  const copies = all.filter((one) => one.copy?.direction === 'to-client')
+  const returns = statements === null || all.some((one) => one.outputs !== null)
+  if (!returns && copies.length === 0) return null
+  // A binary COPY has a trailer: cut short, it is no COPY any more.
+  const cuttable = onExceed === 'truncate' && copies.every((one) => one.copy?.format !== 'binary')
+  const readOnly =
+    statements !== null &&
+    all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
+  return { rows, bytes, exceeded: cuttable ? 'truncate' : 'refuse', readOnly }
+}
+
+/** Equal facts: the same relations, columns and lineage. */
+export function sameMeaning(a: Decided, b: Decided): boolean {
+  return a === b || a.analysis === b.analysis || factsText(a) === factsText(b)
+}
+
+function factsText({ analysis }: Decided): string {
+  return JSON.stringify(analysis.kind === 'statements' ? analysis.statements : analysis.kind)
+}
+
+export function sameFacts(a: StatementFacts, b: StatementFacts | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b)
+}
+
+export function samePlan(a: Admitted, b: Admitted): boolean {
+  const plan = ({ verdict }: Decided): string =>
+    JSON.stringify(verdict.kind === 'allow' ? verdict.results : null)
+  return plan(a.decided) === plan(b.decided)
+}

@@ -1,0 +1,79 @@
+/** One session's PostgreSQL side: gatekeeper and relay, and what they need of the session around them. */
+import { ProtocolError, Relay } from '@sallyport/protocol-postgres'
+import type { SessionEngine } from '../engine.ts'
+import type { Report } from '../reports.ts'
+import type { Session } from '../session.ts'
+import { errorFrame } from './frames.ts'
+import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
+
+/** `I`: no transaction is open. */
+const TX_IDLE = 0x49
+
+export interface EngineOptions {
+  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream'>
+  readonly nonce: string
+  readonly statementBytesMax: number
+  /** Makes the ground of decisions available, then resolves. */
+  readonly prepareGround: () => Promise<void>
+}
+
+export class PostgresEngine implements SessionEngine {
+  readonly relay: Relay
+  readonly #gatekeeper: SessionGatekeeper
+  readonly #options: EngineOptions
+  #session: Session | null = null
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#gatekeeper = new SessionGatekeeper({
+      ...options.gatekeeper,
+      seeTo: (what) => this.#seeTo(what),
+      cancelUpstream: () => this.#session?.cancelForLimit(),
+    })
+    const { nonce, statementBytesMax } = options
+    this.relay = new Relay(this.#gatekeeper, { nonce, statementBytesMax })
+    this.#gatekeeper.attach(this.relay)
+  }
+
+  /** `parameters`: settings the server reported at login. */
+  attach(session: Session, parameters: ReadonlyMap<string, string>): void {
+    this.#session = session
+    for (const [name, value] of parameters) this.#gatekeeper.parameterStatus(name, value)
+  }
+
+  farewell(report: Report): Buffer {
+    return errorFrame(report, 'FATAL')
+  }
+
+  protocolError(error: unknown): { sqlstate: string; message: string } | null {
+    if (!(error instanceof ProtocolError)) return null
+    const { sqlstate, side, message } = error
+    return { sqlstate, message: side === 'remote' ? message : 'internal error' }
+  }
+
+  #seeTo(what: 'ground' | 'names' | 'reader'): void {
+    const session = this.#session
+    if (session === null) return
+    switch (what) {
+      case 'names':
+        this.#askNames(session)
+        return
+      case 'ground':
+        session.resumeAfter(this.#options.prepareGround())
+        return
+      case 'reader':
+        session.resumeAfter(this.#options.gatekeeper.texts.ready() ?? Promise.resolve())
+    }
+  }
+
+  #askNames(session: Session): void {
+    const { relay } = this
+    const gatekeeper = this.#gatekeeper
+    relay.probe(gatekeeper.names.questions(relay.transaction === TX_IDLE), (answers) => {
+      gatekeeper.answered(answers)
+      relay.resume()
+      session.readOn()
+    })
+    session.sendUpstream()
+  }
+}

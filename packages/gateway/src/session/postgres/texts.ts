@@ -1,0 +1,38 @@
+/** Reading PostgreSQL texts for decisions. */
+import {
+  type Analysis,
+  type Catalog,
+  fingerprintPostgres,
+  type PostgresReader,
+  type SessionNames,
+} from '@sallyport/sql'
+import type { TextReader } from '../decisions.ts'
+import { type NamesAndPending, namesDuring } from './names-during.ts'
+
+export class PostgresTexts implements TextReader<NamesAndPending> {
+  readonly #reader: PostgresReader
+
+  constructor(reader: PostgresReader) {
+    this.#reader = reader
+  }
+
+  /** Resolves when texts can be read again; null: they can. */
+  ready(): Promise<void> | null {
+    return this.#reader.ready()
+  }
+
+  /**
+   * Statements of one text are read with the names as they are before the first. Where an earlier one of
+   * them changes what names mean, all are read again with every candidate the later ones could have.
+   */
+  analyze(text: string, catalog: Catalog | null, names: NamesAndPending): Analysis {
+    const analysis = this.#reader.analyze(text, { catalog, names })
+    if (analysis.kind !== 'statements' || analysis.statements.length < 2) return analysis
+    const moved: SessionNames = namesDuring(names, analysis.statements)
+    return moved === names ? analysis : this.#reader.analyze(text, { catalog, names: moved })
+  }
+
+  fingerprint(text: string): string | null {
+    return fingerprintPostgres(text)
+  }
+}
