@@ -65,7 +65,8 @@ function runVersion(directory: string, account: Account | undefined) {
   })
 }
 
-function unprivilegedAccount(): Account {
+/** For servers that refuse to run as root. */
+export function unprivilegedAccount(): Account {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
   for (const name of ['postgres', 'nobody']) {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':')

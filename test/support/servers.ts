@@ -1,10 +1,7 @@
 /**
  * Real PostgreSQL servers for tests and the demo: `startPostgres` makes a cluster in a temporary
  * folder and runs it on a free loopback port with TLS. Test files that need no server of their own
- * share one through use-postgres.ts.
- *
- * No server outlives its owner: a watchdog process holds a pipe from us and, when the pipe closes for
- * whatever reason (exit, SIGINT, SIGKILL), stops the server at once and deletes its folder.
+ * share one through use-postgres.ts. No server outlives its owner (watchdog.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -17,6 +14,7 @@ import pg from 'pg'
 import { type CertificateAuthority, createCertificateAuthority } from './certs.ts'
 import { freePort } from './ports.ts'
 import { findInstallation, type Installation } from './postgres-installation.ts'
+import { spawnWatchdog } from './watchdog.ts'
 
 export type AuthenticationMethod =
   | 'scram-sha-256'
@@ -196,7 +194,12 @@ async function launch(
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort())
     const child = spawnServer(installation, { home, port, options })
-    const watchdog = spawnWatchdog(installation, { home, pid: child.pid ?? 0 })
+    const watchdog = spawnWatchdog({
+      pid: child.pid ?? 0,
+      signal: 'QUIT',
+      home,
+      account: installation.account,
+    })
     if (await ready(child, join(home, 'data', 'postmaster.pid'))) return { child, watchdog, port }
     watchdog.kill('SIGKILL')
     const log = await readFile(join(home, 'log'), 'utf8')
@@ -239,27 +242,6 @@ function spawnServer(
   )
   child.unref()
   return child
-}
-
-/** `cat` ends when our end of the pipe does, however we end. */
-function spawnWatchdog(
-  installation: Installation,
-  { home, pid }: { home: string; pid: number },
-): ChildProcess {
-  const script =
-    'cat >/dev/null; kill -QUIT "$1" 2>/dev/null; ' +
-    'n=0; while kill -0 "$1" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done; ' +
-    'cd /; rm -rf "$2"'
-  const watchdog = spawn('/bin/sh', ['-c', script, 'sh', String(pid), home], {
-    ...installation.account,
-    cwd: '/',
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  })
-  watchdog.unref()
-  // The pipe must not keep our event loop alive; its type lacks unref, the socket underneath has it.
-  ;(watchdog.stdin as unknown as { unref(): void }).unref()
-  return watchdog
 }
 
 /** Line 8 of postmaster.pid turns to `ready` when connections are accepted. */

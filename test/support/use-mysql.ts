@@ -1,0 +1,50 @@
+/**
+ * A database of its own for a test file, on the MySQL or MariaDB server that the run shares.
+ *
+ * Users belong to the server, not to the database: files that create users give them names of their own.
+ * Where no such server can be had, `findMysql` says so: skip with its words (with CI set, MariaDB must be
+ * there). A file is written as
+ *
+ *   const found = await findMysql('mariadb')
+ *   describe.skipIf('unavailable' in found)('…', () => { … await useMysql('mariadb') … })
+ */
+import { randomBytes } from 'node:crypto'
+import { inject } from 'vitest'
+import type {} from './global-setup.ts'
+import { type Flavour, type MysqlAddress, mysqlSql, mysqlUrl } from './mysql-address.ts'
+import { askBroker } from './mysql-broker.ts'
+import type { NoMysqlServer } from './mysql-servers.ts'
+
+export interface TestMysqlDatabase extends MysqlAddress {
+  readonly database: string
+  readonly url: string
+  /** Runs statements as the superuser; rows of the last one that has any. */
+  sql<R = Record<string, unknown>>(text: string, parameters?: readonly unknown[]): Promise<R[]>
+  drop(): Promise<void>
+}
+
+/** The run's server of this flavour; started when it is asked for first, which may take a minute. */
+export async function findMysql(flavour: Flavour): Promise<MysqlAddress | NoMysqlServer> {
+  const found = await askBroker(inject('mysqlBroker'), flavour)
+  if ('unavailable' in found && flavour === 'mariadb' && process.env['CI']) {
+    throw new Error(found.unavailable)
+  }
+  return found
+}
+
+/** Creates an empty database. Throws where `findMysql` finds no server. */
+export async function useMysql(flavour: Flavour): Promise<TestMysqlDatabase> {
+  const address = await findMysql(flavour)
+  if ('unavailable' in address) throw new Error(address.unavailable)
+  const database = `test_${randomBytes(6).toString('hex')}`
+  await mysqlSql(address, { text: `CREATE DATABASE ${database}` })
+  return {
+    ...address,
+    database,
+    url: mysqlUrl(address, database),
+    sql: (text, parameters) => mysqlSql(address, { database, text, parameters }),
+    drop: async () => {
+      await mysqlSql(address, { text: `DROP DATABASE IF EXISTS ${database}` })
+    },
+  }
+}
