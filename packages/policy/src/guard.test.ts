@@ -159,7 +159,11 @@ describe('flows', () => {
       'masked-flow',
     ],
     ['computed, into a fully hidden column', into(to('public.vault.x'), derived(EMAIL)), 'allow'],
-    ['into a new relation', into({ kind: 'new-relation', name: 't', column: 'c' }), 'masked-flow'],
+    [
+      'into a new relation',
+      into({ kind: 'new-relation', schema: 'public', name: 't', column: 'c' }),
+      'masked-flow',
+    ],
     ['into a setting', into({ kind: 'other', what: 'a setting' }), 'masked-flow'],
     [
       'of unknown lineage',

@@ -138,6 +138,7 @@ function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): 
     case 'distinct':
     case 'window':
     case 'cardinality':
+    case 'failure':
       return false
     default:
       return assertNever(use.context)
@@ -154,6 +155,7 @@ const CONTEXT_WORDS: Readonly<Record<ColumnUse['context'], string>> = {
   distinct: 'made distinct',
   window: 'used in a window',
   cardinality: 'used to decide how many rows come',
+  failure: 'used in an expression that fails for some of its values',
 }
 
 function refusedUse(use: ColumnUse, mask: ColumnMask | null): Deny {

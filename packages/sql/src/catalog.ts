@@ -38,7 +38,26 @@ export interface CatalogRelation {
   readonly triggers: boolean
   /** Row-level security or a security_barrier: informational. */
   readonly rowSecurity: boolean
+  /** What writes to it are checked against. Absent: not known, so a write may be checked against any column. */
+  readonly constraints?: readonly CatalogConstraint[]
 }
+
+/**
+ * A rule that a write may break, and by breaking it tell of values in other columns and rows. `unique` and
+ * `exclusion` compare with other rows (an index over expressions names the columns in them).
+ */
+export type CatalogConstraint =
+  | {
+      readonly kind: 'check' | 'unique' | 'exclusion'
+      readonly columns: readonly string[]
+    }
+  | {
+      readonly kind: 'reference'
+      readonly columns: readonly string[]
+      readonly schema: string
+      readonly relation: string
+      readonly referenced: readonly string[]
+    }
 
 export interface CatalogFunction {
   readonly id: number

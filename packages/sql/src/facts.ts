@@ -86,6 +86,11 @@ export type Lineage =
       readonly kind: 'unknown'
       readonly sources: readonly ColumnRef[]
       readonly why: readonly string[]
+      /**
+       * Present where nothing but these functions makes it unknown: they may do more than compute with their
+       * arguments. To whom all of them are trusted, the value is derived from `sources`.
+       */
+      readonly opaque?: readonly FunctionUse[]
     }
 
 export interface OutputColumn {
@@ -109,12 +114,21 @@ export type UseContext =
   | 'window'
   /** argument of LIMIT/OFFSET, FILTER, of a row count; anything that changes how many rows come */
   | 'cardinality'
+  /**
+   * Operand of an expression that may fail, or take long, for some values of the column and not for others
+   * (division, a cast, a write that a constraint checks): whether it does tells of the value.
+   */
+  | 'failure'
 
 export interface ColumnUse {
   readonly column: ColumnRef
   readonly context: UseContext
   /** For `equality-column`: the other side. */
   readonly with?: ColumnRef
+  /** For `equality-constant`: how many values it is compared with, at least; a parameter counts as none. */
+  readonly values?: number
+  /** For `equality-constant`: the parameters it is compared with, each one value or an array of them. */
+  readonly parameters?: readonly number[]
 }
 
 /** Data flowing into a stored or session-visible place. */
@@ -122,16 +136,25 @@ export interface Flow {
   readonly lineage: Lineage
   readonly into:
     | { readonly kind: 'column'; readonly column: ColumnRef }
-    | { readonly kind: 'new-relation'; readonly name: string; readonly column: string }
+    /** `schema`: where it is created (`pg_temp`: temporary); null when that is not certain. */
+    | {
+        readonly kind: 'new-relation'
+        readonly schema: string | null
+        readonly name: string
+        readonly column: string
+      }
     | { readonly kind: 'other'; readonly what: string }
 }
 
-/** A literal or parameter written to a base column (the write-back guard looks at these). */
+/** A constant written to a base column (the write-back guard looks at these). */
 export interface ConstantWrite {
   readonly column: ColumnRef
   readonly value:
     | { readonly kind: 'literal'; readonly text: string }
+    | { readonly kind: 'null' }
     | { readonly kind: 'parameter'; readonly index: number }
+    /** What the client sends as this field (0-based) of every row of a COPY FROM STDIN or LOAD DATA. */
+    | { readonly kind: 'sent'; readonly field: number }
 }
 
 /** A change to session state that alters what later statements mean. */
@@ -171,7 +194,7 @@ export interface StatementFacts {
   readonly functions: readonly FunctionUse[]
   /** For update/delete (incl. nested): do all of them have a WHERE? null when there is none of those. */
   readonly hasWhere: boolean | null
-  /** A constant LIMIT at top level, rows; null when absent or not constant. */
+  /** A constant LIMIT at top level, rows; null when absent or not constant. See `literalIndependent`. */
   readonly limit: number | null
   /** Highest parameter number used. */
   readonly parameters: number
@@ -184,9 +207,9 @@ export interface StatementFacts {
   readonly constantWrites: readonly ConstantWrite[]
   readonly state: readonly StateChange[]
   /**
-   * True when no literal of the text influenced any fact above, so the facts hold for every text with the
-   * same fingerprint. False for ordinals in ORDER BY/GROUP BY, constant LIMIT, SET values, regclass
-   * literals, literal column writes, COPY options, and whatever else reads a literal's value.
+   * True when no literal of the text influenced any fact above but `limit`, so the facts hold for every text
+   * with the same fingerprint. False for ordinals in ORDER BY/GROUP BY, SET values, regclass literals,
+   * literal column writes, COPY options, and whatever else reads a literal's value.
    */
   readonly literalIndependent: boolean
   /** COPY ... TO STDOUT / FROM STDIN and its format; null when not a COPY over the wire. */

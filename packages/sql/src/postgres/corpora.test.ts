@@ -141,7 +141,7 @@ describe.skipIf(folder === '')('the fingerprint', () => {
           !analysis.statements.every((facts) => facts.literalIndependent)
         )
           continue
-        const facts = JSON.stringify(analysis)
+        const facts = JSON.stringify(analysis, (key, value) => (key === 'limit' ? null : value))
         expect(known.get(key) ?? facts, sql).toBe(facts)
         known.set(key, facts)
       }

@@ -438,7 +438,7 @@ describe('flows and constants written', () => {
   const written = (sql: string) =>
     factsOf(sql).constantWrites.map(
       ({ column, value }) =>
-        `${column.column} ${value.kind === 'literal' ? value.text : `$${value.index}`}`,
+        `${column.column} ${value.kind === 'literal' ? value.text : value.kind === 'parameter' ? `$${value.index}` : value.kind}`,
     )
   test.each([
     [
@@ -464,7 +464,8 @@ describe('literals that matter', () => {
     ["select name || 'x' from people", true],
     ['select 1 from people order by 1', false],
     ['select name from people group by 1', false],
-    ['select 1 limit 5', false],
+    ['select 1 limit 5', true],
+    ['select 1 from people order by name limit 5 offset 2', true],
     ["select nextval('seq')", false],
     ["select 'people'::regclass", false],
     ["insert into people (name) values ('x')", false],

@@ -28,8 +28,9 @@ export function noteCreated(
   run.draft.state.push({ kind: 'catalog' })
 }
 
-/** New relations go to the first schema of the path; null when that is not certain. */
-function creationSchema(run: Run, name: RangeVar): string | null {
+/** Where the relation of this name is created: the first schema of the path; null when that is not certain. */
+export function creationSchema(run: Run, name: RangeVar): string | null {
+  if (isTemporary(name)) return 'pg_temp'
   if (name.schemaname !== undefined) return name.schemaname
   const { searchPath } = run.context.names
   return searchPath === 'uncertain' ? null : (searchPath[0] ?? null)

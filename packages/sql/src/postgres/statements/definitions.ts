@@ -20,7 +20,7 @@ import { lineageOf, type Value } from '../../lineage/value.ts'
 import { functionFacts } from '../functions.ts'
 import { tableItem } from '../lineage/from.ts'
 import { columnsOf, lookupIn, newScope, type Scope } from '../lineage/scope.ts'
-import { nameToRangeVar, useRelation } from '../resolve.ts'
+import { nameToRangeVar, resolveRelation, useRelation } from '../resolve.ts'
 import { as, stringsOf } from '../tree.ts'
 import { noteChanged, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
@@ -311,7 +311,13 @@ const columnDefinition = (node: Node | undefined) => as(node, 'ColumnDef')
 function noteStored(run: Run, relation: RangeVar, column: string, value: Value): void {
   if (value.kind === 'constant') return
   const name = relation.relname ?? ''
-  run.draft.flows.push({ lineage: lineageOf(value), into: { kind: 'new-relation', name, column } })
+  const [only, ...others] = resolveRelation(run.context, relation)
+  const schema =
+    only?.kind === 'relation' && others.length === 0
+      ? only.relation.schema
+      : (relation.schemaname ?? null)
+  const into = { kind: 'new-relation', schema, name, column } as const
+  run.draft.flows.push({ lineage: lineageOf(value), into })
 }
 
 /** A new name, schema or owner takes a column away from the rules that name it: data flows there. */

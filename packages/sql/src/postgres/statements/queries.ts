@@ -18,7 +18,7 @@ import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
 import type { QueryResult } from '../lineage/walk.ts'
 import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
-import { noteCreated } from './created.ts'
+import { creationSchema, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
 
 const DML: Readonly<Record<string, string>> = {
@@ -47,7 +47,6 @@ function walkQuery(run: Run, node: Node): QueryResult {
   if (type === 'SelectStmt') {
     draft.effect('read')
     draft.limit = constantLimit(fields as SelectStmt)
-    if (draft.limit !== null) draft.literalIndependent = false
   }
   return result
 }
@@ -122,7 +121,8 @@ function noteFlows(
   { result, names }: { readonly result: QueryResult; readonly names: readonly string[] },
 ): void {
   const name = relation.relname ?? ''
-  const into = (column: string) => ({ kind: 'new-relation', name, column }) as const
+  const schema = creationSchema(run, relation)
+  const into = (column: string) => ({ kind: 'new-relation', schema, name, column }) as const
   const flow = (value: Value, column: string) => {
     if (value.kind === 'constant') return
     run.draft.flows.push({ lineage: lineageOf(value), into: into(column) })
