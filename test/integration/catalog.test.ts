@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { buildCatalog, type Catalog, type CatalogRelation } from '@sallyport/sql'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type CatalogLogin, connectCatalog } from '../../packages/gateway/src/catalog/connection.ts'
+import { connectCatalog } from '../../packages/gateway/src/catalog/connection.ts'
 import { loadCatalogData, probeCatalog } from '../../packages/gateway/src/catalog/postgres.ts'
+import { POSTGRES_CATALOG } from '../../packages/gateway/src/catalog/postgres-source.ts'
+import type { CatalogLogin } from '../../packages/gateway/src/catalog/source.ts'
 import {
   type CatalogEvent,
   CatalogStore,
@@ -55,6 +57,7 @@ function relation(catalog: Catalog, name: string): CatalogRelation {
 function open(over: Partial<CatalogStoreOptions> = {}) {
   const events: CatalogEvent[] = []
   const store = new CatalogStore({
+    source: POSTGRES_CATALOG,
     login: async () => login(),
     build: buildCatalog,
     now: () => performance.now(),

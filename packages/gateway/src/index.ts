@@ -1,6 +1,7 @@
 /** The public names of @sallyport/gateway. */
-export { type CatalogLogin, connectCatalog } from './catalog/connection.ts'
+export { connectCatalog } from './catalog/connection.ts'
 export { loadCatalogData } from './catalog/postgres.ts'
+export type { CatalogLogin } from './catalog/source.ts'
 export { loadConfig, parseConfig } from './config/load.ts'
 export type {
   AuditConfig,

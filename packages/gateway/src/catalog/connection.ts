@@ -5,21 +5,10 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import pg from 'pg'
-import type { Secret } from '../secrets/secret.ts'
-import type { UpstreamTls, UpstreamTlsOptions } from '../tls/upstream.ts'
+import type { UpstreamTlsOptions } from '../tls/upstream.ts'
 import { CatalogError } from './errors.ts'
 import { CONNECT_MS_MAX, STATEMENT_MS_MAX } from './limits.ts'
-
-export interface CatalogLogin {
-  /** Host name, address, or the folder of a Unix socket. */
-  readonly host: string
-  readonly port: number
-  readonly database: string
-  readonly user: string
-  /** Undefined for a client certificate or `trust`. */
-  readonly password: Secret | undefined
-  readonly tls: UpstreamTls
-}
+import type { CatalogLogin } from './source.ts'
 
 /** Connects; the caller ends the client. Throws CatalogError: unreachable, credential-refused. */
 export async function connectCatalog(login: CatalogLogin): Promise<pg.Client> {

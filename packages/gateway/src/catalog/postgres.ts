@@ -34,14 +34,7 @@ import {
   SERVER,
   TYPES,
 } from './queries.ts'
-
-export interface LoadedCatalog {
-  readonly data: CatalogData
-  /** The change probe in the same snapshot as the data. */
-  readonly probe: string
-  /** False when relations were left out, because they were dropped or locked meanwhile. */
-  readonly complete: boolean
-}
+import type { LoadedCatalog } from './source.ts'
 
 export interface LoadOptions {
   /** Include the functions of the server itself (about 3,000). Default false. */

@@ -11,8 +11,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Catalog, CatalogData } from '@sallyport/sql'
-import type pg from 'pg'
-import { type CatalogLogin, classify, connectCatalog } from './connection.ts'
 import { CatalogError } from './errors.ts'
 import {
   REFRESH_BACKOFF_MS_MAX,
@@ -24,7 +22,7 @@ import {
   STALE_MS_MAX,
   UNSETTLED_INTERVAL_MS,
 } from './limits.ts'
-import { type LoadedCatalog, loadCatalogData, probeCatalog } from './postgres.ts'
+import type { CatalogLogin, CatalogReader, CatalogSource, LoadedCatalog } from './source.ts'
 
 export type RefreshReason =
   /** Nobody has needed it before. */
@@ -52,6 +50,7 @@ export type CatalogEvent =
   | { readonly kind: 'failed'; readonly reason: RefreshReason; readonly error: CatalogError }
 
 export interface CatalogStoreOptions {
+  readonly source: CatalogSource
   /** Credentials for one connection attempt; asked again for each. */
   readonly login: () => Promise<CatalogLogin>
   /** Called when the database refuses them; true asks for one more attempt with new ones. */
@@ -100,7 +99,7 @@ export class CatalogStore {
   readonly #options: CatalogStoreOptions
   readonly #closing = new AbortController()
   #snapshot: Snapshot | undefined
-  #client: pg.Client | undefined
+  #reader: CatalogReader | undefined
   #running: Promise<Catalog> | undefined
   #queued: { readonly result: Promise<Catalog>; reason: RefreshReason } | undefined
   #startedAt = -Infinity
@@ -165,7 +164,7 @@ export class CatalogStore {
     this.#closing.abort()
     clearTimeout(this.#timer)
     this.#snapshot = undefined
-    await this.#dropClient()
+    await this.#dropReader()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -201,10 +200,10 @@ export class CatalogStore {
       if (this.#snapshot === undefined) throw closed()
       return this.#snapshot.catalog
     } catch (cause) {
-      const error = this.#closing.signal.aborted ? closed() : classify(cause)
+      const error = this.#closing.signal.aborted ? closed() : this.#options.source.classify(cause)
       this.#failures += 1
       this.#lastError = error
-      await this.#dropClient()
+      await this.#dropReader()
       onEvent?.({ kind: 'failed', reason, error })
       throw error
     } finally {
@@ -214,23 +213,23 @@ export class CatalogStore {
   }
 
   async #probeOrLoad(run: Run): Promise<CatalogEvent> {
-    const reused = this.#client !== undefined
+    const reused = this.#reader !== undefined
     try {
       return await this.#probeOrLoadOnce(run)
     } catch (cause) {
       // A connection that idled may have been cut by the network or a restart: that is no failure yet.
-      if (!reused || classify(cause).code !== 'unreachable') throw cause
-      await this.#dropClient()
+      if (!reused || this.#options.source.classify(cause).code !== 'unreachable') throw cause
+      await this.#dropReader()
       return this.#probeOrLoadOnce(run)
     }
   }
 
   async #probeOrLoadOnce(run: Run): Promise<CatalogEvent> {
-    const client = await this.#connected()
+    const reader = await this.#connected()
     const known = this.#snapshot
-    if (known?.probe === undefined || forces(run.reason)) return this.#load(client, run)
-    const same = (await probeCatalog(client)) === known.probe
-    return same ? this.#confirm(known, run) : this.#load(client, run)
+    if (known?.probe === undefined || forces(run.reason)) return this.#load(reader, run)
+    const same = (await reader.probe()) === known.probe
+    return same ? this.#confirm(known, run) : this.#load(reader, run)
   }
 
   #confirm(known: Snapshot, run: Run): CatalogEvent {
@@ -238,8 +237,8 @@ export class CatalogStore {
     return { kind: 'confirmed', reason: run.reason, ms: this.#options.now() - run.startedAt }
   }
 
-  async #load(client: pg.Client, { reason, startedAt }: Run): Promise<CatalogEvent> {
-    const { loaded, settled } = await loadSettled(client)
+  async #load(reader: CatalogReader, { reason, startedAt }: Run): Promise<CatalogEvent> {
+    const { loaded, settled } = await loadSettled(reader, this.#options.source)
     const digest = await digestOf(loaded.data)
     if (this.#closing.signal.aborted) throw closed()
     const known = this.#snapshot
@@ -256,35 +255,34 @@ export class CatalogStore {
     return { kind: 'loaded', reason, ms, version, changed, settled, relations }
   }
 
-  async #connected(): Promise<pg.Client> {
-    if (this.#client !== undefined) return this.#client
+  async #connected(): Promise<CatalogReader> {
+    if (this.#reader !== undefined) return this.#reader
     // INVARIANT: a probe is only compared with one of the same connection (see PROBE).
     if (this.#snapshot !== undefined) this.#snapshot = { ...this.#snapshot, probe: undefined }
-    const client = await this.#connectTwice()
-    const forget = (): void => {
-      if (this.#client === client) this.#client = undefined
-    }
-    client.once('end', forget)
-    client.once('error', forget)
-    this.#client = client
-    if (this.#closing.signal.aborted) await this.#dropClient()
-    return client
+    const reader = await this.#connectTwice()
+    reader.onEnd(() => {
+      if (this.#reader === reader) this.#reader = undefined
+    })
+    this.#reader = reader
+    if (this.#closing.signal.aborted) await this.#dropReader()
+    return reader
   }
 
-  async #connectTwice(): Promise<pg.Client> {
+  async #connectTwice(): Promise<CatalogReader> {
+    const { source, login } = this.#options
     try {
-      return await connectCatalog(await this.#options.login())
+      return await source.connect(await login())
     } catch (error) {
       const refused = error instanceof CatalogError && error.code === 'credential-refused'
       if (!refused || this.#options.onCredentialRefused?.() !== true) throw error
-      return connectCatalog(await this.#options.login())
+      return source.connect(await login())
     }
   }
 
-  async #dropClient(): Promise<void> {
-    const client = this.#client
-    this.#client = undefined
-    await client?.end().catch(() => undefined)
+  async #dropReader(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = undefined
+    await reader?.end().catch(() => undefined)
   }
 
   /**
@@ -319,31 +317,26 @@ function forces(reason: RefreshReason): boolean {
 }
 
 /**
- * Loads until the probe after the load equals the one in its snapshot: pg_get_viewdef looks at the
- * newest rows, not at the snapshot, so only then is everything of one moment. Under DDL without a
+ * Loads until the probe after the load equals the one in its snapshot: view definitions are
+ * those of the newest rows, not of the snapshot, so only then is everything of one moment. Under DDL without a
  * pause the last load is taken all the same: it is newer than what it replaces.
  */
 async function loadSettled(
-  client: pg.Client,
+  reader: CatalogReader,
+  source: CatalogSource,
 ): Promise<{ readonly loaded: LoadedCatalog; readonly settled: boolean }> {
   for (let attempt = 1; ; attempt += 1) {
     const last = attempt === SETTLE_TRIES_MAX
     let loaded: LoadedCatalog
     try {
-      loaded = await loadCatalogData(client)
+      loaded = await reader.load()
     } catch (error) {
-      if (last || !droppedMeanwhile(error)) throw error
+      if (last || !source.movedMeanwhile(error)) throw error
       continue
     }
-    const same = (await probeCatalog(client)) === loaded.probe
+    const same = (await reader.probe()) === loaded.probe
     if (same || last) return { loaded, settled: same && loaded.complete }
   }
-}
-
-/** `cache lookup failed` (XX000), undefined table, column, function, object. */
-function droppedMeanwhile(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  return ['XX000', '42P01', '42703', '42883', '42704'].includes(String(code))
 }
 
 /** Hash of the content; large schemas give other work a turn in between. */

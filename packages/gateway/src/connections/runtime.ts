@@ -2,7 +2,8 @@
  * One configured connection while the gateway runs: credentials, TLS, schema snapshots, spare upstreams.
  */
 import { buildCatalog, type Catalog } from '@sallyport/sql'
-import type { CatalogLogin } from '../catalog/connection.ts'
+import { POSTGRES_CATALOG } from '../catalog/postgres-source.ts'
+import type { CatalogLogin } from '../catalog/source.ts'
 import { type CatalogEvent, CatalogStore } from '../catalog/store.ts'
 import type { ConnectionConfig, Credential } from '../config/model.ts'
 import type { Secret } from '../secrets/secret.ts'
@@ -73,6 +74,7 @@ export class ConnectionRuntime {
     if (known !== undefined) return known
     const credential = this.config.catalogCredential ?? this.config.credential
     const store = new CatalogStore({
+      source: POSTGRES_CATALOG,
       login: () => this.#catalogLogin(database, credential),
       onCredentialRefused: () => this.refused(credential),
       build: (data, version): Catalog => buildCatalog(data, version),

@@ -1,0 +1,42 @@
+/** What the catalog store needs of an engine: a connection that reads its schema, and what its errors mean. */
+import type { CatalogData } from '@sallyport/sql'
+import type { Secret } from '../secrets/secret.ts'
+import type { UpstreamTls } from '../tls/upstream.ts'
+import type { CatalogError } from './errors.ts'
+
+export interface CatalogLogin {
+  /** Host name, address, or where its Unix socket is. */
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  /** Undefined for a client certificate or `trust`. */
+  readonly password: Secret | undefined
+  readonly tls: UpstreamTls
+}
+
+export interface LoadedCatalog {
+  readonly data: CatalogData
+  /** The change probe in the same snapshot as the data, or before it was read. */
+  readonly probe: string
+  /** False when relations were left out, because they were dropped or locked meanwhile. */
+  readonly complete: boolean
+}
+
+export interface CatalogReader {
+  load(): Promise<LoadedCatalog>
+  /** The change probe as of now: equal to an earlier one of this connection when nothing has changed. */
+  probe(): Promise<string>
+  /** Called once when the connection has ended, by whoever. */
+  onEnd(ended: () => void): void
+  end(): Promise<void>
+}
+
+export interface CatalogSource {
+  /** Throws CatalogError: unreachable, credential-refused. */
+  connect(login: CatalogLogin): Promise<CatalogReader>
+  /** What went wrong in a reader; the database's own text stays in `cause`. */
+  classify(cause: unknown): CatalogError
+  /** The schema changed under a load: trying again may help. */
+  movedMeanwhile(error: unknown): boolean
+}
