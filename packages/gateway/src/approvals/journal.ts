@@ -1,0 +1,44 @@
+/**
+ * Where the events of approvals are kept: one truth, appended to and never changed. The port; for one
+ * gateway local-journal.ts, for several on one PostgreSQL store postgres-journal.ts.
+ */
+import type { Approval, ApprovalEvent, Stamped } from './state.ts'
+
+/**
+ * What approvers read and the audit log must not hold: literals as they are, parameters. Kept until the
+ * approval is over.
+ */
+export interface Shown {
+  readonly sql: string
+  /** As text, protected ones masked; null is SQL NULL. */
+  readonly parameters: readonly (string | null)[]
+  /** The planner's estimate; null: not asked, or it had none. */
+  readonly estimate: { readonly rows: number; readonly cost: number } | null
+  /** What it would change, where policy allows to look. */
+  readonly preview: Preview | null
+}
+
+export interface Preview {
+  readonly affected: number
+  readonly columns: readonly string[]
+  /** Rows before and after, masked as the requester would see them; cut to a few. */
+  readonly before: readonly (readonly (string | null)[])[]
+  readonly after: readonly (readonly (string | null)[])[]
+}
+
+export interface ApprovalJournal {
+  /**
+   * Appends when the approval has exactly `after` events, else answers false and changes nothing. When it
+   * answers true the event is in the audit chain and survives a crash. `shown`: with the first event.
+   */
+  append(stamped: Stamped<ApprovalEvent>, after: number, shown: Shown | null): Promise<boolean>
+  events(approval: string): Promise<readonly Stamped[]>
+  shown(approval: string): Promise<Shown | null>
+  /** Every approval that is not over, and the latest that are. */
+  list(): Promise<readonly Approval[]>
+  /** Every one listed that is bound to this, newest first. */
+  bound(binding: string): Promise<readonly Approval[]>
+  /** Calls back with the id of every approval that has a new event, wherever it was appended. */
+  subscribe(listener: (approval: string) => void): () => void
+  close(): Promise<void>
+}

@@ -1,0 +1,197 @@
+/**
+ * What an approval is: the fold of its audit events, and which event may follow. Pure: time comes in.
+ *
+ *   requested ──▶ pending ──enough people──▶ approved ──used──▶ used
+ *                    │  └──one person denies──▶ denied ◀──┘ (until it is used)
+ *                    ├──decideBy passes──▶ expired ◀── use time passes
+ *                    └──requester leaves──▶ cancelled ◀──┘
+ *
+ * Every event not drawn here is an ApprovalError, when it is offered and when it is read back: a log that
+ * says otherwise does not make a statement run. Time alone ends an approval; the `expired` event only says so.
+ */
+import type {
+  ApprovalClosed,
+  ApprovalDecided,
+  ApprovalRequested,
+  ApproversNeeded,
+} from '@sallyport/audit'
+import { ApprovalError } from './errors.ts'
+import { DECISIONS_MAX } from './limits.ts'
+
+export type ApprovalEvent = ApprovalRequested | ApprovalDecided | ApprovalClosed
+
+/** Times are milliseconds since 1970. */
+export interface Stamped<T extends ApprovalEvent = ApprovalEvent> {
+  readonly at: number
+  readonly event: T
+}
+
+export type Status =
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'approved'; readonly at: number; readonly until: number }
+  | { readonly kind: 'denied'; readonly at: number; readonly by: string; readonly comment: string }
+  | { readonly kind: 'used'; readonly at: number }
+  | { readonly kind: 'expired'; readonly at: number }
+  | { readonly kind: 'cancelled'; readonly at: number; readonly why: string }
+
+export interface Approval {
+  readonly id: string
+  readonly request: ApprovalRequested
+  readonly requestedAt: number
+  readonly decisions: readonly Stamped<ApprovalDecided>[]
+  /** As of the last event; `statusAt` for a moment after it. */
+  readonly status: Status
+  /** Events so far: the place of the next. */
+  readonly version: number
+}
+
+/** Null for no events. @throws ApprovalError for events that cannot have happened in this order. */
+export function fold(events: readonly Stamped[]): Approval | null {
+  return events.reduce<Approval | null>(
+    (approval, { at, event }) => next(approval, event, at),
+    null,
+  )
+}
+
+/** The approval after `event`. @throws ApprovalError when it may not happen. */
+export function next(approval: Approval | null, event: ApprovalEvent, at: number): Approval {
+  if (event.type === 'approval-requested') {
+    if (approval !== null) throw new ApprovalError('out-of-order', 'it was requested before')
+    return start(event, at)
+  }
+  if (approval === null) throw new ApprovalError('unknown-approval', 'there is no such approval')
+  if (event.approval !== approval.id) {
+    throw new ApprovalError('out-of-order', 'the event is of another approval')
+  }
+  return event.type === 'approval-decided'
+    ? decided(approval, event, at)
+    : closed(approval, event, at)
+}
+
+/** `status` at `now`: what has not happened in time does not happen any more. */
+export function statusAt({ status, request }: Approval, now: number): Status {
+  if (status.kind === 'pending' && now >= request.decideBy) {
+    return { kind: 'expired', at: request.decideBy }
+  }
+  if (status.kind === 'approved' && now >= status.until)
+    return { kind: 'expired', at: status.until }
+  return status
+}
+
+/** Nothing can happen to it any more. */
+export function isOver(status: Status): boolean {
+  return status.kind !== 'pending' && status.kind !== 'approved'
+}
+
+/** How many more people each requirement asks for. */
+export function missing(approval: Approval): readonly number[] {
+  const yes = approval.decisions.filter(({ event }) => event.decision === 'approve')
+  return approval.request.approvers.map(
+    (needed) => needed.count - yes.filter(({ event }) => counts(needed, event)).length,
+  )
+}
+
+/** Would this person's word count for any requirement? */
+export function isApprover(
+  request: ApprovalRequested,
+  person: { readonly by: string; readonly groups: readonly string[] },
+): boolean {
+  return request.approvers.some((needed) => belongs(needed, person))
+}
+
+function start(request: ApprovalRequested, at: number): Approval {
+  if (request.approvers.length === 0 || request.approvers.some(({ count }) => !(count >= 1))) {
+    throw new ApprovalError('out-of-order', 'an approval asks for at least one person')
+  }
+  if (!(request.decideBy > at) || !(request.useMs > 0)) {
+    throw new ApprovalError('out-of-order', 'an approval that is over before it begins')
+  }
+  return {
+    id: request.approval,
+    request,
+    requestedAt: at,
+    decisions: [],
+    status: { kind: 'pending' },
+    version: 1,
+  }
+}
+
+function decided(approval: Approval, event: ApprovalDecided, at: number): Approval {
+  const { request } = approval
+  const status = statusAt(approval, at)
+  checkDecider(approval, event)
+  // Whoever objects in time is heard, also when enough others have agreed.
+  if (isOver(status) || (status.kind === 'approved' && event.decision === 'approve')) {
+    throw new ApprovalError('closed', `it is ${status.kind} already`)
+  }
+  const decisions = [...approval.decisions, { at, event }]
+  const version = approval.version + 1
+  if (event.decision === 'deny') {
+    const denied = { kind: 'denied', at, by: event.by, comment: event.reason } as const
+    return { ...approval, decisions, version, status: denied }
+  }
+  const after = { ...approval, decisions, version }
+  if (missing(after).some((people) => people > 0)) return after
+  return { ...after, status: { kind: 'approved', at, until: at + request.useMs } }
+}
+
+/** A person other than the requester, who may decide this and says what was asked for. */
+function checkDecider({ request, decisions, status }: Approval, event: ApprovalDecided): void {
+  if (event.kind !== 'human') {
+    throw new ApprovalError('not-a-person', 'only people decide about approvals')
+  }
+  // By the name alone: the same name from two issuers may be one person.
+  if (event.by === request.subject) {
+    throw new ApprovalError('own-request', 'nobody decides about a request of their own')
+  }
+  const able = request.approvers.filter((needed) => belongs(needed, event))
+  if (able.length === 0) {
+    throw new ApprovalError('not-an-approver', 'this person is not among the approvers')
+  }
+  if (decisions.length >= DECISIONS_MAX) throw new ApprovalError('too-many', 'too many decisions')
+  const again = decisions.some((one) => one.event.by === event.by)
+  // A change of mind is heard when it stops something.
+  if (again && !(event.decision === 'deny' && !isOver(status))) {
+    throw new ApprovalError('decided-already', 'this person has decided already')
+  }
+  if (event.decision === 'approve' && !able.some((needed) => counts(needed, event))) {
+    throw new ApprovalError(
+      'ticket-needed',
+      'the approver must name a ticket of the form asked for',
+    )
+  }
+}
+
+function closed(approval: Approval, event: ApprovalClosed, at: number): Approval {
+  const status = statusAt(approval, at)
+  const version = approval.version + 1
+  if (event.outcome === 'expired') {
+    const isDue = status.kind === 'expired' && approval.status.kind !== 'expired'
+    if (!isDue) throw new ApprovalError('closed', `it is ${status.kind}`)
+    return { ...approval, version, status }
+  }
+  if (isOver(status)) throw new ApprovalError('closed', `it is ${status.kind} already`)
+  if (event.outcome === 'cancelled') {
+    return { ...approval, version, status: { kind: 'cancelled', at, why: event.reason ?? '' } }
+  }
+  if (status.kind !== 'approved') throw new ApprovalError('not-approved', 'it is not approved')
+  if (event.binding !== approval.request.binding) {
+    throw new ApprovalError('other-statement', 'it was given for something else')
+  }
+  return { ...approval, version, status: { kind: 'used', at } }
+}
+
+function belongs(
+  needed: ApproversNeeded,
+  { by, groups }: { readonly by: string; readonly groups: readonly string[] },
+): boolean {
+  return needed.subjects.includes(by) || needed.groups.some((group) => groups.includes(group))
+}
+
+/** One person counts once for a requirement, through however many groups: see `decided-already`. */
+function counts(needed: ApproversNeeded, event: ApprovalDecided): boolean {
+  if (!belongs(needed, event)) return false
+  return (
+    needed.ticket === null || new RegExp(`^(?:${needed.ticket})$`, 'u').test(event.ticket ?? '')
+  )
+}
