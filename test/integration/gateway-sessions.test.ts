@@ -65,13 +65,13 @@ async function until(condition: () => Promise<boolean>, ms = 5000): Promise<bool
   return false
 }
 
-function lastReason(at = gateway): string | undefined {
-  const reader = openAuditReader({ directory: at.auditDirectory, update: true })
+async function lastReason(at = gateway): Promise<string | undefined> {
+  const reader = await openAuditReader({ directory: at.auditDirectory, update: true })
   try {
-    for (const { event } of reader.tail(50))
+    for (const { event } of await reader.tail(50))
       if (event.type === 'session-ended') return String(event['reason'])
   } finally {
-    reader.close()
+    await reader.close()
   }
   return undefined
 }
@@ -165,7 +165,7 @@ describe('ends', () => {
     const frames = await wire.replies()
     expect(errorsOf(frames).at(-1)?.message).toMatch(/revoked/)
     expect(await until(async () => (await runningOf(FOREVER)) === 0)).toBe(true)
-    expect(lastReason()).toBe('token-revoked')
+    expect(await lastReason()).toBe('token-revoked')
   })
 
   test('a client that vanishes mid-query: the query is cancelled, the end recorded', async () => {
@@ -174,7 +174,7 @@ describe('ends', () => {
     await until(async () => (await runningOf(FOREVER)) === 1)
     wire.close()
     expect(await until(async () => (await runningOf(FOREVER)) === 0)).toBe(true)
-    expect(await until(async () => lastReason() === 'client-closed')).toBe(true)
+    expect(await until(async () => (await lastReason()) === 'client-closed')).toBe(true)
   })
 
   test('a client that vanishes mid-COPY commits nothing', async () => {
@@ -196,14 +196,14 @@ describe('ends', () => {
     await database.sql('SELECT pg_terminate_backend($1)', [pid])
     const frames = await wire.replies()
     expect(errorsOf(frames).map(({ sqlstate }) => sqlstate)).toEqual(['57P01'])
-    expect(await until(async () => lastReason() === 'upstream-closed')).toBe(true)
+    expect(await until(async () => (await lastReason()) === 'upstream-closed')).toBe(true)
   })
 
   test('Terminate ends in order', async () => {
     const wire = await open()
     await wire.query('SELECT 1')
     await wire[Symbol.asyncDispose]()
-    expect(await until(async () => lastReason() === 'client-terminated')).toBe(true)
+    expect(await until(async () => (await lastReason()) === 'client-terminated')).toBe(true)
   })
 })
 

@@ -6,8 +6,8 @@ import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openAuditReader } from './index/reader.ts'
 import { openAuditLog } from './open.ts'
-import { openAuditReader } from './reader.ts'
 import { decodeRecord } from './record.ts'
 import { listSegments, segmentPath } from './segments.ts'
 import { publicKeyIn, temporaryDirectory } from './testing.ts'
@@ -167,10 +167,10 @@ describe('a full disk', () => {
     log.flush()
     await log.close()
     expect(await verify(directory)).toMatchObject({ ok: true })
-    const reader = openAuditReader({ directory, update: true })
-    const [gap] = reader.search({ type: 'log-failed' }).items
+    const reader = await openAuditReader({ directory, update: true })
+    const [gap] = (await reader.search({ type: 'log-failed' })).items
     expect(gap?.event).toMatchObject({ code: 'ENOSPC', refused: 1 })
-    reader.close()
+    await reader.close()
   })
 
   test('leaves a log that opens again when the process gave up', async ({ skip }) => {

@@ -22,7 +22,14 @@ export {
 } from './event.ts'
 export type { Finding, FindingCode } from './findings.ts'
 export { type Anchor, anchorToFile } from './heads.ts'
-export { rebuildIndex, updateIndex } from './indexer.ts'
+export { rebuildIndex, updateIndex } from './index/indexer.ts'
+export {
+  type AuditReader,
+  openAuditReader,
+  type Page,
+} from './index/reader.ts'
+export type { SearchQuery, SessionsQuery } from './index/search.ts'
+export type { SessionSummary } from './index/store.ts'
 export { generateSigningKey } from './keys.ts'
 export type { AuditLog } from './log.ts'
 export { openAuditLog } from './open.ts'
@@ -33,12 +40,5 @@ export {
   type InclusionProof,
   inclusionProof,
 } from './proof.ts'
-export {
-  type AuditReader,
-  openAuditReader,
-  type Page,
-  type SessionSummary,
-} from './reader.ts'
 export type { AuditRecord } from './record.ts'
-export type { SearchQuery, SessionsQuery } from './search.ts'
 export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

@@ -46,11 +46,23 @@ export const ANCHOR_MS_MAX = 10_000
 /** A clock set back by more than this is itself recorded. */
 export const CLOCK_STEP_MS = 1_000
 
-/** The index worker looks for new records this often. */
-export const INDEX_POLL_MS = 100
+/** The index worker looks for new records this often: how old an answer of the index may be. */
+export const INDEX_POLL_MS = 250
+
+/** Records in one block of the index: what a search looks through for one candidate. */
+export const INDEX_BLOCK_RECORDS = 512
+
+/** Blocks a search asks the index for at once. */
+export const INDEX_PAGE_BLOCKS = 64
+
+/** Rows counted of each condition of a search to start from the rarest. */
+export const INDEX_PROBE_ROWS = 10_000
+
+/** Terms (relation names, rules, …) whose number in the index is remembered. */
+export const INDEX_TERMS_MAX = 50_000
 
 /** Bytes of a segment indexed in one transaction: the worker's memory and how long it holds the lock. */
-export const INDEX_READ_BYTES = 4_194_304
+export const INDEX_READ_BYTES = 2_097_152
 
 /** Pages of the index kept in memory while writing it. */
 export const INDEX_CACHE_KIB = 32_768

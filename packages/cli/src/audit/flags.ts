@@ -13,28 +13,33 @@ export interface TailFlags extends ReadingFlags {
 
 export type ShowFlags = ReadingFlags
 
-export interface SearchFlags extends ReadingFlags {
+/** What records and sessions are found by. */
+export interface FilterFlags extends ReadingFlags {
   readonly subject?: string
+  readonly group?: string
   readonly connection?: string
-  readonly session?: string
+  readonly role?: string
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
   readonly verdict?: string
   readonly rule?: string
   readonly relation?: string
+  readonly column?: string
+  readonly fingerprint?: string
   readonly type?: string
   readonly about?: string
+  readonly session?: string
   readonly since?: string
   readonly until?: string
   readonly limit?: string
   readonly before?: string
 }
 
-export interface SessionsFlags extends ReadingFlags {
-  readonly subject?: string
-  readonly connection?: string
-  readonly since?: string
-  readonly until?: string
+export type SearchFlags = FilterFlags
+
+export interface SessionsFlags extends FilterFlags {
   readonly live?: boolean
-  readonly limit?: string
 }
 
 export interface VerifyFlags {

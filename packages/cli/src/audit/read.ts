@@ -6,7 +6,9 @@ import {
   type AuditReader,
   type AuditRecord,
   openAuditReader,
+  type Page,
   type SearchQuery,
+  type SessionsQuery,
 } from '@sallyport/audit'
 import type { Cli } from '../context.ts'
 import { formatMoment, momentOf } from '../duration.ts'
@@ -15,7 +17,14 @@ import { readConfig } from '../files.ts'
 import { countOf } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
 import { lasted, RECORD_COLUMNS, recordRow } from './describe.ts'
-import type { ReadingFlags, SearchFlags, SessionsFlags, ShowFlags, TailFlags } from './flags.ts'
+import type {
+  FilterFlags,
+  ReadingFlags,
+  SearchFlags,
+  SessionsFlags,
+  ShowFlags,
+  TailFlags,
+} from './flags.ts'
 
 /** Rows one command asks the index for; it answers no more. */
 const ROWS_MAX = 1_000
@@ -25,16 +34,16 @@ const FOLLOW_MS = 250
 export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
   const lines = countOf(flags.lines ?? '20', { flag: '--lines', min: 1, max: ROWS_MAX })
   const directory = await directoryOf(flags, cli)
-  const reader = openReader(directory)
+  const reader = await openReader(directory)
   try {
-    const newest = reader.tail(lines).toReversed()
+    const newest = (await reader.tail(lines)).toReversed()
     printRecords(newest, { flags, cli, header: true })
     if (flags.follow === true) {
       await follow(reader, { from: newest.at(-1)?.seq ?? 0, flags, cli, directory })
     }
     return EXIT.ok
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
@@ -46,19 +55,22 @@ async function follow(
   let { from } = options
   while (!cli.stop.aborted) {
     await pause(FOLLOW_MS, undefined, { signal: cli.stop }).catch(() => undefined)
-    const fresh = after(reader, from)
+    const fresh = await after(reader, from)
     printRecords(fresh, { flags, cli, header: false })
     from = fresh.at(-1)?.seq ?? from
   }
 }
 
 /** Records after `from`, oldest first; page by page, because the index answers newest first. */
-function after(reader: AuditReader, from: number): readonly AuditRecord[] {
-  if (reader.indexedSeq() <= from) return []
+async function after(reader: AuditReader, from: number): Promise<readonly AuditRecord[]> {
+  if ((await reader.indexedSeq()) <= from) return []
   const pages: AuditRecord[] = []
   let before: number | null = null
   do {
-    const page = reader.search({ limit: ROWS_MAX, ...(before !== null && { before }) })
+    const page: Page<AuditRecord> = await reader.search({
+      limit: ROWS_MAX,
+      ...(before !== null && { before }),
+    })
     pages.push(...page.items.filter((record) => record.seq > from))
     const isDone = page.items.some((record) => record.seq <= from)
     before = isDone ? null : page.next
@@ -67,17 +79,18 @@ function after(reader: AuditReader, from: number): readonly AuditRecord[] {
 }
 
 export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<ExitCode> {
-  const reader = openReader(await directoryOf(flags, cli))
+  const reader = await openReader(await directoryOf(flags, cli))
   try {
-    if (/^\d{1,15}$/.test(what) && !(what.length === 8 && sessionOf(what, reader) !== null)) {
-      printWhole(reader.show(Number(what)), flags, cli)
+    const found = await sessionOf(what, reader)
+    if (/^\d{1,15}$/.test(what) && found === null) {
+      printWhole(await reader.show(Number(what)), flags, cli)
       return EXIT.ok
     }
-    const session = sessionOf(what, reader) ?? what
+    const session = found ?? what
     let next: number | null = 0
     let header = true
     while (next !== null) {
-      const page: ReturnType<AuditReader['showSession']> = reader.showSession(session, {
+      const page: Page<AuditRecord> = await reader.showSession(session, {
         after: next,
         limit: ROWS_MAX,
       })
@@ -87,17 +100,15 @@ export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<Ex
     }
     return EXIT.ok
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
-/** The one recent session whose id begins so; null when there is none, or several. */
-function sessionOf(prefix: string, reader: AuditReader): string | null {
+/** The one session whose id begins so; null when there is none, or several. */
+async function sessionOf(prefix: string, reader: AuditReader): Promise<string | null> {
   if (prefix.length < 8 || prefix.length >= 36) return null
-  const found = reader
-    .sessions({ limit: ROWS_MAX })
-    .items.filter(({ session }) => session.startsWith(prefix))
-  return found.length === 1 ? (found[0]?.session ?? null) : null
+  const { items } = await reader.sessions({ prefix, limit: 2 })
+  return items.length === 1 ? (items[0]?.session ?? null) : null
 }
 
 export async function search(
@@ -105,32 +116,51 @@ export async function search(
   flags: SearchFlags,
   cli: Cli,
 ): Promise<ExitCode> {
-  const query = queryOf(words, flags, cli)
-  const reader = openReader(await directoryOf(flags, cli))
+  const filter = filterOf(flags, cli)
+  const query = { ...filter, ...(words.length > 0 && { text: words.join(' ') }) }
+  const reader = await openReader(await directoryOf(flags, cli))
   try {
-    const { items, next } = reader.search(query)
+    const { items, next } = await reader.search(query)
     printRecords(items, { flags, cli, header: true })
     if (items.length === 0) cli.out.note('nothing found')
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
     return items.length === 0 ? EXIT.notOk : EXIT.ok
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
-function queryOf(words: readonly string[], flags: SearchFlags, cli: Cli): SearchQuery {
+const FILTERS = [
+  'subject',
+  'group',
+  'connection',
+  'role',
+  'graph',
+  'node',
+  'run',
+  'rule',
+  'relation',
+  'column',
+  'fingerprint',
+  'type',
+  'about',
+  'session',
+] as const satisfies readonly (keyof FilterFlags & keyof SearchQuery)[]
+
+/** The flags that records and sessions share, as a question. */
+export function filterOf(flags: FilterFlags, cli: Cli): SearchQuery & SessionsQuery {
   const { verdict, since, until, before } = flags
   if (verdict !== undefined && !isVerdict(verdict)) {
     throw new CliError('usage', '--verdict takes allow, deny or approve')
   }
   const now = cli.now()
-  const same = (['subject', 'connection', 'session', 'rule', 'relation', 'type', 'about'] as const)
-    .filter((name) => flags[name] !== undefined)
-    .map((name) => [name, flags[name]])
+  const same = FILTERS.filter((name) => flags[name] !== undefined).map((name) => [
+    name,
+    flags[name],
+  ])
   return {
     ...Object.fromEntries(same),
     ...(verdict !== undefined && { verdict }),
-    ...(words.length > 0 && { text: words.join(' ') }),
     ...(since !== undefined && { since: momentOf(since, '--since', now) }),
     ...(until !== undefined && { until: momentOf(until, '--until', now) }),
     ...(before !== undefined && {
@@ -144,19 +174,11 @@ const isVerdict = (text: string): text is 'allow' | 'deny' | 'approve' =>
   ['allow', 'deny', 'approve'].includes(text)
 
 export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode> {
-  const now = cli.now()
-  const { subject, connection, since, until, live } = flags
-  const limit = countOf(flags.limit ?? '50', { flag: '--limit', min: 1, max: ROWS_MAX })
-  const reader = openReader(await directoryOf(flags, cli))
+  const query = { ...filterOf(flags, cli), ...(flags.live === true && { live: true }) }
+  const reader = await openReader(await directoryOf(flags, cli))
   try {
-    const { items } = reader.sessions({
-      limit,
-      ...(subject !== undefined && { subject }),
-      ...(connection !== undefined && { connection }),
-      ...(since !== undefined && { since: momentOf(since, '--since', now) }),
-      ...(until !== undefined && { until: momentOf(until, '--until', now) }),
-      ...(live !== undefined && { live }),
-    })
+    const { items, next } = await reader.sessions(query)
+    if (next !== null) cli.out.note(`there is more: --before ${next}`)
     if (flags.json === true) {
       for (const item of items) cli.out.raw(`${jsonLine(item)}\n`)
       return EXIT.ok
@@ -189,7 +211,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
     )
     return EXIT.ok
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 
@@ -203,9 +225,9 @@ async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
 }
 
 /** Brings the index up to date first where this account may; else what the gateway indexed will do. */
-function openReader(directory: string): AuditReader {
+async function openReader(directory: string): Promise<AuditReader> {
   try {
-    return openAuditReader({ directory, update: true })
+    return await openAuditReader({ directory, update: true })
   } catch (error) {
     if (error instanceof AuditError && error.code !== 'index-unavailable') throw error
     return openAuditReader({ directory })

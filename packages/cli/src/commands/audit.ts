@@ -37,6 +37,30 @@ function reading(command: Command): Command {
     .option('--json', 'one JSON object a line')
 }
 
+/** What records and sessions are found by. */
+function filtering(command: Command): Command {
+  return command
+    .option('--subject <name>', 'who')
+    .option('--group <name>', 'a group of theirs')
+    .option('--role <name>', 'the role taken')
+    .option('--connection <name>', 'where')
+    .option('--graph <name>', 'graph, as the token says')
+    .option('--node <name>', 'node of the graph')
+    .option('--run <id>', 'run of the graph')
+    .option('--session <id>', 'in which session')
+    .option('--verdict <verdict>', 'allow, deny or approve')
+    .option('--rule <name>', 'decided by this rule')
+    .option('--relation <name>', 'schema.relation, or a relation of any schema')
+    .option('--column <name>', 'a masked column, schema.relation.column')
+    .option('--fingerprint <hex>', 'statements that differ in literals only')
+    .option('--type <type>', 'type of event: statement, authentication, token-minted, …')
+    .option('--about <id>', 'an approval or a token: everything that happened to it')
+    .option('--since <time>', 'from: 2h (ago), 2026-05-01, 2026-05-01T12:00Z')
+    .option('--until <time>', 'up to, not included')
+    .option('--limit <n>', 'at most this many (default 50)')
+    .option('--before <n>', 'the next page: the number the page before ended with')
+}
+
 function addTail(audit: Command, cli: Cli, exit: Exit): void {
   reading(audit.command('tail'))
     .summary('the newest records')
@@ -75,23 +99,11 @@ Examples:
 }
 
 function addSearch(audit: Command, cli: Cli, exit: Exit): void {
-  reading(audit.command('search [words...]'))
+  filtering(reading(audit.command('search [words...]')))
     .summary('records by who, what, when and words of the statement')
     .description(
       'Newest first. All conditions must hold; words may stand anywhere in the statement.',
     )
-    .option('--subject <name>', 'who')
-    .option('--connection <name>', 'where')
-    .option('--session <id>', 'in which session')
-    .option('--verdict <verdict>', 'allow, deny or approve')
-    .option('--rule <name>', 'decided by this rule')
-    .option('--relation <name>', 'schema.relation, or a relation of any schema')
-    .option('--type <type>', 'type of event: statement, authentication, token-minted, …')
-    .option('--about <id>', 'an approval or a token: everything that happened to it')
-    .option('--since <time>', 'from: 2h (ago), 2026-05-01, 2026-05-01T12:00Z')
-    .option('--until <time>', 'up to, not included')
-    .option('--limit <n>', 'at most this many (default 50)')
-    .option('--before <seq>', 'only records before this one: the next page')
     .addHelpText(
       'after',
       `
@@ -109,19 +121,19 @@ Exit codes: 0 found, 1 nothing found, 2 wrong flags, 3 no index`,
 }
 
 function addSessions(audit: Command, cli: Cli, exit: Exit): void {
-  reading(audit.command('sessions'))
+  filtering(reading(audit.command('sessions')))
     .summary('sessions with their totals, newest first')
-    .option('--subject <name>', 'who')
-    .option('--connection <name>', 'where')
-    .option('--since <time>', 'started from: 2h (ago), 2026-05-01')
-    .option('--until <time>', 'up to, not included')
+    .description(
+      'Conditions on records (rule, relation, …) hold for sessions that have such a record; times are those ' +
+        'of the session’s start.',
+    )
     .option('--live', 'only those without a recorded end')
-    .option('--limit <n>', 'at most this many (default 50)')
     .addHelpText(
       'after',
       `
 Example:
-  $ sallyport audit sessions -c sallyport.yaml --subject ada --since 1d`,
+  $ sallyport audit sessions -c sallyport.yaml --subject ada --since 1d
+  $ sallyport audit sessions -c sallyport.yaml --relation public.customers --node research`,
     )
     .action(async (flags: SessionsFlags) => {
       const { sessions } = await import('../audit/read.ts')

@@ -1,28 +1,29 @@
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { AuditLog } from '../log.ts'
+import { openAuditLog } from '../open.ts'
+import type { AuditLogOptions } from '../options.ts'
+import type { AuditRecord } from '../record.ts'
+import { segmentPath } from '../segments.ts'
+import { clockAt, type TestClock, temporaryDirectory } from '../testing.ts'
+import { opening, outcome, statement } from '../testing-events.ts'
 import { Indexer, rebuildIndex, updateIndex } from './indexer.ts'
-import type { AuditLog } from './log.ts'
-import { openAuditLog } from './open.ts'
-import type { AuditLogOptions } from './options.ts'
-import { type AuditReader, openAuditReader } from './reader.ts'
+import { type AuditReader, openAuditReader, type Page } from './reader.ts'
 import type { SearchQuery } from './search.ts'
-import { segmentPath } from './segments.ts'
-import { clockAt, type TestClock, temporaryDirectory } from './testing.ts'
-import { opening, outcome, statement } from './testing-events.ts'
 
 function open(directory: string, options: Partial<AuditLogOptions> = {}): Promise<AuditLog> {
   return openAuditLog({ directory, now: clockAt().now, index: false, ...options })
 }
 
-function read(directory: string): AuditReader {
-  const reader = openAuditReader({ directory, update: true })
+async function read(directory: string): Promise<AuditReader> {
+  const reader = await openAuditReader({ directory, update: true })
   onTestFinished(() => reader.close())
   return reader
 }
 
-function seqsOf(reader: AuditReader, query: SearchQuery): number[] {
-  return reader.search(query).items.map((record) => record.seq)
+async function seqsOf(reader: AuditReader, query: SearchQuery): Promise<number[]> {
+  return (await reader.search(query)).items.map((record) => record.seq)
 }
 
 /**
@@ -111,24 +112,25 @@ describe('the reader', () => {
     directory = temporaryDirectory()
     clock.ms = 1_000_000
     await sampleLog(directory, clock)
-    const reader = openAuditReader({ directory, update: true })
-    footers = seqsOf(reader, { type: 'segment-closed' })
-    reader.close()
+    const reader = await openAuditReader({ directory, update: true })
+    footers = await seqsOf(reader, { type: 'segment-closed' })
+    await reader.close()
   })
 
   test('has segments to read over', () => {
     expect(footers.length).toBeGreaterThan(1)
   })
 
-  test('tails newest first', () => {
-    const types = read(directory)
-      .tail(3)
-      .map((record) => record.event.type)
+  test('tails newest first', async () => {
+    const newest = await (await read(directory)).tail(3)
+    const types = newest.map((record) => record.event.type)
     expect(types).toEqual(['log-stopped', 'session-ended', 'approval-decided'])
   })
 
   test.each<[string, SearchQuery, number[]]>([
-    ['subject', { subject: 'ann' }, [15, 9, 8, 4, 3]],
+    ['subject', { subject: 'ann' }, [15, 9, 8, 4, 3, 2]],
+    ['group', { group: 'analysts', type: 'statement' }, [11, 10, 8]],
+    ['role', { role: 'analyst', type: 'outcome' }, [12, 9]],
     ['connection', { connection: 'hr', type: 'statement' }, [11, 10]],
     ['verdict deny', { verdict: 'deny' }, [10]],
     ['verdict approve', { verdict: 'approve' }, [11]],
@@ -152,20 +154,21 @@ describe('the reader', () => {
     ['a stretch of time', { since: 1_001_500, until: 1_003_500 }, [4, 3]],
     ['a time after all', { since: 9_000_000 }, []],
     ['several at once', { subject: 'bot', verdict: 'deny', text: 'orders', since: 0 }, [10]],
-  ])('finds by %s', (_name, query, expected) => {
-    const found = seqsOf(read(directory), query).filter((seq) => !footers.includes(seq))
+  ])('finds by %s', async (_name, query, expected) => {
+    const all = await seqsOf(await read(directory), query)
+    const found = all.filter((seq) => !footers.includes(seq))
     expect(found.map(place)).toEqual(expected)
   })
 
-  test('shows a statement with its outcome and its approval', () => {
-    const reader = read(directory)
-    const [held] = reader.search({ verdict: 'approve' }).items
-    const types = reader.show(held?.seq ?? 0).map((record) => record.event.type)
+  test('shows a statement with its outcome and its approval', async () => {
+    const reader = await read(directory)
+    const [held] = (await reader.search({ verdict: 'approve' })).items
+    const types = (await reader.show(held?.seq ?? 0)).map((record) => record.event.type)
     expect(types).toEqual(['statement', 'outcome', 'approval-requested'])
   })
 
-  test('shows a session in order', () => {
-    const records = read(directory).showSession('s2').items
+  test('shows a session in order', async () => {
+    const { items: records } = await (await read(directory)).showSession('s2')
     expect(records.map((record) => record.event.type)).toEqual([
       'connection-opened',
       'authentication',
@@ -177,14 +180,15 @@ describe('the reader', () => {
     ])
   })
 
-  test('says what is not there', () => {
-    const reader = read(directory)
-    expect(() => reader.show(999)).toThrow(expect.objectContaining({ code: 'not-found' }))
-    expect(() => reader.showSession('x')).toThrow(expect.objectContaining({ code: 'not-found' }))
+  test('says what is not there', async () => {
+    const reader = await read(directory)
+    const notFound = expect.objectContaining({ code: 'not-found' })
+    await expect(reader.show(999)).rejects.toThrow(notFound)
+    await expect(reader.showSession('x')).rejects.toThrow(notFound)
   })
 
-  test('lists sessions newest first, with who, when and how much', () => {
-    const { items, next } = read(directory).sessions({})
+  test('lists sessions newest first, with who, when and how much', async () => {
+    const { items, next } = await (await read(directory)).sessions({})
     expect(items.map((session) => session.session)).toEqual(['s2', 's1'])
     expect(items[1]).toMatchObject({
       subject: 'ann',
@@ -209,64 +213,63 @@ describe('the reader', () => {
     [{ live: true }, ['s2']],
     [{ since: 1_004_000 }, ['s2']],
     [{ until: 1_004_000 }, ['s1']],
-  ])('lists sessions by %o', (query, expected) => {
-    const { items } = read(directory).sessions(query)
+  ])('lists sessions by %o', async (query, expected) => {
+    const { items } = await (await read(directory)).sessions(query)
     expect(items.map((session) => session.session)).toEqual(expected)
   })
 
-  test('pages through everything once, whatever the page size', () => {
-    const reader = read(directory)
-    const all = seqsOf(reader, { limit: 1_000 })
+  test('pages through everything once, whatever the page size', async () => {
+    const reader = await read(directory)
+    const all = await seqsOf(reader, { limit: 1_000 })
     for (const limit of [1, 3, 7]) {
       const seen: number[] = []
       let before: number | null = Number.MAX_SAFE_INTEGER
       while (before !== null) {
-        const page = reader.search({ limit, before })
+        const page: Page<AuditRecord> = await reader.search({ limit, before })
         seen.push(...page.items.map((record) => record.seq))
         before = page.next
       }
       expect(seen).toEqual(all)
     }
-    const first = reader.sessions({ limit: 1 })
-    const second = reader.sessions({ limit: 1, before: first.next ?? 0 })
+    const first = await reader.sessions({ limit: 1 })
+    const second = await reader.sessions({ limit: 1, before: first.next ?? 0 })
     expect(second.items.map((session) => session.session)).toEqual(['s1'])
     expect(second.next).toBeNull()
-    const start = reader.showSession('s2', { limit: 3 })
-    const rest = reader.showSession('s2', { after: start.next ?? 0 })
+    const start = await reader.showSession('s2', { limit: 3 })
+    const rest = await reader.showSession('s2', { after: start.next ?? 0 })
     expect(start.items.length + rest.items.length).toBe(7)
   })
 
-  test('refuses a page over the cap', () => {
-    const reader = read(directory)
+  test('refuses a page over the cap', async () => {
+    const reader = await read(directory)
     for (const limit of [0, 1_001, 1.5]) {
-      expect(() => reader.search({ limit })).toThrow(
-        expect.objectContaining({ code: 'invalid-option' }),
-      )
+      const refused = expect.objectContaining({ code: 'invalid-option' })
+      await expect(reader.search({ limit })).rejects.toThrow(refused)
     }
   })
 
-  test('does not pass off another record as the one asked for', () => {
-    const reader = read(directory)
+  test('does not pass off another record as the one asked for', async () => {
+    const reader = await read(directory)
     const file = segmentPath(directory, 1)
     writeFileSync(file, readFileSync(file, 'utf8').replace('"seq":2}', '"seq":7}'))
-    expect(() => reader.show(2)).toThrow(expect.objectContaining({ code: 'corrupt' }))
+    await expect(reader.show(2)).rejects.toThrow(expect.objectContaining({ code: 'corrupt' }))
   })
 
-  test('has the same answers from an index built anew', () => {
-    const before = read(directory)
-    const records = before.search({ limit: 1_000 }).items
-    const sessions = before.sessions({}).items
-    before.close()
-    rebuildIndex(directory)
-    const after = read(directory)
-    expect(after.search({ limit: 1_000 }).items).toEqual(records)
-    expect(after.sessions({}).items).toEqual(sessions)
+  test('has the same answers from an index built anew', async () => {
+    const before = await read(directory)
+    const records = (await before.search({ limit: 1_000 })).items
+    const { items: sessions } = await before.sessions({})
+    await before.close()
+    await rebuildIndex(directory)
+    const after = await read(directory)
+    expect((await after.search({ limit: 1_000 })).items).toEqual(records)
+    expect((await after.sessions({})).items).toEqual(sessions)
   })
 })
 
 describe('the index', () => {
-  test('is not there until it is built', () => {
-    expect(() => openAuditReader({ directory: temporaryDirectory() })).toThrow(
+  test('is not there until it is built', async () => {
+    await expect(openAuditReader({ directory: temporaryDirectory() })).rejects.toThrow(
       expect.objectContaining({ code: 'index-unavailable' }),
     )
   })
@@ -275,7 +278,7 @@ describe('the index', () => {
     const directory = temporaryDirectory()
     await (await open(directory)).close()
     writeFileSync(join(directory, 'index.db'), 'not a database at all'.repeat(100))
-    expect(updateIndex(directory)).toBe(2)
+    expect(await updateIndex(directory)).toBe(2)
   })
 
   test('is built anew when it speaks of records the segments do not hold', async () => {
@@ -283,12 +286,12 @@ describe('the index', () => {
     const log = await open(directory)
     for (let i = 0; i < 5; i++) log.append(statement())
     await log.close()
-    expect(updateIndex(directory)).toBe(7)
+    expect(await updateIndex(directory)).toBe(7)
     const file = segmentPath(directory, 1)
     const lines = readFileSync(file, 'utf8').split('\n')
     truncateSync(file, Buffer.byteLength(lines.slice(0, 3).join('\n')) + 1)
-    expect(updateIndex(directory)).toBe(3)
-    expect(read(directory).tail(10)).toHaveLength(3)
+    expect(await updateIndex(directory)).toBe(3)
+    expect(await (await read(directory)).tail(10)).toHaveLength(3)
   })
 
   test('waits for the rest of an unfinished line', async () => {
@@ -297,9 +300,9 @@ describe('the index', () => {
     const file = segmentPath(directory, 1)
     const whole = readFileSync(file)
     writeFileSync(file, whole.subarray(0, whole.length - 4))
-    expect(updateIndex(directory)).toBe(1)
+    expect(await updateIndex(directory)).toBe(1)
     writeFileSync(file, whole)
-    expect(updateIndex(directory)).toBe(2)
+    expect(await updateIndex(directory)).toBe(2)
   })
 
   test('passes over a line that is no record', async () => {
@@ -307,7 +310,7 @@ describe('the index', () => {
     await (await open(directory)).close()
     const file = segmentPath(directory, 1)
     writeFileSync(file, `${readFileSync(file, 'utf8')}rubbish\n`)
-    expect(updateIndex(directory)).toBe(2)
+    expect(await updateIndex(directory)).toBe(2)
   })
 
   test('does not go by what another indexer has made old', async () => {
@@ -317,16 +320,18 @@ describe('the index', () => {
     log.append(opened ?? statement())
     log.append({ type: 'cancel', v: 1, session: 's1', source: 'client' })
     log.flush()
-    const first = new Indexer(directory)
-    first.catchUp()
+    const first = await Indexer.open(directory)
+    await first.catchUp()
     log.append(started ?? statement())
     log.flush()
-    updateIndex(directory)
+    await updateIndex(directory)
     const seq = log.append(statement())
     log.flush()
-    first.catchUp()
-    first.close()
-    expect(seqsOf(read(directory), { subject: 'ann', type: 'statement' })).toEqual([seq])
+    await first.catchUp()
+    await first.close()
+    expect(await seqsOf(await read(directory), { subject: 'ann', type: 'statement' })).toEqual([
+      seq,
+    ])
     await log.close()
   })
 
@@ -344,13 +349,14 @@ describe('the index', () => {
         )
       }
       log.flush()
-      updateIndex(directory)
+      await updateIndex(directory)
     }
     await log.indexed()
-    const reader = read(directory)
-    expect(reader.search({ subject: 'subject 19' }).items).toHaveLength(42)
-    expect(reader.sessions({}).items.every((session) => session.statements === 20)).toBe(true)
-    reader.close()
+    const reader = await read(directory)
+    expect((await reader.search({ subject: 'subject 19' })).items).toHaveLength(43)
+    const { items } = await reader.sessions({})
+    expect(items.map((session) => session.statements)).toEqual(Array(20).fill(20))
+    await reader.close()
     await log.close()
   })
 })
@@ -363,11 +369,11 @@ describe('the index worker', () => {
     const stop = log.onIndexed((seq) => heard.push(seq))
     const seq = log.append(statement())
     await log.indexed()
-    const reader = openAuditReader({ directory })
-    expect(reader.tail(1)[0]?.seq).toBe(seq)
+    const reader = await openAuditReader({ directory })
+    expect((await reader.tail(1))[0]?.seq).toBe(seq)
     expect(heard.at(-1)).toBe(seq)
     stop()
-    reader.close()
+    await reader.close()
     await log.close()
   })
 
@@ -376,9 +382,9 @@ describe('the index worker', () => {
     const log = await open(directory, { index: true })
     for (let i = 0; i < 500; i++) log.append(statement())
     await log.close()
-    const reader = openAuditReader({ directory })
-    expect(reader.indexedSeq()).toBe(502)
-    reader.close()
+    const reader = await openAuditReader({ directory })
+    expect(await reader.indexedSeq()).toBe(502)
+    await reader.close()
   })
 
   test('catches up with what was written without it', async () => {
@@ -391,9 +397,9 @@ describe('the index worker', () => {
     await without.close()
     const log = await open(directory, { index: true })
     await log.indexed()
-    const reader = openAuditReader({ directory })
-    expect(reader.search({ type: 'statement' }).items).toHaveLength(50)
-    reader.close()
+    const reader = await openAuditReader({ directory })
+    expect((await reader.search({ type: 'statement' })).items).toHaveLength(50)
+    await reader.close()
     await log.close()
   })
 

@@ -1,16 +1,16 @@
 /**
  * How fast the index is built from segments: records per second of one thread.
  *
- *   node packages/audit/src/index.bench.ts
+ *   node packages/audit/src/index/index.bench.ts
  */
 
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openAuditLog } from '../open.ts'
+import { segmentPath } from '../segments.ts'
+import { opening, outcome, statement } from '../testing-events.ts'
 import { rebuildIndex } from './indexer.ts'
-import { openAuditLog } from './open.ts'
-import { segmentPath } from './segments.ts'
-import { opening, outcome, statement } from './testing-events.ts'
 
 const STATEMENTS = 100_000
 const PER_SESSION = 50
@@ -28,7 +28,7 @@ for (let i = 0; i < STATEMENTS; i++) {
 await log.close()
 
 const start = process.hrtime.bigint()
-const records = rebuildIndex(directory)
+const records = await rebuildIndex(directory)
 const seconds = Number(process.hrtime.bigint() - start) / 1e9
 const logBytes = statSync(segmentPath(directory, 1)).size
 const indexBytes = statSync(join(directory, 'index.db')).size

@@ -1,8 +1,8 @@
 /** The log's side of the index worker: starts it, hears how far it is, stops it. */
 
 import { Worker } from 'node:worker_threads'
-import { AuditError, systemCodeOf } from './errors.ts'
-import { INDEX_CLOSE_MS } from './limits.ts'
+import { AuditError, systemCodeOf } from '../errors.ts'
+import { INDEX_CLOSE_MS } from '../limits.ts'
 
 /** Places in the shared Int32Array. */
 export const CONTROL_WAKE = 0
@@ -38,7 +38,7 @@ export class IndexWorker {
     const task: IndexTask = { directory: options.directory, control }
     this.#control = new Int32Array(control)
     this.#onFailure = options.onFailure
-    this.#worker = new Worker(new URL('./indexer-thread.ts', import.meta.url), { workerData: task })
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: task })
     this.#worker.on('message', (news: IndexNews) => this.#hear(news))
     this.#worker.on('error', (error) => this.#report(systemCodeOf(error), error))
     this.#exited = new Promise((resolve) => {

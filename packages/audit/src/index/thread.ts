@@ -5,51 +5,51 @@
 
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { systemCodeOf } from './errors.ts'
-import { isBroken, recreateIndex } from './index-schema.ts'
-import { CONTROL_STOP, CONTROL_WAKE, type IndexNews, type IndexTask } from './index-worker.ts'
+import { systemCodeOf } from '../errors.ts'
+import { INDEX_POLL_MS, INDEX_RETRY_MS } from '../limits.ts'
 import { Indexer } from './indexer.ts'
-import { INDEX_POLL_MS, INDEX_RETRY_MS } from './limits.ts'
+import { isBroken, recreateIndex } from './sqlite-schema.ts'
+import { CONTROL_STOP, CONTROL_WAKE, type IndexNews, type IndexTask } from './worker.ts'
 
-// Safe: index-worker.ts starts this thread with exactly this.
+// Safe: worker.ts starts this thread with exactly this.
 const task = workerData as IndexTask
 const control = new Int32Array(task.control)
 
 // On Linux this is the priority of the calling thread alone; elsewhere it would be the whole process's.
 if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_LOW)
 
-let failing = false
-let told = -1
-
-function follow(): void {
+async function follow(): Promise<void> {
   let indexer: Indexer | null = null
+  let failing = false
+  let told = -1
   for (;;) {
     const wake = Atomics.load(control, CONTROL_WAKE)
     const stopping = Atomics.load(control, CONTROL_STOP) === 1
     try {
-      indexer ??= new Indexer(task.directory)
-      const { seq, worked } = indexer.step()
+      indexer ??= await Indexer.open(task.directory)
+      const { seq, more } = await indexer.step()
       failing = false
       if (seq !== told) tell({ kind: 'indexed', seq })
       told = seq
-      if (worked) continue
+      if (more) continue
     } catch (error) {
       if (!failing) tell({ kind: 'failed', code: systemCodeOf(error) })
       failing = true
       if (isBroken(error)) {
-        indexer?.close()
+        await indexer?.close()
         indexer = null
         recreateIndex(task.directory).close()
       }
     }
     if (stopping) break
+    // Records come faster than a transaction each is worth: what arrives meanwhile is one batch.
     Atomics.wait(control, CONTROL_WAKE, wake, failing ? INDEX_RETRY_MS : INDEX_POLL_MS)
   }
-  indexer?.close()
+  await indexer?.close()
 }
 
 function tell(news: IndexNews): void {
   parentPort?.postMessage(news)
 }
 
-follow()
+await follow()

@@ -1,17 +1,14 @@
-/**
- * The search index: one SQLite file that holds where each record is and what it is searched by. It is a
- * convenience, never evidence: it is built from the segments and can be thrown away and built again.
- */
+/** The index as a SQLite file beside the log: its tables, and opening it. */
 
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { AuditError } from './errors.ts'
-import { INDEX_CACHE_KIB } from './limits.ts'
+import { AuditError } from '../errors.ts'
+import { INDEX_CACHE_KIB } from '../limits.ts'
 
 const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 const BUSY_MS = 5_000
 
 const SCHEMA = `
@@ -21,38 +18,32 @@ CREATE TABLE position (
   last_offset INTEGER, last_hash TEXT, unreadable INTEGER NOT NULL
 ) STRICT;
 INSERT INTO position VALUES (1, 1, 0, 0, NULL, NULL, 0);
-CREATE TABLE records (
-  seq INTEGER PRIMARY KEY,
-  segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-  at INTEGER NOT NULL, type TEXT NOT NULL,
-  session TEXT, subject TEXT, connection TEXT, verdict TEXT, rule TEXT, about TEXT,
-  statement INTEGER
+CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE blocks (
+  first INTEGER PRIMARY KEY, last INTEGER NOT NULL,
+  first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX records_session ON records (session, seq) WHERE session IS NOT NULL;
-CREATE INDEX records_subject ON records (subject, seq) WHERE subject IS NOT NULL;
-CREATE INDEX records_connection ON records (connection, seq) WHERE connection IS NOT NULL;
-CREATE INDEX records_refused ON records (verdict, seq) WHERE verdict IN ('deny', 'approve');
-CREATE INDEX records_rule ON records (rule, seq) WHERE rule IS NOT NULL;
-CREATE INDEX records_about ON records (about, seq) WHERE about IS NOT NULL;
-CREATE INDEX records_statement ON records (statement, seq) WHERE statement IS NOT NULL;
-CREATE TABLE relation_names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE relation_uses (
-  relation INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (relation, seq)
+CREATE TABLE block_terms (
+  term INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (term, block)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE block_sessions (
+  session INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (session, block)
+) STRICT, WITHOUT ROWID;
+CREATE VIRTUAL TABLE block_text USING fts5(
+  text, content='', detail=none, columnsize=0, tokenize="unicode61 tokenchars '_'"
+);
 CREATE TABLE sessions (
-  session TEXT PRIMARY KEY,
-  first_seq INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER, ended TEXT,
+  first INTEGER PRIMARY KEY, session TEXT NOT NULL UNIQUE, terms TEXT NOT NULL,
+  started_at INTEGER NOT NULL, ended_at INTEGER, ended TEXT,
   subject TEXT, kind TEXT, role TEXT, connection TEXT, database TEXT, client TEXT, application TEXT,
   graph TEXT, node TEXT, run TEXT,
-  statements INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
-  rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+  statements INTEGER NOT NULL, refused INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX sessions_first ON sessions (first_seq);
-CREATE INDEX sessions_subject ON sessions (subject, first_seq);
-CREATE INDEX sessions_connection ON sessions (connection, first_seq);
-CREATE VIRTUAL TABLE statement_text USING fts5(
-  sql, content='', detail=none, columnsize=0, tokenize="unicode61 tokenchars '_'"
-);
+CREATE INDEX sessions_live ON sessions (first) WHERE ended_at IS NULL;
+CREATE TABLE session_terms (
+  term INTEGER NOT NULL, session INTEGER NOT NULL, PRIMARY KEY (term, session)
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = ${SCHEMA_VERSION};
 `
 

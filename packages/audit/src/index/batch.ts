@@ -1,0 +1,199 @@
+/** A run of lines made into what the index stores of them: blocks, and what is new of their sessions. */
+
+import { type AuditEvent, isKnownEvent, type StoredEvent } from '../event.ts'
+import { INDEX_BLOCK_RECORDS } from '../limits.ts'
+import { leafHash } from '../merkle.ts'
+import { type AuditRecord, decodeRecord } from '../record.ts'
+import type { RememberedSession, SessionMemory } from './session-memory.ts'
+import {
+  addToTotals,
+  blankSession,
+  describeSession,
+  type SessionDescription,
+  type SessionTotals,
+} from './session-row.ts'
+import type { IndexBatch, IndexBlock, Position } from './store.ts'
+import { recordTermsOf, sessionTermsOf, termOf } from './terms.ts'
+
+const NEWLINE = 0x0a
+
+/** A line, [start, end) of the bytes read, without its newline; `record` null when it is none. */
+export interface Line {
+  readonly start: number
+  readonly end: number
+  readonly record: AuditRecord | null
+}
+
+/** `bytes` ends in a newline. */
+export function parseLines(bytes: Buffer): Line[] {
+  const lines: Line[] = []
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, start)
+    lines.push({ start, end, record: decodeRecord(bytes.subarray(start, end)) })
+    start = end + 1
+  }
+  return lines
+}
+
+interface OpenBlock {
+  readonly start: number
+  readonly first: AuditRecord
+  last: AuditRecord
+  end: number
+  records: number
+  readonly terms: Set<string>
+  readonly sessions: Set<number>
+  readonly texts: Set<string>
+}
+
+interface OpenUpdate {
+  readonly first: number
+  readonly description: SessionDescription
+  terms: readonly string[] | null
+  readonly used: Set<string>
+  readonly totals: SessionTotals
+}
+
+export class BatchBuilder {
+  readonly #memory: SessionMemory
+  readonly #from: Position
+  readonly #bytes: Buffer
+  readonly #blocks: IndexBlock[] = []
+  readonly #updates = new Map<string, OpenUpdate>()
+  #block: OpenBlock | null = null
+  #seq: number
+  #unreadable: number
+  #lastStart = 0
+
+  constructor(memory: SessionMemory, from: Position, bytes: Buffer) {
+    this.#memory = memory
+    this.#from = from
+    this.#bytes = bytes
+    this.#seq = from.seq
+    this.#unreadable = from.unreadable
+  }
+
+  take(line: Line): void {
+    this.#lastStart = line.start
+    const { record } = line
+    if (record === null) {
+      this.#unreadable++
+      return
+    }
+    this.#seq = record.seq
+    const block = this.#blockFor(record, line)
+    block.last = record
+    block.end = line.end + 1
+    block.records++
+    this.#takeEvent(record, block)
+  }
+
+  finish(): IndexBatch {
+    this.#closeBlock()
+    this.#memory.trim()
+    const from = this.#from
+    const bytes = this.#bytes
+    const to: Position = {
+      segment: from.segment,
+      offset: from.offset + bytes.length,
+      seq: this.#seq,
+      lastOffset: from.offset + this.#lastStart,
+      lastHash: leafHash(bytes.subarray(this.#lastStart, bytes.length - 1)),
+      unreadable: this.#unreadable,
+    }
+    return { from, to, blocks: this.#blocks, sessions: [...this.#updates.values()] }
+  }
+
+  #blockFor(record: AuditRecord, line: Line): OpenBlock {
+    if (this.#block !== null && this.#block.records >= INDEX_BLOCK_RECORDS) this.#closeBlock()
+    this.#block ??= {
+      start: line.start,
+      first: record,
+      last: record,
+      end: line.end + 1,
+      records: 0,
+      terms: new Set(),
+      sessions: new Set(),
+      texts: new Set(),
+    }
+    return this.#block
+  }
+
+  #closeBlock(): void {
+    const block = this.#block
+    if (block === null) return
+    this.#block = null
+    const { first, last, start, end, terms, sessions, texts } = block
+    this.#blocks.push({
+      firstSeq: first.seq,
+      lastSeq: last.seq,
+      firstAt: first.at,
+      lastAt: last.at,
+      segment: this.#from.segment,
+      offset: this.#from.offset + start,
+      lines: this.#bytes.subarray(start, end),
+      terms,
+      sessions,
+      texts,
+    })
+  }
+
+  #takeEvent(record: AuditRecord, block: OpenBlock): void {
+    const { event } = record
+    const terms = recordTermsOf(event)
+    for (const term of terms) block.terms.add(term)
+    const refers = event['statement']
+    if (typeof refers === 'number' && refers < block.first.seq) {
+      block.terms.add(termOf('refers', refers))
+    }
+    if (typeof event['sql'] === 'string') block.texts.add(event['sql'])
+    if (typeof event['session'] === 'string')
+      this.#takeSession(record, event['session'], terms, block)
+  }
+
+  #takeSession(record: AuditRecord, id: string, terms: readonly string[], block: OpenBlock): void {
+    const { event } = record
+    const session = this.#memory.of(id, record.seq)
+    const update = this.#updateOf(id, session, record)
+    if (isKnownEvent(event)) this.#describe(update, event, record.at)
+    const own = learn(session, event)
+    if (own !== null) update.terms = own
+    if (own !== null || !block.sessions.has(session.first)) {
+      for (const term of session.terms) block.terms.add(term)
+    }
+    block.sessions.add(session.first)
+    for (const term of terms) {
+      if (session.used.has(term)) continue
+      session.used.add(term)
+      update.used.add(term)
+    }
+  }
+
+  #updateOf(id: string, session: RememberedSession, record: AuditRecord): OpenUpdate {
+    let update = this.#updates.get(id)
+    if (update === undefined) {
+      update = {
+        first: session.first,
+        description: blankSession(id, record.at),
+        terms: null,
+        used: new Set(),
+        totals: { statements: 0, refused: 0, rows: 0, bytes: 0 },
+      }
+      this.#updates.set(id, update)
+    }
+    return update
+  }
+
+  #describe(update: OpenUpdate, event: AuditEvent, at: number): void {
+    describeSession(update.description, event, at)
+    addToTotals(update.totals, event)
+  }
+}
+
+/** Terms of the session with those this event adds; null when it adds none. */
+function learn(session: RememberedSession, event: StoredEvent): readonly string[] | null {
+  const fresh = sessionTermsOf(event).filter((term) => !session.terms.includes(term))
+  if (fresh.length === 0) return null
+  session.terms = [...session.terms, ...fresh]
+  return session.terms
+}

@@ -1,0 +1,145 @@
+/**
+ * Segments into the index, one batch and one transaction at a time. Where it stands is part of the same
+ * transaction, so it can be stopped anywhere and two of them on one index do not disturb each other.
+ */
+
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import { INDEX_READ_BYTES } from '../limits.ts'
+import { leafHash } from '../merkle.ts'
+import { segmentPath } from '../segments.ts'
+import { BatchBuilder, parseLines } from './batch.ts'
+import { SessionMemory } from './session-memory.ts'
+import { SqliteIndexStore } from './sqlite-store.ts'
+import type { IndexBatch, IndexStore, Position } from './store.ts'
+
+const NEWLINE = 0x0a
+
+export class Indexer {
+  readonly #directory: string
+  readonly #store: IndexStore
+  readonly #buffer = Buffer.allocUnsafe(INDEX_READ_BYTES)
+  readonly #sessions: SessionMemory
+  /** Where the store stands, as far as this one knows. */
+  #position: Position | null = null
+
+  constructor(directory: string, store: IndexStore) {
+    this.#directory = directory
+    this.#store = store
+    this.#sessions = new SessionMemory(store)
+  }
+
+  /** Opens the index beside the log; one that speaks of records the segments do not hold is built again. */
+  static async open(directory: string): Promise<Indexer> {
+    const store = new SqliteIndexStore(directory, 'write')
+    const indexer = new Indexer(directory, store)
+    if (matchesSegments(directory, await store.position())) return indexer
+    await store.close()
+    return new Indexer(directory, new SqliteIndexStore(directory, 'anew'))
+  }
+
+  /**
+   * Indexes the next batch. Returns the newest record indexed, and whether there is more to do at once:
+   * what was only just begun is worth waiting for.
+   */
+  async step(): Promise<{ seq: number; more: boolean }> {
+    try {
+      const before = this.#position ?? (await this.#store.position())
+      this.#position = before
+      const { batch, more } = await this.#next(before)
+      if (batch === null) return { seq: before.seq, more }
+      if (await this.#store.add(batch)) {
+        this.#position = batch.to
+        return { seq: batch.to.seq, more }
+      }
+      // Another indexer was here: what this one remembers may be old.
+      this.#forget()
+      return { seq: before.seq, more: true }
+    } catch (error) {
+      this.#forget()
+      throw error
+    }
+  }
+
+  /** Indexes all there is now. Returns the newest record indexed. */
+  async catchUp(): Promise<number> {
+    for (;;) {
+      const { seq, more } = await this.step()
+      if (!more) return seq
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+
+  #forget(): void {
+    this.#position = null
+    this.#sessions.forget()
+  }
+
+  /** What follows a position in the segments; null: nothing yet. */
+  async #next(before: Position): Promise<{ batch: IndexBatch | null; more: boolean }> {
+    const path = segmentPath(this.#directory, before.segment)
+    if (!existsSync(path)) return { batch: null, more: false }
+    const bytes = readAt(path, before.offset, this.#buffer)
+    const isFull = bytes.length === this.#buffer.length
+    const end = bytes.lastIndexOf(NEWLINE) + 1
+    if (end > 0) {
+      const batch = await this.#build(before, bytes.subarray(0, end))
+      return { batch, more: isFull || this.#hasNext(before.segment) }
+    }
+    if (!this.#hasNext(before.segment) || (bytes.length > 0 && !isFull)) {
+      return { batch: null, more: false }
+    }
+    const to = { ...before, segment: before.segment + 1, offset: 0 }
+    return { batch: { from: before, to, blocks: [], sessions: [] }, more: true }
+  }
+
+  #hasNext(segment: number): boolean {
+    return existsSync(segmentPath(this.#directory, segment + 1))
+  }
+
+  async #build(from: Position, bytes: Buffer): Promise<IndexBatch> {
+    const lines = parseLines(bytes)
+    await this.#sessions.recall(lines)
+    const builder = new BatchBuilder(this.#sessions, from, bytes)
+    for (const line of lines) builder.take(line)
+    return builder.finish()
+  }
+}
+
+function readAt(path: string, offset: number, buffer: Buffer): Buffer {
+  const fd = openSync(path, 'r')
+  try {
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, offset))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function matchesSegments(directory: string, position: Position): boolean {
+  const { segment, offset, lastOffset, lastHash } = position
+  if (lastOffset === null || lastHash === null) return offset === 0
+  // The position may already be at the start of the next segment.
+  const path = segmentPath(directory, offset === 0 ? segment - 1 : segment)
+  if (!existsSync(path)) return false
+  const bytes = readAt(path, lastOffset, Buffer.allocUnsafe(INDEX_READ_BYTES))
+  const end = bytes.indexOf(NEWLINE)
+  return end >= 0 && leafHash(bytes.subarray(0, end)) === lastHash
+}
+
+/** Builds or completes the index of a directory, in this thread. Returns the newest record indexed. */
+export async function updateIndex(directory: string): Promise<number> {
+  const indexer = await Indexer.open(directory)
+  try {
+    return await indexer.catchUp()
+  } finally {
+    await indexer.close()
+  }
+}
+
+/** Throws the index away and builds it from the segments. Not while a log writes this directory. */
+export async function rebuildIndex(directory: string): Promise<number> {
+  await new SqliteIndexStore(directory, 'anew').close()
+  return updateIndex(directory)
+}

@@ -1,0 +1,122 @@
+/** Search questions, as the index is asked them and as a record is held against them. Pure. */
+
+import type { AuditRecord } from '../record.ts'
+import type { BlockQuery, SessionRowsQuery } from './store.ts'
+import { hasWords, recordTermsOf, type TermKind, termOf, wordsOf } from './terms.ts'
+
+/** What a record, or a session, can be found by. */
+export interface Filter {
+  readonly subject?: string
+  readonly group?: string
+  readonly connection?: string
+  readonly role?: string
+  /** As the token said, verified. */
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
+  readonly verdict?: 'allow' | 'deny' | 'approve'
+  readonly rule?: string
+  /** `schema.relation`, or a bare name that matches in every schema. */
+  readonly relation?: string
+  /** A masked column, `schema.relation.column`. */
+  readonly column?: string
+  readonly fingerprint?: string
+  readonly type?: string
+  /** An approval id or token id: everything that happened to it. */
+  readonly about?: string
+  readonly session?: string
+  /** First and first-no-longer-included time, milliseconds since 1970. */
+  readonly since?: number
+  readonly until?: number
+  /** The `next` of the page before. */
+  readonly before?: number
+  /** 1 to QUERY_ROWS_MAX; 100 unless given. */
+  readonly limit?: number
+}
+
+export interface SearchQuery extends Filter {
+  /** Words that all occur in the statement, in any order and case; the last may be the start of one. */
+  readonly text?: string
+}
+
+/** Sessions that have the session's own fields, and records with each of the others; times of its start. */
+export interface SessionsQuery extends Filter {
+  /** The beginning of the session's id. */
+  readonly prefix?: string
+  /** True: only sessions without an end. */
+  readonly live?: boolean
+}
+
+const FIELDS = [
+  'subject',
+  'group',
+  'connection',
+  'role',
+  'graph',
+  'node',
+  'run',
+  'verdict',
+  'rule',
+  'relation',
+  'column',
+  'fingerprint',
+  'type',
+  'about',
+] as const satisfies readonly (TermKind & keyof Filter)[]
+
+function termsOf(filter: Filter): string[] {
+  return FIELDS.flatMap((field) => {
+    const value = filter[field]
+    return value === undefined ? [] : [termOf(field, value)]
+  })
+}
+
+/** Null: nothing can match. */
+export function blockQueryOf(
+  query: SearchQuery,
+): Omit<BlockQuery, 'before' | 'after' | 'ascending' | 'limit'> | null {
+  const words = query.text === undefined ? [] : wordsOf(query.text)
+  if (query.text !== undefined && words.length === 0) return null
+  return {
+    terms: termsOf(query),
+    session: query.session ?? null,
+    words,
+    since: query.since ?? null,
+    until: query.until ?? null,
+  }
+}
+
+export function sessionRowsQueryOf(query: SessionsQuery, limit: number): SessionRowsQuery {
+  return {
+    terms: termsOf(query),
+    session: query.session ?? null,
+    prefix: query.prefix ?? null,
+    since: query.since ?? null,
+    until: query.until ?? null,
+    live: query.live === true,
+    before: query.before ?? Number.MAX_SAFE_INTEGER,
+    limit,
+  }
+}
+
+/** Whether a record of a candidate block is one that was asked for; `session`: terms of its session. */
+export function matcherOf(
+  query: SearchQuery,
+): (record: AuditRecord, session: readonly string[]) => boolean {
+  const terms = termsOf(query)
+  const words = query.text === undefined ? null : wordsOf(query.text)
+  const { session: wanted, since, until, before } = query
+  return ({ seq, at, event }, session) => {
+    if (before !== undefined && seq >= before) return false
+    if (since !== undefined && at < since) return false
+    if (until !== undefined && at >= until) return false
+    if (wanted !== undefined && event['session'] !== wanted) return false
+    if (words !== null) {
+      const { sql } = event
+      if (typeof sql !== 'string' || !hasWords(sql, words)) return false
+    }
+    if (terms.length === 0) return true
+    const own = recordTermsOf(event)
+    return terms.every((term) => own.includes(term) || session.includes(term))
+  }
+}

@@ -1,0 +1,130 @@
+/** The index port over one SQLite file beside the log. The lines stay in the segments. */
+
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
+import type Database from 'better-sqlite3'
+import { AuditError } from '../errors.ts'
+import { INDEX_TERMS_MAX } from '../limits.ts'
+import { segmentPath } from '../segments.ts'
+import { prepareReads } from './sqlite-reads.ts'
+import { openIndex, openIndexForReading, recreateIndex } from './sqlite-schema.ts'
+import { prepareWrites, type SqliteWrites } from './sqlite-writes.ts'
+import type {
+  BlockQuery,
+  IndexBatch,
+  IndexBlock,
+  IndexStore,
+  KnownSession,
+  Position,
+  SessionRowsQuery,
+  SessionSummary,
+  SessionUpdate,
+  StoredBlock,
+} from './store.ts'
+
+type Opening = 'write' | 'read' | 'anew'
+
+const OPEN = { write: openIndex, read: openIndexForReading, anew: recreateIndex } as const
+
+export class SqliteIndexStore implements IndexStore {
+  readonly #directory: string
+  readonly #db: Database.Database
+  readonly #reads: ReturnType<typeof prepareReads>
+  #writes: SqliteWrites | null = null
+  /** Ids of terms met lately. */
+  readonly #terms = new Map<string, number>()
+
+  /** `anew`: what is there is thrown away. @throws AuditError index-unavailable when opened to read */
+  constructor(directory: string, opening: Opening) {
+    this.#directory = directory
+    this.#db = OPEN[opening](directory)
+    this.#reads = prepareReads(this.#db)
+  }
+
+  position(): Promise<Position> {
+    return Promise.resolve(this.#reads.position())
+  }
+
+  recall(sessions: readonly string[]): Promise<ReadonlyMap<string, KnownSession>> {
+    const known = new Map<string, KnownSession>()
+    for (const session of sessions) {
+      const row = this.#reads.recall(session)
+      if (row !== undefined) known.set(session, row)
+    }
+    return Promise.resolve(known)
+  }
+
+  async add(batch: IndexBatch): Promise<boolean> {
+    const db = this.#db
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      const { seq, segment, offset } = this.#reads.position()
+      const { from } = batch
+      const isThere = seq === from.seq && segment === from.segment && offset === from.offset
+      if (isThere) this.#write(batch)
+      db.exec('COMMIT')
+      return isThere
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK')
+      this.#terms.clear()
+      throw error
+    }
+  }
+
+  blocks(query: BlockQuery): Promise<readonly StoredBlock[]> {
+    return Promise.resolve(this.#reads.blocks(query))
+  }
+
+  lines(block: StoredBlock): Promise<Buffer> {
+    const path = segmentPath(this.#directory, block.segment)
+    if (!existsSync(path)) {
+      throw new AuditError('not-found', `segment ${block.segment} is not there`)
+    }
+    const lines = Buffer.allocUnsafe(block.length)
+    const fd = openSync(path, 'r')
+    try {
+      const read = readSync(fd, lines, 0, lines.length, block.offset)
+      return Promise.resolve(lines.subarray(0, read))
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]> {
+    return Promise.resolve(this.#reads.sessions(query))
+  }
+
+  async close(): Promise<void> {
+    this.#db.close()
+  }
+
+  #write({ to, blocks, sessions }: IndexBatch): void {
+    this.#writes ??= prepareWrites(this.#db)
+    const writes = this.#writes
+    for (const session of sessions) this.#writeSession(writes, session)
+    for (const block of blocks) this.#writeBlock(writes, block)
+    writes.setPosition(to)
+  }
+
+  #writeSession(writes: SqliteWrites, session: SessionUpdate): void {
+    writes.session(session)
+    for (const term of session.terms ?? []) writes.sessionTerm(this.#termId(term), session.first)
+    for (const term of session.used) writes.sessionTerm(this.#termId(term), session.first)
+  }
+
+  #writeBlock(writes: SqliteWrites, block: IndexBlock): void {
+    const { firstSeq } = block
+    writes.block(block)
+    for (const term of block.terms) writes.blockTerm(this.#termId(term), firstSeq)
+    for (const session of block.sessions) writes.blockSession(session, firstSeq)
+    if (block.texts.size > 0) writes.text(firstSeq, [...block.texts].join('\n'))
+  }
+
+  #termId(term: string): number {
+    const known = this.#terms.get(term)
+    if (known !== undefined) return known
+    if (this.#terms.size >= INDEX_TERMS_MAX) this.#terms.clear()
+    const id = this.#writes?.termId(term) ?? 0
+    this.#terms.set(term, id)
+    return id
+  }
+}
