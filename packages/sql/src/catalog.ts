@@ -13,6 +13,8 @@ export interface CatalogColumn {
   readonly typeId: number
   /** Generation expression text, when the column is generated from others. */
   readonly generated?: string
+  /** `*` leaves it out (MySQL, MariaDB: INVISIBLE). */
+  readonly invisible?: boolean
 }
 
 export interface CatalogRelation {
@@ -98,7 +100,15 @@ export interface CatalogData {
   readonly relations: readonly CatalogRelation[]
   readonly functions: readonly CatalogFunction[]
   readonly userOperators: readonly CatalogOperator[]
+  /** Of a MySQL or MariaDB server: its databases are the schemas, and all of them are here. */
+  readonly mysql?: {
+    readonly flavour: MysqlFlavour
+    /** 0: names of databases and tables are case-sensitive; 1: stored in lower case; 2: compared without case. */
+    readonly lowerCaseTableNames: 0 | 1 | 2
+  }
 }
+
+export type MysqlFlavour = 'mysql' | 'mariadb'
 
 /** Indexed form; built once per refresh by `buildCatalog`. */
 export interface Catalog {

@@ -2,6 +2,9 @@
 
 /** Oldest server, as server_version_num: the oldest major that is still maintained by many vendors. */
 export const SERVER_VERSION_MIN = 130_000
+/** Oldest MySQL and MariaDB: the first whose information_schema has check constraints and JSON_ARRAY in full. */
+export const MYSQL_VERSION_MIN = 80_016
+export const MARIADB_VERSION_MIN = 100_600
 /** Oids below this were given out at initdb (FirstNormalObjectId in transam.h). */
 export const FIRST_USER_OID = 16_384
 
@@ -10,6 +13,8 @@ export const CONNECT_MS_MAX = 10_000
 export const STATEMENT_MS_MAX = 20_000
 /** lock_timeout: pg_get_viewdef waits for whoever alters a relation under a view. */
 export const LOCK_MS_MAX = 100
+/** The same for MySQL, whose unit is seconds. */
+export const LOCK_SECONDS_MAX = 5
 /** Views whose definition can't be had are left out, up to so many; beyond, the load fails. */
 export const VIEWS_MISSING_MAX = 64
 /** Loads in a row when the schema changes under each of them; the last one is taken as it is. */

@@ -43,6 +43,16 @@ export type UpstreamTlsOptions = Pick<
   'secureContext' | 'rejectUnauthorized' | 'checkServerIdentity' | 'servername' | 'ALPNProtocols'
 >
 
+/** The same for a client that makes its own secure context. */
+export interface UpstreamTlsMaterial {
+  readonly ca: Buffer | undefined
+  readonly cert: Buffer | undefined
+  readonly key: Buffer | undefined
+  readonly verifyChain: boolean
+  /** The name that the certificate must be for; null: any. */
+  readonly verifyName: string | null
+}
+
 export class UpstreamTls {
   readonly #settings: UpstreamTlsSettings
   #context: { readonly mark: string; readonly secureContext: SecureContext } | undefined
@@ -71,18 +81,37 @@ export class UpstreamTls {
    * Options for one connection to `host`; files are read again when they have changed. Throws TlsError.
    */
   async options(host: string): Promise<UpstreamTlsOptions> {
-    const { mode, caFile, servername } = this.#settings
-    const name = servername ?? host
-    const chain = mode === 'verify-full' || mode === 'verify-ca' || (mode === 'require' && caFile)
+    const { mode } = this.#settings
+    const name = this.nameOf(host)
     return {
       secureContext: await this.#secureContext(),
-      rejectUnauthorized: Boolean(chain),
+      rejectUnauthorized: this.#verifiesChain,
       checkServerIdentity: (_host, certificate) =>
         mode === 'verify-full' ? checkServerIdentity(name, certificate) : undefined,
       ALPNProtocols: [ALPN_POSTGRESQL],
       // RFC 6066 §3: an address is no server name.
       ...(isIP(name) === 0 ? { servername: name } : {}),
     }
+  }
+
+  /** Throws TlsError. */
+  async material(host: string): Promise<UpstreamTlsMaterial> {
+    const { mode, caFile, certFile, keyFile } = this.#settings
+    const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(maybePem))
+    const verifyName = mode === 'verify-full' ? this.nameOf(host) : null
+    return { ca, cert, key, verifyChain: this.#verifiesChain, verifyName }
+  }
+
+  /** What a server at `host` calls itself. */
+  nameOf(host: string): string {
+    return this.#settings.servername ?? host
+  }
+
+  get #verifiesChain(): boolean {
+    const { mode, caFile } = this.#settings
+    return (
+      mode === 'verify-full' || mode === 'verify-ca' || (mode === 'require' && caFile !== undefined)
+    )
   }
 
   async #secureContext(): Promise<SecureContext> {
