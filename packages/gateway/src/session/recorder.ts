@@ -44,15 +44,22 @@ export class StatementRecorder {
   /** The record's number; null: the log cannot be written, so nothing may run. */
   statement(via: Via, decided: Decided, text: string): number | null {
     const { verdict } = decided
-    const sql = decided.sensitive ? this.#options.withoutLiterals(text) : text
-    const seq = this.#append(via, sql, {
-      verdict: verdict.kind,
-      rule: verdict.rule,
-      ...(verdict.kind === 'deny' && { code: verdict.code, reason: verdict.message }),
-      relations: decided.relations,
-      effects: decided.effects,
-      masks: decided.masks,
-    })
+    const sql = decided.sensitive ? this.#withoutLiterals(decided, text) : text
+    const { relations, effects, masks } = decided
+    const { kind, rule } = verdict
+    const rest: Rest =
+      verdict.kind === 'deny'
+        ? {
+            verdict: kind,
+            code: verdict.code,
+            reason: verdict.message,
+            rule,
+            relations,
+            effects,
+            masks,
+          }
+        : { verdict: kind, rule, relations, effects, masks }
+    const seq = this.#append(via, sql, rest)
     if (seq !== null && verdict.kind === 'allow' && via !== 'parse') {
       this.#started.set(seq, this.#options.micros())
     }
@@ -74,6 +81,15 @@ export class StatementRecorder {
     }
   }
 
+  /** The latest text of a decision as it is recorded: most are run again and again. */
+  #withoutLiterals(decided: Decided, text: string): string {
+    const latest = RECORDED.get(decided)
+    if (latest?.text === text) return latest.sql
+    const sql = this.#options.withoutLiterals(text)
+    RECORDED.set(decided, { text, sql })
+    return sql
+  }
+
   #append(via: Via, sql: string, rest: Rest): number | null {
     const { audit, session } = this.#options
     try {
@@ -85,23 +101,28 @@ export class StatementRecorder {
   }
 
   outcome(outcome: Outcome): void {
-    const { audit, session, telemetry, micros, recorded } = this.#options
+    const { audit, session, telemetry, recorded } = this.#options
     const started = this.#started.get(outcome.execution)
-    const took = started === undefined ? 0 : micros() - started
+    const took = started === undefined ? 0 : this.#options.micros() - started
     telemetry.executed(took, outcome.rows, outcome.admission.masked)
     try {
-      audit.append({
+      const { execution: statement, rows, bytes, sqlstate, tag } = outcome
+      const status = STATUS[outcome.status] ?? (sqlstate === '57014' ? 'cancelled' : 'error')
+      const micros = Math.round(took)
+      // Not spread: this runs for every statement.
+      const ended: Ended = {
         type: 'outcome',
         v: 1,
         session,
-        statement: outcome.execution,
-        status: STATUS[outcome.status] ?? (outcome.sqlstate === '57014' ? 'cancelled' : 'error'),
-        rows: outcome.rows,
-        bytes: outcome.bytes,
-        micros: Math.round(took),
-        ...(outcome.sqlstate !== '' && { sqlstate: outcome.sqlstate }),
-        ...(outcome.tag !== '' && { commandTag: outcome.tag }),
-      })
+        statement,
+        status,
+        rows,
+        bytes,
+        micros,
+      }
+      if (sqlstate !== '') ended.sqlstate = sqlstate
+      if (tag !== '') ended.commandTag = tag
+      audit.append(ended)
       recorded()
     } catch {
       // The log has failed and refuses statements from here on; that this outcome is missing shows in it.
@@ -114,7 +135,11 @@ export class StatementRecorder {
   }
 }
 
+const RECORDED = new WeakMap<Decided, { readonly text: string; readonly sql: string }>()
+
 type Event = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'statement' }>
+type Ended = { -readonly [K in keyof OutcomeEvent]: OutcomeEvent[K] }
+type OutcomeEvent = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'outcome' }>
 type Rest = Omit<Event, 'type' | 'v' | 'session' | 'ordinal' | 'via' | 'sql'>
 
 const STATUS: Readonly<Record<string, 'ok' | 'refused'>> = {

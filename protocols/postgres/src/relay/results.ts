@@ -5,7 +5,7 @@
  * INVARIANT: a DataRow or CopyData of a masked admission passes only through masks compiled from the
  * server's own description of it; without one the session ends.
  */
-import { decodeRowDescription, type FieldDescription } from '../backend.ts'
+import type { FieldDescription } from '../backend.ts'
 import type { CopyRowsRewriter } from '../copy-rows.ts'
 import { type CellMask, rewriteDataRow } from '../data-row.ts'
 import { ProtocolError } from '../errors.ts'
@@ -73,8 +73,8 @@ export class Results {
       throw new ProtocolError('out-of-sync', 'local', 'rows without an admission')
     this.#masks = null
     if (!admission.masked) return
-    const fields = decodeRowDescription(buf, at + HEADER_BYTES, frameEnd)
-    const { gatekeeper } = this.#state
+    const { gatekeeper, descriptions } = this.#state
+    const fields = descriptions.decode(buf, at + HEADER_BYTES, frameEnd)
     this.#masks = gatekeeper.masksFor(admission, entry.result, fields, formatsOf(fields))
   }
 

@@ -3,6 +3,7 @@
  * Nothing outside this folder touches it.
  */
 
+import { Descriptions } from './descriptions.ts'
 import { type Expected, ExpectedQueue, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import type { Portal, PreparedStatement } from './named.ts'
@@ -27,6 +28,7 @@ export class RelayState {
   readonly expected = new ExpectedQueue()
   readonly statements = new Map<string, PreparedStatement>()
   readonly portals = new Map<string, Portal>()
+  readonly descriptions = new Descriptions()
   readonly toUpstream = new OutputQueue()
   readonly toClient = new OutputQueue()
   /** Rewritten rows live here until the pump has written them. */

@@ -4,7 +4,7 @@
  * A reply that is not owed is out of sync and ends the session; it is never guessed at. Runs of bytes
  * that pass unchanged leave as views of the read buffer. Data of results goes through Results.
  */
-import { decodeRowDescription, encodeBackend, type FieldDescription } from '../backend.ts'
+import { encodeBackend, type FieldDescription } from '../backend.ts'
 import { sqlstateOf } from '../error-fields.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES, typeName } from '../frames.ts'
@@ -186,7 +186,9 @@ export class UpstreamLeg {
       return this.#give(entry, buf, at, frameEnd)
     }
     const masked = entry?.admission?.masked === true
-    const fields = masked ? decodeRowDescription(buf, at + HEADER_BYTES, frameEnd) : undefined
+    const fields = masked
+      ? this.#state.descriptions.decode(buf, at + HEADER_BYTES, frameEnd)
+      : undefined
     this.#described(fields, buf, at, frameEnd)
   }
 

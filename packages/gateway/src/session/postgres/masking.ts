@@ -42,10 +42,18 @@ export function compileMasks(
   formats: readonly number[],
 ): CompiledMasks {
   const { decided, before, ground, keys } = masking
+  const latest = before.length === 0 ? LATEST.get(fields) : undefined
+  if (latest?.decided === decided && latest.result === result && sameFormats(latest, formats)) {
+    return latest.compiled
+  }
   const key = before.length === 0 ? shapeKey(result, fields, formats) : null
   const known = key === null ? undefined : decided.compiled.get(key)
   // Safe: every value under a key of this shape was put there below.
-  if (known !== undefined) return { masks: known as CompiledMasks['masks'], raised: 0 }
+  if (known !== undefined) {
+    const compiled = { masks: known as CompiledMasks['masks'], raised: 0 }
+    LATEST.set(fields, { decided, result, formats, compiled })
+    return compiled
+  }
   const witness = fields.map((field) => witnessOf(ground.catalog, field))
   const merged = mergedPlan(masking, result, witness)
   const masks = merged.columns.map((mask, i) => {
@@ -56,6 +64,24 @@ export function compileMasks(
   const compiled = masks.every((mask) => mask === null) ? null : masks
   if (key !== null && decided.compiled.size < SHAPES_MAX) decided.compiled.set(key, compiled)
   return { masks: compiled, raised: merged.raised.length }
+}
+
+/** Found by identity: a relay gives equal descriptions as one array. */
+const LATEST = new WeakMap<
+  readonly FieldDescription[],
+  {
+    readonly decided: Decided
+    readonly result: number
+    readonly formats: readonly number[]
+    readonly compiled: CompiledMasks
+  }
+>()
+
+function sameFormats(
+  { formats }: { formats: readonly number[] },
+  asked: readonly number[],
+): boolean {
+  return formats.length === asked.length && formats.every((format, i) => format === asked[i])
 }
 
 /** The plan of the present meaning and of the earlier ones, merged column by column, and with the witness. */
