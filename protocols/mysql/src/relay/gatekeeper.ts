@@ -1,0 +1,153 @@
+/**
+ * What the relay asks of whoever decides. The relay knows the protocol and nothing of policy; the
+ * gatekeeper knows policy and nothing of framing. Every call is synchronous; `WAIT` parks the client leg
+ * until `relay.resume()`, `SETTLE` until every earlier command is answered; then the same question is asked
+ * again. Errors and answers are payloads: the relay puts the right sequence id in front of them.
+ */
+
+import type { CellMask } from '../cell-mask.ts'
+import type { ColumnDefinition } from '../columns.ts'
+import type { Parameters } from '../parameters.ts'
+import type { SessionChange } from '../session-state.ts'
+import type { PreparedStatement } from './prepared-statement.ts'
+
+export const WAIT: unique symbol = Symbol('wait')
+/** It depends on what an unanswered command may yet undo or change: ask again when all are answered. */
+export const SETTLE: unique symbol = Symbol('settle')
+export type NotYet = typeof WAIT | typeof SETTLE
+
+/** What the client reads in place of a reply; the command never reaches the upstream. */
+export interface Refusal {
+  readonly kind: 'refusal'
+  /** The payload of an ERR packet: see `encodeErr`. */
+  readonly error: Buffer
+}
+
+/** Done without the upstream (KILL of a session of ours): the payload of an OK packet, see `encodeOk`. */
+export interface Answer {
+  readonly kind: 'answer'
+  readonly ok: Buffer
+}
+
+/** How much of one result may be sent; null: no limit. */
+export interface ResultLimit {
+  readonly rows: number | null
+  readonly bytes: number | null
+  /** What becomes of the statement: an error in place of its end, or only the first rows. */
+  readonly exceeded: 'refuse' | 'truncate'
+}
+
+/** An admitted text or command. `masked`: rows pass only under masks compiled from the server's description. */
+export interface Admission {
+  readonly kind: 'admission'
+  /**
+   * What is forwarded in place of the client's text, in the session's character set; null: the text as it came.
+   * Not looked at for a prepared statement that runs again, or for another command.
+   */
+  readonly text: Buffer | null
+  readonly masked: boolean
+  readonly limit: ResultLimit | null
+  /** Its outcome changes what later commands mean: they are decided only after it. */
+  readonly barrier: boolean
+  /** It is a LOAD DATA LOCAL that may read the client's file. */
+  readonly localInfile: boolean
+  /** Changes when it has to be decided anew (policy, catalog or session state moved on). */
+  readonly epoch: number
+}
+
+/** A command that is decided and has no text of its own. */
+export type SessionCommand =
+  | { readonly kind: 'init-db'; readonly database: string }
+  /** COM_FIELD_LIST: the columns of a table with their default values. */
+  | { readonly kind: 'field-list'; readonly table: string; readonly wildcard: string }
+  | { readonly kind: 'process-kill'; readonly connectionId: number }
+  | { readonly kind: 'statistics' }
+  | { readonly kind: 'reset-connection' }
+  | { readonly kind: 'set-option'; readonly multiStatements: boolean }
+
+/** What the relay refuses by itself. The gatekeeper words it (`refusalPayload` does, as the server would) and may record it. */
+export type RelayRefusal =
+  /** A command that is not in `COM`. */
+  | { readonly kind: 'unknown-command'; readonly command: number }
+  /** COM_CHANGE_USER: one connection is one login. */
+  | { readonly kind: 'change-user' }
+  | { readonly kind: 'unknown-statement'; readonly statementId: number; readonly command: number }
+  | { readonly kind: 'no-cursor'; readonly statementId: number }
+  | { readonly kind: 'too-many-statements' }
+  /** A text over the cap, `bytes` long; it is not looked at. */
+  | { readonly kind: 'statement-too-long'; readonly bytes: number }
+  /** Any other command over its cap. */
+  | { readonly kind: 'command-too-long'; readonly command: number; readonly bytes: number }
+  /** The body is not laid out as the command's is. */
+  | { readonly kind: 'malformed'; readonly command: number }
+  /** The server asked for a file of the client, and that had not been admitted. */
+  | { readonly kind: 'local-infile' }
+  /** Rows to be masked came without their description (resultset_metadata=NONE). */
+  | { readonly kind: 'undescribed-rows' }
+
+export interface ExecutionOutcome {
+  readonly admission: Admission
+  /** The gatekeeper's number from `execution` or `decideFetch`. */
+  readonly execution: number
+  /** Index of the result among those of the text (statements of a multi-statement, results of a CALL). */
+  readonly result: number
+  /** `cursor`: opened, or more rows can be fetched. */
+  readonly status: 'complete' | 'cursor' | 'error'
+  /** Of an OK packet; 0 of a result with rows. */
+  readonly affectedRows: bigint
+  readonly warnings: number
+  /** Number and SQLSTATE of an error; 0 and empty otherwise. */
+  readonly errno: number
+  readonly sqlstate: string
+  readonly rows: number
+  /** Row packets sent to the client, headers included. */
+  readonly bytes: number
+}
+
+export interface Gatekeeper {
+  /**
+   * The text of a COM_QUERY or COM_STMT_PREPARE: bytes [start, end) of `buf`. `attributes`: query attributes,
+   * asserted by the client; null where there are none.
+   */
+  decideText(
+    via: 'query' | 'prepare',
+    buf: Buffer,
+    start: number,
+    end: number,
+    attributes: Parameters | null,
+  ): Admission | Answer | Refusal | NotYet
+  /** May the statement run as admitted, with these? A new admission replaces the old one. */
+  decideExecute(
+    statement: PreparedStatement,
+    parameters: Parameters,
+  ): Admission | Answer | Refusal | NotYet
+  /** Records that up to `rows` more rows of the statement's cursor are about to be read; returns its number. */
+  decideFetch(statement: PreparedStatement, rows: number): number | Refusal | NotYet
+  decideCommand(command: SessionCommand): Admission | Answer | Refusal | NotYet
+  /** Records that what was admitted is about to run; returns its number, or refuses. `parameters`: of an execute. */
+  execution(admission: Admission, parameters: Parameters | null): number | Refusal
+  refusal(reason: RelayRefusal): Refusal
+  /** The result went over its limit: the error the client gets. `stands`: the statement completed before it could be cancelled. */
+  limitExceeded(admission: Admission, stands: boolean): Refusal
+  /** Asks the upstream to cancel what it runs (KILL QUERY); `relay.cancelled()` when that has been acted on. */
+  cancel(): void
+
+  /** One mask or null per column, or null when every row passes as it is. */
+  masksFor(
+    admission: Admission,
+    result: number,
+    columns: readonly ColumnDefinition[],
+    format: 'text' | 'binary',
+  ): readonly (CellMask | null)[] | null
+  outcome(outcome: ExecutionOutcome): void
+  /** The upstream has prepared it: an id stands for it now. */
+  prepared(statement: PreparedStatement): void
+  /** The statement is gone (COM_STMT_CLOSE, COM_RESET_CONNECTION). */
+  closed(statement: PreparedStatement): void
+  /** Payload [start, end) of an ERR packet: a replacement, or null to pass it on. */
+  redactError(admission: Admission | null, buf: Buffer, start: number, end: number): Buffer | null
+  /** What an OK packet told of the session's state. `admission`: what it answered. */
+  sessionChanged(changes: readonly SessionChange[], admission: Admission | null): void
+  /** A command is answered to its end; `status`: the server's STATUS bits. */
+  ready(status: number): void
+}

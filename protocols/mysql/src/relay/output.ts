@@ -1,0 +1,115 @@
+/**
+ * What a machine wants written to one socket, as views in order; adjacent views of one buffer become one.
+ *
+ * Ownership: views point into the caller's read buffer or into a sink; they are valid until `clear()`.
+ * The pump writes them, and must not reuse the read buffer before the socket has taken every byte.
+ */
+import type { ByteSink } from '../bytes.ts'
+
+export class OutputQueue {
+  readonly buffers: Buffer[] = []
+  readonly starts: number[] = []
+  readonly ends: number[] = []
+  /** Bytes queued since the last `clear()`. */
+  bytes = 0
+  #kept: Buffer | null = null
+
+  get empty(): boolean {
+    return this.buffers.length === 0
+  }
+
+  /** Some of it looks at buffers of others. */
+  get holdsViews(): boolean {
+    return this.buffers.length > 1 || (this.buffers.length === 1 && this.#kept === null)
+  }
+
+  /** Queues bytes [start, end) of `buf`; merged with the previous view when they touch. */
+  forward(buf: Buffer, start: number, end: number): void {
+    if (end <= start) return
+    const last = this.buffers.length - 1
+    this.bytes += end - start
+    if (last >= 0 && this.buffers[last] === buf && this.ends[last] === start) {
+      this.ends[last] = end
+      return
+    }
+    this.buffers.push(buf)
+    this.starts.push(start)
+    this.ends.push(end)
+  }
+
+  /** Queues a whole buffer the caller gives away. */
+  give(buf: Buffer): void {
+    this.forward(buf, 0, buf.length)
+  }
+
+  /** Replaces the views by one copy: the buffers they look at are free again. */
+  keep(): void {
+    const only = this.buffers.length === 1 ? this.buffers[0] : undefined
+    if (this.buffers.length === 0 || (only !== undefined && only === this.#kept)) return
+    const kept = Buffer.allocUnsafe(this.bytes)
+    let at = 0
+    for (let i = 0; i < this.buffers.length; i++) {
+      // Safe: the three arrays have one length.
+      at += (this.buffers[i] as Buffer).copy(kept, at, this.starts[i], this.ends[i])
+    }
+    this.clear()
+    this.give(kept)
+    this.#kept = kept
+  }
+
+  clear(): void {
+    this.#kept = null
+    // Not `length = 0`, which gives the arrays' memory back: they are filled again at once.
+    for (let i = this.buffers.length; i > 0; i--) {
+      this.buffers.pop()
+      this.starts.pop()
+      this.ends.pop()
+    }
+    this.bytes = 0
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * A growable ByteSink; growth keeps what was written, so views taken earlier stay valid on the old buffer.
+ * It has no buffer until something is written: most sessions never mask a row.
+ */
+export class GrowingSink implements ByteSink {
+  buf: Buffer = NOTHING
+  at = 0
+  readonly #initialBytes: number
+  /** The next buffer's; as much as was written lately, so that a slow reader does not make it grow each time. */
+  #nextBytes: number
+
+  constructor(initialBytes: number) {
+    this.#initialBytes = initialBytes
+    this.#nextBytes = initialBytes
+  }
+
+  ensure(extra: number): void {
+    const wanted = this.at + extra
+    if (wanted <= this.buf.length) return
+    let size = Math.max(this.#nextBytes, this.buf.length * 2)
+    while (size < wanted) size *= 2
+    const grown = Buffer.allocUnsafeSlow(size)
+    this.buf.copy(grown, 0, 0, this.at)
+    this.buf = grown
+  }
+
+  /** Starts over. `inUse`: a socket still holds views of the buffer, so it is given up. */
+  reset(inUse: boolean): void {
+    const most = this.#initialBytes * 16
+    if (inUse || this.buf.length > most) {
+      this.#nextBytes = Math.min(Math.max(this.buf.length, this.#initialBytes), most)
+      this.buf = NOTHING
+    }
+    this.at = 0
+  }
+
+  /** Keeps no buffer that is larger than the first, after `reset`: nothing is expected to come soon. */
+  shrink(): void {
+    if (this.buf.length > this.#initialBytes) this.buf = NOTHING
+    this.#nextBytes = this.#initialBytes
+  }
+}
