@@ -21,6 +21,18 @@ import type {
 import { EFFECTS } from './facts.ts'
 import type { Value } from './lineage/value.ts'
 
+type UseDetail = Omit<ColumnUse, 'column' | 'context'>
+
+/** One use for all comparisons of a column with constants. */
+function withProbes(use: ColumnUse, more: UseDetail): ColumnUse {
+  const parameters = new Set([...(use.parameters ?? []), ...(more.parameters ?? [])])
+  return {
+    ...use,
+    values: (use.values ?? 0) + (more.values ?? 0),
+    ...(parameters.size > 0 && { parameters: [...parameters] }),
+  }
+}
+
 export class FactsDraft {
   readonly engine: StatementFacts['engine']
   command = ''
@@ -86,13 +98,17 @@ export class FactsDraft {
     return [...this.#columns]
   }
 
-  use(column: ColumnRef, context: UseContext, other?: ColumnRef): void {
-    const uses = this.#uses.get(column)
-    if (uses !== undefined) spend(uses.length)
-    if (uses?.some((use) => use.context === context && use.with === other)) return
-    const use = other === undefined ? { column, context } : { column, context, with: other }
-    if (uses === undefined) this.#uses.set(column, [use])
-    else uses.push(use)
+  use(column: ColumnRef, context: UseContext, more?: UseDetail): void {
+    let uses = this.#uses.get(column)
+    if (uses === undefined) {
+      uses = []
+      this.#uses.set(column, uses)
+    }
+    spend(uses.length + 1)
+    const at = uses.findIndex((use) => use.context === context && use.with === more?.with)
+    const known = uses[at]
+    if (known === undefined) uses.push({ column, context, ...more })
+    else if (context === 'equality-constant') uses[at] = withProbes(known, more ?? {})
   }
 
   /** Every source of `value` is used in `context`. */
@@ -114,7 +130,7 @@ export class FactsDraft {
     for (const use of facts.relations) this.relation(use)
     for (const use of facts.functions) this.function(use)
     for (const ref of facts.columns) this.column(ref)
-    for (const use of facts.uses) this.use(use.column, use.context, use.with)
+    for (const { column, context, ...more } of facts.uses) this.use(column, context, more)
     for (const why of facts.unknowns) this.#unknowns.add(why)
     this.flows.push(...facts.flows)
     this.constantWrites.push(...facts.constantWrites)

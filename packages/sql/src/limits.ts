@@ -14,3 +14,9 @@ export const VIEW_DEPTH_MAX = 32
 
 /** Steps kept in the explanation of one lineage. */
 export const WHY_STEPS_MAX = 6
+
+/**
+ * Values put together in one: a column's value is then at most 1 GiB ÷ 10,000 before the result is too long
+ * for the server, which a client could make a threshold of its own choice.
+ */
+export const COPIES_MAX = 10_000

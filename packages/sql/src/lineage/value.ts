@@ -6,8 +6,8 @@
  */
 
 import { spend } from '../budget.ts'
-import type { ColumnRef, Lineage } from '../facts.ts'
-import { WHY_STEPS_MAX } from '../limits.ts'
+import type { ColumnRef, ColumnUse, FunctionUse, Lineage } from '../facts.ts'
+import { CONSTANT_WRITES_MAX, WHY_STEPS_MAX } from '../limits.ts'
 
 export type Constant =
   | { readonly kind: 'literal'; readonly text: string }
@@ -33,6 +33,20 @@ export interface Value {
   readonly constants: Constants | null
   /** Fields of a row value, where known. */
   readonly row: readonly Column[] | null
+  /**
+   * Computing it may fail, or take long, whatever it is computed from: what decides whether it is computed
+   * can be observed.
+   */
+  readonly mayFail: boolean
+  /**
+   * Of a constant: one value a statement, one of those that its text or parameters list, or computed from a
+   * row, so that there may be any number.
+   */
+  readonly varies: 'no' | 'listed' | 'computed'
+  /** Of an unknown value: see `opaque` of Lineage; null where something else makes it unknown, too. */
+  readonly opaque: readonly FunctionUse[] | null
+  /** How many stored values and constants it may be put together of, at most. */
+  readonly copies: number
 }
 
 const NONE: readonly never[] = []
@@ -45,6 +59,10 @@ export const CONSTANT: Value = {
   type: null,
   constants: null,
   row: null,
+  mayFail: false,
+  varies: 'no',
+  opaque: null,
+  copies: 1,
 }
 
 /** Depends on which rows exist, on no value. */
@@ -55,46 +73,76 @@ export function constantOf(constants: Constants | null, type: string | null): Va
 }
 
 export function directOf(source: ColumnRef, type: string): Value {
-  return {
-    kind: 'direct',
-    sources: [source],
-    revealsNoValue: false,
-    why: NONE,
-    type,
-    constants: null,
-    row: null,
-  }
+  return { ...CONSTANT, kind: 'direct', sources: [source], revealsNoValue: false, type }
 }
 
 export function unknownOf(why: string, from: readonly Value[] = NONE): Value {
   return {
+    ...CONSTANT,
     kind: 'unknown',
     sources: sourcesOf(from),
     revealsNoValue: false,
     why: [why],
-    type: null,
     constants: constantsOf(from),
-    row: null,
+    mayFail: true,
   }
+}
+
+/** What a function gives that may do more than compute with its arguments, the values `from`. */
+export function opaqueOf(why: string, from: readonly Value[], use: FunctionUse): Value {
+  const others = opaqueIn(from)
+  return { ...unknownOf(why, from), opaque: others === null ? null : [...others, use] }
+}
+
+/** The functions that make some of these values unknown; null when there are other reasons. */
+function opaqueIn(values: readonly Value[]): readonly FunctionUse[] | null {
+  let found: readonly FunctionUse[] = NONE
+  for (const { kind, opaque } of values) {
+    if (kind !== 'unknown') continue
+    if (opaque === null) return null
+    found = found.length === 0 ? opaque : [...new Set([...found, ...opaque])]
+  }
+  return found
 }
 
 /** A value computed from `parts`, and from nothing else. */
 export function derive(
   parts: readonly Value[],
-  options: { readonly why: string; readonly type?: string | null; readonly counts?: boolean },
+  options: {
+    readonly why: string
+    readonly type?: string | null
+    readonly counts?: boolean
+    /** Computing it may fail, besides what its parts do. */
+    readonly mayFail?: boolean
+    /** How often its parts are in it, when it puts them together. */
+    readonly joins?: number
+  },
 ): Value {
   const type = options.type ?? null
   let unknown = false
   let constant = true
   let noValue = true
+  let mayFail = options.mayFail === true
+  let varies = false
+  let sum = 0
+  let most = 1
   spend(parts.length + 1)
   for (const part of parts) {
     if (part.kind === 'unknown') unknown = true
     if (part.kind !== 'constant') constant = false
     if (!part.revealsNoValue) noValue = false
+    if (part.mayFail) mayFail = true
+    if (part.varies !== 'no') varies = true
+    sum += part.copies
+    if (part.copies > most) most = part.copies
   }
+  const copies = options.joins === undefined ? most : sum * options.joins
   const constants = constantsOf(parts)
-  if (constant) return constants === null && type === null ? CONSTANT : constantOf(constants, type)
+  if (constant) {
+    if (constants === null && type === null && !mayFail && !varies) return CONSTANT
+    const computed = varies ? ('computed' as const) : ('no' as const)
+    return { ...CONSTANT, constants, type, mayFail, varies: computed, copies }
+  }
   return {
     kind: unknown ? 'unknown' : 'derived',
     sources: sourcesOf(parts),
@@ -103,17 +151,29 @@ export function derive(
     type,
     constants,
     row: null,
+    mayFail,
+    varies: 'no',
+    opaque: unknown ? opaqueIn(parts) : null,
+    copies,
   }
 }
 
-/** The cell of one of several branches (UNION, VALUES, COALESCE of equals): direct only if all agree. */
+/** The cell of one of several branches (UNION, VALUES): direct only if all agree. */
 export function either(branches: readonly Value[], why: string): Value {
   const first = branches[0]
   if (first === undefined) return CONSTANT
   if (branches.length === 1) return first
   if (first.kind === 'direct' && branches.every((other) => isSameDirect(first, other))) return first
   const type = branches.every((other) => other.type === first.type) ? first.type : null
-  return derive(branches, { why, type })
+  const value = derive(branches, { why, type })
+  if (value.kind !== 'constant') return value
+  const computed = branches.some((branch) => branch.varies === 'computed')
+  return { ...value, varies: computed ? 'computed' : 'listed' }
+}
+
+/** A constant of which every row may have another. */
+export function asComputed(value: Value): Value {
+  return value.kind === 'constant' ? { ...value, varies: 'computed' } : value
 }
 
 export function isSameDirect(a: Value, b: Value): boolean {
@@ -140,7 +200,15 @@ export function through(value: Value, step: string): Value {
 }
 
 export function asUnknown(value: Value, why: string): Value {
-  return { ...value, kind: 'unknown', revealsNoValue: false, why: [...value.why, why], row: null }
+  return {
+    ...value,
+    kind: 'unknown',
+    revealsNoValue: false,
+    why: [...value.why, why],
+    row: null,
+    mayFail: true,
+    opaque: null,
+  }
 }
 
 export function rowOf(fields: readonly Column[], why: string): Value {
@@ -211,9 +279,21 @@ export function lineageOf(value: Value): Lineage {
       const { sources, revealsNoValue, why } = value
       return { kind: 'derived', sources, revealsNoValue, why }
     }
-    case 'unknown':
-      return { kind: 'unknown', sources: value.sources, why: value.why }
+    case 'unknown': {
+      const { sources, why, opaque } = value
+      return { kind: 'unknown', sources, why, ...(opaque !== null && { opaque }) }
+    }
   }
+}
+
+/** With how many values a comparison with this constant compares, as a use says it. */
+export function probesOf({ constants }: Value): Pick<ColumnUse, 'values' | 'parameters'> {
+  const given = flattenConstants(constants, CONSTANT_WRITES_MAX)
+  if (given === null) return { values: CONSTANT_WRITES_MAX }
+  const parameters = given.flatMap((one) => (one.kind === 'parameter' ? [one.index] : []))
+  const literals = given.length - parameters.length
+  if (parameters.length === 0) return { values: Math.max(literals, 1) }
+  return { values: literals, parameters }
 }
 
 /** All constants a value may consist of, at most `max`; null when there are more. */

@@ -1,7 +1,15 @@
 /** Calls of functions, aggregates and window functions in expressions. */
 import type { FuncCall, Node, WindowDef } from 'libpg-query'
-import { derive, ROW_COUNT, unknownOf, type Value } from '../../lineage/value.ts'
+import {
+  asComputed,
+  derive,
+  opaqueOf,
+  ROW_COUNT,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import { type FunctionFacts, functionFacts } from '../functions.ts'
+import { failingArguments, JOINING, mayOverflow } from '../total.ts'
 import { as, stringsOf } from '../tree.ts'
 import type { Scope } from './scope.ts'
 import { noteSessionCall } from './session-call.ts'
@@ -18,7 +26,75 @@ export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
   if (facts.returnsSet && facts.kind === 'function') {
     for (const arg of args) walk.draft.useAll(arg, 'cardinality')
   }
-  return resultOf(call, { facts, args, observed })
+  const value = resultOf(call, {
+    facts,
+    args,
+    observed,
+    failing: noteFailing(walk, call, { facts, args }),
+  })
+  if (VOLATILE.has(facts.use.name) || makesArray(facts)) return asComputed(value)
+  return facts.returnsSet && facts.kind === 'function' ? rowsOf(facts.use.name, args, value) : value
+}
+
+/** Give another value every time, within a statement. */
+const VOLATILE = new Set(
+  'random random_normal gen_random_uuid uuidv4 uuidv7 clock_timestamp timeofday nextval array_sample array_shuffle'.split(
+    ' ',
+  ),
+)
+
+/** The elements of an array that a function makes are not those the statement lists. */
+const makesArray = ({ type, use }: FunctionFacts) =>
+  type?.startsWith('_') === true || use.name.startsWith('array_')
+
+/** The cells that a set-returning function makes: of a constant array unnest lists its elements. */
+export function rowsOf(name: string, args: readonly Value[], value: Value): Value {
+  if (value.kind !== 'constant') return value
+  const listed = name === 'unnest' && args.every((arg) => arg.varies === 'no')
+  return { ...value, varies: listed ? 'listed' : 'computed' }
+}
+
+/** Whether the call may fail, and how much it puts together. */
+interface Failing {
+  readonly mayFail: boolean
+  readonly joins?: number
+}
+
+/** Notes the columns whose values decide whether a built-in function fails. */
+function noteFailing(
+  walk: Walk,
+  call: FuncCall,
+  { facts, args }: { readonly facts: FunctionFacts; readonly args: readonly Value[] },
+): Failing {
+  const { name, schema, purity } = facts.use
+  // What an opaque function does with its arguments is judged by trust in it.
+  if (schema !== 'pg_catalog' || purity === 'opaque') return { mayFail: true }
+  // That it makes rows of its arguments says as much.
+  if (facts.returnsSet && facts.kind === 'function') return { mayFail: true }
+  const failing = call.func_variadic === true ? 'all' : failingArguments(name, args)
+  const joins = JOINING.has(name) ? timesJoined(walk, name, args) : undefined
+  if (failing === 'all' || (joins !== undefined && mayOverflow(args, joins))) {
+    for (const arg of args) walk.draft.useAll(arg, 'failure')
+    return { mayFail: true }
+  }
+  let mayFail = false
+  for (const index of failing) {
+    const arg = args[index]
+    if (arg === undefined) continue
+    mayFail = true
+    walk.draft.useAll(arg, 'failure')
+  }
+  return joins === undefined ? { mayFail } : { mayFail, joins }
+}
+
+/** How often a function may put one argument into its result: a replacement, for every place found. */
+function timesJoined(walk: Walk, name: string, args: readonly Value[]): number {
+  if (name !== 'replace' && name !== 'regexp_replace') return 1
+  if (args.some((arg) => arg.sources.length > 0)) walk.draft.literalIndependent = false
+  const constants = args[2]?.constants
+  const text =
+    constants != null && 'kind' in constants && constants.kind === 'literal' ? constants.text : null
+  return text === null ? Number.POSITIVE_INFINITY : Math.max(text.length, 1)
 }
 
 /** Notes the function, its effects, and what it may do to the session. */
@@ -38,15 +114,17 @@ function resultOf(
     facts,
     args,
     observed,
+    failing,
   }: {
     readonly facts: FunctionFacts
     readonly args: readonly Value[]
     readonly observed: readonly Value[]
+    readonly failing: Failing
   },
 ): Value {
   const { name } = facts.use
   const why = `${facts.kind} ${name}`
-  if (facts.readsData) return unknownOf(`${why} is opaque`, [...args, ...observed])
+  if (facts.readsData) return opaqueOf(`${why} is opaque`, [...args, ...observed], facts.use)
   const builtin = facts.use.schema === 'pg_catalog'
   if (builtin && name === 'count') {
     const bare = args.every((arg) => arg.kind !== 'derived' && arg.kind !== 'unknown')
@@ -56,23 +134,27 @@ function resultOf(
     }
   }
   const type = facts.type ?? sameTypeAs(name, args)
-  if (facts.kind === 'function') return derive([...args, ...observed], { why, type })
+  const options = { why, type, ...failing }
+  if (facts.kind === 'function') return derive([...args, ...observed], options)
   // Over no column at all, an aggregate or window function still tells how many rows there are.
-  return derive([...args, ...observed, ROW_COUNT], { why, type })
+  return derive([...args, ...observed, ROW_COUNT], options)
 }
 
 function asCounted(value: Value): Value {
   return value.kind === 'unknown' ? value : { ...value, revealsNoValue: true, constants: null }
 }
 
-/** min(x) and the like return their argument's type. */
+/** min(x) and the like return their argument's type; functions of text give text. */
 function sameTypeAs(name: string, args: readonly Value[]): string | null {
   const type = args[0]?.type ?? null
   if (name === 'array_agg') return `_${type ?? ''}`
-  return ['min', 'max', 'lag', 'lead', 'first_value', 'last_value', 'nth_value'].includes(name)
-    ? type
-    : null
+  if (SAME_TYPE.has(name)) return type
+  return OF_TEXT.has(name) && (type === 'text' || type === 'varchar') ? 'text' : null
 }
+const SAME_TYPE = new Set('min max any_value lag lead first_value last_value nth_value'.split(' '))
+const OF_TEXT = new Set(
+  'lower upper substr substring btrim ltrim rtrim left right reverse replace overlay'.split(' '),
+)
 
 /** FILTER, ORDER BY and OVER: noted as uses; their values influence the result. */
 function noteClauses(walk: Walk, call: FuncCall, scope: Scope): Value[] {
@@ -89,10 +171,20 @@ function noteClauses(walk: Walk, call: FuncCall, scope: Scope): Value[] {
     if (call.agg_within_group !== true) walk.draft.useAll(value, 'order')
   }
   if (call.over !== undefined) observed.push(...windowValues(walk, call.over, scope))
-  if (call.agg_distinct === true) {
-    for (const arg of call.args ?? []) walk.draft.useAll(walk.value(arg, scope), 'distinct')
-  }
+  if (call.agg_distinct === true) noteDistinct(walk, call, scope)
   return observed
+}
+
+/** How many different values a column has tells which of them are equal, and nothing of their order. */
+function noteDistinct(walk: Walk, call: FuncCall, scope: Scope): void {
+  const counts = stringsOf(call.funcname).at(-1) === 'count' && call.agg_order === undefined
+  for (const arg of call.args ?? []) {
+    const value = walk.value(arg, scope)
+    const [source] = value.sources
+    if (counts && value.kind === 'direct' && source !== undefined) {
+      walk.draft.use(source, 'equality-column', { with: source })
+    } else walk.draft.useAll(value, 'distinct')
+  }
 }
 
 export function sortValue(walk: Walk, node: Node, scope: Scope): Value {

@@ -93,9 +93,9 @@ function recursiveColumns(
     // Sublinks see the columns as they now are.
     walk.subqueries.clear()
     const step = walk.query(rarg as SelectStmt, newScope(inner))
-    const next = finished(
-      expression,
-      combineBranches(walk, select, unfinished(expression, result), step),
+    const next = grown(
+      result,
+      finished(expression, combineBranches(walk, select, unfinished(expression, result), step)),
     )
     if (isSettled(result, next)) return next
     result = next
@@ -125,10 +125,23 @@ function isSettled(a: QueryResult, b: QueryResult): boolean {
   )
 }
 
+/** What gets longer in one round gets as long as it likes. */
+function grown(before: QueryResult, after: QueryResult): QueryResult {
+  const columns = after.columns.map((column, index) => {
+    const copies = before.columns[index]?.value.copies ?? 1
+    if (column.value.copies <= copies) return column
+    return { ...column, value: { ...column.value, copies: Number.POSITIVE_INFINITY } }
+  })
+  return { ...after, columns }
+}
+
 function isSameValue(a: Value, b: Value): boolean {
   return (
     a.kind === b.kind &&
     a.revealsNoValue === b.revealsNoValue &&
+    a.varies === b.varies &&
+    a.mayFail === b.mayFail &&
+    a.copies === b.copies &&
     a.sources.length === b.sources.length &&
     a.sources.every((source) => b.sources.includes(source))
   )

@@ -30,6 +30,7 @@ import {
   type Value,
 } from '../../lineage/value.ts'
 import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
+import { castMayFail, failingOperands, mayOverflow } from '../total.ts'
 import {
   as,
   hasTypeModifier,
@@ -41,6 +42,7 @@ import {
 } from '../tree.ts'
 import { functionValue } from './call.ts'
 import { jsonValue } from './json.ts'
+import { noteLazyConditions, noteLazyNulls, noteLazyOperator } from './lazy.ts'
 import { compare, comparison } from './predicate.ts'
 import { lookupBare, lookupIn, lookupItem, newScope, rowOfItem, type Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
@@ -106,15 +108,23 @@ function valueOfType(
     case 'List':
       return all(walk, (fields as { items?: Node[] }).items, scope, 'list')
     case 'BoolExpr':
-    case 'BooleanTest':
-      return all(walk, argumentsOf(fields), scope, 'condition')
-    case 'CoalesceExpr':
-      return all(walk, argumentsOf(fields), scope, 'coalesce')
+    case 'BooleanTest': {
+      const nodes = argumentsOf(fields)
+      const parts = nodes.map((part) => expressionValue(walk, part, scope))
+      noteLazyConditions(walk, nodes, { parts, scope })
+      return derive(parts, { why: 'condition', type: 'bool' })
+    }
+    case 'CoalesceExpr': {
+      const parts = argumentsOf(fields).map((part) => expressionValue(walk, part, scope))
+      noteLazyNulls(walk, parts)
+      return derive(parts, { why: 'coalesce', type: commonType(parts) })
+    }
     case 'MinMaxExpr':
       return all(walk, argumentsOf(fields), scope, 'greatest or least')
     case 'XmlExpr': {
-      const { args, named_args } = fields as XmlExpr
-      return all(walk, [...(args ?? []), ...(named_args ?? [])], scope, 'xml')
+      const { args, named_args, op } = fields as XmlExpr
+      const value = all(walk, [...(args ?? []), ...(named_args ?? [])], scope, 'xml')
+      return op === 'IS_XMLPARSE' || op === 'IS_XMLPI' ? failing(walk, value) : value
     }
     case 'XmlSerialize':
       return all(walk, [(fields as { expr: Node }).expr], scope, 'xml')
@@ -153,6 +163,18 @@ function all(walk: Walk, nodes: readonly Node[] | undefined, scope: Scope, why: 
     (nodes ?? []).map((node) => expressionValue(walk, node, scope)),
     { why },
   )
+}
+
+/** It fails for some values of the columns in it. */
+function failing(walk: Walk, value: Value): Value {
+  walk.draft.useAll(value, 'failure')
+  return { ...value, mayFail: true }
+}
+
+/** The type of all that have one. */
+function commonType(parts: readonly Value[]): string | null {
+  const [first, ...others] = parts.flatMap(({ type }) => type ?? [])
+  return first !== undefined && others.every((type) => type === first) ? first : null
 }
 
 /** Reads a value: its sources are columns that the statement reads. */
@@ -208,11 +230,29 @@ function operatorValue(walk: Walk, expr: A_Expr, scope: Scope): Value {
   const right = expr.rexpr === undefined ? null : expressionValue(walk, expr.rexpr, scope)
   const symbol = stringsOf(expr.name).at(-1) ?? ''
   const parts = [left, right].filter((part) => part !== null)
-  const value = derive(parts, { why: `operator ${symbol}` })
-  return noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, right))
-    ? asUnknown(value, `operator ${symbol} made by a user`)
-    : value
+  const why = `operator ${symbol}`
+  if (noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, right))) {
+    return asUnknown(derive(parts, { why }), `operator ${symbol} made by a user`)
+  }
+  noteLazyOperator(walk, expr, { parts, scope })
+  const fallible = expr.kind === 'AEXPR_NULLIF' ? [] : failingOperands(symbol, left, right)
+  const joins = symbol === '||'
+  const unsafe = joins && mayOverflow(parts) ? parts : fallible
+  for (const part of unsafe) walk.draft.useAll(part, 'failure')
+  const type = operatorType(expr, symbol, left)
+  return derive(parts, { why, type, mayFail: unsafe.length > 0, ...(joins && { joins: 1 }) })
 }
+
+/** Result type where it follows from the operator alone. */
+function operatorType(expr: A_Expr, symbol: string, left: Value | null): string | null {
+  if (expr.kind === 'AEXPR_NULLIF') return left?.type ?? null
+  if (expr.kind !== 'AEXPR_OP') return 'bool'
+  if (symbol === '->>' || symbol === '#>>') return 'text'
+  if (symbol === '->' || symbol === '#>') return left?.type ?? null
+  if (COMPARISON.test(symbol)) return 'bool'
+  return symbol === '||' && (left?.type === 'text' || left?.type === 'varchar') ? 'text' : null
+}
+const COMPARISON = /^([<>]=?|=|<>|!=|!?~~?\*?|@>|<@)$/
 
 /** The operator of `x IN (SELECT ...)`. */
 const EQUALS: readonly Node[] = [{ String: { sval: '=' } }]
@@ -229,7 +269,11 @@ function castValue(walk: Walk, cast: TypeCast, scope: Scope): Value {
     arg.type !== null && (arg.type === type || (SAME_TEXT.has(arg.type) && SAME_TEXT.has(type)))
   if (arg.kind === 'direct' && same && !modified)
     return through({ ...arg, type }, `cast to ${type}`)
-  const value = derive([arg], { why: `cast to ${type}`, type })
+  // A literal is read when the statement is.
+  const fallible = cast.arg !== undefined && as(cast.arg, 'A_Const') === undefined
+  const mayFail = fallible && castMayFail(arg.type, type, { modified })
+  if (mayFail) walk.draft.useAll(arg, 'failure')
+  const value = derive([arg], { why: `cast to ${type}`, type, mayFail })
   return value.kind === 'constant' ? { ...value, type } : value
 }
 

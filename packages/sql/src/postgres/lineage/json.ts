@@ -47,7 +47,12 @@ export function jsonValue(walk: Walk, type: string, fields: object, scope: Scope
     }
     case 'JsonValueExpr':
       return valueExpression(walk, fields as JsonValueExpr, scope)
-    case 'JsonParseExpr':
+    case 'JsonParseExpr': {
+      const { expr } = fields as { expr?: JsonValueExpr }
+      const value = valueExpression(walk, expr, scope)
+      walk.draft.useAll(value, 'failure')
+      return derive([value], { why, mayFail: true })
+    }
     case 'JsonSerializeExpr': {
       const { expr } = fields as { expr?: JsonValueExpr }
       return derive([valueExpression(walk, expr, scope)], { why })
@@ -79,7 +84,19 @@ function jsonPart(walk: Walk, node: Node, scope: Scope): Value {
     ...jsonBehaviors(walk, [call.on_empty, call.on_error], scope),
   ]
   if (call.pathspec !== undefined) parts.push(walk.value(call.pathspec, scope))
-  return derive(parts, { why: 'json' })
+  const mayFail = failsOnError(call, parts[0])
+  if (mayFail) for (const part of parts) walk.draft.useAll(part, 'failure')
+  return derive(parts, { why: 'json', mayFail })
+}
+
+/** Errors become NULL or false unless the clauses say otherwise; text must be JSON in any case. */
+function failsOnError({ on_empty, on_error }: JsonFuncExpr, item: Value | undefined): boolean {
+  if (item?.type !== 'jsonb' && item?.type !== 'json') return true
+  return [on_empty, on_error].some(
+    (behavior) =>
+      behavior !== undefined &&
+      (behavior.btype === 'JSON_BEHAVIOR_ERROR' || behavior.btype === 'JSON_BEHAVIOR_DEFAULT'),
+  )
 }
 
 export function valueExpression(walk: Walk, expr: JsonValueExpr | undefined, scope: Scope): Value {
@@ -107,6 +124,8 @@ export function jsonBehaviors(
 
 function keyValue(walk: Walk, pair: JsonKeyValue | undefined, scope: Scope): Value[] {
   const key = pair?.key === undefined ? [] : [walk.value(pair.key, scope)]
+  // A key must not be NULL.
+  for (const value of key) walk.draft.useAll(value, 'failure')
   return [...key, valueExpression(walk, pair?.value, scope)]
 }
 

@@ -4,9 +4,9 @@
  * NULL, counts as that; every other condition over a column is `predicate`.
  */
 import type { A_Expr, BoolExpr, BooleanTest, Node, NullTest } from 'libpg-query'
-import type { Value } from '../../lineage/value.ts'
+import { probesOf, type Value } from '../../lineage/value.ts'
 import { noteUserOperator, operandsOf } from '../operators.ts'
-import { as, stringsOf, unwrap } from '../tree.ts'
+import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import type { Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
 
@@ -36,7 +36,9 @@ export function notePredicate(walk: Walk, node: Node, scope: Scope): void {
     case 'ColumnRef': {
       // A boolean column by itself is a comparison with true.
       const value = walk.value(node, scope)
-      walk.draft.useAll(value, value.kind === 'direct' ? 'equality-constant' : 'predicate')
+      if (value.kind === 'direct') {
+        walk.draft.use(value.sources[0]!, 'equality-constant', { values: 1 })
+      } else walk.draft.useAll(value, 'predicate')
       return
     }
     case 'SubLink': {
@@ -70,7 +72,8 @@ const COMPARING = new Set([
   'AEXPR_IN',
 ])
 
-function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
+/** False: not a comparison for equality, and nothing noted. */
+export function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
   const names = stringsOf(expr.name)
   const symbol = names.at(-1) ?? ''
   if (!COMPARING.has(expr.kind ?? '') || (symbol !== '=' && symbol !== '<>')) return false
@@ -78,7 +81,10 @@ function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
   const left = walk.value(expr.lexpr, scope)
   const list = expr.kind === 'AEXPR_IN' ? as(expr.rexpr, 'List') : undefined
   if (list !== undefined) walk.visited.add(list)
-  const rights = (list?.items ?? [expr.rexpr]).map((node) => walk.value(node, scope))
+  const rights =
+    list === undefined
+      ? [elements(walk, expr, walk.value(expr.rexpr, scope))]
+      : (list.items ?? []).map((node) => walk.value(node, scope))
   const [first = null] = rights
   if (noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, first))) {
     for (const value of [left, ...rights]) walk.draft.useAll(value, 'predicate')
@@ -88,6 +94,14 @@ function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
     comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(right) })
   }
   return true
+}
+
+/** Of `= ANY ('{a,b}')` every element is a value compared. */
+function elements(walk: Walk, expr: A_Expr, value: Value): Value {
+  const text = literalText(as(expr.rexpr, 'TypeCast')?.arg ?? expr.rexpr)
+  if (expr.kind === 'AEXPR_OP' || text?.startsWith('{') !== true) return value
+  walk.draft.literalIndependent = false
+  return { ...value, constants: text.split(',').map((part) => ({ kind: 'literal', text: part })) }
 }
 
 function fieldsOf(value: Value): readonly Value[] {
@@ -115,15 +129,18 @@ export function comparison(
 export function compare(walk: Walk, left: Value, right: Value): void {
   const { draft } = walk
   if (left.kind === 'direct' && right.kind === 'direct') {
-    draft.use(left.sources[0]!, 'equality-column', right.sources[0]!)
-    draft.use(right.sources[0]!, 'equality-column', left.sources[0]!)
-  } else if (left.kind === 'direct' && right.kind === 'constant') {
-    draft.useAll(left, 'equality-constant')
-  } else if (right.kind === 'direct' && left.kind === 'constant') {
-    draft.useAll(right, 'equality-constant')
+    draft.use(left.sources[0]!, 'equality-column', { with: right.sources[0]! })
+    draft.use(right.sources[0]!, 'equality-column', { with: left.sources[0]! })
+  } else if (left.kind === 'direct' && isGiven(right)) {
+    draft.use(left.sources[0]!, 'equality-constant', probesOf(right))
+  } else if (right.kind === 'direct' && isGiven(left)) {
+    draft.use(right.sources[0]!, 'equality-constant', probesOf(left))
   } else {
     for (const value of [left, right]) {
       draft.useAll(value, value.revealsNoValue ? 'is-null' : 'predicate')
     }
   }
 }
+
+/** Given by the statement: of values computed row by row there may be all that a column can have. */
+const isGiven = (value: Value) => value.kind === 'constant' && value.varies !== 'computed'

@@ -10,16 +10,18 @@ import type {
   RangeTableFunc,
 } from 'libpg-query'
 import {
+  asComputed,
   CONSTANT,
   type Column,
   derive,
+  opaqueOf,
   ROW_COUNT,
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
 import { compositeFields, functionFacts } from '../functions.ts'
 import { as, stringOf, stringsOf, typeNameOf, unwrap } from '../tree.ts'
-import { noteFunction } from './call.ts'
+import { noteFunction, rowsOf } from './call.ts'
 import { jsonBehaviors, jsonPassing, valueExpression } from './json.ts'
 import type { LeafItem, Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
@@ -126,8 +128,8 @@ function unnestValue(
   const facts = noteFunction(walk, call)
   const value = walk.value(unnested, scope)
   walk.draft.useAll(value, 'cardinality')
-  if (facts.readsData) return unknownOf(`function ${facts.use.name} is opaque`, [value])
-  return derive([value], { why: 'function unnest' })
+  if (facts.readsData) return opaqueOf(`function ${facts.use.name} is opaque`, [value], facts.use)
+  return rowsOf('unnest', [value], derive([value], { why: 'function unnest' }))
 }
 
 function definedColumns(definitions: readonly Node[], value: Value): Column[] {
@@ -238,7 +240,8 @@ function xmlTableColumns(walk: Walk, table: RangeTableFunc, scope: Scope): Colum
     if (column?.for_ordinality === true) return { name: column.colname ?? '', value: ROW_COUNT }
     const own = [column?.colexpr, column?.coldefexpr].filter((expr) => expr !== undefined)
     const parts = own.map((expr) => walk.value(expr, scope))
-    return { name: column?.colname ?? '', value: derive([value, ...parts], { why: 'xmltable' }) }
+    const cell = derive([value, ...parts], { why: 'xmltable', mayFail: true })
+    return { name: column?.colname ?? '', value: asComputed(cell) }
   })
 }
 
@@ -283,7 +286,8 @@ function jsonTableColumn(
     case 'JTC_EXISTS':
     case 'JTC_FORMATTED': {
       const type = typeNameOf(column.typeName)
-      return [{ name, value: derive([value, path, ...behaviors], { why: 'json_table', type }) }]
+      const cell = derive([value, path, ...behaviors], { why: 'json_table', type, mayFail: true })
+      return [{ name, value: asComputed(cell) }]
     }
     default:
       walk.draft.unknown('column of JSON_TABLE of a kind not listed')

@@ -6,8 +6,8 @@ import type { Node } from 'libpg-query'
 import { spend } from '../../budget.ts'
 import {
   asUnknown,
-  CONSTANT,
   type Column,
+  ROW_COUNT,
   rowOf,
   unknownOf,
   type Value,
@@ -188,7 +188,7 @@ export function lookupBare(scope: Scope, name: string): Value | undefined {
     }
     if (found.length === 1) return found[0]
     if (open.length > 0) return unknownOf('column of a relation whose columns are not known', open)
-    if (stored && SYSTEM_COLUMNS.has(name)) return CONSTANT
+    if (stored && SYSTEM_COLUMNS.has(name)) return ROW_COUNT
   }
   return undefined
 }
@@ -221,7 +221,7 @@ export function lookupIn(item: Item, name: string): Value | undefined {
   const value = columnOf(item, name)
   if (value === 'ambiguous') return asUnknown(rowOfItem(item), 'ambiguous column name')
   if (value !== 'none') return value
-  if (item.stored && SYSTEM_COLUMNS.has(name)) return CONSTANT
+  if (item.stored && SYSTEM_COLUMNS.has(name)) return ROW_COUNT
   const open = openOf(item)
   return open === null
     ? undefined
