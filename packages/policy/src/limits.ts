@@ -32,9 +32,9 @@ export const JSON_PATHS_MAX = 24
 export const ARRAY_DIMENSIONS_MAX = 6
 /** Digits of a numeric that `bucket` and `hash` read; longer ones become the constant. */
 export const NUMERIC_DIGITS_MAX = 200
-/** Entries of the cache in front of a keyed mask (two-way; a power of two). */
-export const KEYED_CACHE_ENTRIES = 4_096
+/** Entries of the cache in front of a keyed mask (four-way; a power of two). */
+export const KEYED_CACHE_ENTRIES = 8_192
 /** Longest input and output, bytes each, of a keyed mask's cache entry. */
 export const KEYED_CACHE_CELL_BYTES = 64
 /** Keyed-mask caches per key (mask × type × format); further ones go uncached. At most 32 MiB in all. */
-export const KEYED_CACHES_MAX = 64
+export const KEYED_CACHES_MAX = 32
