@@ -3,7 +3,8 @@
 import { integerCodec } from './integer.ts'
 import { readDecimal, writeDecimal } from './keyed.ts'
 import { type CellMask, writeBytes, writeText } from './sink.ts'
-import type { CellType, TypeInfo } from './types.ts'
+import type { TypeInfo } from './type-info.ts'
+import type { CellType } from './types.ts'
 
 const floorTo = (value: bigint, width: bigint): bigint => {
   const rest = value % width

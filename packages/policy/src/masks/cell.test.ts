@@ -2,10 +2,11 @@ import fc from 'fast-check'
 import types from 'pg-types'
 import { describe, expect, test } from 'vitest'
 import { cellMaskNote, compileCellMask } from './cell.ts'
+import { MYSQL_TYPE_NAMES, MYSQL_TYPES } from './mysql-types.ts'
 import { placeholderOf } from './placeholder.ts'
 import { DETECTORS, MASK_KINDS, type MaskSpec } from './spec.ts'
 import { columnMask, KEYS, maskBinary, maskText, postgres, run } from './testing.ts'
-import { type CellType, MYSQL_TYPES, POSTGRES_TYPES, typeInfo } from './types.ts'
+import { type CellType, POSTGRES_TYPES, typeInfo } from './types.ts'
 
 const SPECS: Readonly<Record<MaskSpec['kind'], MaskSpec>> = {
   null: { kind: 'null' },
@@ -27,6 +28,9 @@ const cells: readonly CellType[] = [
     { engine: 'mysql', typeId, format: 'text' },
     { engine: 'mariadb', typeId, format: 'binary', unsigned: true },
   ]),
+  ...MYSQL_TYPE_NAMES.map(
+    (typeName): CellType => ({ engine: 'mariadb', typeId: 254, typeName, format: 'binary' }),
+  ),
   postgres(70_000),
   { ...postgres(70_001, 'binary'), element: postgres(70_000, 'binary') },
   { ...postgres(70_002), typeName: 'citext' },

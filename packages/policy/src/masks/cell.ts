@@ -21,7 +21,8 @@ import { type CellMask, constantMask, NULL_MASK, wholeMask, writeSlice } from '.
 import type { MaskSpec } from './spec.ts'
 import { emailMask, partialMask } from './text.ts'
 import { tokenizeMask } from './tokenize.ts'
-import { type CellType, REDACTED, type Shape, type TypeInfo, typeInfo } from './types.ts'
+import { REDACTED, type Shape, type TypeInfo } from './type-info.ts'
+import { type CellType, formOf, typeInfo } from './types.ts'
 
 interface Target {
   readonly cell: CellType
@@ -32,8 +33,9 @@ interface Target {
   readonly column: string
 }
 
-export function compileCellMask(mask: ColumnMask, cell: CellType, keys: MaskKeys): CellMask {
+export function compileCellMask(mask: ColumnMask, described: CellType, keys: MaskKeys): CellMask {
   const { column } = mask
+  const cell = { ...described, format: formOf(described) }
   if (column === null) return compileDerived(mask.spec, cell)
   const name = `${column.schema}.${column.relation}.${column.column}`
   return compileSpec(mask.spec, cell, { keys, column: name })
@@ -125,10 +127,10 @@ const APPLIES: Readonly<Record<Exclude<MaskSpec['kind'], 'null' | 'redact'>, rea
   partial: TEXTS,
   email: TEXTS,
   regex: TEXTS,
-  hash: [...DOCUMENTS, ...INTEGERS, 'numeric', 'uuid', 'bytea'],
+  hash: [...DOCUMENTS, 'int1', ...INTEGERS, 'numeric', 'uuid', 'bytea'],
   tokenize: [...TEXTS, ...INTEGERS, 'numeric', 'uuid'],
   'truncate-date': ['date', 'timestamp', 'timestamptz'],
-  bucket: [...INTEGERS, 'numeric', 'float4', 'float8'],
+  bucket: ['int1', ...INTEGERS, 'numeric', 'float4', 'float8'],
   json: DOCUMENTS,
   detect: DOCUMENTS,
 }

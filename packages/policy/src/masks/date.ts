@@ -6,7 +6,8 @@
 
 import { type CellMask, writeBytes } from './sink.ts'
 import type { DateUnit } from './spec.ts'
-import type { CellType, TypeInfo } from './types.ts'
+import type { TypeInfo } from './type-info.ts'
+import type { CellType } from './types.ts'
 
 const SECONDS_PER_DAY = 86_400
 const SECONDS_PER_HOUR = 3_600

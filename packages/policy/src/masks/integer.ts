@@ -1,10 +1,11 @@
-/** Integers as cells hold them: decimal text, or 2, 4 or 8 bytes of either byte order. */
+/** Integers as cells hold them: decimal text, or 1, 2, 4 or 8 bytes of either byte order. */
 
 import type { ByteSink } from './sink.ts'
 import { writeText } from './sink.ts'
-import type { CellType, Shape, TypeInfo } from './types.ts'
+import type { Shape, TypeInfo } from './type-info.ts'
+import type { CellType } from './types.ts'
 
-const BITS: Partial<Record<Shape, number>> = { int2: 16, int4: 32, int8: 64 }
+const BITS: Partial<Record<Shape, number>> = { int1: 8, int2: 16, int4: 32, int8: 64 }
 
 export interface IntegerCodec {
   readonly bits: number

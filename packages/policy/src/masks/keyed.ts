@@ -20,7 +20,8 @@ import { digest } from './hmac.ts'
 import { type IntegerCodec, integerCodec } from './integer.ts'
 import { canonicalDecimal, decimalText, numericText, writeNumeric } from './numeric.ts'
 import { type CellMask, writeBytes, writeText } from './sink.ts'
-import type { CellType, TypeInfo } from './types.ts'
+import type { TypeInfo } from './type-info.ts'
+import type { CellType } from './types.ts'
 
 export interface Keyed {
   readonly key: KeyObject

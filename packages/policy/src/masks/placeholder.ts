@@ -8,12 +8,12 @@ import { assertNever } from '../errors.ts'
 import { checksum } from './checksum.ts'
 import { parseJsonPath } from './json-path.ts'
 import type { MaskSpec } from './spec.ts'
-import { REDACTED } from './types.ts'
+import { REDACTED } from './type-info.ts'
 
 /** Text forms of every `redact` constant, besides those that contain `[redacted]`. */
 const CONSTANTS = new Set([
   'f', 'false', '0', '', '*', '-', '(0,0)', '[(0,0),(0,0)]', '((0,0))', '(0,0),(0,0)', '{1,0,0}', '<(0,0),0>',
-  '0.0.0.0', '0.0.0.0/32', '$0.00', '0.00', '00:00:00', '00:00:00+00', '00:00:00:00:00:00', '00:00:00:00:00:00:00:00',
+  '0.0.0.0', '0.0.0.0/32', '::', '$0.00', '0.00', '00:00:00', '00:00:00+00', '00:00:00:00:00:00', '00:00:00:00:00:00:00:00',
   '1900-01-01', '00000000-0000-0000-0000-000000000000', '0/0', 'empty', '{}', '<redacted/>', '1901', '$',
 ]) // biome-ignore format: a list of short words
 

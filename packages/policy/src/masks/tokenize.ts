@@ -9,7 +9,8 @@ import { type IntegerCodec, integerCodec } from './integer.ts'
 import { hashUuid, type Keyed, readDecimal, writeDecimal } from './keyed.ts'
 import { canonicalDecimal } from './numeric.ts'
 import { type CellMask, writeBytes } from './sink.ts'
-import type { CellType, TypeInfo } from './types.ts'
+import type { TypeInfo } from './type-info.ts'
+import type { CellType } from './types.ts'
 
 /** Bytes of digest as they are needed: block n is the digest of (n, block 0). */
 class Stream {
@@ -129,7 +130,8 @@ function tokenizeNumeric(keyed: Keyed, cell: CellType): CellMask {
 /** Null where a token has no type-correct form. */
 export function tokenizeMask(keyed: Keyed, cell: CellType, info: TypeInfo): CellMask | null {
   const codec = integerCodec(info, cell.format)
-  if (codec !== null) return tokenizeInteger(keyed, codec)
+  // Three digits of 127: there is nothing to choose among.
+  if (codec !== null) return codec.bits === 8 ? null : tokenizeInteger(keyed, codec)
   switch (info.shape) {
     case 'text':
     case 'bpchar':

@@ -1,14 +1,29 @@
 /**
  * What a cell holds, by the type its result metadata names, and how that type is written in each format.
- * PostgreSQL: pg_type.dat (18). MySQL: enum_field_types. Types not listed have no constant that is sure to
- * decode, so a masked cell of one becomes NULL.
+ * PostgreSQL: pg_type.dat (18); MySQL and MariaDB: mysql-types.ts. Types not listed have no constant that is sure
+ * to decode, so a masked cell of one becomes NULL.
  */
+import { hasBinaryForm, mysqlTypeInfo } from './mysql-types.ts'
+import {
+  bytes,
+  info,
+  JSON_TEXT,
+  OPAQUE,
+  plain,
+  REDACTED,
+  TEXT,
+  type TypeInfo,
+  zeros,
+} from './type-info.ts'
 
 export interface CellType {
   readonly engine: 'postgres' | 'mysql' | 'mariadb'
   /** PostgreSQL: type OID. MySQL, MariaDB: column type code of the column definition. */
   readonly typeId: number
-  /** Needed only for types without a fixed OID (`citext`). */
+  /**
+   * PostgreSQL: needed only for types without a fixed OID (`citext`). MySQL, MariaDB: what the code does not tell
+   * (`enum`, `set`, `json`, `uuid`, `point`, …).
+   */
   readonly typeName?: string
   readonly format: 'text' | 'binary'
   /** MySQL: the UNSIGNED flag. */
@@ -19,49 +34,10 @@ export interface CellType {
   readonly element?: CellType
 }
 
-/** How the bytes of a cell are to be read. */
-export type Shape =
-  | 'text'
-  | 'bpchar'
-  | 'char'
-  | 'json'
-  | 'jsonb'
-  | 'bytea'
-  | 'int2'
-  | 'int4'
-  | 'int8'
-  | 'float4'
-  | 'float8'
-  | 'numeric'
-  | 'uuid'
-  | 'date'
-  | 'timestamp'
-  | 'timestamptz'
-  /** Has a constant, but nothing finer than `redact` applies. */
-  | 'plain'
-  | 'array'
-  /** No constant: NULL. */
-  | 'opaque'
-
-export interface TypeInfo {
-  readonly shape: Shape
-  /** The type-correct constant of `redact`, text and binary form. */
-  readonly text: string
-  readonly binary: Buffer
-  /** Elements, for arrays. */
-  readonly element: number
-  readonly delimiter: string
-  readonly littleEndian: boolean
-  readonly unsigned: boolean
-}
-
-export const REDACTED = '[redacted]'
 /** 1900-01-01 in days from 2000-01-01. */
 const EPOCH_1900_DAYS = -36_524
 const MICROS_PER_DAY = 86_400_000_000n
 
-const zeros = (length: number): Buffer => Buffer.alloc(length)
-const bytes = (text: string): Buffer => Buffer.from(text, 'utf8')
 const int32 = (value: number): Buffer => {
   const buffer = zeros(4)
   buffer.writeInt32BE(value)
@@ -80,20 +56,6 @@ const double = (...values: number[]): Buffer => {
   return buffer
 }
 
-const info = (shape: Shape, text: string, binary: Buffer | number): TypeInfo => ({
-  shape,
-  text,
-  binary: typeof binary === 'number' ? zeros(binary) : binary,
-  element: 0,
-  delimiter: ',',
-  littleEndian: false,
-  unsigned: false,
-})
-const plain = (text: string, binary: Buffer | number) => info('plain', text, binary)
-
-const TEXT = info('text', REDACTED, bytes(REDACTED))
-const OPAQUE = info('opaque', '', 0)
-const JSON_TEXT = `"${REDACTED}"`
 const INT4 = info('int4', '0', 4)
 const INT8 = info('int8', '0', 8)
 const RANGE = plain('empty', Buffer.of(1))
@@ -210,44 +172,11 @@ const uint32 = (value: number): Buffer => {
   return buffer
 }
 
-const little = (base: TypeInfo): TypeInfo => ({ ...base, littleEndian: true })
-/** 1900-01-01: year (little-endian), month, day; the length byte is not part of the cell. */
-const MYSQL_1900 = Buffer.of(0x6c, 0x07, 1, 1)
-
-const MYSQL: ReadonlyMap<number, TypeInfo> = new Map<number, TypeInfo>([
-  [0, info('numeric', '0', bytes('0'))],
-  [1, little(plain('0', 1))],
-  [2, little(info('int2', '0', 2))],
-  [3, little(INT4)],
-  [4, little(info('float4', '0', 4))],
-  [5, little(info('float8', '0', 8))],
-  [7, little(info('timestamp', '1900-01-01 00:00:00', MYSQL_1900))],
-  [8, little(INT8)],
-  [9, little(INT4)],
-  [10, little(info('date', '1900-01-01', MYSQL_1900))],
-  [11, little(plain('00:00:00', 0))],
-  [12, little(info('timestamp', '1900-01-01 00:00:00', MYSQL_1900))],
-  [13, little(plain('1901', Buffer.of(0x6d, 0x07)))],
-  [15, TEXT],
-  [16, plain('\0', 1)],
-  [245, info('json', JSON_TEXT, bytes(JSON_TEXT))],
-  [246, info('numeric', '0', bytes('0'))],
-  [247, TEXT],
-  [248, TEXT],
-  [249, TEXT],
-  [250, TEXT],
-  [251, TEXT],
-  [252, TEXT],
-  [253, TEXT],
-  [254, TEXT],
-])
-
 /** Never throws: what is not known is opaque. */
 export function typeInfo(cell: CellType): TypeInfo {
   if (cell.base !== undefined) return typeInfo(cell.base)
   if (cell.engine !== 'postgres') {
-    const known = MYSQL.get(cell.typeId) ?? OPAQUE
-    return cell.unsigned === true ? { ...known, unsigned: true } : known
+    return mysqlTypeInfo(cell.typeId, cell.typeName, cell.unsigned === true)
   }
   const known = POSTGRES.get(cell.typeId)
   if (known !== undefined) return known
@@ -257,6 +186,10 @@ export function typeInfo(cell: CellType): TypeInfo {
   return cell.typeName === 'citext' ? TEXT : OPAQUE
 }
 
+/** The form its bytes have: most types of MySQL have but one. */
+export function formOf({ engine, format, typeId }: CellType): CellType['format'] {
+  return engine === 'postgres' || hasBinaryForm(typeId) ? format : 'text'
+}
+
 /** Every type with a constant, for tests and documentation. */
 export const POSTGRES_TYPES: readonly number[] = [...POSTGRES.keys(), ...ARRAYS.keys()]
-export const MYSQL_TYPES: readonly number[] = [...MYSQL.keys()]
