@@ -79,10 +79,19 @@ function compileArray(
 ): CellMask {
   const { info } = more
   const element = cell.base?.element ?? cell.element ?? { engine: 'postgres', typeId: info.element }
-  const inner = compileSpec(spec, { ...element, format: cell.format }, more)
+  const own = { ...element, format: cell.format }
+  // A constant for every element would tell how many there are.
+  if (isRedacted(spec, own)) return constantMask(more.redacted)
+  const inner = compileSpec(spec, own, more)
   return cell.format === 'binary'
     ? binaryArrayMask(inner, info.element, more.redacted)
     : textArrayMask(inner, info.delimiter, more.redacted)
+}
+
+/** Does a mask of this kind show the constant of the type, whatever the value? */
+function isRedacted({ kind }: MaskSpec, cell: CellType): boolean {
+  if (kind === 'null') return false
+  return kind === 'redact' || !APPLIES[kind].includes(typeInfo(cell).shape)
 }
 
 /** Null: the kind means nothing for the type. */

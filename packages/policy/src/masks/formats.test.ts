@@ -243,6 +243,17 @@ describe('arrays', () => {
     expect(maskBinary(PARTIAL, value, 1009)).toEqual(int32(0, 0, 25))
   })
 
+  test.each([
+    [{ kind: 'redact' }, '{a,b,c}', 1009],
+    [PARTIAL, '{1,2,3}', 1007],
+  ] as [MaskSpec, string, number][])(
+    'a constant does not tell how many elements there are',
+    (mask, value, typeId) => {
+      expect(maskText(mask, value, typeId)).toBe('{}')
+      expect(maskText(mask, value.slice(0, -2) + '}', typeId)).toBe('{}')
+    },
+  )
+
   test('a null mask makes the whole array NULL', () => {
     expect(maskText({ kind: 'null' }, '{a,b}', 1009)).toBeNull()
   })

@@ -1,0 +1,31 @@
+/** Columns by any name. */
+import type { AttackList } from './attack-list.ts'
+
+export const attacks: AttackList = [
+  'SELECT ssn FROM people',
+  'SELECT * FROM people',
+  'SELECT id, * FROM people',
+  'SELECT *, * FROM people',
+  'SELECT p.*, q.* FROM people p, people q',
+  'SELECT ssn AS id, id AS ssn FROM people',
+  'SELECT x FROM (SELECT ssn AS x FROM people) s',
+  'SELECT s.x FROM people AS s(a, b, c, d, e, x)',
+  'SELECT c6 FROM people AS p(c1, c2, c3, c4, c5, c6)',
+  'TABLE people',
+  'SELECT * FROM ONLY people',
+  'SELECT * FROM people TABLESAMPLE SYSTEM (100)',
+  'SELECT "ssn" FROM "public"."people"',
+  'SELECT public.people.ssn FROM public.people',
+  'SELECT * FROM people NATURAL JOIN (SELECT id FROM people) q',
+  'SELECT * FROM people JOIN people q USING (id)',
+  'SELECT * FROM people JOIN people q USING (id, ssn)',
+  'SELECT j.* FROM (people JOIN people q USING (id)) AS j',
+  'SELECT * FROM people FULL JOIN (SELECT 1 AS id) q USING (id)',
+  'SELECT * FROM people p LEFT JOIN LATERAL (SELECT p.ssn AS leaked) l ON true',
+  'SELECT (SELECT ssn FROM people LIMIT 1)',
+  'SELECT ARRAY(SELECT ssn FROM people)',
+  'SELECT id, (SELECT ssn FROM people q WHERE q.id = p.id) FROM people p',
+  'SELECT DISTINCT ssn FROM people',
+  'SELECT ALL ssn FROM people LIMIT 5 OFFSET 0',
+  'SELECT ssn FROM people ORDER BY id FETCH FIRST 1 ROW WITH TIES',
+]

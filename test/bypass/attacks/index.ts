@@ -1,0 +1,23 @@
+/** All attacks written by hand, by category. */
+import { attacks as aggregates } from './aggregates.ts'
+import type { AttackList } from './attack-list.ts'
+import { attacks as columns } from './columns.ts'
+import { attacks as errors } from './errors.ts'
+import { attacks as expressions } from './expressions.ts'
+import { attacks as nullTests } from './null-tests.ts'
+import { attacks as predicates } from './predicates.ts'
+import { attacks as rows } from './rows.ts'
+import { attacks as setOperations } from './set-operations.ts'
+import { attacks as waysOut } from './ways-out.ts'
+
+export const WRITTEN: Readonly<Record<string, AttackList>> = {
+  'columns by any name': columns,
+  'set operations and CTEs': setOperations,
+  'whole rows and composites': rows,
+  'expressions and casts': expressions,
+  'aggregates and windows': aggregates,
+  'predicates that tell': predicates,
+  'NULL or not': nullTests,
+  'errors that quote': errors,
+  'other ways out': waysOut,
+}

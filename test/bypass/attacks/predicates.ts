@@ -1,0 +1,30 @@
+/** Predicates that tell. */
+import type { AttackList } from './attack-list.ts'
+
+export const attacks: AttackList = [
+  "SELECT id FROM people WHERE ssn LIKE 'Z%'",
+  "SELECT id FROM people WHERE ssn > 'M' AND ssn < 'z'",
+  "SELECT id FROM people WHERE ssn BETWEEN 'A' AND 'ZZ'",
+  "SELECT id FROM people WHERE substr(ssn, 1, 1) = 'Z'",
+  "SELECT id FROM people WHERE ssn ~ '^Z' OR ssn SIMILAR TO 'Z%'",
+  'SELECT id FROM people WHERE length(ssn) = 20',
+  'SELECT id FROM people WHERE salary > 5 AND salary + 1 > 6',
+  'SELECT id FROM people ORDER BY ssn',
+  'SELECT id, ssn FROM people ORDER BY 2',
+  'SELECT id FROM people ORDER BY (SELECT ssn)',
+  'SELECT DISTINCT ON (ssn) id FROM people',
+  'SELECT row_number() OVER (ORDER BY ssn) FROM people',
+  'SELECT rank() OVER (ORDER BY salary) FROM people',
+  "SELECT CASE WHEN ssn > 'M' THEN 1 ELSE 0 END FROM people",
+  'SELECT count(*) FILTER (WHERE salary > 100) FROM people',
+  "SELECT ssn = 'a', ssn < 'b' FROM people",
+  "SELECT 1 FROM people WHERE (CASE WHEN ssn LIKE 'Z%' THEN 1/0 ELSE 1 END) = 1",
+  'SELECT * FROM generate_series(1, (SELECT salary % 7 FROM people LIMIT 1)) g',
+  'SELECT 1 FROM people LIMIT (SELECT salary % 5 FROM people LIMIT 1)',
+  "SELECT pg_sleep(0) FROM people WHERE ssn LIKE 'Z%'",
+  "SELECT 1 FROM people p JOIN notes n ON p.ssn LIKE n.body || '%'",
+  "SELECT 1 WHERE EXISTS (SELECT 1 FROM people WHERE ssn > 'M')",
+  "SELECT id FROM people WHERE ssn > ANY (ARRAY['a'])",
+  'SELECT width_bucket(salary, 0, 100000000, 1000) FROM people',
+  'SELECT (salary > 1)::int FROM people',
+]

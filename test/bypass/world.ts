@@ -1,0 +1,202 @@
+/**
+ * Two databases that differ in protected values alone, made from one template so that object identifiers are
+ * the same, behind one gateway. Who asks decides the masks: every identity is granted everything, so nothing
+ * but the masks stands between it and the values.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type PostgresAddress, postgresSql } from '../support/servers.ts'
+import { WireClient } from '../support/wire.ts'
+import { type Canary, canariesOf, LeakDetector } from './leaks.ts'
+import { FILLED_ROWS, NULL_ROWS, PROTECTED, valuesOf, type WorldName } from './world-values.ts'
+
+/** A mask by column name; `*` is every other protected column. */
+interface MaskSet {
+  readonly with: Readonly<Record<string, unknown>>
+  readonly options?: string
+}
+
+/** How each identity sees the protected columns; `clear` sees them as they are. */
+const MASK_SETS = {
+  redacted: { with: { '*': 'redact' } },
+  nulled: { with: { '*': 'null' } },
+  // Element by element: how many there are is shown.
+  hashed: { with: { '*': 'hash', nums: 'redact' } },
+  partly: {
+    with: {
+      '*': 'redact',
+      ssn: { partial: { 'keep-last': 4, 'same-length': false } },
+      number: { partial: { 'keep-last': 4, 'same-length': false } },
+      email: 'email',
+      born: { 'truncate-date': 'year' },
+      score: { bucket: 100_000_000 },
+      profile: { json: { paths: ['$.phone', '$.n', '$.list'], mask: 'redact' } },
+      phone: { regex: { pattern: '^.*(.{4})$', replacement: '$1' } },
+    },
+  },
+  strict: { with: { '*': 'redact' }, options: 'derived: deny, predicates: deny' },
+} as const satisfies Record<string, MaskSet>
+
+export type Masked = keyof typeof MASK_SETS
+export type Identity = Masked | 'clear'
+export const MASKED = Object.keys(MASK_SETS) as readonly Masked[]
+
+/** Protected columns outside `people`, by the column of `people` they are masked like. */
+const ELSEWHERE: readonly (readonly [path: string, like: string])[] = [
+  ['*.cards.number', 'number'],
+  ['*.payments.card', 'number'],
+  ['*.accounts.owner_ssn', 'ssn'],
+  ['*.parted.ssn', 'ssn'],
+  ['*.people_generated.ssn', 'ssn'],
+]
+
+function policy(): string {
+  const columns = [
+    ...PROTECTED.map(({ name }) => [`*.people.${name}`, name] as const),
+    ...ELSEWHERE,
+  ]
+  const masks = MASKED.flatMap((group) => {
+    const { with: specs, options }: MaskSet = MASK_SETS[group]
+    return columns.map(([path, like]) => {
+      const spec = JSON.stringify(specs[like] ?? specs['*'])
+      return `  - { columns: ['${path}'], with: ${spec}, who: { groups: [${group}] }${options === undefined ? '' : `, ${options}`} }`
+    })
+  })
+  return `version: 1
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*', '@catalog-data'], functions: ['*'], settings: ['*'] } }
+masks:
+${masks.join('\n')}
+`
+}
+
+const quoted = (value: string): string => `'${value}'`
+
+function rowsOf(world: WorldName): string {
+  const { columns, cards } = valuesOf(world)
+  const names = [...columns.keys()]
+  const people: string[] = []
+  for (let row = 1; row <= FILLED_ROWS + NULL_ROWS; row++) {
+    const open = [
+      row,
+      `'${row % 2 === 0 ? 'Bonn' : 'Ulm'}'`,
+      `'note ${row}'`,
+      1 + (row % 2),
+      row - 1,
+    ]
+    const cells = names.map((name) => {
+      const value = columns.get(name)?.[row - 1]
+      return value === undefined ? 'NULL' : quoted(value)
+    })
+    people.push(`(${[...open, ...cells].join(', ')})`)
+  }
+  const ssns = columns.get('ssn') ?? []
+  return `
+    INSERT INTO dept VALUES (1, 'north'), (2, 'south');
+    INSERT INTO people VALUES ${people.join(',\n')};
+    INSERT INTO people_child SELECT p.id + 100, p.city, p.note, p.dept_id, p.manager_id, ${names
+      .map((name) => (name === 'email' ? `'x' || p.email` : name === 'ssn' ? 'p.ssn' : `p.${name}`))
+      .join(', ')}, 'extra' FROM ONLY people p WHERE p.id = 1;
+    INSERT INTO cards SELECT c, n FROM unnest(ARRAY[${cards.map(quoted).join(', ')}]) WITH ORDINALITY AS t(c, n);
+    INSERT INTO payments (card, amount, at) SELECT number, 10 * person_id, timestamptz '2024-01-01' + person_id * interval '1 day' FROM cards ORDER BY person_id;
+    INSERT INTO accounts SELECT n, s, date '2020-01-01' FROM unnest(ARRAY[${ssns.slice(0, 4).map(quoted).join(', ')}]) WITH ORDINALITY AS t(s, n);
+    INSERT INTO parted SELECT id, ssn FROM ONLY people WHERE ssn IS NOT NULL ORDER BY id;
+    INSERT INTO people_generated SELECT id, ssn FROM ONLY people WHERE ssn IS NOT NULL ORDER BY id;
+    INSERT INTO notes (id, body) VALUES (1, 'first'), (2, 'second'), (11, 'eleventh');
+    REFRESH MATERIALIZED VIEW people_mat;
+    REFRESH MATERIALIZED VIEW people_mat_expr;
+    ANALYZE;`
+}
+
+export interface World extends AsyncDisposable {
+  readonly gateway: TestGateway
+  readonly detector: LeakDetector
+  /** A session of its own through the gateway. */
+  connect(who: Identity, world: WorldName): Promise<WireClient>
+  /** As the superuser, past the gateway. */
+  sql(world: WorldName, text: string): Promise<Record<string, unknown>[]>
+  /** Every row and name an attack might have changed. */
+  contents(world: WorldName): Promise<unknown>
+}
+
+export async function openWorlds(server: PostgresAddress): Promise<World> {
+  const template = `worlds_${randomBytes(6).toString('hex')}`
+  const file = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
+  const columns = PROTECTED.map(({ name, type }) => `ADD COLUMN ${name} ${type}`).join(', ')
+  const inside = (database: string, text: string) => postgresSql(server, { database, text })
+  await inside('postgres', `CREATE DATABASE ${template} TEMPLATE template0`)
+  await inside(template, await file('world.sql'))
+  await inside(template, `ALTER TABLE people ${columns}`)
+  await inside(template, await file('world-over-people.sql'))
+  const nameOf = (world: WorldName): string => `${template}_${world}`
+  const sql = (world: WorldName, text: string) => inside(nameOf(world), text)
+  const admin = (text: string) => inside('postgres', text)
+  for (const world of ['a', 'b'] as const) {
+    await admin(`CREATE DATABASE ${nameOf(world)} TEMPLATE ${template}`)
+    await sql(world, rowsOf(world))
+  }
+  const gateway = await startTestGateway({
+    upstream: server,
+    database: nameOf('a'),
+    databases: [nameOf('b')],
+    connection: 'crm',
+    policies: [policy()],
+    via: 'tcp',
+    config: { limits: { 'connections-per-subject': 1000 } },
+  })
+  const canaries = await readCanaries(server, nameOf('a'))
+  const close = async (): Promise<void> => {
+    await gateway.close()
+    for (const world of ['a', 'b'] as const)
+      await admin(`DROP DATABASE IF EXISTS ${nameOf(world)} WITH (FORCE)`)
+    await admin(`DROP DATABASE ${template} WITH (FORCE)`)
+  }
+  return {
+    gateway,
+    detector: new LeakDetector(canaries),
+    async connect(who, world) {
+      return WireClient.connect({
+        host: gateway.host,
+        port: gateway.plainPort,
+        user: 'agent',
+        password: await gateway.token({ groups: who === 'clear' ? [] : [who] }),
+        database: world === 'a' ? 'crm' : `crm/${nameOf('b')}`,
+      })
+    },
+    sql,
+    contents: (world) =>
+      sql(
+        world,
+        `SELECT x FROM (
+           SELECT to_jsonb(p)::text AS x FROM people p UNION ALL SELECT to_jsonb(notes)::text FROM notes
+           UNION ALL SELECT to_jsonb(c)::text FROM cards c UNION ALL SELECT to_jsonb(a)::text FROM accounts a
+           UNION ALL SELECT to_jsonb(t)::text FROM audit_trail t UNION ALL SELECT to_jsonb(k)::text FROM checked k
+           UNION ALL SELECT to_jsonb(y)::text FROM payments y
+           UNION ALL SELECT oid::regclass || ' ' || relkind::text FROM pg_class WHERE oid >= 16384 AND relkind <> 't'
+           UNION ALL SELECT proname FROM pg_proc WHERE oid >= 16384
+           UNION ALL SELECT attname FROM pg_attribute WHERE attrelid >= 16384 AND NOT attisdropped) s ORDER BY 1`,
+      ),
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Every protected cell of world `a`, in the server's own text and binary forms. */
+async function readCanaries(server: PostgresAddress, database: string): Promise<Canary[]> {
+  await using wire = await WireClient.connect({
+    host: server.host,
+    port: server.port,
+    database,
+    ...server.superuser,
+  })
+  const canaries: Canary[] = []
+  const texts = [
+    `SELECT ${PROTECTED.filter(({ name }) => name !== 'mood' && name !== 'active')
+      .map(({ name }) => name)
+      .join(', ')} FROM ONLY people WHERE id <= ${FILLED_ROWS}`,
+    'SELECT number FROM cards',
+  ]
+  for (const text of texts)
+    canaries.push(...canariesOf(await wire.extended(text, [], 0), await wire.extended(text, [], 1)))
+  return canaries
+}
