@@ -139,6 +139,17 @@ export type SessionEnded = Base<'session-ended'> & {
   readonly reason: string
 }
 
+// Recordings: what a session's client was shown; the log proves them by their hash.
+
+export type RecordingSealed = Base<'recording-sealed'> & {
+  readonly session: string
+  /** The recording's first `bytes` bytes have this SHA-256, hex. */
+  readonly bytes: number
+  readonly sha256: string
+  /** The session has ended: the recording has no more. */
+  readonly final: boolean
+}
+
 // Statements: two records each, so both have hand-written encoders (record-writer.ts).
 
 export type RelationAccess = {
@@ -277,6 +288,7 @@ export type AuditEvent =
   | SessionStarted
   | Cancel
   | SessionEnded
+  | RecordingSealed
   | Statement
   | Outcome
   | TokenMinted
@@ -309,6 +321,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'session-started': true,
   cancel: true,
   'session-ended': true,
+  'recording-sealed': true,
   statement: true,
   outcome: true,
   'token-minted': true,

@@ -13,6 +13,7 @@ export {
   type Cut,
   isKnownEvent,
   type Outcome,
+  type RecordingSealed,
   type RelationAccess,
   type SessionEnded,
   type SessionStarted,
@@ -41,4 +42,17 @@ export {
   inclusionProof,
 } from './proof.ts'
 export type { AuditRecord } from './record.ts'
+export type { RecordingFrame, RecordingOpen } from './recording/frames.ts'
+export { type WrappingKey, wrappingKey } from './recording/keys.ts'
+export {
+  type ReadRecordingOptions,
+  readRecording,
+  recordingKeyPath,
+  recordingPath,
+} from './recording/recording-file.ts'
+export {
+  Recordings,
+  type RecordingsOptions,
+  type SessionRecording,
+} from './recording/recordings.ts'
 export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

@@ -76,6 +76,28 @@ export const INDEX_SESSIONS_MAX = 10_000
 /** How long close() waits for the index to catch up; the rest is indexed at the next start. */
 export const INDEX_CLOSE_MS = 5_000
 
+/** Entries of all sessions between two writes of the recordings' journal; more are written at once. */
+export const JOURNAL_BUFFER_BYTES = 1_048_576
+
+/** Output of one frame of a recording: longer output becomes several. */
+export const RECORDING_PIECE_BYTES = 65_536
+
+/** A journal is closed and taken apart at this size or age. */
+export const RECORDING_JOURNAL_BYTES = 16_777_216
+export const RECORDING_JOURNAL_MS = 5_000
+
+/** Journals that wait for the archiver; with more, nothing is recorded and so nothing is run. */
+export const RECORDING_JOURNALS_MAX = 64
+
+/** Frames compressed together in a recording. */
+export const RECORDING_BLOCK_BYTES = 262_144
+
+/** A block as read back, compressed or not: one block, one frame that did not fit, and their frame. */
+export const RECORDING_BLOCK_BYTES_MAX = 1_048_576
+
+/** Pause of the archiver after an error. */
+export const ARCHIVE_RETRY_MS = 1_000
+
 /** Rows one query returns at most; page on with the cursor. */
 export const QUERY_ROWS_MAX = 1_000
 

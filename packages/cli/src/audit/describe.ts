@@ -111,6 +111,8 @@ export function describe(event: AuditEvent): Described {
       return as(`the clock said ${formatMoment(event.wall)}`, 'yellow')
     case 'segment-closed':
       return as(`segment ${event.head.segment}, ${event.head.records} records`, 'dim')
+    case 'recording-sealed':
+      return as(`${event.bytes} bytes${event.final ? ', complete' : ''}`, 'dim')
     case 'anchor-failed':
       return as(`head of record ${event.seq}: ${event.code}`, 'red')
     case 'trail-read':

@@ -1,0 +1,231 @@
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { AuditEvent, RecordingSealed } from '../event.ts'
+import { temporaryDirectory } from '../testing.ts'
+import { Archiver } from './archiver.ts'
+import type { RecordingFrame, RecordingOpen } from './frames.ts'
+import { JournalWriter, journalBuffer, journalPath, listJournals } from './journal.ts'
+import { wrappingKey } from './keys.ts'
+import { readRecording, recordingKeyPath, recordingPath, sealOf } from './recording-file.ts'
+import { Recordings, type RecordingsOptions } from './recordings.ts'
+
+const KEY = Buffer.alloc(32, 7)
+const OPEN: RecordingOpen = {
+  session: 'session-1',
+  protocol: 'postgres',
+  connection: 'crm',
+  database: 'crm',
+  subject: 'ann',
+}
+
+function start(directory: string, options: Partial<RecordingsOptions> = {}) {
+  const events: AuditEvent[] = []
+  const failures: string[] = []
+  const recordings = new Recordings({
+    directory,
+    now: () => 1_000,
+    key: null,
+    record: (more) => events.push(...more),
+    onFailure: (error) => failures.push(error.message),
+    ...options,
+  })
+  onTestFinished(() => recordings.close().catch(() => {}))
+  return { recordings, events, failures }
+}
+
+function shown(directory: string, session: string, key: Uint8Array | null = null): string {
+  const keys = key === null ? [] : [wrappingKey(key)]
+  return [...readRecording({ directory, session, keys })].map(describeFrame).join(' ')
+}
+
+function describeFrame(frame: RecordingFrame): string {
+  switch (frame.kind) {
+    case 'open':
+      return `open:${frame.open.subject}`
+    case 'output':
+    case 'input':
+      return `${frame.kind}:${frame.bytes.toString()}`
+    case 'answered':
+      return `answered:${frame.statement}`
+    case 'omitted':
+      return `omitted:${frame.rows}/${frame.bytes}`
+    case 'end':
+      return `end:${frame.reason}`
+  }
+}
+
+const bytes = (text: string): [Buffer, number, number] => [Buffer.from(text), 0, text.length]
+
+describe.each([
+  ['in clear', null],
+  ['encrypted', KEY],
+])('recordings %s', (_name, key) => {
+  test('hold what was shown, in order, each session by itself', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory, { key })
+    const one = recordings.open(OPEN)
+    const two = recordings.open({ ...OPEN, session: 'session-2', subject: 'bob' })
+    one.output(...bytes('rows'))
+    two.output(...bytes('other'))
+    one.answered(7)
+    one.omitted({ rows: 3, bytes: 99 })
+    one.input(...bytes('data'))
+    one.end('client-closed')
+    recordings.flush()
+    await recordings.archived()
+    expect(shown(directory, 'session-1', key)).toBe(
+      'open:ann output:rows answered:7 omitted:3/99 input:data end:client-closed',
+    )
+    expect(shown(directory, 'session-2', key)).toBe('open:bob output:other')
+  })
+
+  test('go on across journals, and the log gets the hash of the whole file', async () => {
+    const directory = temporaryDirectory()
+    const { recordings, events } = start(directory, { key })
+    const one = recordings.open(OPEN)
+    await recordings.archived()
+    one.output(...bytes('later'))
+    one.end('done')
+    await recordings.archived()
+    expect(shown(directory, 'session-1', key)).toBe('open:ann output:later end:done')
+    const seals = events as RecordingSealed[]
+    expect(seals.map(({ final }) => final)).toEqual([false, true])
+    for (const { bytes: length, sha256 } of seals) {
+      expect(sealOf(directory, 'session-1', length)).toEqual({ bytes: length, sha256 })
+    }
+    expect(listJournals(directory)).toHaveLength(1)
+  })
+
+  test('give back output larger than any buffer', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory, { key })
+    const one = recordings.open(OPEN)
+    const large = Buffer.alloc(3_000_000, 'abcdefghij')
+    one.output(large, 0, large.length)
+    await recordings.archived()
+    const parts = [...readRecording({ directory, session: 'session-1', keys: [wrappingKey(KEY)] })]
+    const output = parts.map((frame) => (frame.kind === 'output' ? frame.bytes : Buffer.alloc(0)))
+    expect(Buffer.concat(output).equals(large)).toBe(true)
+  })
+
+  test('of a killed process are completed at the next start', async () => {
+    const directory = temporaryDirectory()
+    // As a process leaves it that dies right after a flush.
+    const journal = new JournalWriter({
+      directory,
+      journal: 4,
+      wrapping: key === null ? null : wrappingKey(key),
+      buffer: journalBuffer(),
+    })
+    const id = Buffer.from('session-9')
+    const buffer = journalBuffer()
+    expect(buffer.length).toBeGreaterThan(0)
+    journal.entry(id, 4, 5, 8)
+    journal.flush()
+    journal.close()
+    const { recordings, events } = start(directory, { key })
+    await recordings.archived()
+    expect(shown(directory, 'session-9', key)).toMatch(/^answered:/)
+    expect(events).toMatchObject([{ session: 'session-9', final: false }])
+    expect(existsSync(journalPath(directory, 4))).toBe(false)
+  })
+})
+
+describe('a recording', () => {
+  test('is the same however often a journal is archived', () => {
+    const directory = temporaryDirectory()
+    const buffer = journalBuffer()
+    const journal = new JournalWriter({ directory, journal: 1, wrapping: null, buffer })
+    const at = journal.entry(Buffer.from('session-1'), 2, 5, 4)
+    buffer.write('rows', at)
+    journal.flush()
+    journal.close()
+    new Archiver({ directory, wrapping: null }).archive(1)
+    const before = readFileSync(recordingPath(directory, 'session-1'))
+    new Archiver({ directory, wrapping: null }).archive(1)
+    expect(readFileSync(recordingPath(directory, 'session-1')).equals(before)).toBe(true)
+    expect(shown(directory, 'session-1')).toBe('output:rows')
+  })
+
+  test('ends before a torn batch of the journal', () => {
+    const directory = temporaryDirectory()
+    const buffer = journalBuffer()
+    const journal = new JournalWriter({ directory, journal: 1, wrapping: null, buffer })
+    for (const text of ['one!', 'two!']) {
+      buffer.write(text, journal.entry(Buffer.from('session-1'), 2, 5, 4))
+      journal.flush()
+    }
+    journal.close()
+    truncateSync(journalPath(directory, 1), journal.bytes - 2)
+    new Archiver({ directory, wrapping: null }).archive(1)
+    expect(shown(directory, 'session-1')).toBe('output:one!')
+  })
+
+  test('shows nothing in clear when it is encrypted, nor does its journal', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory, { key: KEY })
+    const one = recordings.open(OPEN)
+    one.output(...bytes('canary-value'))
+    recordings.flush()
+    const files = () =>
+      readdirSync(directory, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    expect(files().some((content) => content.includes('canary-value'))).toBe(false)
+    await recordings.archived()
+    expect(files().some((content) => content.includes('canary-value'))).toBe(false)
+  })
+
+  test('is erased with its key', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory, { key: KEY })
+    recordings.open(OPEN).end('done')
+    await recordings.archived()
+    writeFileSync(recordingKeyPath(directory, 'session-1'), '{}')
+    expect(() => shown(directory, 'session-1', KEY)).toThrow(
+      expect.objectContaining({ code: 'corrupt' }),
+    )
+  })
+
+  test('needs the key it was written with', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory, { key: KEY })
+    recordings.open(OPEN).end('done')
+    await recordings.archived()
+    expect(() => shown(directory, 'session-1', Buffer.alloc(32, 8))).toThrow(
+      expect.objectContaining({ code: 'key-missing' }),
+    )
+  })
+
+  test('that is not there is said to be so', () => {
+    expect(() => shown(temporaryDirectory(), 'session-1')).toThrow(
+      expect.objectContaining({ code: 'not-found' }),
+    )
+  })
+
+  test.each(['..', 'a/b', '', 'x'])('is never looked for under %j', (session) => {
+    expect(() => shown(temporaryDirectory(), session)).toThrow(
+      expect.objectContaining({ code: 'invalid-option' }),
+    )
+  })
+})
+
+describe('the journal', () => {
+  test('stays when the log does not take the seals, and is archived again', async () => {
+    const directory = temporaryDirectory()
+    let refuses = true
+    const { recordings, failures } = start(directory, {
+      record: () => {
+        if (refuses) throw new Error('disk full')
+      },
+    })
+    recordings.open(OPEN).output(...bytes('rows'))
+    await recordings.archived()
+    expect(failures).toHaveLength(1)
+    expect(listJournals(directory)).toHaveLength(2)
+    refuses = false
+    await expect.poll(() => listJournals(directory), { timeout: 5_000 }).toHaveLength(1)
+    expect(shown(directory, 'session-1')).toBe('open:ann output:rows')
+  })
+})
