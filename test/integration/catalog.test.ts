@@ -123,6 +123,30 @@ describe('a loaded catalog', () => {
     expect(table.id).toBe(row?.oid)
   })
 
+  test('gives what writes are checked against', async () => {
+    const id = `checked_${Date.now()}`
+    await database.sql(`
+      CREATE SCHEMA ${id};
+      CREATE TABLE ${id}.a (id int PRIMARY KEY, mail text, low int, high int, CHECK (low < high));
+      CREATE UNIQUE INDEX ON ${id}.a (lower(mail)) WHERE high > 0;
+      CREATE TABLE ${id}.b (x int, y int, during int4range, FOREIGN KEY (y) REFERENCES ${id}.a (id),
+                            EXCLUDE USING gist (during WITH &&))`)
+    const catalog = await load()
+    const of = (name: string) =>
+      [...(relation(catalog, `${id}.${name}`).constraints ?? [])].sort((one, other) =>
+        one.kind.localeCompare(other.kind),
+      )
+    expect(of('a')).toEqual([
+      { kind: 'check', columns: ['low', 'high'] },
+      { kind: 'unique', columns: ['id'] },
+      { kind: 'unique', columns: expect.arrayContaining(['mail', 'high']) },
+    ])
+    expect(of('b')).toEqual([
+      { kind: 'exclusion', columns: ['during'] },
+      { kind: 'reference', columns: ['y'], schema: id, relation: 'a', referenced: ['id'] },
+    ])
+  })
+
   test('qualifies every name in a view, whatever the role has as search_path', async () => {
     await database.sql(`
       CREATE SCHEMA IF NOT EXISTS shadow;

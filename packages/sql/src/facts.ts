@@ -149,6 +149,8 @@ export interface Flow {
 /** A constant written to a base column (the write-back guard looks at these). */
 export interface ConstantWrite {
   readonly column: ColumnRef
+  /** It goes into a new row, not over a stored value. */
+  readonly fresh?: true
   readonly value:
     | { readonly kind: 'literal'; readonly text: string }
     | { readonly kind: 'null' }

@@ -24,6 +24,7 @@ export const SETTLE_TRIES_MAX = 4
 export const RELATIONS_MAX = 100_000
 export const COLUMNS_MAX = 1_000_000
 export const FUNCTIONS_MAX = 100_000
+export const CONSTRAINTS_MAX = 1_000_000
 
 /** How often the change probe runs, give or take REFRESH_JITTER. */
 export const REFRESH_INTERVAL_MS = 30_000

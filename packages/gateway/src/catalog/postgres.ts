@@ -8,6 +8,7 @@
  */
 import type {
   CatalogColumn,
+  CatalogConstraint,
   CatalogData,
   CatalogFunction,
   CatalogOperator,
@@ -17,6 +18,7 @@ import type pg from 'pg'
 import { CatalogError } from './errors.ts'
 import {
   COLUMNS_MAX,
+  CONSTRAINTS_MAX,
   FIRST_USER_OID,
   FUNCTIONS_MAX,
   RELATIONS_MAX,
@@ -26,6 +28,7 @@ import {
 import {
   BEGIN,
   COLUMNS,
+  CONSTRAINTS,
   DEFINITIONS,
   FUNCTIONS,
   OPERATORS,
@@ -58,16 +61,22 @@ export async function loadCatalogData(
     const types = new Map(await rowsOf<[string, string]>(client, TYPES))
     const relations = await rowsOf<RelationRow>(client, RELATIONS)
     const columns = await rowsOf<ColumnRow>(client, COLUMNS)
+    const constraints = await rowsOf<ConstraintRow>(client, CONSTRAINTS)
     const functions = await rowsOf<FunctionRow>(client, FUNCTIONS, [options.builtins === true])
     const operators = await rowsOf<OperatorRow>(client, OPERATORS)
     within(relations, RELATIONS_MAX, 'relations')
     within(columns, COLUMNS_MAX, 'columns')
+    within(constraints, CONSTRAINTS_MAX, 'constraints')
     within(functions, FUNCTIONS_MAX, 'functions')
     const definitions = await readDefinitions(
       client,
       relations.filter(isView).map(([id]) => id),
     )
-    const parts = { definitions, columns: groupColumns(columns, types) }
+    const parts = {
+      definitions,
+      columns: groupColumns(columns, types),
+      constraints: groupConstraints(constraints),
+    }
     const usable = relations.flatMap((row) => relationOf(row, parts) ?? [])
     const data: CatalogData = {
       database: server[0],
@@ -134,6 +143,15 @@ async function readDefinitions(
 function isAboutTheView(error: unknown): boolean {
   return /^(XX000|42...|55P03)$/.test(String((error as { code?: unknown }).code))
 }
+
+type ConstraintRow = [
+  relation: string,
+  kind: string,
+  columns: string[] | null,
+  schema: string | null,
+  otherRelation: string | null,
+  referenced: string[] | null,
+]
 
 type RelationRow = [
   id: string,
@@ -204,6 +222,7 @@ const FUNCTION_KINDS: Readonly<Record<string, CatalogFunction['kind']>> = {
 }
 
 interface RelationParts {
+  readonly constraints: ReadonlyMap<string, readonly CatalogConstraint[]>
   readonly definitions: ReadonlyMap<string, string>
   /** Null for a relation with a generated column whose expression is gone. */
   readonly columns: ReadonlyMap<string, CatalogColumn[] | null>
@@ -257,7 +276,25 @@ function relationOf(row: RelationRow, parts: RelationParts): CatalogRelation | u
     rules,
     triggers,
     rowSecurity,
+    constraints: parts.constraints.get(id) ?? [],
   }
+}
+
+const CONSTRAINT_KINDS = { c: 'check', x: 'exclusion', u: 'unique' } as const
+
+function groupConstraints(rows: readonly ConstraintRow[]): Map<string, CatalogConstraint[]> {
+  const byRelation = new Map<string, CatalogConstraint[]>()
+  for (const [id, kind, columns, schema, relation, referenced] of rows) {
+    const list = byRelation.get(id) ?? []
+    byRelation.set(id, list)
+    // An index over an expression may name a column twice.
+    const own = [...new Set(columns ?? [])]
+    if (kind !== 'f') list.push({ kind: known(CONSTRAINT_KINDS, kind), columns: own })
+    else if (schema !== null && relation !== null && referenced !== null) {
+      list.push({ kind: 'reference', columns: columns ?? [], schema, relation, referenced })
+    }
+  }
+  return byRelation
 }
 
 function functionOf(row: FunctionRow, types: ReadonlyMap<string, string>): CatalogFunction {

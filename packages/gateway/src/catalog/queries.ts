@@ -7,6 +7,7 @@
  */
 import {
   COLUMNS_MAX,
+  CONSTRAINTS_MAX,
   FIRST_USER_OID,
   FUNCTIONS_MAX,
   LOCK_MS_MAX,
@@ -37,6 +38,13 @@ const RELATION_KINDS = `'r', 'p', 'v', 'm', 'f', 'S', 'c'`
 const typeName = (type: string, namespace: string): string =>
   `CASE WHEN ${namespace}.nspname = 'pg_catalog' THEN ${type}.typname::pg_catalog.text
         ELSE ${namespace}.nspname || '.' || ${type}.typname END`
+
+/** The names of the columns of a relation by their numbers. */
+function columnNames(relation: string, numbers: string): string {
+  return `(SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.place)
+          FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS k(number, place)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = k.number AND a.attnum > 0)`
+}
 
 /** oid, schema, name, relkind, parents, rules, triggers, row security. */
 export const RELATIONS = `
@@ -82,6 +90,34 @@ SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum, a.atttypid::pg_catalog.
  WHERE a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum
  LIMIT ${COLUMNS_MAX + 1}`
+
+/**
+ * relation oid, kind (c, x, u, f), columns, and of a foreign key the other table's schema, name and
+ * columns: what a write may break. Unique indexes stand for primary keys and unique constraints; of one
+ * over expressions or with a condition, the columns in them count.
+ */
+export const CONSTRAINTS = `
+SELECT c.conrelid::pg_catalog.int8,
+       CASE WHEN c.conexclop IS NOT NULL THEN 'x' ELSE c.contype::pg_catalog.text END,
+       ${columnNames('c.conrelid', 'c.conkey')}, n.nspname, r.relname,
+       ${columnNames('c.confrelid', 'c.confkey')}
+  FROM pg_catalog.pg_constraint c
+  LEFT JOIN pg_catalog.pg_class r ON r.oid = c.confrelid
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+ WHERE c.conrelid <> 0 AND (c.contype IN ('c', 'f', 'x') OR c.conexclop IS NOT NULL)
+UNION ALL
+SELECT i.indrelid::pg_catalog.int8, 'u',
+       ${columnNames(
+         'i.indrelid',
+         `i.indkey::pg_catalog.int2[] || CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN NULL ELSE (
+           SELECT pg_catalog.array_agg(d.refobjsubid::pg_catalog.int2) FROM pg_catalog.pg_depend d
+            WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+              AND d.refclassid = d.classid AND d.refobjid = i.indrelid) END`,
+       )},
+       NULL, NULL, NULL
+  FROM pg_catalog.pg_index i
+ WHERE i.indisunique AND i.indrelid >= ${FIRST_USER_OID}
+ LIMIT ${CONSTRAINTS_MAX + 1}`
 
 /** oid, name of every type. */
 export const TYPES = `
@@ -184,6 +220,8 @@ ${[
   part('pg_attribute', `x.attrelid || '.' || x.attnum`, notTransient('x.attrelid')),
   part('pg_attrdef', 'x.oid', notTransient('x.adrelid')),
   part('pg_inherits', `x.inhrelid || '.' || x.inhseqno`, notTransient('x.inhrelid')),
+  part('pg_constraint', 'x.oid', notTransient('x.conrelid')),
+  part('pg_index', 'x.indexrelid', notTransient('x.indrelid')),
   part('pg_rewrite', 'x.oid', notTransient('x.ev_class')),
   part('pg_trigger', 'x.oid', notTransient('x.tgrelid')),
   part('pg_type', 'x.oid', notTemporary('x.typnamespace')),

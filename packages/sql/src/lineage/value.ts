@@ -11,6 +11,7 @@ import { CONSTANT_WRITES_MAX, WHY_STEPS_MAX } from '../limits.ts'
 
 export type Constant =
   | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'null' }
   | { readonly kind: 'parameter'; readonly index: number }
 
 /** Constants a value may consist of, nested as combined; flattened only where they are written. */

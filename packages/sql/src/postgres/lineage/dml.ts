@@ -26,6 +26,7 @@ import {
 } from '../../lineage/value.ts'
 import { resolveRelation, useRelation } from '../resolve.ts'
 import { as } from '../tree.ts'
+import { noteChecks, noteDeleted } from './checked.ts'
 import { addCtes } from './cte.ts'
 import { addFrom, tableItem } from './from.ts'
 import { targetColumns } from './query.ts'
@@ -54,14 +55,24 @@ export function insertColumns(walk: Walk, insert: InsertStmt, parent: Scope | nu
     const value = source.columns[index]?.value ?? source.open
     if (value === null || value === undefined) return
     inserted.set(name, value)
-    noteWrite(walk, target, name, value)
+    noteWrite(walk, target, { name, value, fresh: true })
   })
+  noteChecks(walk, insert.relation ?? {}, { values: inserted, fresh: true })
   if (openOf(target) !== null && insert.cols === undefined) {
-    for (const { value } of source.columns) noteWrite(walk, target, '', value)
+    for (const { value } of source.columns) {
+      noteWrite(walk, target, { name: '', value, fresh: true })
+    }
   }
-  if (source.open !== null) noteWrite(walk, target, '', source.open)
+  if (source.open !== null) {
+    noteWrite(walk, target, { name: '', value: source.open, fresh: true })
+  }
   if (insert.onConflictClause !== undefined) {
-    noteConflict(walk, insert.onConflictClause, { target, inserted, scope })
+    noteConflict(walk, insert.onConflictClause, {
+      target,
+      inserted,
+      scope,
+      name: insert.relation ?? {},
+    })
   }
   const inner = { ...newScope(scope), entries: [{ item: target, bare: true, named: true }] }
   return returning(walk, insert.returningClause, {
@@ -97,7 +108,11 @@ function writtenItem(walk: Walk, name: RangeVar): LeafItem {
 }
 
 /** Notes that `value` is stored in the column `name` of the target. */
-function noteWrite(walk: Walk, target: Item, name: string, value: Value): void {
+function noteWrite(
+  walk: Walk,
+  target: Item,
+  { name, value, fresh }: { readonly name: string; readonly value: Value; readonly fresh: boolean },
+): void {
   const { draft } = walk
   const into = storedColumn(target, name)
   if (value.kind !== 'constant') {
@@ -116,7 +131,9 @@ function noteWrite(walk: Walk, target: Item, name: string, value: Value): void {
     draft.unknown(`more than ${CONSTANT_WRITES_MAX} constants are written`)
     return
   }
-  for (const constant of constants) draft.constantWrites.push({ column: into, value: constant })
+  for (const constant of constants) {
+    draft.constantWrites.push({ column: into, value: constant, ...(fresh && { fresh }) })
+  }
 }
 
 function storedColumn(target: Item, name: string): ColumnRef | null {
@@ -131,10 +148,12 @@ function noteConflict(
     target,
     inserted,
     scope,
+    name,
   }: {
     readonly target: LeafItem
     readonly inserted: ReadonlyMap<string, Value>
     readonly scope: Scope
+    readonly name: RangeVar
   },
 ): void {
   const infer = clause.infer
@@ -162,23 +181,35 @@ function noteConflict(
     ...ownScope,
     entries: [...ownScope.entries, { item: excluded, bare: false, named: true }],
   }
-  for (const node of clause.targetList ?? []) noteAssignment(walk, node, { target, scope: inner })
+  noteAssignments(walk, clause.targetList, { target, scope: inner, name })
   if (clause.whereClause !== undefined) walk.predicate(clause.whereClause, inner)
 }
 
-function noteAssignment(
+/** SET of an UPDATE, also after ON CONFLICT and in MERGE. */
+function noteAssignments(
   walk: Walk,
-  node: Node,
-  { target, scope }: { readonly target: Item; readonly scope: Scope },
+  nodes: readonly Node[] | undefined,
+  {
+    target,
+    scope,
+    name,
+  }: { readonly target: Item; readonly scope: Scope; readonly name: RangeVar },
 ): void {
-  const assignment = as(node, 'ResTarget')
-  if (assignment?.val === undefined) {
-    walk.draft.unknown('SET without value')
-    return
+  const values = new Map<string, Value>()
+  for (const node of nodes ?? []) {
+    const assignment = as(node, 'ResTarget')
+    if (assignment?.val === undefined) {
+      walk.draft.unknown('SET without value')
+      continue
+    }
+    walk.visited.add(assignment)
+    noteSubscripts(walk, assignment, scope)
+    const value = assignedValue(walk, assignment.val, scope)
+    const column = assignment.name ?? ''
+    values.set(column, value)
+    noteWrite(walk, target, { name: column, value, fresh: false })
   }
-  walk.visited.add(assignment)
-  noteSubscripts(walk, assignment, scope)
-  noteWrite(walk, target, assignment.name ?? '', assignedValue(walk, assignment.val, scope))
+  noteChecks(walk, name, { values, fresh: false })
 }
 
 /** `SET a[i] = ...`: the subscripts are evaluated, too. */
@@ -214,7 +245,7 @@ export function updateColumns(walk: Walk, update: UpdateStmt, parent: Scope | nu
   const target = writtenItem(walk, update.relation ?? {})
   scope.entries.push({ item: target, bare: true, named: true })
   addFrom(walk, update.fromClause ?? [], scope)
-  for (const node of update.targetList ?? []) noteAssignment(walk, node, { target, scope })
+  noteAssignments(walk, update.targetList, { target, scope, name: update.relation ?? {} })
   noteWhere(walk, update.whereClause, scope)
   return returning(walk, update.returningClause, { target, name: update.relation ?? {}, scope })
 }
@@ -226,6 +257,7 @@ export function deleteColumns(walk: Walk, node: DeleteStmt, parent: Scope | null
   const target = writtenItem(walk, node.relation ?? {})
   scope.entries.push({ item: target, bare: true, named: true })
   addFrom(walk, node.usingClause ?? [], scope)
+  noteDeleted(walk, node.relation ?? {})
   noteWhere(walk, node.whereClause, scope)
   return returning(walk, node.returningClause, { target, name: node.relation ?? {}, scope })
 }
@@ -257,7 +289,7 @@ export function mergeColumns(walk: Walk, merge: MergeStmt, parent: Scope | null)
   for (const node of merge.mergeWhenClauses ?? []) {
     const clause = as(node, 'MergeWhenClause')
     if (clause === undefined) walk.draft.unknown('MERGE without WHEN')
-    else noteMergeAction(walk, clause, { target, scope })
+    else noteMergeAction(walk, clause, { target, scope, name: merge.relation ?? {} })
   }
   return returning(walk, merge.returningClause, { target, name: merge.relation ?? {}, scope })
 }
@@ -265,23 +297,32 @@ export function mergeColumns(walk: Walk, merge: MergeStmt, parent: Scope | null)
 function noteMergeAction(
   walk: Walk,
   clause: MergeWhenClause,
-  { target, scope }: { readonly target: Item; readonly scope: Scope },
+  {
+    target,
+    scope,
+    name,
+  }: { readonly target: Item; readonly scope: Scope; readonly name: RangeVar },
 ): void {
   walk.visited.add(clause)
   if (clause.condition !== undefined) walk.predicate(clause.condition, scope)
   switch (clause.commandType) {
     case 'CMD_UPDATE':
-      for (const node of clause.targetList ?? []) noteAssignment(walk, node, { target, scope })
+      noteAssignments(walk, clause.targetList, { target, scope, name })
       return
     case 'CMD_INSERT': {
       const names = insertedNames(walk, clause.targetList, target)
-      const values = (clause.values ?? []).map((node) => walk.value(node, scope))
-      values.forEach((value, index) => {
-        noteWrite(walk, target, names[index] ?? '', value)
+      const values = new Map<string, Value>()
+      clause.values?.forEach((node, index) => {
+        const value = walk.value(node, scope)
+        values.set(names[index] ?? '', value)
+        noteWrite(walk, target, { name: names[index] ?? '', value, fresh: true })
       })
+      noteChecks(walk, name, { values, fresh: true })
       return
     }
     case 'CMD_DELETE':
+      noteDeleted(walk, name)
+      return
     case 'CMD_NOTHING':
       return
     default:

@@ -71,7 +71,7 @@ function valueOfType(
   switch (type) {
     case 'A_Const': {
       const text = literalText(node)
-      return text === null ? CONSTANT : constantOf({ kind: 'literal', text }, null)
+      return constantOf(text === null ? { kind: 'null' } : { kind: 'literal', text }, null)
     }
     case 'ParamRef': {
       const index = (fields as { number?: number }).number ?? 0

@@ -2,8 +2,9 @@
 import type { CopyStmt, DefElem, Node, RangeVar } from 'libpg-query'
 import type { CopyFacts } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf } from '../../lineage/value.ts'
+import { noteChecks } from '../lineage/checked.ts'
 import { tableItem } from '../lineage/from.ts'
-import { columnsOf, lookupIn, newScope, openOf } from '../lineage/scope.ts'
+import { columnsOf, type Item, lookupIn, newScope, openOf } from '../lineage/scope.ts'
 import { as, stringOf, stringsOf } from '../tree.ts'
 import type { Handler, Run } from './run.ts'
 
@@ -101,6 +102,8 @@ function generatedColumns(run: Run, { schemaname, relname }: RangeVar): Readonly
 function copyFrom(run: Run, copy: CopyStmt, relation: RangeVar): void {
   run.draft.effect('write')
   const item = tableItem(run.walk, relation, { scope: null, access: 'write' })
+  noteChecks(run.walk, relation, { values: null, fresh: true })
+  if (run.draft.copy !== null) noteSent(run, copy, relation, item)
   if (copy.whereClause !== undefined) {
     // It filters the rows coming in; what it names are their values, not stored ones.
     run.walk.value(copy.whereClause, {
@@ -108,6 +111,25 @@ function copyFrom(run: Run, copy: CopyStmt, relation: RangeVar): void {
       entries: [{ item, bare: true, named: true }],
     })
   }
+}
+
+/** The client's rows: which field goes where. */
+function noteSent(run: Run, copy: CopyStmt, relation: RangeVar, item: Item): void {
+  const names = stringsOf(copy.attlist)
+  const generated = generatedColumns(run, relation)
+  const columns =
+    names.length > 0
+      ? names
+      : (columnsOf(item) ?? []).map(({ name }) => name).filter((name) => !generated.has(name))
+  columns.forEach((name, field) => {
+    const value = lookupIn(item, name)
+    if (value?.kind !== 'direct') return
+    run.draft.constantWrites.push({
+      column: value.sources[0]!,
+      value: { kind: 'sent', field },
+      fresh: true,
+    })
+  })
 }
 
 const DEFAULTS = {
