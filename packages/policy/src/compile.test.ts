@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { compilePolicy } from './compile.ts'
 import { formatPolicyError } from './errors.ts'
 import { EFFECT_WORDS } from './schema.ts'
+import { viewFor } from './view.ts'
 
 const errorsOf = (text: string): string[] => {
   const result = compilePolicy([{ path: 'p.yaml', text }])
@@ -102,4 +103,36 @@ test('the version follows content, not names or comments', () => {
   expect(version(text)).toMatch(/^[0-9a-f]{64}$/)
   expect(version(`# note\n${text}`, 'q.yaml')).toBe(version(text))
   expect(version(text.replace('read', 'write'))).not.toBe(version(text))
+})
+
+describe('record', () => {
+  const who = (groups: string[]) => ({
+    subject: 'ann',
+    kind: 'human' as const,
+    groups,
+    role: null,
+    graph: null,
+    node: null,
+    run: null,
+    claims: {},
+  })
+  const recordingFor = (text: string, groups: string[]) => {
+    const result = compilePolicy([{ path: 'p.yaml', text: `version: 1\nrecord:\n${text}` }])
+    if (result.kind !== 'policy') throw new Error(result.errors.map((e) => e.message).join())
+    return viewFor(result.policy, who(groups), 'crm').recording
+  }
+
+  test.each([
+    ['- { who: everyone }', { rows: 1_000, bytes: 1_048_576, parameters: true }],
+    ['- { who: everyone, rows: all }', { rows: null, bytes: null, parameters: true }],
+    ['- { who: everyone, rows: all, bytes: 1KiB }', { rows: null, bytes: 1_024, parameters: true }],
+    ['- { who: everyone, rows: none, parameters: false }', { rows: 0, parameters: false }],
+    ['- { who: { groups: [dba] } }', null],
+    ['- { who: everyone, rows: 5 }\n- { who: { groups: [ops] }, rows: 9 }', { rows: 9 }],
+    ['- { who: everyone, rows: 5 }\n- { who: { groups: [dba] }, rows: all }', { rows: 5 }],
+  ])('%s', (text, expected) => {
+    const recording = recordingFor(text, ['ops'])
+    if (expected === null) expect(recording).toBeNull()
+    else expect(recording).toMatchObject(expected)
+  })
 })

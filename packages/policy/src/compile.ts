@@ -7,7 +7,13 @@ import { createHash } from 'node:crypto'
 import type { Effect } from '@sallyport/sql'
 import { type ConditionFault, compileCondition } from './conditions.ts'
 import type { PolicyError } from './errors.ts'
-import { POLICY_ERRORS_MAX, POLICY_FILES_MAX, POLICY_RULES_MAX } from './limits.ts'
+import {
+  POLICY_ERRORS_MAX,
+  POLICY_FILES_MAX,
+  POLICY_RULES_MAX,
+  RECORDED_BYTES_DEFAULT,
+  RECORDED_ROWS_DEFAULT,
+} from './limits.ts'
 import { compileMaskKind } from './masks/compile-spec.ts'
 import { checkPattern } from './masks/regex-safety.ts'
 import type {
@@ -15,6 +21,7 @@ import type {
   MaskRule,
   Match,
   Policy,
+  RecordRule,
   Rule,
   TrustedFunctions,
   Who,
@@ -34,6 +41,7 @@ import {
   type MaskFile,
   type MatchFile,
   type PolicyFile,
+  type RecordFile,
   type RuleFile,
   type WhoFile,
 } from './schema.ts'
@@ -60,6 +68,7 @@ export function compilePolicy(
   const rules: Rule[] = []
   const masks: MaskRule[] = []
   const limits: LimitRule[] = []
+  const records: RecordRule[] = []
   const trusted: TrustedFunctions[] = []
   const contents: string[] = []
   if (files.length > POLICY_FILES_MAX)
@@ -77,6 +86,8 @@ export function compilePolicy(
     const scope: Scope = { file, connections, errors, warnings }
     contents.push(canonical(file.content))
     const { rules: ruleFiles = [], masks: maskFiles = [], limits: limitFiles = [] } = file.content
+    for (const [i, one] of (file.content.record ?? []).entries())
+      compileRecord(scope, one, ['record', i], records)
     for (const [i, rule] of ruleFiles.entries()) compileRule(scope, rule, ['rules', i], rules)
     for (const [i, mask] of maskFiles.entries()) compileMask(scope, mask, ['masks', i], masks)
     for (const [i, limit] of limitFiles.entries()) compileLimit(scope, limit, ['limits', i], limits)
@@ -91,7 +102,7 @@ export function compilePolicy(
     errors.push(wholeFault(files[0]?.path ?? '', `more than ${POLICY_RULES_MAX} rules and masks`))
   if (errors.length > 0) return { kind: 'errors', errors: errors.slice(0, POLICY_ERRORS_MAX) }
   const version = createHash('sha256').update(contents.sort().join('\n')).digest('hex')
-  return { kind: 'policy', policy: { version, rules, masks, limits, trusted, warnings } }
+  return { kind: 'policy', policy: { version, rules, masks, limits, records, trusted, warnings } }
 }
 
 const wholeFault = (path: string, message: string): PolicyError => ({
@@ -297,12 +308,34 @@ function compileMask(scope: Scope, mask: MaskFile, at: Path, masks: MaskRule[]):
   })
 }
 
-function compileLimit(scope: Scope, limit: LimitFile, at: Path, limits: LimitRule[]): void {
-  const bytes = limit.bytes === undefined ? null : parseBytes(limit.bytes)
-  if (limit.bytes !== undefined && bytes === null)
+function compileBytes(scope: Scope, written: number | string | undefined, at: Path): number | null {
+  const bytes = written === undefined ? null : parseBytes(written)
+  if (written !== undefined && bytes === null)
     scope.errors.push(
       scope.file.fault([...at, 'bytes'], 'value', 'expected a size such as `20MiB`'),
     )
+  return bytes
+}
+
+function compileRecord(scope: Scope, record: RecordFile, at: Path, records: RecordRule[]): void {
+  const { who, rows = RECORDED_ROWS_DEFAULT, bytes, parameters = true } = record
+  records.push({
+    path: scope.file.path,
+    connections: scope.connections,
+    who: compileWho(who),
+    recording: {
+      rows: rows === 'all' ? null : rows === 'none' ? 0 : rows,
+      bytes:
+        rows === 'all' && bytes === undefined
+          ? null
+          : (compileBytes(scope, bytes, at) ?? RECORDED_BYTES_DEFAULT),
+      parameters,
+    },
+  })
+}
+
+function compileLimit(scope: Scope, limit: LimitFile, at: Path, limits: LimitRule[]): void {
+  const bytes = compileBytes(scope, limit.bytes, at)
   limits.push({
     path: scope.file.path,
     connections: scope.connections,

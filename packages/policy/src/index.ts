@@ -23,6 +23,7 @@ export type {
   MaskRule,
   OnExceed,
   Policy,
+  RecordingPolicy,
   Rule,
   Subject,
 } from './model.ts'

@@ -38,3 +38,7 @@ export const KEYED_CACHE_ENTRIES = 8_192
 export const KEYED_CACHE_CELL_BYTES = 64
 /** Keyed-mask caches per key (mask × type × format); further ones go uncached. At most 32 MiB in all. */
 export const KEYED_CACHES_MAX = 32
+
+/** Rows, and bytes of rows, of each result that `record` keeps unless it says otherwise. */
+export const RECORDED_ROWS_DEFAULT = 1_000
+export const RECORDED_BYTES_DEFAULT = 1_048_576

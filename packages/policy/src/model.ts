@@ -135,6 +135,22 @@ export interface LimitRule {
   readonly limits: Limits
 }
 
+/** What is recorded of a session besides its statements, verdicts and outcomes; null: no limit. */
+export interface RecordingPolicy {
+  /** Of each result, as the client saw them. */
+  readonly rows: number | null
+  readonly bytes: number | null
+  /** Bound values, where they are not of a column that is masked for anybody. */
+  readonly parameters: boolean
+}
+
+export interface RecordRule {
+  readonly path: string
+  readonly connections: readonly Glob[]
+  readonly who: Who
+  readonly recording: RecordingPolicy
+}
+
 export interface TrustedFunctions {
   readonly connections: readonly Glob[]
   readonly patterns: readonly FunctionPattern[]
@@ -146,6 +162,7 @@ export interface Policy {
   readonly rules: readonly Rule[]
   readonly masks: readonly MaskRule[]
   readonly limits: readonly LimitRule[]
+  readonly records: readonly RecordRule[]
   readonly trusted: readonly TrustedFunctions[]
   /** Things that load but deserve a look, `path: text`. */
   readonly warnings: readonly string[]

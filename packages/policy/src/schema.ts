@@ -212,17 +212,19 @@ const mask = closed(
   { required: ['columns', 'with'] },
 )
 
+const size = {
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$', maxLength: 16 },
+  ],
+}
+
 const limit = closed(
   {
     description: text('for the reader'),
     who: ref('who'),
     rows: { type: 'integer', minimum: 0 },
-    bytes: {
-      anyOf: [
-        { type: 'integer', minimum: 0 },
-        { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$', maxLength: 16 },
-      ],
-    },
+    bytes: size,
     'estimated-rows': { type: 'integer', minimum: 0 },
     'statements-per-minute': { type: 'integer', minimum: 1 },
     'on-exceed': { enum: ['approve', 'deny', 'truncate'] },
@@ -233,6 +235,24 @@ const limit = closed(
       required: [key],
     })),
   },
+)
+
+const record = closed(
+  {
+    description: text('for the reader'),
+    who: ref('who'),
+    rows: {
+      anyOf: [{ enum: ['none', 'all'] }, { type: 'integer', minimum: 0 }],
+      description: 'rows of each result that are kept, as the client saw them (1000)',
+    },
+    bytes: { ...size, description: 'of rows of each result (1MiB)' },
+    parameters: {
+      type: 'boolean',
+      description:
+        'bound values go into the record; those that may be of masked columns do not (true)',
+    },
+  },
+  { required: ['who'] },
 )
 
 export const POLICY_SCHEMA = {
@@ -247,11 +267,12 @@ export const POLICY_SCHEMA = {
       rules: { type: 'array', items: ref('rule') },
       masks: { type: 'array', items: ref('mask') },
       limits: { type: 'array', items: ref('limit') },
+      record: { type: 'array', items: ref('record') },
       'trusted-functions': texts('functions that may run in statements of principals under a mask'),
     },
     { required: ['version'] },
   ),
-  $defs: { who, whoClause, match, approvers, rule, maskKind, mask, limit },
+  $defs: { who, whoClause, match, approvers, rule, maskKind, mask, limit, record },
 } as const
 
 /** A policy file after validation: exactly what the schema admits. */
@@ -262,7 +283,14 @@ export interface PolicyFile {
   readonly rules?: readonly RuleFile[]
   readonly masks?: readonly MaskFile[]
   readonly limits?: readonly LimitFile[]
+  readonly record?: readonly RecordFile[]
   readonly 'trusted-functions'?: readonly string[]
+}
+export interface RecordFile {
+  readonly who: WhoFile
+  readonly rows?: 'none' | 'all' | number
+  readonly bytes?: number | string
+  readonly parameters?: boolean
 }
 export type WhoFile = 'everyone' | WhoClauseFile | readonly WhoClauseFile[]
 export interface WhoClauseFile {

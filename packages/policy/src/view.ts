@@ -15,6 +15,8 @@ import type {
   OnExceed,
   Policy,
   PredicatePolicy,
+  RecordingPolicy,
+  RecordRule,
   Rule,
   Subject,
 } from './model.ts'
@@ -36,6 +38,8 @@ export interface PrincipalView {
   /** A condition that applies reads what literals decide: remember verdicts by exact text only. */
   readonly usesLiterals: boolean
   readonly limits: Limits
+  /** Null: its output is not recorded. */
+  readonly recording: RecordingPolicy | null
   readonly rules: readonly Rule[]
   /** Of `rules`, those that give this principal rights: allow, and approve where its active groups match. */
   readonly granting: ReadonlySet<Rule>
@@ -94,6 +98,9 @@ export function viewFor(
     limits: mergeLimits(
       here(policy.limits).filter((limit) => whoMatches(limit.who, subject, 'takes')),
     ),
+    recording: mergeRecords(
+      here(policy.records).filter(({ who }) => whoMatches(who, subject, 'takes')),
+    ),
     rules,
     granting,
     masks,
@@ -129,6 +136,23 @@ function mergeLimits(rules: readonly LimitRule[]): Limits {
           : all.onExceed,
     }),
     merged,
+  )
+}
+
+/** Where several match, what any of them keeps is kept. */
+function mergeRecords(rules: readonly RecordRule[]): RecordingPolicy | null {
+  const larger = (a: number | null, b: number | null): number | null =>
+    a === null || b === null ? null : Math.max(a, b)
+  return rules.reduce<RecordingPolicy | null>(
+    (all, { recording: one }) =>
+      all === null
+        ? one
+        : {
+            rows: larger(all.rows, one.rows),
+            bytes: larger(all.bytes, one.bytes),
+            parameters: all.parameters || one.parameters,
+          },
+    null,
   )
 }
 
