@@ -9,7 +9,7 @@ import type { ConnectionConfig, Credential } from '../config/model.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { Secrets } from '../secrets/store.ts'
 import { UpstreamTls } from '../tls/upstream.ts'
-import type { UpstreamTarget } from '../upstream/postgres.ts'
+import type { UpstreamTarget } from '../upstream/dial.ts'
 import { SpareUpstreams } from '../upstream/spare.ts'
 
 /** Databases of one server whose schemas are kept. */

@@ -3,8 +3,7 @@
  * with the gateway's credential. The only place that holds an upstream password, and only while it logs in.
  */
 import { randomBytes } from 'node:crypto'
-import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
 import {
   type ErrorFields,
   encodeCancelRequest,
@@ -18,21 +17,11 @@ import { GatewayError } from '../errors.ts'
 import type { Secret } from '../secrets/secret.ts'
 import { ChunkReader } from '../sockets/chunk-reader.ts'
 import { tlsServerEndPoint } from '../tls/channel-binding.ts'
-import type { UpstreamTls } from '../tls/upstream.ts'
+import { dial, opening, startTls, type UpstreamTarget } from './dial.ts'
 import type { SpareUpstreams } from './spare.ts'
 
-/** TCP connect, TLS and login together, milliseconds. */
-const OPEN_MS_MAX = 20_000
 /** A cancel request: connect, TLS, send, see it closed, milliseconds. */
 const CANCEL_MS_MAX = 5_000
-
-export interface UpstreamTarget {
-  readonly host: string
-  readonly port: number
-  /** Directory of the Unix socket; used instead of host and port. */
-  readonly socket: string | null
-  readonly tls: UpstreamTls
-}
 
 export interface OpenUpstream {
   readonly socket: Socket
@@ -66,31 +55,25 @@ export async function openUpstream(request: OpenRequest): Promise<OpenUpstream> 
   const spare = request.spares?.take(shape)
   if (spare) return { ...spare, notices: [] }
   const { target } = request
-  const attempt = new AbortController()
-  const timer = setTimeout(() => attempt.abort(), OPEN_MS_MAX)
-  let socket: Socket | null = null
-  try {
-    socket = await dial(target, attempt.signal)
-    const opened = await logIn(socket, request, parameters, attempt.signal)
-    socket = opened.socket
-    const { session } = opened
-    const { key } = session
-    return {
-      socket: opened.socket,
-      rest: opened.rest,
-      user: request.user,
-      parameters: session.parameters,
-      notices: opened.notices,
-      pid: key?.pid ?? 0,
-      shape,
-      cancel: () => (key === null ? Promise.resolve() : cancelAt(target, key)),
-    }
-  } catch (error) {
-    socket?.destroy()
-    throw failureOf(error, attempt.signal)
-  } finally {
-    clearTimeout(timer)
+  const opened = await opening(target, pathOf(target), (socket, signal) =>
+    logIn(socket, request, parameters, signal),
+  )
+  const { session } = opened
+  const { key } = session
+  return {
+    socket: opened.socket,
+    rest: opened.rest,
+    user: request.user,
+    parameters: session.parameters,
+    notices: opened.notices,
+    pid: key?.pid ?? 0,
+    shape,
+    cancel: () => (key === null ? Promise.resolve() : cancelAt(target, key)),
   }
+}
+
+function pathOf({ socket, port }: UpstreamTarget): string | null {
+  return socket === null ? null : `${socket}/.s.PGSQL.${port}`
 }
 
 function startupParameters(request: OpenRequest): [string, string][] {
@@ -105,33 +88,6 @@ function startupParameters(request: OpenRequest): [string, string][] {
   }
   return parameters
 }
-
-function dial(target: UpstreamTarget, signal: AbortSignal): Promise<Socket> {
-  const socket =
-    target.socket === null
-      ? connectTcp({ host: target.host, port: target.port, noDelay: true, keepAlive: true })
-      : connectTcp({ path: `${target.socket}/.s.PGSQL.${target.port}` })
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      socket.destroy()
-      reject(new Error('timed out'))
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    socket.once('connect', () => {
-      signal.removeEventListener('abort', abort)
-      socket.removeAllListeners('error')
-      // Errors end the reader of whoever owns the socket next; none may end the process.
-      socket.on('error', () => undefined)
-      resolve(socket)
-    })
-    socket.once('error', (cause) => {
-      signal.removeEventListener('abort', abort)
-      reject(new GatewayError('upstream-unreachable', UNREACHABLE, { cause }))
-    })
-  })
-}
-
-const UNREACHABLE = 'the database behind this connection cannot be reached'
 
 async function logIn(
   plain: Socket,
@@ -178,7 +134,7 @@ async function logIn(
       }
       case 'start-tls': {
         reader.release()
-        const secure = await startTls(socket, request.target)
+        const secure = await startTls(socket, await tls.options(request.target.host))
         socket = secure
         reader = new ChunkReader(secure)
         const certificate = secure.getPeerX509Certificate()?.raw
@@ -231,34 +187,6 @@ function refusedBy(fields: ErrorFields): GatewayError {
   return new GatewayError('upstream-protocol', fields.message, { sqlstate })
 }
 
-async function startTls(socket: Socket, target: UpstreamTarget): Promise<TLSSocket> {
-  const options = await target.tls.options(target.host)
-  const secure = connectTls({ socket, ...options })
-  secure.on('error', () => undefined)
-  return new Promise((resolve, reject) => {
-    secure.once('secureConnect', () => resolve(secure))
-    secure.once('error', (cause) =>
-      reject(
-        new GatewayError('upstream-tls', 'the certificate of the database is not accepted', {
-          cause,
-        }),
-      ),
-    )
-    secure.once('close', () => reject(new GatewayError('upstream-tls', UNREACHABLE)))
-  })
-}
-
-function failureOf(error: unknown, signal: AbortSignal): GatewayError {
-  if (signal.aborted) {
-    return new GatewayError(
-      'upstream-unreachable',
-      'the database behind this connection does not answer',
-    )
-  }
-  if (error instanceof GatewayError) return error
-  return new GatewayError('upstream-protocol', 'the login at the database failed', { cause: error })
-}
-
 /** §protocol-flow, Canceling: a connection of its own; the server closes it when it has acted. */
 async function cancelAt(
   target: UpstreamTarget,
@@ -267,7 +195,7 @@ async function cancelAt(
   const deadline = AbortSignal.timeout(CANCEL_MS_MAX)
   let socket: Socket | null = null
   try {
-    socket = await dial(target, deadline)
+    socket = await dial(target, pathOf(target), deadline)
     deadline.addEventListener('abort', () => socket?.destroy(), { once: true })
     if (target.tls.wanted && target.socket === null) socket = await cancelTls(socket, target)
     const closed = new Promise<void>((resolve) => socket?.once('close', () => resolve()))
@@ -286,7 +214,7 @@ async function cancelTls(socket: Socket, target: UpstreamTarget): Promise<Socket
   socket.write(encodeSslRequest())
   const answer = await reader.next()
   reader.release()
-  if (answer?.[0] === 0x53) return startTls(socket, target)
+  if (answer?.[0] === 0x53) return startTls(socket, await target.tls.options(target.host))
   if (target.tls.required) throw new GatewayError('upstream-tls', 'no TLS for a cancel request')
   return socket
 }
