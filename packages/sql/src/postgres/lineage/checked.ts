@@ -1,187 +1,41 @@
-/**
- * What a write tells of values it does not read: a constraint over other columns or rows may refuse it.
- *
- *   CHECK (bonus < salary)     UPDATE ... SET bonus = 5     fails for small salaries
- *   UNIQUE (email)             INSERT ... VALUES ('x')      fails where somebody has that address
- *   REFERENCES people (ssn)    INSERT ... VALUES ('x')      fails where nobody has that number
- *
- * Triggers and row security are the schema's own; what they raise is theirs to answer for.
- */
-
+/** What a write tells by failing: the relations behind its name, with this engine's rules of types. */
 import type { RangeVar } from 'libpg-query'
-import type { Catalog, CatalogConstraint, CatalogRelation } from '../../catalog.ts'
-import { relationColumns } from '../../columns.ts'
-import type { ColumnRef } from '../../facts.ts'
-import { probesOf, type Value } from '../../lineage/value.ts'
+import type { CatalogColumn } from '../../catalog.ts'
+import {
+  noteChecks as noteChecksOf,
+  noteDeleted as noteDeletedFrom,
+  type Target,
+  type Written,
+} from '../../lineage/checks.ts'
+import type { Value } from '../../lineage/value.ts'
 import { resolveRelation } from '../resolve.ts'
 import { castMayFail } from '../total.ts'
 import type { Walk } from './walk.ts'
 
-/** Values by column name; null: every column, with values the statement does not hold (COPY). */
-export interface Written {
-  readonly values: ReadonlyMap<string, Value> | null
-  /** New rows: columns that are not written have their default. */
-  readonly fresh: boolean
-}
-
 /** Notes what an INSERT, UPDATE or COPY of these columns can tell by failing. */
 export function noteChecks(walk: Walk, name: RangeVar, written: Written): void {
-  const { catalog } = walk.context
-  if (catalog === null) return
-  for (const relation of relationsOf(walk, name)) {
-    const target = { catalog, relation, written }
-    for (const [column, value] of written.values ?? []) noteAssigned(walk, target, column, value)
-    for (const constraint of relation.constraints ?? []) noteConstraint(walk, target, constraint)
-    if (!written.fresh) noteReferences(walk, target, [...(written.values?.keys() ?? [])])
-  }
+  for (const target of targetsOf(walk, name)) noteChecksOf(target, written)
 }
 
 /** A DELETE fails where a row elsewhere still refers to the one it takes. */
 export function noteDeleted(walk: Walk, name: RangeVar): void {
-  const { catalog } = walk.context
-  if (catalog === null) return
-  for (const relation of relationsOf(walk, name)) {
-    const written: Written = { values: new Map(), fresh: false }
-    noteReferences(walk, { catalog, relation, written }, null)
-  }
+  for (const target of targetsOf(walk, name)) noteDeletedFrom(target)
 }
 
-interface Target {
-  readonly catalog: Catalog
-  readonly relation: CatalogRelation
-  readonly written: Written
-}
-
-const relationsOf = (walk: Walk, name: RangeVar): readonly CatalogRelation[] =>
-  resolveRelation(walk.context, name).flatMap((candidate) =>
-    candidate.kind === 'relation' ? candidate.relation : [],
+function targetsOf({ context, draft }: Walk, name: RangeVar): readonly Target[] {
+  const { catalog } = context
+  if (catalog === null) return []
+  return resolveRelation(context, name).flatMap((candidate) =>
+    candidate.kind === 'relation'
+      ? { draft, catalog, relation: candidate.relation, mayNotFit }
+      : [],
   )
-
-function refOf(catalog: Catalog, relation: CatalogRelation, column: string): ColumnRef | null {
-  const { refs, index } = relationColumns(catalog, relation)
-  return refs[index.get(column) ?? -1] ?? null
 }
 
-/** A stored value of another column or a computed one may not fit the column's type. */
-function noteAssigned(walk: Walk, target: Target, name: string, value: Value): void {
-  const column = target.relation.columns.find((one) => one.name === name)
-  if (value.sources.length === 0 || column === undefined) return
-  const own = refOf(target.catalog, target.relation, name)
-  if (value.kind === 'direct' && value.sources[0] === own) return
-  if (value.type === column.type && !LIMITED.has(column.type)) return
-  if (castMayFail(value.type, column.type, { modified: true }) || LIMITED.has(column.type)) {
-    walk.draft.useAll(value, 'failure')
-  }
-}
 /** Types whose columns may refuse a value of the same type for its size. */
 const LIMITED = new Set(['varchar', 'bpchar', 'numeric', 'bit', 'varbit'])
 
-function noteConstraint(walk: Walk, target: Target, constraint: CatalogConstraint): void {
-  const { written } = target
-  const { values } = written
-  const touched = constraint.columns.filter((column) => values === null || values.has(column))
-  if (touched.length === 0 && !written.fresh) return
-  switch (constraint.kind) {
-    case 'check':
-      return noteCheck(walk, target, constraint.columns)
-    case 'exclusion':
-      for (const column of constraint.columns) noteFailure(walk, target, column)
-      return
-    case 'unique':
-      for (const column of constraint.columns) {
-        const ref = refOf(target.catalog, target.relation, column)
-        if (ref !== null) noteCompared(walk, target, ref, column)
-      }
-      return
-    case 'reference': {
-      const { schema, relation: name, referenced, columns } = constraint
-      const other = target.catalog.relation(schema, name)
-      if (other === undefined) return
-      columns.forEach((column, index) => {
-        const ref = refOf(target.catalog, other, referenced[index] ?? '')
-        if (ref !== null && (values === null || values.has(column))) {
-          noteCompared(walk, target, ref, column)
-        }
-      })
-    }
-  }
-}
-
-/** Over a new row a check sees what the statement gives; over a changed one also what is stored. */
-function noteCheck(walk: Walk, target: Target, columns: readonly string[]): void {
-  for (const column of columns) {
-    const value = target.written.values?.get(column)
-    if (value !== undefined) walk.draft.useAll(value, 'failure')
-    else if (!target.written.fresh) noteFailure(walk, target, column)
-  }
-}
-
-function noteFailure(walk: Walk, { catalog, relation, written }: Target, column: string): void {
-  const ref = refOf(catalog, relation, column)
-  if (ref !== null) walk.draft.use(ref, 'failure')
-  const value = written.values?.get(column)
-  if (value !== undefined) walk.draft.useAll(value, 'failure')
-}
-
-/** What is written to `column` is compared for equality with the stored values of `ref`. */
-function noteCompared(walk: Walk, { written }: Target, ref: ColumnRef, column: string): void {
-  const { draft } = walk
-  const value = written.values?.get(column)
-  if (value === undefined) {
-    // A default, or a stored value of the same column.
-    if (written.fresh) draft.use(ref, 'equality-constant', { values: 1 })
-    else draft.use(ref, 'equality-column', { with: ref })
-  } else if (value.kind === 'constant' && value.varies !== 'computed') {
-    draft.use(ref, 'equality-constant', probesOf(value))
-  } else if (value.kind === 'direct') {
-    const source = value.sources[0]!
-    draft.use(ref, 'equality-column', { with: source })
-    draft.use(source, 'equality-column', { with: ref })
-  } else {
-    draft.use(ref, 'predicate')
-    draft.useAll(value, 'predicate')
-  }
-}
-
-/** Rows elsewhere that refer to the changed columns (null: to any) keep them as they are. */
-function noteReferences(
-  walk: Walk,
-  { catalog, relation }: Target,
-  changed: readonly string[] | null,
-): void {
-  for (const { from, columns, referenced } of referencesTo(catalog, relation)) {
-    if (changed !== null && !referenced.some((column) => changed.includes(column))) continue
-    columns.forEach((column, index) => {
-      const referring = refOf(catalog, from, column)
-      const ref = refOf(catalog, relation, referenced[index] ?? '')
-      if (referring === null || ref === null) return
-      walk.draft.use(referring, 'equality-column', { with: ref })
-    })
-  }
-}
-
-interface Reference {
-  readonly from: CatalogRelation
-  readonly columns: readonly string[]
-  readonly referenced: readonly string[]
-}
-
-const references = new WeakMap<Catalog, Map<CatalogRelation, Reference[]>>()
-
-function referencesTo(catalog: Catalog, relation: CatalogRelation): readonly Reference[] {
-  let known = references.get(catalog)
-  if (known === undefined) {
-    known = new Map()
-    for (const from of catalog.data.relations) {
-      for (const constraint of from.constraints ?? []) {
-        if (constraint.kind !== 'reference') continue
-        const to = catalog.relation(constraint.schema, constraint.relation)
-        if (to === undefined) continue
-        const { columns, referenced } = constraint
-        known.set(to, [...(known.get(to) ?? []), { from, columns, referenced }])
-      }
-    }
-    references.set(catalog, known)
-  }
-  return known.get(relation) ?? []
+function mayNotFit({ type }: Value, column: CatalogColumn): boolean {
+  if (LIMITED.has(column.type)) return true
+  return type !== column.type && castMayFail(type, column.type, { modified: true })
 }
