@@ -11,6 +11,10 @@ import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
 import { PostgresReader } from '@sallyport/sql'
 import type { FastifyInstance } from 'fastify'
 import { addTokenRoutes } from './admin/tokens.ts'
+import { Approvals } from './approvals/approvals.ts'
+import { LocalJournal } from './approvals/local-journal.ts'
+import { newApprovalId, readApprovals } from './approvals/recover.ts'
+import type { Stamped } from './approvals/state.ts'
 import { loadConfig } from './config/load.ts'
 import type { GatewayConfig, ListenerConfig } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
@@ -88,6 +92,8 @@ interface Parts {
   readonly secrets: Secrets
   readonly reader: PostgresReader
   readonly policy: PolicyHolder
+  /** Events of approvals of earlier runs. */
+  readonly approvalsBefore: readonly Stamped[]
 }
 
 class Gateway implements RunningGateway {
@@ -97,6 +103,7 @@ class Gateway implements RunningGateway {
   readonly #parts: Parts
   readonly #turnstile: Turnstile
   readonly #registry: SessionRegistry
+  readonly #approvals: Approvals
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
   readonly #deps: PostgresDeps
@@ -122,6 +129,12 @@ class Gateway implements RunningGateway {
     this.#recovery.unref()
     this.#warming = setInterval(() => this.#warmIssuers(), ISSUER_RETRY_MS)
     this.#warming.unref()
+    this.#approvals = new Approvals({
+      journal: new LocalJournal(parts.audit, parts.approvalsBefore),
+      now: Date.now,
+      newId: newApprovalId,
+      onError: (error) => parts.log.error({ err: error }, 'approvals'),
+    })
     this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
   }
 
@@ -129,6 +142,7 @@ class Gateway implements RunningGateway {
     const telemetry = createTelemetry()
     const log = given ?? createLogger({ level: config.logLevel })
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
+    const approvalsBefore = await readApprovals(config.audit.directory, Date.now(), log)
     const audit = await openAuditLog({
       directory: config.audit.directory,
       now: Date.now,
@@ -173,7 +187,16 @@ class Gateway implements RunningGateway {
         warn: (warning) => log.warn({ warning }, 'secret'),
       })
       const reader = await PostgresReader.create()
-      return new Gateway(config, { telemetry, log, audit, state, secrets, reader, policy })
+      return new Gateway(config, {
+        telemetry,
+        log,
+        audit,
+        state,
+        secrets,
+        reader,
+        policy,
+        approvalsBefore,
+      })
     } catch (error) {
       state.close()
       await audit.close()
@@ -198,6 +221,7 @@ class Gateway implements RunningGateway {
 
   async listen(): Promise<void> {
     const { log } = this.#parts
+    await this.#approvals.abandon()
     if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
     for (const config of this.#config.listeners) {
       const { tls, certificate } = await this.#listenerTls(config)
@@ -256,6 +280,7 @@ class Gateway implements RunningGateway {
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
     this.#registry.close()
     await this.#admin?.close()
+    await this.#approvals.close()
     for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
     policy.close()
@@ -317,6 +342,8 @@ class Gateway implements RunningGateway {
       rates: new StatementRates(),
       telemetry,
       log,
+      approvals: this.#approvals,
+      approvalLink: () => null,
       now: Date.now,
       micros: () => performance.now() * 1000,
       recorded: () => this.#flushSoon(),

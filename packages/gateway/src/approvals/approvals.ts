@@ -143,6 +143,18 @@ export class Approvals {
     return this.#options.journal.subscribe(listener)
   }
 
+  /**
+   * After a restart: nobody waits any more for what was held, and nobody can read what was asked and not
+   * decided, so both are cancelled. What was approved for whoever comes back stays.
+   */
+  async abandon(): Promise<void> {
+    for (const { id, request, status } of await this.list()) {
+      if (isOver(status)) continue
+      const stays = request.mode === 'return' && status.kind === 'approved'
+      if (!stays) await this.cancel(id, 'the gateway was restarted')
+    }
+  }
+
   /** Records what time has ended. */
   async sweep(): Promise<void> {
     const now = this.#options.now()

@@ -8,11 +8,14 @@ import type { AuditEvent, AuditLog, ConnectionOpened } from '@sallyport/audit'
 import { assertConnection, IdentityError, type Principal, type Verifier } from '@sallyport/identity'
 import type { MaskKeys, Policy, Subject } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { Approvals } from '../approvals/approvals.ts'
 import type { LimitsConfig } from '../config/model.ts'
 import type { ConnectionRuntime } from '../connections/runtime.ts'
 import type { Logger, Telemetry } from '../telemetry/index.ts'
 import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
+import type { ApprovalLink } from './hold-reports.ts'
+import { SessionHolds } from './holds.ts'
 import type { StatementRates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
@@ -35,6 +38,8 @@ export interface SessionDeps {
   readonly now: () => number
   readonly micros: () => number
   readonly recorded: () => void
+  readonly approvals: Approvals
+  readonly approvalLink: () => ApprovalLink
   readonly revoked: (principal: Principal) => boolean | Promise<boolean>
   /** False while draining: nobody is let in. */
   readonly accepting: () => boolean
@@ -129,6 +134,20 @@ export function groundFor(
   })
   if (!ground.view().mayConnect) throw noSuchConnection(asked)
   return ground
+}
+
+/** Where this session's statements wait for people. */
+export function holdsOf(session: string, admitted: Admitted, deps: SessionDeps): SessionHolds {
+  const { principal, role, connection, database } = admitted
+  const { issuer, subject, graph, node, run } = principal
+  const where = { connection: connection.config.name, database, role: role ?? '' }
+  return new SessionHolds({
+    approvals: deps.approvals,
+    session,
+    asker: { issuer, subject, graph, node, run, ...where },
+    returning: false,
+    link: deps.approvalLink,
+  })
 }
 
 /** Null: not a refusal but a fault. */

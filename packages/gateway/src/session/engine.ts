@@ -3,6 +3,7 @@
  * engine per session: its relay, and the frames in which the gateway itself speaks.
  */
 import type { Output } from '../sockets/leg.ts'
+import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
 
 /** A protocol's relay, between the two sockets of a session. */
@@ -36,6 +37,8 @@ export interface SessionRelay {
 
 export interface SessionEngine {
   readonly relay: SessionRelay
+  /** Statements that wait for people. */
+  readonly holds: SessionHolds
   /** The message after which the connection closes. */
   farewell(report: Report): Buffer
   /** A violation of the protocol by either peer, as the client may read it; null: a bug of ours. */

@@ -59,11 +59,12 @@ export class StatementRecorder {
             masks,
           }
         : { verdict: kind, rule, relations, effects, masks }
-    const seq = this.#append(via, sql, rest)
-    if (seq !== null && verdict.kind === 'allow' && via !== 'parse') {
-      this.#started.set(seq, this.#options.micros())
-    }
-    return seq
+    return this.#append(via, sql, rest)
+  }
+
+  /** What was recorded runs from now on. */
+  begins(seq: number): void {
+    this.#started.set(seq, this.#options.micros())
   }
 
   /** A statement the gateway itself refuses, whatever policy says of it. */

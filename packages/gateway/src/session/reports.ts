@@ -3,7 +3,7 @@
  * objects, never values. Codes are PostgreSQL's SQLSTATEs; another protocol's room translates them.
  */
 
-import type { Deny, PrincipalView, Verdict } from '@sallyport/policy'
+import type { Deny, PrincipalView } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 
 export interface Report {
@@ -56,17 +56,7 @@ export function tooLongReport(bytes: number): Report {
   }
 }
 
-/** The refusal of a denied (or not yet approvable) statement. */
-export function refusalReport(
-  verdict: Exclude<Verdict, { kind: 'allow' }>,
-  position: number | null,
-): Report {
-  if (verdict.kind === 'deny') return describeDeny(verdict, position)
-  const { message, detail, hint } = verdict
-  return { sqlstate: SQLSTATE.HELD, message, detail, hint }
-}
-
-function describeDeny(verdict: Deny, position: number | null): Report {
+export function refusalReport(verdict: Deny, position: number | null): Report {
   return {
     sqlstate: verdict.sqlstate,
     message: verdict.message,
@@ -104,7 +94,7 @@ export const REPORTS = {
   },
   policyMoved: {
     sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
-    message: 'what this prepared statement may show has changed since it was bound',
+    message: 'what this prepared statement may do or show has changed since it was bound',
     hint: 'Bind and run it again.',
   },
   internal: {

@@ -10,6 +10,7 @@ import { SQLSTATE } from '@sallyport/protocol-postgres'
 import { Leg, type LegOwner } from '../sockets/leg.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { SessionEngine, SessionRelay } from './engine.ts'
+import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
 import type { Turnstile, Waiting } from './turnstile.ts'
 
@@ -19,6 +20,8 @@ const LAST_WORDS_MS = 2_000
 const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 /** Requests waiting for the turnstile or the upstream before the client is no longer read, bytes. */
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
+/** Read ahead of a client whose statement waits for people, bytes; beyond it, it is not watched. */
+const HELD_UNREAD_BYTES_MAX = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
 export type EndReason =
@@ -79,6 +82,9 @@ export class Session implements Waiting {
   readonly #relay: SessionRelay
   readonly #client: Leg
   readonly #upstream: Leg
+  readonly #holds: SessionHolds
+  /** Waits for the end of a message that is being passed on. */
+  readonly #unsaid: Buffer[] = []
   #entered = false
   #ended = false
   #draining = false
@@ -95,6 +101,7 @@ export class Session implements Waiting {
     this.startedAt = options.now()
     this.activeAt = this.startedAt
     this.#relay = options.engine.relay
+    this.#holds = options.engine.holds
     this.#client = new Leg(options.client, this.#clientOwner(), {
       rest: options.clientRest,
       direct: true,
@@ -125,17 +132,23 @@ export class Session implements Waiting {
 
   /** The client is being waited for: nothing runs, whatever transaction is open. */
   get quiet(): boolean {
-    return this.#relay.quiescent
+    return this.#relay.quiescent && !this.#holds.waiting
   }
 
   /** Ends at once when idle, else as soon as it is. */
   drain(): void {
     this.#draining = true
+    this.#holds.cancel('the gateway is shutting down')
     if (this.idle) this.#endDraining()
   }
 
   async cancel(): Promise<void> {
     if (this.#ended) return
+    if (this.#holds.waiting) {
+      // Nothing runs at the server: what waits is not sent.
+      this.#holds.cancel('cancelled by the requester')
+      return
+    }
     this.#cancelling++
     try {
       await this.#options.upstream.cancel()
@@ -165,12 +178,26 @@ export class Session implements Waiting {
 
   /** Resumes after `ready`, however it ended: the gatekeeper is asked again and refuses if it must. */
   resumeAfter(ready: Promise<void>): void {
-    const resume = (): void => {
-      if (this.#ended) return
+    const resume = (): void => this.resumeNow()
+    void ready.then(resume, resume)
+  }
+
+  /** What was awaited is there. */
+  resumeNow(): void {
+    if (this.#ended) return
+    this.#guarded(0, () => {
       this.#relay.resume()
       this.#client.resume()
-    }
-    void ready.then(resume, resume)
+      return 0
+    })
+  }
+
+  /** Says something between two messages of the server; then goes on listening to the client. */
+  say(frame: Buffer): void {
+    if (this.#ended) return
+    this.#unsaid.push(frame)
+    this.#sayUnsaid()
+    this.#client.resume()
   }
 
   /** Hands unread bytes of the client in again, after what is being read now has been dealt with. */
@@ -228,7 +255,14 @@ export class Session implements Waiting {
       if (!this.#relay.quiescent) void upstream.cancel()
       this.#upstream.destroy()
     }
+    this.#holds.cancel('the session ended')
     this.#options.onEnd(this, reason)
+  }
+
+  #sayUnsaid(): void {
+    if (this.#unsaid.length === 0 || this.#relay.midFrame) return
+    for (const frame of this.#unsaid.splice(0)) this.#relay.toClient.give(frame)
+    this.#toClient()
   }
 
   #recycled(): boolean {
@@ -252,7 +286,7 @@ export class Session implements Waiting {
           return at
         }),
       wanted: () => relay.wantedFromClient,
-      heldBack: () => this.#clientHeldBack(),
+      heldBack: (unread) => this.#clientHeldBack(unread),
       viewsHeld: () => relay.toUpstream.holdsViews || this.#upstream.backedUp,
       drained: () => {
         if (this.#ended) return
@@ -274,6 +308,7 @@ export class Session implements Waiting {
           const wasParked = relay.parked
           const at = relay.fromUpstream(buf, start, end)
           this.#toClient()
+          this.#sayUnsaid()
           this.sendUpstream()
           if (wasParked && !relay.parked) this.#client.resume()
           if (this.#draining && this.idle) this.#endDraining()
@@ -308,13 +343,18 @@ export class Session implements Waiting {
   }
 
   /** Who does not read replies is not read either: refusals would pile up. */
-  #clientHeldBack(): boolean {
+  #clientHeldBack(unread = 0): boolean {
     return (
-      this.#relay.parked ||
+      (this.#relay.parked && !this.#isWatched(unread)) ||
       this.#client.backedUp ||
       this.#upstream.backedUp ||
       this.#relay.toUpstream.bytes > QUEUED_REQUEST_BYTES_MAX
     )
+  }
+
+  /** While people are awaited the client is read on: that is how its leaving is seen. */
+  #isWatched(unread: number): boolean {
+    return this.#holds.waiting && unread < HELD_UNREAD_BYTES_MAX
   }
 
   #toClient(): void {

@@ -14,6 +14,8 @@ const NOTHING = Buffer.alloc(0)
 
 /** What a machine wants written, as views of buffers in order; see the protocols' output queues. */
 export interface Output {
+  /** Queues a whole buffer the caller gives away. */
+  give(buf: Buffer): void
   readonly buffers: readonly Buffer[]
   readonly starts: readonly number[]
   readonly ends: readonly number[]
@@ -31,8 +33,8 @@ export interface LegOwner {
   take(buf: Buffer, start: number, end: number): number
   /** Whole length of the frame at the returned offset, bytes; 0 when not known yet. */
   wanted(): number
-  /** More must not be read now: parked, or what was read has not been written on yet. */
-  heldBack(): boolean
+  /** More must not be read now, with `unread` bytes not taken yet: parked, or what was read is not written on. */
+  heldBack(unread: number): boolean
   /** Views of what was read are queued somewhere, or being written. */
   viewsHeld(): boolean
   /** Every byte written so far has been taken by the socket. */
@@ -88,7 +90,7 @@ export class Leg {
     if (this.#done) return
     if (this.#input.hasLent && !this.#owner.viewsHeld()) this.#input.viewsReturned()
     if (this.#input.length > 0) this.#process()
-    if (!this.#done && !this.#owner.heldBack()) this.#socket.resume()
+    if (!this.#done && !this.#owner.heldBack(this.#input.length)) this.#socket.resume()
   }
 
   pause(): void {
@@ -156,7 +158,7 @@ export class Leg {
     try {
       this.#input.chunk(chunk, this.#owner.wanted())
       this.#process()
-      if (!this.#done && this.#owner.heldBack()) this.#socket.pause()
+      if (!this.#done && this.#owner.heldBack(this.#input.length)) this.#socket.pause()
     } catch (error) {
       this.#failed(error)
     }
@@ -182,7 +184,7 @@ export class Leg {
     try {
       this.#input.arrived(bytes)
       this.#process()
-      return !this.#done && !this.#owner.heldBack()
+      return !this.#done && !this.#owner.heldBack(this.#input.length)
     } catch (error) {
       this.#failed(error)
       return false

@@ -16,6 +16,10 @@ export interface Admitted extends Admission {
   readonly checked: number
   /** It runs what a name stands for when it runs: decided anew each time. */
   readonly volatile: boolean
+  /** It runs only with `granted`. */
+  readonly needsApproval: boolean
+  /** Number of the record for which an approval was used; null: none was, or none is needed. */
+  readonly granted: number | null
 }
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */
@@ -41,7 +45,7 @@ export function sameMeaning(a: Decided, b: Decided): boolean {
   return a === b || a.analysis === b.analysis || factsText(a) === factsText(b)
 }
 
-function factsText({ analysis }: Decided): string {
+export function factsText({ analysis }: Decided): string {
   return JSON.stringify(analysis.kind === 'statements' ? analysis.statements : analysis.kind)
 }
 
@@ -49,8 +53,17 @@ export function sameFacts(a: StatementFacts, b: StatementFacts | undefined): boo
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b)
 }
 
+/** Is the approval that `bound` has good for what it is now? The same meaning, under the same policy. */
+export function stillGranted(bound: Admitted, now: Admitted): boolean {
+  return (
+    bound.granted !== null &&
+    bound.ground.view.policyVersion === now.ground.view.policyVersion &&
+    sameMeaning(bound.decided, now.decided)
+  )
+}
+
 export function samePlan(a: Admitted, b: Admitted): boolean {
   const plan = ({ verdict }: Decided): string =>
-    JSON.stringify(verdict.kind === 'allow' ? verdict.results : null)
+    JSON.stringify(verdict.kind === 'deny' ? null : verdict.results)
   return plan(a.decided) === plan(b.decided)
 }

@@ -1,9 +1,12 @@
 /** One session's PostgreSQL side: gatekeeper and relay, and what they need of the session around them. */
 import { ProtocolError, Relay } from '@sallyport/protocol-postgres'
+import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
+import { waitingReport } from '../hold-reports.ts'
+import type { SessionHolds } from '../holds.ts'
 import type { Report } from '../reports.ts'
 import type { Session } from '../session.ts'
-import { errorFrame } from './frames.ts'
+import { errorFrame, noticeFrame } from './frames.ts'
 import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
 
 /** `I`: no transaction is open. */
@@ -19,6 +22,7 @@ export interface EngineOptions {
 
 export class PostgresEngine implements SessionEngine {
   readonly relay: Relay
+  readonly holds: SessionHolds
   readonly #gatekeeper: SessionGatekeeper
   readonly #options: EngineOptions
   #session: Session | null = null
@@ -33,6 +37,8 @@ export class PostgresEngine implements SessionEngine {
     const { nonce, statementBytesMax } = options
     this.relay = new Relay(this.#gatekeeper, { nonce, statementBytesMax })
     this.#gatekeeper.attach(this.relay)
+    this.holds = options.gatekeeper.holds
+    this.holds.attach((state) => this.#heldOn(state))
   }
 
   /** `parameters`: settings the server reported at login. */
@@ -63,6 +69,27 @@ export class PostgresEngine implements SessionEngine {
         return
       case 'reader':
         session.resumeAfter(this.#options.gatekeeper.texts.ready() ?? Promise.resolve())
+    }
+  }
+
+  /** What is held waits, and the client is told; or it has been decided, and the gatekeeper is asked again. */
+  #heldOn(state: HoldState): void {
+    const session = this.#session
+    if (session === null) return
+    switch (state.kind) {
+      case 'asking':
+        return
+      case 'waiting':
+        session.say(noticeFrame(waitingReport(state.approval, this.holds.link), 'NOTICE'))
+        return
+      case 'granted':
+      case 'refused':
+        session.resumeNow()
+        return
+      default: {
+        const never: never = state
+        throw new Error(`unexpected state ${String(never)}`)
+      }
     }
   }
 

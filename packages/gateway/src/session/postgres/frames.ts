@@ -6,9 +6,8 @@ export function errorFrame(report: Report, severity: 'ERROR' | 'FATAL' = 'ERROR'
   return frame('error', severity, report)
 }
 
-/** A WARNING, as the server's. */
-export function noticeFrame(report: Report): Buffer {
-  return frame('notice', 'WARNING', report)
+export function noticeFrame(report: Report, severity: 'WARNING' | 'NOTICE' = 'WARNING'): Buffer {
+  return frame('notice', severity, report)
 }
 
 function frame(kind: 'error' | 'notice', severity: string, report: Report): Buffer {

@@ -30,6 +30,7 @@ import {
   SESSION_COMMANDS,
 } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
+import type { SessionHolds } from '../holds.ts'
 import type { StatementRates } from '../rates.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import {
@@ -40,9 +41,17 @@ import {
   tooLongReport,
   truncationReport,
 } from '../reports.ts'
-import { type Admitted, limitOf, sameFacts, sameMeaning, samePlan } from './admitted.ts'
+import {
+  type Admitted,
+  limitOf,
+  sameFacts,
+  sameMeaning,
+  samePlan,
+  stillGranted,
+} from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
 import { errorFrame, noticeFrame } from './frames.ts'
+import { Holding } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { type SqlPrepared, TrackedNames } from './names.ts'
 import { redactReport } from './redaction.ts'
@@ -62,6 +71,9 @@ export interface GatekeeperOptions {
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
   readonly rates: StatementRates
+  readonly holds: SessionHolds
+  /** Settings of the start-up packet. */
+  readonly settings: ReadonlyMap<string, string>
   /** Tells principals apart, for `rates`. */
   readonly principal: string
   /** Milliseconds since 1970. */
@@ -96,10 +108,16 @@ export class SessionGatekeeper implements Gatekeeper {
   /** The text at hand names a statement that an unanswered request may change. */
   #unsettled = false
   #rereading = false
+  readonly #holding: Holding
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
     this.#recorder = new StatementRecorder({ ...options, withoutLiterals })
+    this.#holding = new Holding({
+      holds: options.holds,
+      settings: options.settings,
+      record: (via, decided, text) => this.#record(via, decided, text),
+    })
     this.names = new TrackedNames({
       onWire: (name) => this.#factsOnWire(name),
       stillMeans: (prepared) => this.#stillMeans(prepared),
@@ -123,10 +141,12 @@ export class SessionGatekeeper implements Gatekeeper {
     const bytes = buf.toString('latin1', start, end)
     const verdict = this.#decide(context, bytes, buf, start, end)
     if (verdict === SETTLE) return SETTLE
-    if (via === 'query' && !this.#withinRate(context.view)) {
+    const { holds } = this.#options
+    if (via === 'query' && !holds.busy && !this.#withinRate(context.view)) {
       return this.#refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
     }
-    return this.#admit(recordedVia, context, verdict.decided, verdict.text)
+    const admitted = this.#admit(recordedVia, context, verdict.decided, verdict.text)
+    return via === 'query' ? this.#held('simple', admitted, null) : admitted
   }
 
   decideBind(
@@ -140,8 +160,11 @@ export class SessionGatekeeper implements Gatekeeper {
     if (!(context instanceof DecisionContext)) return context
     const admitted = this.#renewed(statement.admission as Admitted, 'bind', context)
     if (admitted === SETTLE || admitted.kind === 'refusal') return admitted
-    if (!admitted.masked) return admitted
-    return this.#checkParameters(admitted, context.view, buf, start, end) ?? admitted
+    if (admitted.masked) {
+      const refused = this.#checkParameters(admitted, context.view, buf, start, end)
+      if (refused !== null) return refused
+    }
+    return this.#held('bind', admitted, buf.subarray(start, end))
   }
 
   decideExecute(portal: Portal): number | Refusal | NotYet {
@@ -156,16 +179,18 @@ export class SessionGatekeeper implements Gatekeeper {
       if (now.epoch !== admitted.epoch && !samePlan(admitted, now)) {
         return this.#refuse('execute', text, 'meaning-changed', REPORTS.policyMoved)
       }
+      if (now.needsApproval && !stillGranted(admitted, now)) {
+        return this.#refuse('execute', text, 'approval-needed', REPORTS.policyMoved)
+      }
     }
     if (!this.#withinRate(context.view)) {
       return this.#refuse('execute', text, 'rate-limit', REPORTS.tooManyStatements)
     }
-    return this.#record('execute', admitted.decided, text)
+    return this.#runs('execute', admitted)
   }
 
   execution(admission: Admission): number | Refusal {
-    const admitted = admission as Admitted
-    return this.#record('simple', admitted.decided, admitted.text)
+    return this.#runs('simple', admission as Admitted)
   }
 
   decideFunctionCall(): Admission | Refusal | NotYet {
@@ -318,6 +343,7 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   parameterStatus(name: string, value: string): void {
+    this.#holding.setting(name, value)
     if (name === 'search_path') this.names.reportedPath(value, this.#options.engineUser)
     else this.names.reported(name, value)
   }
@@ -416,7 +442,7 @@ export class SessionGatekeeper implements Gatekeeper {
   #admit(via: Via, context: DecisionContext, decided: Decided, text: string): Admitted | Refusal {
     const { verdict, analysis } = decided
     this.#options.telemetry.statement(context.view.connection, verdict.kind)
-    if (verdict.kind !== 'allow') {
+    if (verdict.kind === 'deny') {
       const recorded = this.#record(via, decided, text)
       if (typeof recorded !== 'number') return recorded
       this.#options.recorded()
@@ -451,7 +477,32 @@ export class SessionGatekeeper implements Gatekeeper {
       volatile:
         statements === null ||
         statements.some((one) => one.commands.some((command) => SESSION_COMMANDS.has(command))),
+      needsApproval: decided.verdict.kind === 'approve',
+      granted: null,
     }
+  }
+
+  /** Only with leave: what needs approval waits for it here, and has it once. */
+  #held(
+    via: 'simple' | 'bind',
+    admitted: Admitted | Refusal,
+    bind: Buffer | null,
+  ): Admitted | Refusal | NotYet {
+    if (admitted.kind === 'refusal') return admitted
+    const { decided, text, ground, before } = admitted
+    const { verdict } = decided
+    if (verdict.kind !== 'approve') return admitted
+    const granted = this.#holding.ask({
+      via,
+      verdict,
+      decided,
+      meanings: [decided, ...before],
+      text,
+      view: ground.view,
+      namesKey: this.names.key,
+      bind,
+    })
+    return typeof granted === 'number' ? { ...admitted, granted } : granted
   }
 
   /**
@@ -472,8 +523,10 @@ export class SessionGatekeeper implements Gatekeeper {
     for (const one of [...admitted.before, admitted.decided]) {
       if (sameMeaning(one, again.decided) || before.some((kept) => sameMeaning(kept, one))) continue
       const decided = this.#decidedNow(context, one)
-      if (decided.verdict.kind !== 'allow')
+      if (decided.verdict.kind === 'deny')
         return this.#admit(via, context, decided, again.text) as Refusal
+      if (decided.verdict.kind === 'approve' && !again.needsApproval)
+        return this.#refuse(via, again.text, 'approval-needed', REPORTS.policyMoved)
       before.push(decided)
     }
     if (before.length >= MEANINGS_MAX) {
@@ -561,6 +614,20 @@ export class SessionGatekeeper implements Gatekeeper {
     return this.#recorder.statement(via, decided, text) ?? refusal(REPORTS.auditUnavailable)
   }
 
+  /** The record of an execution; what waited for leave has one already. */
+  #runs(via: 'simple' | 'execute', admitted: Admitted): number | Refusal {
+    if (admitted.needsApproval && admitted.granted === null) {
+      throw new Error('what needs approval was about to run without')
+    }
+    if (via === 'execute' || admitted.granted === null) {
+      const recorded = this.#record(via, admitted.decided, admitted.text)
+      if (typeof recorded === 'number') this.#recorder.begins(recorded)
+      return recorded
+    }
+    this.#recorder.begins(admitted.granted)
+    return admitted.granted
+  }
+
   /** Refuses what policy would let pass, and records it. */
   #refuse(via: Via, text: string, code: string, report: Report): Refusal {
     this.#recorder.refused(via, text, { code, reason: report.message })
@@ -572,6 +639,7 @@ export class SessionGatekeeper implements Gatekeeper {
   #completed(facts: StatementFacts, text: string, index: number): void {
     for (const change of facts.state) {
       this.names.apply(change, text, index)
+      this.#holding.apply(change)
       switch (change.kind) {
         case 'prepare':
         case 'deallocate':

@@ -1,0 +1,125 @@
+/**
+ * Statements that wait for people, on the PostgreSQL protocol: what an approval of one is bound to, what
+ * approvers see of it, and how its answer becomes the relay's.
+ *
+ * A simple Query is held whole. In the extended protocol a statement is held at Bind: its parameters are
+ * known there, and the server has planned nothing with them yet.
+ */
+import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
+import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
+import type { StateChange } from '@sallyport/sql'
+import type { Shown } from '../../approvals/journal.ts'
+import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
+import { commentTags } from '../comment-tags.ts'
+import type { Decided } from '../decisions.ts'
+import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
+import type { SessionHolds } from '../holds.ts'
+import { factsText } from './admitted.ts'
+import { readBindParameters } from './bind-parameters.ts'
+import { errorFrame } from './frames.ts'
+
+/** Settings that change how long, how or for whom something runs, and not what it means. */
+const NO_MEANING =
+  /^(application_name|client_min_messages|extra_float_digits|statement_timeout|lock_timeout|transaction_timeout|idle_.*|enable_.*|jit.*|work_mem|maintenance_work_mem|synchronous_commit|.*_cost|geqo.*|log_.*|tcp_.*)$/
+/** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
+const SETTINGS_MAX = 256
+
+export interface HoldingOptions {
+  readonly holds: SessionHolds
+  /** Settings of the start-up packet. */
+  readonly settings: ReadonlyMap<string, string>
+  /** Writes the record of what is held; null: it cannot be written. */
+  readonly record: (via: 'simple' | 'bind', decided: Decided, text: string) => number | Refusal
+}
+
+export interface Wanted {
+  readonly via: 'simple' | 'bind'
+  readonly verdict: Approve
+  readonly decided: Decided
+  /** Everything the server may take it to mean. */
+  readonly meanings: readonly Decided[]
+  readonly text: string
+  readonly view: PrincipalView
+  /** What names mean; see TrackedNames. */
+  readonly namesKey: string
+  /** Body of the Bind behind its names; null in the simple protocol. */
+  readonly bind: Buffer | null
+}
+
+export class Holding {
+  readonly #options: HoldingOptions
+  readonly #settings: Map<string, string>
+
+  constructor(options: HoldingOptions) {
+    this.#options = options
+    this.#settings = new Map()
+    for (const [name, value] of options.settings) this.setting(name, value)
+  }
+
+  /** Asked again after every change: the record's number once it may run, once. */
+  ask(wanted: Wanted): number | Refusal | NotYet {
+    const { holds } = this.#options
+    const { via, verdict, decided, text, view, bind } = wanted
+    const binding = holds.bindingOf({
+      engine: 'postgres',
+      policyVersion: view.policyVersion,
+      statement: Buffer.from(text, 'utf8'),
+      parameters: bind,
+      state: this.#state(wanted),
+    })
+    const found = holds.find(binding)
+    if (found === null) {
+      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
+      if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
+        return { kind: 'refusal', error: errorFrame(REASON_NEEDED) }
+      }
+      const statement = this.#options.record(via, decided, text)
+      if (typeof statement !== 'number') return statement
+      holds.begin({ verdict, binding, statement, shown: shownOf(wanted), reason })
+      return WAIT
+    }
+    const { state, statement } = found
+    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
+    holds.done()
+    if (state.kind === 'granted') return statement
+    return { kind: 'refusal', error: errorFrame(holdReport(state.why, holds.link)) }
+  }
+
+  /** The server, or a statement that completed, says what a setting is. */
+  setting(name: string, value: string): void {
+    const key = name.toLowerCase()
+    if (NO_MEANING.test(key)) return
+    if (this.#settings.size < SETTINGS_MAX || this.#settings.has(key))
+      this.#settings.set(key, value)
+    else this.#settings.set('…', `${this.#settings.size}`)
+  }
+
+  /** A statement completed that changed session state. */
+  apply(change: StateChange): void {
+    if (change.kind === 'set') this.setting(change.name, JSON.stringify(change.values))
+    // RESET ALL, DISCARD ALL, a function that may set anything: nothing of before is relied on.
+    else if (change.kind === 'uncertain') this.#settings.set('?', 'changed')
+  }
+
+  #state({ namesKey, meanings }: Wanted): string[] {
+    const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
+    return [namesKey, ...meanings.map(factsText), ...settings]
+  }
+}
+
+function shownOf({ text, bind, decided }: Wanted): Shown {
+  const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
+  return {
+    sql: text,
+    // What a parameter is compared with or written to is not known here: one sensitive, all masked.
+    parameters: parameters.map((one) => (decided.sensitive ? '[masked]' : textOf(one))),
+    estimate: null,
+    preview: null,
+  }
+}
+
+function textOf({ value, format }: BindParameter): string | null {
+  if (value === null) return null
+  const bytes = Buffer.from(value)
+  return format === 'text' ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`
+}
