@@ -41,7 +41,7 @@ ${ROLE_NAMES.map((role) => `   ${query(role, QUERY)}`).join('\n')}
 3. Refused: by a rule, because it cannot be parsed, because a person must approve it
    ${query('analyst', 'UPDATE orders SET note = NULL WHERE id = 1')}
    ${query('analyst', 'SELEC email FROM customers')}
-   ${query('agent', "UPDATE orders SET status = 'cancelled' WHERE id = 1")}
+   ${query('agent', "UPDATE orders SET status = 'cancelled' WHERE id = 1 /*reason='ticket 7'*/")}
 
 4. From a program
 ${snippets(at, gateway)}

@@ -21,10 +21,11 @@ export interface DemoRole {
 
 export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
   analyst: {
-    user: { sub: 'ada', groups: ['analysts'], kind: 'human' },
+    user: { sub: 'ada', groups: ['analysts', 'support-leads'], kind: 'human' },
     group: 'analysts',
     account: 'app_reader',
-    about: 'Ada, an analyst: reads, with personal data masked',
+    about:
+      'Ada, an analyst: reads, with personal data masked; leads support, so she approves order changes',
   },
   agent: {
     user: {

@@ -10,13 +10,14 @@ import { createVerifier, type Verifier } from '@sallyport/identity'
 import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
 import { PostgresReader } from '@sallyport/sql'
 import type { FastifyInstance } from 'fastify'
+import { addControlRoutes } from './admin/control.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
 import { newApprovalId, readApprovals } from './approvals/recover.ts'
 import type { Stamped } from './approvals/state.ts'
 import { loadConfig } from './config/load.ts'
-import type { GatewayConfig, ListenerConfig } from './config/model.ts'
+import type { AdminConfig, GatewayConfig, ListenerConfig } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
 import { type Listener, listenPostgres } from './listeners/postgres.ts'
@@ -343,7 +344,7 @@ class Gateway implements RunningGateway {
       telemetry,
       log,
       approvals: this.#approvals,
-      approvalLink: () => null,
+      approvalLink: () => this.#config.approvals.link,
       now: Date.now,
       micros: () => performance.now() * 1000,
       recorded: () => this.#flushSoon(),
@@ -417,7 +418,7 @@ class Gateway implements RunningGateway {
     return { tls, certificate }
   }
 
-  async #startAdmin(address: { host: string; port: number }): Promise<FastifyInstance> {
+  async #startAdmin(address: AdminConfig): Promise<FastifyInstance> {
     const { telemetry, audit, state, log } = this.#parts
     const admin = createAdminServer({
       registry: telemetry.registry,
@@ -431,8 +432,16 @@ class Gateway implements RunningGateway {
       audit,
       now: Date.now,
     })
+    await addControlRoutes(admin, {
+      verifier: () => this.#verifier,
+      standing: () => this.#config.admin ?? address,
+      approvals: this.#approvals,
+      registry: this.#registry,
+      audit,
+      now: Date.now,
+    })
     try {
-      await admin.listen(address)
+      await admin.listen({ host: address.host, port: address.port })
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const place = `${address.host}:${address.port}`

@@ -164,14 +164,38 @@ export async function writesAndCopies(tour: Tour): Promise<void> {
     { verdict: 'deny' },
   )
   narrator.promise('a mask written back over the value is refused', back.error !== null, back)
-  const held = await agent.ask(`UPDATE orders SET status = 'cancelled' WHERE id = 9001`)
+  await approvedByAPerson(tour, agent)
+  await agent.close()
+  await copyOut(tour)
+}
+
+async function approvedByAPerson(tour: Tour, agent: Person): Promise<void> {
+  const { narrator, demo } = tour
+  const change = `UPDATE orders SET note = 'see ticket' WHERE id = 1 /*reason='customer asked'*/`
+  const held = await agent.ask(change)
   narrator.promise(
     'an order change says that a person must approve it (SQLSTATE SP001)',
     held.error?.code === 'SP001',
     held,
   )
-  await agent.close()
-  await copyOut(tour)
+  const { approval } = JSON.parse(held.error?.detail ?? '{}') as { approval?: string }
+  narrator.command('analyst', `POST /v1/approvals/${approval}/decision {"decision":"approve"}`)
+  const decided = await fetch(
+    `http://127.0.0.1:${demo.ports.admin}/v1/approvals/${approval}/decision`,
+    {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await tour.token('analyst')}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ decision: 'approve', reason: 'seen in the ticket' }),
+    },
+  )
+  narrator.promise('who leads support approves it', decided.status === 200, decided.status)
+  const run = await agent.ask(change, { verdict: 'approve' })
+  narrator.promise('the same statement then runs', run.tag === 'UPDATE 1', run)
+  const again = await agent.ask(change)
+  narrator.promise('… once', again.error?.code === 'SP001', again)
 }
 
 async function copyOut(tour: Tour): Promise<void> {

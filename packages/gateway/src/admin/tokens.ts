@@ -13,6 +13,7 @@ import {
 } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StateStore } from '../state/store.ts'
+import { bearerOf } from './caller.ts'
 
 /** A token request: a JWT with many groups, URL-encoded. */
 const BODY_BYTES_MAX = 128 * 1024
@@ -73,7 +74,7 @@ async function introspect(
   deps: TokenRoutesDeps,
 ): Promise<void> {
   // RFC 7662 §2.1: the caller authenticates itself. Any token of ours will do: it must know one.
-  const caller = bearer(request)
+  const caller = bearerOf(request)
   if (caller === null || !(await isLive(caller, deps.verifier()))) {
     reply.header('www-authenticate', 'Bearer')
     await answer(reply, 401, { error: 'invalid_token' })
@@ -108,11 +109,6 @@ async function revoke(
 
 function form(request: FastifyRequest): URLSearchParams {
   return request.body instanceof URLSearchParams ? request.body : new URLSearchParams()
-}
-
-function bearer(request: FastifyRequest): string | null {
-  const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')
-  return match?.[1] ?? null
 }
 
 async function isLive(token: string, verifier: Verifier): Promise<boolean> {

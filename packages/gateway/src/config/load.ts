@@ -112,7 +112,13 @@ function build(path: string, raw: RawConfig): GatewayConfig {
     admin:
       raw.admin === undefined
         ? null
-        : { host: raw.admin.host ?? '127.0.0.1', port: raw.admin.port },
+        : {
+            host: raw.admin.host ?? '127.0.0.1',
+            port: raw.admin.port,
+            operators: raw.admin.operators ?? {},
+            auditors: raw.admin.auditors ?? {},
+          },
+    approvals: { link: raw.approvals?.link ?? null },
     identity: buildIdentity(raw),
     connections: new Map(
       Object.entries(raw.connections).map(([name, connection]) => [

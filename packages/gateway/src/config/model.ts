@@ -1,11 +1,12 @@
 /** The configuration as the gateway uses it: resolved paths, defaults filled in, units in the names. */
-import type { IdentityConfig } from '@sallyport/identity'
+import type { IdentityConfig, Matcher } from '@sallyport/identity'
 
 export interface GatewayConfig {
   /** The file it came from, absolute. */
   readonly path: string
   readonly listeners: readonly ListenerConfig[]
-  readonly admin: { readonly host: string; readonly port: number } | null
+  readonly admin: AdminConfig | null
+  readonly approvals: ApprovalsConfig
   readonly identity: IdentityConfig
   readonly connections: ReadonlyMap<string, ConnectionConfig>
   /** Policy files, absolute; globs are expanded at every load. */
@@ -15,6 +16,21 @@ export interface GatewayConfig {
   readonly stateDirectory: string
   readonly limits: LimitsConfig
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+}
+
+/** The control API: who may do what belongs to nobody in particular. Empty: nobody. */
+export interface AdminConfig {
+  readonly host: string
+  readonly port: number
+  /** See and end sessions of others, reload, decide nothing. */
+  readonly operators: Matcher
+  /** Read the trail. */
+  readonly auditors: Matcher
+}
+
+export interface ApprovalsConfig {
+  /** Shown to requesters and approvers, `{id}` standing for the approval; null: only the command. */
+  readonly link: string | null
 }
 
 export interface ListenerConfig {

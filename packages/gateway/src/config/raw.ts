@@ -61,7 +61,13 @@ export interface RawConnection extends RawCredential {
 export interface RawConfig {
   readonly version: 1
   readonly listeners: readonly RawListener[]
-  readonly admin?: { readonly host?: string; readonly port: number }
+  readonly admin?: {
+    readonly host?: string
+    readonly port: number
+    readonly operators?: RoleConfig
+    readonly auditors?: RoleConfig
+  }
+  readonly approvals?: { readonly link?: string }
   readonly identity: {
     readonly issuers: readonly RawIssuer[]
     readonly roles?: Readonly<Record<string, RoleConfig>>

@@ -86,7 +86,8 @@ export const CONFIG_SCHEMA = object(
   {
     version: { const: 1 },
     listeners: { type: 'array', items: listener, minItems: 1 },
-    admin: object({ host: string, port }, ['port']),
+    admin: object({ host: string, port, operators: role, auditors: role }, ['port']),
+    approvals: object({ link: string }),
     identity: object(
       {
         issuers: { type: 'array', items: issuer },

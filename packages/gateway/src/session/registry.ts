@@ -98,6 +98,11 @@ export class SessionRegistry {
     session.end('token-revoked', ENDINGS['token-revoked'])
   }
 
+  /** On an operator's word. */
+  kill(session: Session): void {
+    session.end('killed', ENDINGS.killed)
+  }
+
   /** Ends every session: idle ones now, busy ones when they finish or after `ms`. */
   async drain(ms: number): Promise<void> {
     for (const session of this.sessions) session.drain()
@@ -159,6 +164,10 @@ const ENDINGS = {
   'token-revoked': {
     sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
     message: 'terminating connection: the token has been revoked',
+  },
+  killed: {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection due to administrator command',
   },
   'session-timeout': {
     sqlstate: SQLSTATE.ADMIN_SHUTDOWN,

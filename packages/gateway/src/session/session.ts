@@ -135,6 +135,11 @@ export class Session implements Waiting {
     return this.#relay.quiescent && !this.#holds.waiting
   }
 
+  /** A statement waits for people. */
+  get held(): boolean {
+    return this.#holds.waiting
+  }
+
   /** Ends at once when idle, else as soon as it is. */
   drain(): void {
     this.#draining = true

@@ -117,6 +117,7 @@ export class SessionGatekeeper implements Gatekeeper {
       holds: options.holds,
       settings: options.settings,
       record: (via, decided, text) => this.#record(via, decided, text),
+      refuse: (via, text, code, report) => this.#refuse(via, text, code, report),
     })
     this.names = new TrackedNames({
       onWire: (name) => this.#factsOnWire(name),

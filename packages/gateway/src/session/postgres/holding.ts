@@ -14,6 +14,7 @@ import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
 import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
+import type { Report } from '../reports.ts'
 import { factsText } from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
 import { errorFrame } from './frames.ts'
@@ -30,6 +31,8 @@ export interface HoldingOptions {
   readonly settings: ReadonlyMap<string, string>
   /** Writes the record of what is held; null: it cannot be written. */
   readonly record: (via: 'simple' | 'bind', decided: Decided, text: string) => number | Refusal
+  /** Refuses and records that. */
+  readonly refuse: (via: 'simple' | 'bind', text: string, code: string, report: Report) => Refusal
 }
 
 export interface Wanted {
@@ -71,7 +74,7 @@ export class Holding {
     if (found === null) {
       const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
       if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
-        return { kind: 'refusal', error: errorFrame(REASON_NEEDED) }
+        return this.#options.refuse(via, text, 'reason-needed', REASON_NEEDED)
       }
       const statement = this.#options.record(via, decided, text)
       if (typeof statement !== 'number') return statement

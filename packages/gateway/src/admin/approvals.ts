@@ -1,0 +1,213 @@
+/** Approvals over HTTP: list, look, decide, cancel, follow. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Approvals } from '../approvals/approvals.ts'
+import { type Approval, isApprover, isOver, missing } from '../approvals/state.ts'
+import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
+import type { ApprovalView, ShownView } from './contract.ts'
+
+/** Open streams of changes; each is a connection and a subscription. */
+const FOLLOWERS_MAX = 100
+/** A comment on an otherwise silent stream, ms: shorter than proxies' and our own idle timeouts. */
+const HEARTBEAT_MS = 4_000
+const WORDS = { type: 'string', maxLength: 1_000 } as const
+const ID = {
+  type: 'object',
+  properties: { id: { type: 'string', maxLength: 100 } },
+  required: ['id'],
+} as const
+
+export interface ApprovalRoutesDeps {
+  readonly approvals: Approvals
+}
+
+interface DecideBody {
+  readonly decision: 'approve' | 'deny'
+  readonly reason?: string
+  readonly ticket?: string
+}
+
+export function addApprovalRoutes(app: FastifyInstance, { approvals }: ApprovalRoutesDeps): void {
+  let followers = 0
+  app.get<{ Querystring: { open?: boolean } }>(
+    '/approvals',
+    {
+      schema: {
+        summary: 'Approvals the caller asked for, may decide, or oversees',
+        querystring: {
+          type: 'object',
+          properties: { open: { type: 'boolean', description: 'only those not over' } },
+          additionalProperties: false,
+        },
+      },
+    },
+    async ({ caller, query }) => {
+      const all = (await approvals.list()).filter((one) => maySee(one, caller))
+      const wanted = query.open === true ? all.filter((one) => !isOver(one.status)) : all
+      return { approvals: wanted.map((one) => viewOf(one, caller, null)) }
+    },
+  )
+  app.get<{ Params: { id: string } }>(
+    '/approvals/:id',
+    { schema: { summary: 'One approval, with what would run', params: ID } },
+    async ({ caller, params }) => look(approvals, params.id, caller),
+  )
+  app.post<{ Params: { id: string }; Body: DecideBody }>(
+    '/approvals/:id/decision',
+    {
+      schema: {
+        summary: 'Approve or deny',
+        params: ID,
+        body: {
+          type: 'object',
+          properties: { decision: { enum: ['approve', 'deny'] }, reason: WORDS, ticket: WORDS },
+          required: ['decision'],
+          additionalProperties: false,
+        },
+      },
+    },
+    async ({ caller, params, body }) => {
+      // Who may not see it does not learn that it exists.
+      await visible(approvals, params.id, caller)
+      const { issuer, subject, groups, kind } = caller.principal
+      await approvals.decide(params.id, {
+        by: subject,
+        issuer,
+        groups,
+        kind: kind === 'human' && isUnbound(caller.principal) ? 'human' : 'machine',
+        decision: body.decision,
+        reason: body.reason ?? '',
+        ...(body.ticket !== undefined && { ticket: body.ticket }),
+      })
+      return look(approvals, params.id, caller)
+    },
+  )
+  app.post<{ Params: { id: string } }>(
+    '/approvals/:id/cancel',
+    { schema: { summary: 'Take back a request of the caller’s own', params: ID } },
+    async ({ caller, params }) => {
+      const approval = await visible(approvals, params.id, caller)
+      if (!isSame(caller.principal, approval.request)) {
+        throw new ApiError(403, 'not_yours', 'only the requester takes a request back')
+      }
+      await approvals.cancel(params.id, 'cancelled by the requester')
+      return look(approvals, params.id, caller)
+    },
+  )
+  app.get(
+    '/approvals/events',
+    { schema: { summary: 'Changes as they happen: server-sent events `approval`' } },
+    async (request, reply) => {
+      if (followers >= FOLLOWERS_MAX) throw new ApiError(503, 'too_many_followers', 'too many')
+      followers++
+      request.raw.once('close', () => {
+        followers--
+      })
+      follow(approvals, request, reply)
+      return reply
+    },
+  )
+}
+
+/** Sends until the caller leaves or its token expires. */
+function follow(approvals: Approvals, request: FastifyRequest, reply: FastifyReply): void {
+  const { caller, raw } = request
+  reply.hijack()
+  const out = reply.raw
+  out.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  out.write(': following\n\n')
+  const send = async (id: string): Promise<void> => {
+    const approval = await approvals.get(id)
+    // A reader that does not keep up loses its stream, and sees all when it asks again.
+    if (approval === null || !maySee(approval, caller) || out.writableNeedDrain) return
+    out.write(`event: approval\ndata: ${JSON.stringify(viewOf(approval, caller, null))}\n\n`)
+  }
+  const unsubscribe = approvals.subscribe((id) => void send(id).catch(() => out.end()))
+  const heartbeat = setInterval(() => {
+    if (out.writableNeedDrain || approvals.now() >= caller.principal.expiresAt) out.end()
+    else out.write(': still here\n\n')
+  }, HEARTBEAT_MS)
+  raw.once('close', () => {
+    clearInterval(heartbeat)
+    unsubscribe()
+  })
+}
+
+async function look(approvals: Approvals, id: string, caller: Caller): Promise<ApprovalView> {
+  const approval = await visible(approvals, id, caller)
+  const mayRead = isSame(caller.principal, approval.request) || mayDecide(approval, caller)
+  return viewOf(approval, caller, mayRead ? await approvals.shown(id) : null)
+}
+
+/** @throws ApiError 404, also for what the caller may not see */
+async function visible(approvals: Approvals, id: string, caller: Caller): Promise<Approval> {
+  const approval = await approvals.get(id)
+  if (approval === null || !maySee(approval, caller)) {
+    throw new ApiError(404, 'unknown-approval', 'there is no such approval')
+  }
+  return approval
+}
+
+function maySee(approval: Approval, caller: Caller): boolean {
+  return (
+    caller.isOperator ||
+    caller.isAuditor ||
+    isSame(caller.principal, approval.request) ||
+    mayDecide(approval, caller)
+  )
+}
+
+function mayDecide({ request }: Approval, { principal }: Caller): boolean {
+  const { subject, groups, kind } = principal
+  const isPerson = kind === 'human' && isUnbound(principal)
+  return isPerson && subject !== request.subject && isApprover(request, { by: subject, groups })
+}
+
+function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): ApprovalView {
+  const { id, request, status, requestedAt, decisions } = approval
+  const lacking = missing(approval)
+  return {
+    id,
+    what: request.what,
+    mode: request.mode,
+    status: status.kind,
+    requestedAt: iso(requestedAt),
+    decideBy: iso(request.decideBy),
+    usableUntil: status.kind === 'approved' ? iso(status.until) : null,
+    requester: {
+      subject: request.subject,
+      issuer: request.issuer,
+      role: request.role === '' ? null : request.role,
+      graph: request.graph ?? null,
+      node: request.node ?? null,
+      run: request.run ?? null,
+    },
+    connection: request.connection,
+    database: request.database,
+    session: request.session === '' ? null : request.session,
+    record: request.statement === 0 ? null : request.statement,
+    rule: request.rule,
+    reason: request.reason ?? null,
+    approvers: request.approvers.map((needed, i) => ({
+      ...needed,
+      missing: Math.max(lacking[i] ?? 0, 0),
+    })),
+    decisions: decisions.map(({ at, event }) => ({
+      at: iso(at),
+      by: event.by,
+      decision: event.decision,
+      reason: event.reason,
+      ticket: event.ticket ?? null,
+    })),
+    ended: status.kind === 'cancelled' ? status.why : null,
+    mayDecide: !isOver(status) && mayDecide(approval, caller),
+    shown,
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

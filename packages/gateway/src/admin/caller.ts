@@ -1,0 +1,84 @@
+/**
+ * Who calls the control API: the same tokens as on the wire, as bearer (RFC 6750). No cookie is ever read,
+ * so nothing a browser sends by itself means anything here; and an `Origin` header is refused altogether.
+ */
+import {
+  IdentityError,
+  type Matcher,
+  matches,
+  type Principal,
+  type Verifier,
+} from '@sallyport/identity'
+import type { FastifyRequest } from 'fastify'
+
+/** What the caller is told; `code` is stable. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+    this.code = code
+  }
+}
+
+export interface Standing {
+  readonly operators: Matcher
+  readonly auditors: Matcher
+}
+
+/** A verified caller and what it may do with what is not its own. */
+export interface Caller {
+  readonly principal: Principal
+  readonly isOperator: boolean
+  readonly isAuditor: boolean
+}
+
+export function bearerOf(request: FastifyRequest): string | null {
+  const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')
+  return match?.[1] ?? null
+}
+
+/** @throws ApiError 401 */
+export async function callerOf(
+  request: FastifyRequest,
+  verifier: Verifier,
+  standing: Standing,
+): Promise<Caller> {
+  const token = bearerOf(request)
+  if (token === null) throw new ApiError(401, 'no_token', 'a bearer token is needed')
+  try {
+    const principal = await verifier.verify(token)
+    return {
+      principal,
+      isOperator: mayAct(principal, standing.operators),
+      isAuditor: mayAct(principal, standing.auditors),
+    }
+  } catch (error) {
+    if (!(error instanceof IdentityError)) throw error
+    throw new ApiError(401, error.code, error.message)
+  }
+}
+
+/** Rights come from the groups that are active: a token narrowed to a role has lost the others. */
+function mayAct(principal: Principal, matcher: Matcher): boolean {
+  if (!isUnbound(principal)) return false
+  return matches(matcher, { ...principal, allGroups: principal.groups })
+}
+
+/** Not made for a graph, a node or a run: such a token is a program's, whoever it was exchanged from. */
+export function isUnbound({ graph, node, run, narrowed }: Principal): boolean {
+  return [graph, node, run, narrowed.graph, narrowed.node, narrowed.run].every(
+    (one) => one === null,
+  )
+}
+
+/** The subject and issuer of one, and of the other. */
+export function isSame(
+  principal: Principal,
+  other: { readonly issuer: string; readonly subject: string },
+): boolean {
+  return principal.issuer === other.issuer && principal.subject === other.subject
+}

@@ -1,0 +1,82 @@
+/** What the control API answers, as JSON. Times are ISO 8601 in UTC. Types only. */
+
+export interface ApprovalView {
+  readonly id: string
+  readonly what: 'statement' | 'result' | 'grant'
+  readonly mode: 'hold' | 'return'
+  readonly status: 'pending' | 'approved' | 'denied' | 'used' | 'expired' | 'cancelled'
+  readonly requestedAt: string
+  readonly decideBy: string
+  /** Approved: it may be used until then. */
+  readonly usableUntil: string | null
+  readonly requester: {
+    readonly subject: string
+    readonly issuer: string
+    readonly role: string | null
+    /** Verified, never merely asserted. */
+    readonly graph: string | null
+    readonly node: string | null
+    readonly run: string | null
+  }
+  readonly connection: string
+  readonly database: string
+  readonly session: string | null
+  /** Number of the statement's record in the trail. */
+  readonly record: number | null
+  readonly rule: string
+  readonly reason: string | null
+  readonly approvers: readonly {
+    readonly groups: readonly string[]
+    readonly subjects: readonly string[]
+    readonly count: number
+    readonly missing: number
+    readonly ticket: string | null
+  }[]
+  readonly decisions: readonly {
+    readonly at: string
+    readonly by: string
+    readonly decision: 'approve' | 'deny'
+    readonly reason: string
+    readonly ticket: string | null
+  }[]
+  /** Why it ended, where somebody said so. */
+  readonly ended: string | null
+  /** The caller may decide it. */
+  readonly mayDecide: boolean
+  /** To the requester and approvers, while it is not over. */
+  readonly shown: ShownView | null
+}
+
+export interface ShownView {
+  readonly sql: string
+  readonly parameters: readonly (string | null)[]
+  readonly estimate: { readonly rows: number; readonly cost: number } | null
+  readonly preview: {
+    readonly affected: number
+    readonly columns: readonly string[]
+    readonly before: readonly (readonly (string | null)[])[]
+    readonly after: readonly (readonly (string | null)[])[]
+  } | null
+}
+
+export interface SessionView {
+  readonly id: string
+  readonly subject: string
+  readonly issuer: string
+  readonly kind: 'human' | 'machine'
+  readonly role: string | null
+  readonly graph: string | null
+  readonly node: string | null
+  readonly run: string | null
+  readonly connection: string
+  readonly database: string
+  readonly startedAt: string
+  readonly activeAt: string
+  readonly expiresAt: string
+  readonly state: 'idle' | 'running' | 'in-transaction' | 'waiting-for-approval'
+}
+
+export interface ErrorView {
+  readonly error: string
+  readonly message: string
+}

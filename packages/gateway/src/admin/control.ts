@@ -1,0 +1,114 @@
+/**
+ * The control API under `/v1`: approvals, sessions, and what else operators, approvers and auditors do.
+ * JSON in, JSON out; every route authenticates its caller and is limited in rate; `/openapi.json` describes it.
+ */
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import type { AuditLog } from '@sallyport/audit'
+import type { Verifier } from '@sallyport/identity'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Approvals } from '../approvals/approvals.ts'
+import { ApprovalError } from '../approvals/errors.ts'
+import type { SessionRegistry } from '../session/registry.ts'
+import { addApprovalRoutes } from './approvals.ts'
+import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
+import { addSessionRoutes } from './sessions.ts'
+
+/** Calls per caller and minute; a console that polls makes a few dozen. */
+export const CALLS_PER_MINUTE_MAX = 600
+const MINUTE_MS = 60_000
+/** Callers whose calls are counted at a time. */
+const COUNTED_CALLERS_MAX = 10_000
+
+export interface ControlDeps {
+  readonly verifier: () => Verifier
+  readonly standing: () => Standing
+  readonly approvals: Approvals
+  readonly registry: SessionRegistry
+  readonly audit: AuditLog
+  readonly now: () => number
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before any handler of `/v1` runs. */
+    caller: Caller
+  }
+}
+
+/** Registers before the routes it documents. */
+export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps): Promise<void> {
+  await app.register(swagger, { openapi: DOCUMENT })
+  await app.register(
+    async (scope) => {
+      await scope.register(rateLimit, {
+        max: CALLS_PER_MINUTE_MAX,
+        timeWindow: MINUTE_MS,
+        cache: COUNTED_CALLERS_MAX,
+        // By address: also who guesses tokens is slowed down.
+        keyGenerator: (request) => request.ip,
+      })
+      scope.addHook('onRequest', async (request) => {
+        if (request.headers.origin !== undefined) {
+          throw new ApiError(403, 'cross_origin', 'not for pages of other origins')
+        }
+        request.caller = await callerOf(request, deps.verifier(), deps.standing())
+      })
+      scope.setErrorHandler(answerError)
+      addApprovalRoutes(scope, deps)
+      addSessionRoutes(scope, deps)
+    },
+    { prefix: '/v1' },
+  )
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+}
+
+const STATUS_OF: Readonly<Record<ApprovalError['code'], number>> = {
+  'unknown-approval': 404,
+  closed: 409,
+  'own-request': 403,
+  'not-a-person': 403,
+  'not-an-approver': 403,
+  'decided-already': 409,
+  'ticket-needed': 422,
+  'not-approved': 409,
+  'other-statement': 409,
+  'too-many': 429,
+  'too-large': 413,
+  contended: 503,
+  'out-of-order': 409,
+}
+
+async function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply) {
+  if (error instanceof ApiError) {
+    if (error.status === 401) reply.header('www-authenticate', 'Bearer')
+    return reply.code(error.status).send({ error: error.code, message: error.message })
+  }
+  if (error instanceof ApprovalError) {
+    return reply.code(STATUS_OF[error.code]).send({ error: error.code, message: error.message })
+  }
+  const { statusCode, message, validation } = error as {
+    statusCode?: number
+    message?: string
+    validation?: unknown
+  }
+  if (validation !== undefined) {
+    return reply.code(400).send({ error: 'bad_request', message: message ?? '' })
+  }
+  if (statusCode === 429) {
+    return reply.code(429).send({ error: 'too_many_requests', message: 'slow down' })
+  }
+  // The outer handler logs what is ours, and tells nobody.
+  throw error
+}
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Sallyport control API',
+    version: '1',
+    description: 'Approvals, sessions and the trail. Authenticate with a token of the gateway.',
+  },
+  components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
+  security: [{ token: [] }],
+}

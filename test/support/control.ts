@@ -1,0 +1,54 @@
+/** The control API of a gateway under test, as one caller. */
+import type { TestGateway, TokenRequest } from './gateway.ts'
+
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of whatever route; tests look at what they asserted
+  readonly body: any
+}
+
+export interface Control {
+  readonly base: string
+  readonly token: string
+  get(path: string): Promise<Answer>
+  post(path: string, body?: unknown): Promise<Answer>
+  delete(path: string): Promise<Answer>
+}
+
+export async function controlOf(gateway: TestGateway, who: TokenRequest): Promise<Control> {
+  const address = gateway.running?.admin
+  if (!address) throw new Error('the gateway has no admin address')
+  const token = await gateway.token(who)
+  const base = `http://${address.host}:${address.port}`
+  const call = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await fetch(`${base}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? null : JSON.parse(text) }
+  }
+  return {
+    base,
+    token,
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    delete: (path) => call('DELETE', path),
+  }
+}
+
+/** The newest approval that is not over, once there is one. */
+export async function pendingApproval(control: Control, not: readonly string[] = []) {
+  const deadline = Date.now() + 5_000
+  while (Date.now() < deadline) {
+    const { body } = await control.get('/v1/approvals?open=true')
+    const open = body.approvals.filter((one: { id: string }) => !not.includes(one.id))
+    if (open.length > 0) return open.at(-1) as { id: string; [field: string]: unknown }
+    await new Promise((resolve) => setTimeout(resolve, 15))
+  }
+  throw new Error('nobody asked for approval')
+}
