@@ -16,6 +16,8 @@ function mask(spec: MaskSpec): CellMask {
     strength: 0,
     derived: 'redact',
     predicates: 'equality',
+    probes: null,
+    groupMin: null,
     names: [],
     column: null,
   } as const

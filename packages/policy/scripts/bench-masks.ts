@@ -30,6 +30,8 @@ function measure(
     strength: 0,
     derived: 'redact',
     predicates: 'equality',
+    probes: null,
+    groupMin: null,
     names: [],
     column: null,
   }

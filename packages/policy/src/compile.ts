@@ -21,6 +21,7 @@ import type {
   MaskRule,
   Match,
   Policy,
+  ProbeBudget,
   RecordRule,
   Rule,
   TrustedFunctions,
@@ -305,7 +306,19 @@ function compileMask(scope: Scope, mask: MaskFile, at: Path, masks: MaskRule[]):
     audience: `${who.source} except ${except?.source ?? 'nobody'}`,
     derived: mask.derived ?? 'redact',
     predicates: mask.predicates ?? 'equality',
+    probes: compileProbes(scope, mask, at),
+    groupMin: mask.groups?.min ?? null,
   })
+}
+
+function compileProbes(scope: Scope, { probes }: MaskFile, at: Path): ProbeBudget | null {
+  if (probes === undefined) return null
+  const withinMs = parseDuration(probes.within ?? '1h')
+  if (withinMs === null) {
+    const where = [...at, 'probes', 'within']
+    scope.errors.push(scope.file.fault(where, 'value', 'expected a duration such as `1h`'))
+  }
+  return { max: probes.max, withinMs: withinMs ?? 0 }
 }
 
 function compileBytes(scope: Scope, written: number | string | undefined, at: Path): number | null {

@@ -9,6 +9,7 @@ import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
 import type { ApproverRequirement } from './model.ts'
 import { planFor } from './plan.ts'
+import { probesFor } from './probes.ts'
 import { sayDuration } from './units.ts'
 import { type Approve, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
@@ -43,13 +44,15 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     if (plan === 'refused') return { ...unplannable(), reports }
     results.push(plan)
   }
+  const probes = probesFor(view, analysis.statements)
   const approving = unique(parts.flatMap((part) => part.approving))
-  if (approving.length > 0) return { ...needsApproval(approving, results), reports }
+  if (approving.length > 0) return { ...needsApproval(approving), results, probes, reports }
   const rules = new Set(parts.flatMap((part) => part.needs.flatMap(({ by }) => by.slice(0, 1))))
   return {
     kind: 'allow',
     rule: [...rules].join(' + ') || 'built-in: nothing needed',
     results,
+    probes,
     reports,
   }
 }
@@ -114,7 +117,7 @@ function decideUnparsable(
       (match.relations?.some((pattern) => pattern.source === '*') ?? true),
   )
   if (granting !== undefined && blind === undefined && !view.masked)
-    return { kind: 'allow', rule: granting.name, results: [], reports: [] }
+    return { kind: 'allow', rule: granting.name, results: [], probes: [], reports: [] }
   const words = {
     message: analysis.message,
     detail:
@@ -126,8 +129,7 @@ function decideUnparsable(
 
 function needsApproval(
   rules: readonly ApproveRule[],
-  results: readonly (ResultPlan | null)[],
-): Approve {
+): Omit<Approve, 'results' | 'probes' | 'reports'> {
   const approvers: readonly ApproverRequirement[] = rules.map((rule) => rule.approvers)
   const withinMs = Math.min(...approvers.map((one) => one.withinMs))
   const names = rules.map((rule) => rule.name).join(' + ')
@@ -140,8 +142,6 @@ function needsApproval(
     useWithinMs: Math.min(...approvers.map((one) => one.useWithinMs)),
     reason: approvers.some((one) => one.reason === 'required') ? 'required' : 'optional',
     mode,
-    results,
-    reports: [],
     message: `this statement needs approval by the rule "${names}"`,
     detail: approvers
       .map(

@@ -2,6 +2,7 @@ import type { ColumnUse, Flow, StatementFacts } from '@sallyport/sql'
 import { describe, expect, test } from 'vitest'
 import type { MaskSpec } from './masks/spec.ts'
 import { mergePlan, planFor } from './plan.ts'
+import { probesSpent } from './probes.ts'
 import {
   changing,
   column,
@@ -105,6 +106,8 @@ masks:
       spec: { kind: 'redact' },
       derived: 'deny',
       predicates: 'equality',
+      probes: null,
+      groupMin: null,
     })
   })
 })
@@ -292,6 +295,8 @@ describe('write-back', () => {
           strength: 0,
           derived: 'redact',
           predicates: 'equality',
+          probes: null,
+          groupMin: null,
           names: [],
           column: null,
         },
@@ -314,4 +319,127 @@ describe('the witness', () => {
     const merged = mergePlan({ columns: [null] }, [null, null], view)
     expect(merged.columns.map((mask) => mask?.spec.kind)).toEqual(['redact', 'redact'])
   })
+})
+
+describe('functions that are trusted', () => {
+  const unknown = (...opaque: string[]) => ({
+    kind: 'unknown' as const,
+    sources: [column(EMAIL)],
+    why: ['function'],
+    opaque: opaque.map((name) => ({ schema: 'public', name, purity: 'opaque' as const })),
+  })
+  test('give what is computed from their arguments', () => {
+    expect(kinds(selecting(unknown('safe_fn')))).toEqual(['redact'])
+  })
+  test('do not make others so', () => {
+    expect(outcome(view, selecting(unknown('safe_fn', 'other_fn')))).toBe('masked-unknown-lineage')
+  })
+  test('may be given masked values', () => {
+    const flow = (name: string): Flow => ({
+      lineage: direct(EMAIL),
+      into: { kind: 'function', function: { schema: 'public', name, purity: 'opaque' } },
+    })
+    expect(outcome(view, facts({ flows: [flow('safe_fn')] }))).toBe('allow')
+    expect(outcome(view, facts({ flows: [flow('other_fn')] }))).toBe('masked-flow')
+  })
+})
+
+describe('sums over groups', () => {
+  const grouped = viewOf(
+    policyOf(`
+rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]
+masks: [{ name: pay, columns: [public.staff.pay], with: redact, groups: { min: 5 } }]
+`),
+  )
+  const PAY = 'public.staff.pay'
+  const masked = (groups?: number) => {
+    const lineage = { ...derived(PAY), ...(groups !== undefined && { groups }) } as never
+    const verdict = judge(grouped, selecting(lineage))
+    return verdict.kind === 'allow' && verdict.results[0]?.columns[0] !== null
+  }
+  test('are shown from the least size on', () => {
+    expect([masked(), masked(4), masked(5), masked(6)]).toEqual([true, true, false, false])
+  })
+  test('may be sorted by', () => {
+    const sorted = (groups: number) =>
+      outcome(grouped, facts({ uses: [{ column: column(PAY), context: 'order', groups }] }))
+    expect([sorted(4), sorted(5)]).toEqual(['masked-predicate', 'allow'])
+  })
+})
+
+describe('equality probes', () => {
+  const probing = viewOf(
+    policyOf(`
+rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]
+masks:
+  - { name: ssn, columns: [public.staff.ssn], with: redact, probes: { max: 10, within: 2h } }
+  - { name: mail, columns: [public.staff.mail], with: email }
+`),
+  )
+  const probe = (name: string, more: Partial<ColumnUse>): ColumnUse => ({
+    column: column(name),
+    context: 'equality-constant',
+    ...more,
+  })
+  const probesOf = (...uses: ColumnUse[]) => {
+    const verdict = judge(probing, facts({ uses }))
+    return verdict.kind === 'allow' ? verdict.probes : null
+  }
+  test('are in the verdict where the mask limits them', () => {
+    const uses = [
+      probe('public.staff.ssn', { values: 3, parameters: [1, 2] }),
+      probe('public.staff.mail', { values: 1 }),
+    ]
+    const [probes, ...others] = probesOf(...uses) ?? []
+    expect(others).toEqual([])
+    expect(probes).toEqual({
+      mask: 'ssn',
+      max: 10,
+      withinMs: 7_200_000,
+      values: 3,
+      parameters: [1, 2],
+    })
+  })
+  test('in an array parameter are as many as its elements', () => {
+    const [probes] = probesOf(probe('public.staff.ssn', { values: 1, parameters: [1, 2, 3] })) ?? []
+    const binary = Buffer.alloc(20 + 3 * 5)
+    binary.writeInt32BE(1, 0)
+    binary.writeInt32BE(3, 12)
+    const parameters = [
+      { format: 'text', value: Buffer.from('{a,b}'), typeId: 1009 },
+      { format: 'binary', value: binary, typeId: 1009 },
+      { format: 'text', value: Buffer.from('plain, text'), typeId: 25 },
+    ] as const
+    expect(probes && probesSpent(probes, parameters)).toBe(1 + 2 + 3 + 1)
+  })
+})
+
+test('NULL over a value hidden as NULL is a mask written back, in a new row it is not', () => {
+  const nulls = viewOf(
+    policyOf(`
+rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]
+masks: [{ name: pay, columns: [public.staff.pay], with: 'null' }]
+`),
+  )
+  const writing = (fresh: boolean) =>
+    outcome(
+      nulls,
+      facts({
+        constantWrites: [
+          { column: column('public.staff.pay'), value: { kind: 'null' }, ...(fresh && { fresh }) },
+        ],
+      }),
+    )
+  expect([writing(false), writing(true)]).toEqual(['masked-write-back', 'allow'])
+})
+
+test.each([
+  ['enable_seqscan', ['off'], 'masked-state'],
+  ['random_page_cost', ['1'], 'masked-state'],
+  ['@@session.optimizer_switch', ['x'], 'masked-state'],
+  ['enable_seqscan', null, 'allow'],
+  ['statement_timeout', ['1'], 'allow'],
+])('a setting that chooses plans is refused under masks: %s to %s', (name, values, expected) => {
+  const statement = facts({ state: [{ kind: 'set', name, local: false, values }] })
+  expect(outcome(view, statement)).toBe(expected)
 })

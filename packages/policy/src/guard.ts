@@ -4,13 +4,21 @@
  * a refusal or null; the first one found is the answer.
  */
 
-import type { ColumnRef, ColumnUse, Flow, Lineage, StatementFacts } from '@sallyport/sql'
+import type {
+  ColumnRef,
+  ColumnUse,
+  Flow,
+  FunctionUse,
+  Lineage,
+  StatementFacts,
+} from '@sallyport/sql'
 import { catalogClass } from './catalogs.ts'
 import { mayChangeAnySetting, mustBeGranted } from './coverage.ts'
 import { assertNever } from './errors.ts'
 import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
-import { columnPlan, protectedAmong } from './plan.ts'
+import { columnPlan, protectedAmong, trustedLineage } from './plan.ts'
+import { choosesPlans } from './settings.ts'
 import { type Deny, deny } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { isPlaceholder, writeBack } from './write-back.ts'
@@ -47,7 +55,7 @@ function guardUnknown(facts: StatementFacts): Deny | null {
 function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null {
   const opaque = facts.functions.find((use) => mustBeGranted(use) && !view.trusts(use))
   if (opaque === undefined) return null
-  const name = opaque.schema === null ? opaque.name : `${opaque.schema}.${opaque.name}`
+  const name = sayFunction(opaque)
   return deny('masked-function', {
     message: `the function ${name} may read data by itself, and columns are masked for you`,
     detail: `${name} is not known to depend on its arguments alone`,
@@ -55,7 +63,18 @@ function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null
   })
 }
 
+const sayFunction = ({ schema, name }: FunctionUse): string =>
+  schema === null ? name : `${schema}.${name}`
+
 function guardState(facts: StatementFacts): Deny | null {
+  for (const change of facts.state) {
+    if (change.kind !== 'set' || change.values === null || !choosesPlans(change.name)) continue
+    return deny('masked-state', {
+      message: `the setting ${change.name} chooses how rows are found, and columns are masked for you`,
+      detail: 'the order of rows can tell the order of masked values',
+      hint: 'Leave the planner its own choice.',
+    })
+  }
   if (!mayChangeAnySetting(facts)) return null
   const why = facts.state.flatMap((change) => (change.kind === 'uncertain' ? [change.why] : []))
   return deny('masked-state', {
@@ -124,6 +143,7 @@ function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
 /** May a masked column be used like this? `other` is the mask on the other side of a join. */
 function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): boolean {
   if (mask.predicates === 'open') return true
+  if (mask.groupMin !== null && (use.groups ?? 0) >= mask.groupMin) return true
   if (mask.predicates === 'deny') return false
   switch (use.context) {
     case 'equality-constant':
@@ -175,7 +195,8 @@ const sourcesOf = (lineage: Lineage): readonly ColumnRef[] =>
 
 function guardFlows(view: PrincipalView, facts: StatementFacts): Deny | null {
   for (const flow of facts.flows) {
-    const { lineage } = flow
+    const lineage = trustedLineage(view, flow.lineage)
+    if (flow.into.kind === 'function' && view.trusts(flow.into.function)) continue
     if (lineage.kind === 'unknown') return unknownLineage('a value it stores', lineage.why)
     if (lineage.kind === 'derived' && lineage.revealsNoValue) continue
     const found = protectedAmong(view, sourcesOf(lineage))
@@ -204,6 +225,8 @@ function sayTarget(flow: Flow): string {
       return sayColumn(into.column)
     case 'new-relation':
       return `the new relation ${into.name}`
+    case 'function':
+      return `the function ${sayFunction(into.function)}`
     case 'other':
       return into.what
     default:
@@ -211,16 +234,23 @@ function sayTarget(flow: Flow): string {
   }
 }
 
+/** A column of a new relation is protected where a mask's pattern covers it. */
+function targetOf({ into }: Flow): ColumnRef | null {
+  if (into.kind === 'column') return into.column
+  if (into.kind !== 'new-relation' || into.schema === null || into.column === '') return null
+  return { schema: into.schema, relation: into.name, column: into.column }
+}
+
 /** Is the target hidden at least as well, from everyone the sources are hidden from? */
 function keepsProtection(view: PrincipalView, flow: Flow, sources: readonly ColumnRef[]): boolean {
-  if (flow.into.kind !== 'column') return false
-  const { column } = flow.into
+  const column = targetOf(flow)
+  if (column === null) return false
   const isSame = (other: ColumnRef) => sayColumn(other) === sayColumn(column)
   const isUnchanged = flow.lineage.kind === 'direct'
   const targets = view.allMasksOn(column)
   return sources.every(
     (source) =>
-      (isUnchanged && isSame(source)) ||
+      (isUnchanged && flow.into.kind === 'column' && isSame(source)) ||
       view
         .masksOn(source)
         .every((mask) => targets.some((target) => isAtLeast(target, mask, isUnchanged))),
@@ -237,6 +267,7 @@ function isAtLeast(target: MaskRule, mask: MaskRule, isUnchanged: boolean): bool
   return (
     (isStrong || strength >= WHOLE) &&
     (target.derived === 'deny' || mask.derived === 'redact') &&
+    (target.groupMin === null || (mask.groupMin !== null && target.groupMin >= mask.groupMin)) &&
     PREDICATE_RANK[target.predicates] >= PREDICATE_RANK[mask.predicates] &&
     (target.audience === mask.audience || (target.who.everyone && target.except === null))
   )
@@ -244,10 +275,12 @@ function isAtLeast(target: MaskRule, mask: MaskRule, isUnchanged: boolean): bool
 const WHOLE = strengthOf({ kind: 'redact' })
 
 function guardWrites(view: PrincipalView, facts: StatementFacts): Deny | null {
-  for (const write of facts.constantWrites) {
-    if (write.value.kind !== 'literal') continue
-    const mask = view.maskFor(write.column)
-    if (mask !== null && isPlaceholder(mask, write.value.text)) return writeBack(write.column, mask)
+  for (const { column, value, fresh } of facts.constantWrites) {
+    // A new row may well have no value there.
+    if (value.kind === 'null' ? fresh : value.kind !== 'literal') continue
+    const mask = view.maskFor(column)
+    const text = value.kind === 'literal' ? value.text : null
+    if (mask !== null && isPlaceholder(mask, text)) return writeBack(column, mask)
   }
   return null
 }

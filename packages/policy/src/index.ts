@@ -28,6 +28,7 @@ export type {
   Subject,
 } from './model.ts'
 export { type MergedPlan, mergePlan, planFor } from './plan.ts'
+export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
 export type { Allow, Approve, Deny, DenyCode, ResultPlan, Verdict } from './verdict.ts'
 export { type PrincipalView, type ViewOptions, viewFor } from './view.ts'

@@ -91,6 +91,12 @@ export type Rule =
 export type DerivedPolicy = 'redact' | 'deny'
 export type PredicatePolicy = 'equality' | 'deny' | 'open'
 
+/** How many different equality probes of a masked column one principal has in a window. */
+export interface ProbeBudget {
+  readonly max: number
+  readonly withinMs: number
+}
+
 export interface MaskRule {
   readonly name: string
   readonly path: string
@@ -103,6 +109,10 @@ export interface MaskRule {
   readonly audience: string
   readonly derived: DerivedPolicy
   readonly predicates: PredicatePolicy
+  /** null: without limit. */
+  readonly probes: ProbeBudget | null
+  /** Sums and averages are shown over at least so many rows; null: never. */
+  readonly groupMin: number | null
 }
 
 /** What happens to one column for one principal. */
@@ -112,6 +122,8 @@ export interface ColumnMask {
   readonly strength: number
   readonly derived: DerivedPolicy
   readonly predicates: PredicatePolicy
+  readonly probes: ProbeBudget | null
+  readonly groupMin: number | null
   /** Names of the policy masks behind it. */
   readonly names: readonly string[]
   /** The protected column; the salt of `salt: column`. Null for an expression. */

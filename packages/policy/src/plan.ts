@@ -34,8 +34,20 @@ export type ColumnPlan =
 
 const CLEAN: ColumnPlan = { kind: 'clean' }
 
+/**
+ * The lineage as it is for who trusts functions: what only trusted ones make unknown is computed from their
+ * arguments.
+ */
+export function trustedLineage(view: PrincipalView, lineage: Lineage): Lineage {
+  if (lineage.kind !== 'unknown' || lineage.opaque === undefined) return lineage
+  if (!lineage.opaque.every((use) => view.trusts(use))) return lineage
+  const { sources, why } = lineage
+  return { kind: 'derived', sources, revealsNoValue: false, why }
+}
+
 /** What happens to a cell of this lineage for a principal under masks. */
-export function columnPlan(view: PrincipalView, lineage: Lineage): ColumnPlan {
+export function columnPlan(view: PrincipalView, stated: Lineage): ColumnPlan {
+  const lineage = trustedLineage(view, stated)
   switch (lineage.kind) {
     case 'constant':
       return CLEAN
@@ -50,6 +62,8 @@ export function columnPlan(view: PrincipalView, lineage: Lineage): ColumnPlan {
       const found = protectedAmong(view, lineage.sources)
       if (found.length === 0) return CLEAN
       const merged = found.map(({ mask }) => mask).reduce(stricterMask)
+      const { groupMin } = merged
+      if (groupMin !== null && (lineage.groups ?? 0) >= groupMin) return CLEAN
       if (merged.derived === 'deny')
         return { kind: 'refuse', sources: found.map(({ column }) => column), names: merged.names }
       return { kind: 'mask', mask: derivedMask(merged) }
@@ -104,6 +118,8 @@ const UNEXPECTED: ColumnMask = {
   strength: strengthOf(REDACT),
   derived: 'redact',
   predicates: 'deny',
+  probes: null,
+  groupMin: null,
   names: ['built-in: unexpected column'],
   column: null,
 }

@@ -208,6 +208,11 @@ const mask = closed(
       enum: ['equality', 'deny', 'open'],
       description: 'use in WHERE, JOIN, ORDER BY, GROUP BY, HAVING (equality)',
     },
+    probes: closed(
+      { max: { type: 'integer', minimum: 1 }, within: duration('window (1h)') },
+      { required: ['max'] },
+    ),
+    groups: closed({ min: { type: 'integer', minimum: 2 } }, { required: ['min'] }),
   },
   { required: ['columns', 'with'] },
 )
@@ -372,6 +377,8 @@ export interface MaskFile {
   readonly except?: WhoFile
   readonly derived?: 'redact' | 'deny'
   readonly predicates?: 'equality' | 'deny' | 'open'
+  readonly probes?: { readonly max: number; readonly within?: string }
+  readonly groups?: { readonly min: number }
 }
 export interface LimitFile {
   readonly description?: string

@@ -25,6 +25,17 @@ const HARMLESS = words(`
   tx_read_only optimizer_switch information_schema_stats_expiry lc_time_names lc_messages
   default_storage_engine cte_max_recursion_depth`)
 
+/**
+ * Does it choose how the server finds and joins rows? The order in which rows come tells the order of values
+ * where a plan reads an index on them or merges by them.
+ */
+export function choosesPlans(name: string): boolean {
+  const setting = name.toLowerCase().replace(/^(@@)?((session|local)\.)?/, '')
+  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch|synchronize_seqscans)$/.test(
+    setting,
+  )
+}
+
 /** Lower-case values without separators; utf8 variants cannot move a quote. */
 const CHARSETS = words(
   `utf8 utf-8 unicode utf8mb3 utf8mb4 ascii us-ascii sql_ascii latin1 iso-8859-1 binary default`,

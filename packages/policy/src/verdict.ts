@@ -1,6 +1,7 @@
 /** The answer to one client message, as the gateway and `policy explain` read it. */
 
 import type { ApproverRequirement, ColumnMask } from './model.ts'
+import type { Probes } from './probes.ts'
 
 export type DenyCode =
   /** A deny rule matched. */
@@ -51,6 +52,8 @@ export type Allow = Reports & {
   readonly rule: string
   /** One per statement; null where the statement returns no rows. */
   readonly results: readonly (ResultPlan | null)[]
+  /** What an execution takes from the budgets of masks; executing beyond one is to be refused. */
+  readonly probes: readonly Probes[]
 }
 export type Deny = Reports &
   Words & {
@@ -69,6 +72,7 @@ export type Approve = Reports &
     readonly withinMs: number
     readonly useWithinMs: number
     readonly reason: 'required' | 'optional'
+    readonly probes: readonly Probes[]
     /** `return` when one of the rules says so. */
     readonly mode: 'hold' | 'return'
     readonly results: readonly (ResultPlan | null)[]

@@ -15,6 +15,7 @@ import type {
   OnExceed,
   Policy,
   PredicatePolicy,
+  ProbeBudget,
   RecordingPolicy,
   RecordRule,
   Rule,
@@ -161,6 +162,11 @@ const PREDICATE_ORDER: readonly PredicatePolicy[] = ['open', 'equality', 'deny']
 const stricterOf = <T>(order: readonly T[], a: T, b: T): T =>
   order.indexOf(b) > order.indexOf(a) ? b : a
 
+function fewerProbes(a: ProbeBudget | null, b: ProbeBudget | null): ProbeBudget | null {
+  if (a === null || b === null) return a ?? b
+  return { max: Math.min(a.max, b.max), withinMs: Math.max(a.withinMs, b.withinMs) }
+}
+
 /** Two masks on one cell: the stronger kind, and the strictest of each setting. */
 export function stricterMask(a: ColumnMask, b: ColumnMask): ColumnMask {
   const spec = stricterSpec(a.spec, b.spec)
@@ -169,6 +175,8 @@ export function stricterMask(a: ColumnMask, b: ColumnMask): ColumnMask {
     strength: strengthOf(spec),
     derived: stricterOf(DERIVED_ORDER, a.derived, b.derived),
     predicates: stricterOf(PREDICATE_ORDER, a.predicates, b.predicates),
+    probes: fewerProbes(a.probes, b.probes),
+    groupMin: a.groupMin === null || b.groupMin === null ? null : Math.max(a.groupMin, b.groupMin),
     names: [...new Set([...a.names, ...b.names])],
     column: a.column ?? b.column,
   }
@@ -239,6 +247,8 @@ function maskOf(rule: MaskRule, column: ColumnRef): ColumnMask {
     strength: strengthOf(rule.spec),
     derived: rule.derived,
     predicates: rule.predicates,
+    probes: rule.probes,
+    groupMin: rule.groupMin,
     names: [rule.name],
     column,
   }

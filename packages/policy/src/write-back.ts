@@ -39,6 +39,7 @@ export function checkBind(
     if (mask === null) continue
     const parameter = parameters[write.value.index - 1]
     if (parameter === undefined) continue
+    if (write.fresh && parameter.value === null) continue
     if (parameterText(parameter).some((text) => isPlaceholder(mask, text)))
       return writeBack(write.column, mask)
   }

@@ -105,7 +105,9 @@ export class FactsDraft {
       this.#uses.set(column, uses)
     }
     spend(uses.length + 1)
-    const at = uses.findIndex((use) => use.context === context && use.with === more?.with)
+    const at = uses.findIndex(
+      (use) => use.context === context && use.with === more?.with && use.groups === more?.groups,
+    )
     const known = uses[at]
     if (known === undefined) uses.push({ column, context, ...more })
     else if (context === 'equality-constant') uses[at] = withProbes(known, more ?? {})
@@ -114,7 +116,8 @@ export class FactsDraft {
   /** Every source of `value` is used in `context`. */
   useAll(value: Value, context: UseContext): void {
     spend(value.sources.length)
-    for (const source of value.sources) this.use(source, context)
+    const more = value.groups === null ? undefined : { groups: value.groups }
+    for (const source of value.sources) this.use(source, context, more)
   }
 
   /** An UPDATE or DELETE; every one of them must have a WHERE for `hasWhere` to be true. */

@@ -80,6 +80,11 @@ export type Lineage =
       /** True where the result reveals only how many or whether (count, IS NULL); see DESIGN of masks. */
       readonly revealsNoValue: boolean
       readonly why: readonly string[]
+      /**
+       * A sum or average over a column of one table, without joins: every row it comes from counts once, and
+       * the statement's own HAVING asks for at least so many rows in the group.
+       */
+      readonly groups?: number
     }
   | { readonly kind: 'constant' }
   | {
@@ -127,6 +132,8 @@ export interface ColumnUse {
   readonly with?: ColumnRef
   /** For `equality-constant`: how many values it is compared with, at least; a parameter counts as none. */
   readonly values?: number
+  /** What is used is a sum or average over groups of at least so many rows: see Lineage. */
+  readonly groups?: number
   /** For `equality-constant`: the parameters it is compared with, each one value or an array of them. */
   readonly parameters?: readonly number[]
 }
@@ -143,6 +150,8 @@ export interface Flow {
         readonly name: string
         readonly column: string
       }
+    /** An argument of a function that may do more than compute with it. */
+    | { readonly kind: 'function'; readonly function: FunctionUse }
     | { readonly kind: 'other'; readonly what: string }
 }
 

@@ -15,6 +15,8 @@ export function columnMask(spec: MaskSpec): ColumnMask {
     strength: strengthOf(spec),
     derived: 'redact',
     predicates: 'equality',
+    probes: null,
+    groupMin: null,
     names: ['test'],
     column: { schema: 'public', relation: 'customers', column: 'email' },
   }

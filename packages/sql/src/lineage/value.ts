@@ -46,6 +46,8 @@ export interface Value {
   readonly varies: 'no' | 'listed' | 'computed'
   /** Of an unknown value: see `opaque` of Lineage; null where something else makes it unknown, too. */
   readonly opaque: readonly FunctionUse[] | null
+  /** See `groups` of Lineage; null where it is not over groups of a known size. */
+  readonly groups: number | null
   /** How many stored values and constants it may be put together of, at most. */
   readonly copies: number
 }
@@ -63,6 +65,7 @@ export const CONSTANT: Value = {
   mayFail: false,
   varies: 'no',
   opaque: null,
+  groups: null,
   copies: 1,
 }
 
@@ -104,6 +107,17 @@ function opaqueIn(values: readonly Value[]): readonly FunctionUse[] | null {
     found = found.length === 0 ? opaque : [...new Set([...found, ...opaque])]
   }
   return found
+}
+
+/** What is computed from nothing but results over groups shows no more than they do. */
+function groupsIn(parts: readonly Value[]): number | null {
+  let least: number | null = null
+  for (const { kind, groups, revealsNoValue } of parts) {
+    if (kind === 'constant' || revealsNoValue) continue
+    if (groups === null) return null
+    least = Math.min(least ?? groups, groups)
+  }
+  return least
 }
 
 /** A value computed from `parts`, and from nothing else. */
@@ -155,6 +169,7 @@ export function derive(
     mayFail,
     varies: 'no',
     opaque: unknown ? opaqueIn(parts) : null,
+    groups: groupsIn(parts),
     copies,
   }
 }
@@ -209,6 +224,7 @@ export function asUnknown(value: Value, why: string): Value {
     row: null,
     mayFail: true,
     opaque: null,
+    groups: null,
   }
 }
 
@@ -277,8 +293,8 @@ export function lineageOf(value: Value): Lineage {
     case 'direct':
       return { kind: 'direct', source: value.sources[0]!, why: value.why }
     case 'derived': {
-      const { sources, revealsNoValue, why } = value
-      return { kind: 'derived', sources, revealsNoValue, why }
+      const { sources, revealsNoValue, why, groups } = value
+      return { kind: 'derived', sources, revealsNoValue, why, ...(groups !== null && { groups }) }
     }
     case 'unknown': {
       const { sources, why, opaque } = value

@@ -248,7 +248,14 @@ describe('prepared statements and cursors', () => {
       outputs: inner.outputs,
       parameters: 0,
     })
-    expect(facts.uses).toEqual(inner.uses)
+    expect(facts.uses.map((use) => use.column)).toEqual(inner.uses.map((use) => use.column))
+  })
+  test('EXECUTE compares with the constants it is given', () => {
+    expect(inner.uses).toMatchObject([{ context: 'equality-constant', values: 0, parameters: [1] }])
+    const probes = (sql: string) =>
+      factsOf(sql, { names }).uses.map(({ values, parameters }) => ({ values, parameters }))
+    expect(probes('execute p(1)')).toEqual([{ values: 1 }])
+    expect(probes("execute p('{a,b}')")).toEqual([{ values: 2 }])
   })
   test('EXECUTE writes the constants it is given', () => {
     const [, given] = factsOf("execute w(1, '***')", { names }).constantWrites
@@ -398,7 +405,9 @@ describe('flows and constants written', () => {
           ? `${into.column.relation}.${into.column.column}`
           : into.kind === 'new-relation'
             ? `new ${into.name}.${into.column}`
-            : into.what
+            : into.kind === 'function'
+              ? `function ${into.function.schema}.${into.function.name}`
+              : into.what
       return `${lineageText(lineage)} > ${where}`
     })
   test.each([

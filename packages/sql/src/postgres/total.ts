@@ -22,7 +22,7 @@ split_part:2 starts_with string_to_array strpos substr:1,2 substring:1,2 to_asci
 regexp_count:1,2,3 regexp_instr:1,2,3,4,5,6 regexp_like:1,2 regexp_match:1,2 regexp_replace:1,2,3,4,5 regexp_substr:1,2,3,4,5
 similar_to_escape:0,1 textlike:1 textnlike:1 like:1 notlike:1 like_escape:0,1
 sha224 sha256 sha384 sha512 crc32 crc32c encode:1 hashtext hashtextextended bit_count
-text name bpchar varchar char
+text name bpchar varchar
 round:1 trunc:1 ceil ceiling floor sign scale min_scale trim_scale
 isfinite date_part:0 extract:0 date_trunc:0,2 age to_char:1 now transaction_timestamp statement_timestamp clock_timestamp timeofday
 array_length:1 array_lower:1 array_upper:1 array_ndims array_dims cardinality array_to_string:1,2 array_to_json
@@ -38,7 +38,7 @@ count min max any_value array_agg string_agg json_agg jsonb_agg json_agg_strict 
 mode percentile_disc:0 percentile_cont:0 rank dense_rank percent_rank cume_dist row_number ntile:0 lag:1 lead:1
 first_value last_value nth_value:1 range_agg range_intersect_agg xmlagg xmlconcat unnest
 current_database current_schema current_schemas current_setting:0,1 session_user version
-random gen_random_uuid uuidv4 uuidv7 pg_backend_pid txid_current inet_client_addr
+gen_random_uuid uuidv4 uuidv7 pg_backend_pid txid_current inet_client_addr
 `
 
 const failing = new Map<string, ReadonlySet<number>>(
@@ -60,6 +60,7 @@ export function failingArguments(
   name: string,
   args: readonly Value[],
 ): ReadonlySet<number> | 'all' {
+  if (name === 'random') return args.length === 0 ? NONE : 'all'
   // Of bytes it reads the text, which must be one.
   if (name === 'length' && args.length > 1) return 'all'
   const known = failing.get(name)
@@ -95,7 +96,7 @@ const SAFE = new Set(
 )
 /** Match a pattern, which may be malformed. */
 const PATTERN = new Set(words('~~ !~~ ~~* !~~* ~ !~ ~* !~*'))
-const TEXTS = new Set(['text', 'varchar', 'bpchar', 'name', 'char'])
+const TEXTS = new Set(['text', 'varchar', 'bpchar', 'name'])
 
 /** Operands whose values may make it fail. */
 export function failingOperands(
@@ -123,8 +124,9 @@ const TOTAL_CASTS: Readonly<Record<string, string>> = {
   float4: 'float8 numeric',
   float8: 'numeric',
   bool: 'int4',
-  text: 'name',
-  varchar: 'name',
+  text: 'char',
+  varchar: 'char',
+  bpchar: 'char',
   date: 'timestamp timestamptz',
   timestamp: 'date time timestamptz',
   timestamptz: 'date time timetz timestamp',

@@ -11,6 +11,7 @@ import {
 import { type FunctionFacts, functionFacts } from '../functions.ts'
 import { failingArguments, JOINING, mayOverflow } from '../total.ts'
 import { as, stringsOf } from '../tree.ts'
+import { groupsOf } from './groups.ts'
 import type { Scope } from './scope.ts'
 import { noteSessionCall } from './session-call.ts'
 import type { Walk } from './walk.ts'
@@ -32,6 +33,9 @@ export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
     observed,
     failing: noteFailing(walk, call, { facts, args }),
   })
+  if (facts.kind === 'aggregate' && facts.use.schema === 'pg_catalog') {
+    return { ...value, groups: groupsOf(call, args, scope) }
+  }
   if (VOLATILE.has(facts.use.name) || makesArray(facts)) return asComputed(value)
   return facts.returnsSet && facts.kind === 'function' ? rowsOf(facts.use.name, args, value) : value
 }

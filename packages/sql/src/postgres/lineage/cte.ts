@@ -142,6 +142,7 @@ function isSameValue(a: Value, b: Value): boolean {
     a.varies === b.varies &&
     a.mayFail === b.mayFail &&
     a.copies === b.copies &&
+    a.groups === b.groups &&
     a.sources.length === b.sources.length &&
     a.sources.every((source) => b.sources.includes(source))
   )

@@ -120,8 +120,10 @@ export function tableItem(
     columns: renamed(columns, name.alias),
     open,
     stored: true,
+    ...(only?.kind === 'relation' && TABLES.has(only.relation.kind) && { table: true }),
   }
 }
+const TABLES = new Set(['table', 'partitioned-table'])
 
 function candidateColumns(
   walk: Walk,

@@ -16,6 +16,7 @@ import { useRelation } from '../resolve.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
+import { groupSize } from './groups.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
 import type { QueryResult, Walk } from './walk.ts'
@@ -47,6 +48,7 @@ function selectColumns(walk: Walk, select: SelectStmt, scope: Scope): QueryResul
     const window = as(node, 'WindowDef')
     if (window?.name !== undefined) scope.windows.set(window.name, node)
   }
+  scope.groupSize = groupSize(walk, select, scope)
   const result = targetColumns(walk, select.targetList ?? [], scope)
   noteGroups(walk, select.groupClause ?? [], { result, scope, targets: select.targetList ?? [] })
   if (select.havingClause !== undefined) walk.predicate(select.havingClause, scope)

@@ -24,6 +24,8 @@ export interface LeafItem {
   readonly open: Value | null
   /** Has ctid, tableoid and the like. */
   readonly stored: boolean
+  /** Certainly one stored table, each of whose rows comes once. */
+  readonly table?: true
 }
 
 export interface JoinItem {
@@ -59,15 +61,18 @@ export interface Scope {
   readonly ctes: Map<string, Cte>
   /** WINDOW definitions by name. */
   readonly windows: Map<string, Node>
+  /** Rows in every group of this query, at least; null when it does not say. */
+  groupSize: number | null
 }
 
 export function newScope(parent: Scope | null): Scope {
-  return { parent, entries: [], ctes: new Map(), windows: new Map() }
+  return { parent, entries: [], ctes: new Map(), windows: new Map(), groupSize: null }
 }
 
 /** The scope of a subquery in FROM without LATERAL: everything around but its neighbours. */
 export function withoutEntries(scope: Scope): Scope {
-  return { parent: scope.parent, entries: [], ctes: scope.ctes, windows: scope.windows }
+  const { parent, ctes, windows } = scope
+  return { parent, entries: [], ctes, windows, groupSize: null }
 }
 
 export function findCte(scope: Scope | null, name: string): Cte | undefined {

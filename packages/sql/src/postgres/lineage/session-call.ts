@@ -18,8 +18,10 @@ export function noteSessionCall(
   if (purity !== 'opaque') return
   const value = derive(args, { why: `argument of ${name}` })
   if (value.sources.length > 0 || value.kind === 'unknown') {
-    const what = `function ${schema === null ? '' : `${schema}.`}${name}`
-    walk.draft.flows.push({ lineage: lineageOf(value), into: { kind: 'other', what } })
+    walk.draft.flows.push({
+      lineage: lineageOf(value),
+      into: { kind: 'function', function: facts.use },
+    })
   }
   if (schema !== 'pg_catalog') return
   if (name === 'set_config') noteSetConfig(walk, call.args ?? [])

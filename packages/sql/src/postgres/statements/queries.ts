@@ -12,7 +12,7 @@ import type {
   SelectStmt,
   ViewStmt,
 } from 'libpg-query'
-import type { Effect, OutputColumn, StatementFacts } from '../../facts.ts'
+import type { ColumnUse, Effect, OutputColumn, StatementFacts } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
@@ -256,12 +256,33 @@ const execute: Handler = (run, fields) => {
     draft.outputs = 'unknown'
     return
   }
-  draft.absorb(facts, { effects: true })
+  draft.absorb({ ...facts, uses: givenProbes(run, facts.uses, params ?? []) }, { effects: true })
   draft.outputs = facts.outputs
   draft.copy = facts.copy
   // Its parameters are given here; this statement has none of the prepared one's.
   draft.parameters = run.survey.parameters
   noteParameterWrites(run, facts, params ?? [])
+}
+
+/** What a prepared statement compares with its parameters is compared with what EXECUTE gives. */
+function givenProbes(
+  run: Run,
+  uses: readonly ColumnUse[],
+  params: readonly Node[],
+): readonly ColumnUse[] {
+  return uses.map((use) => {
+    const { parameters, ...rest } = use
+    if (parameters === undefined) return use
+    const given = parameters.map((index) => params[index - 1])
+    const outer = given.flatMap((param) => as(param, 'ParamRef')?.number ?? [])
+    let values = (use.values ?? 0) - outer.length
+    for (const param of given) {
+      const text = literalText(as(param, 'TypeCast')?.arg ?? param)
+      if (text?.startsWith('{')) run.draft.literalIndependent = false
+      values += text?.startsWith('{') ? text.split(',').length : 1
+    }
+    return { ...rest, values, ...(outer.length > 0 && { parameters: outer }) }
+  })
 }
 
 /** Constants given to EXECUTE are what the prepared statement writes. */
