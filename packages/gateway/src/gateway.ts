@@ -17,10 +17,11 @@ import { LocalJournal } from './approvals/local-journal.ts'
 import { newApprovalId, readApprovals } from './approvals/recover.ts'
 import type { Stamped } from './approvals/state.ts'
 import { loadConfig } from './config/load.ts'
-import type { AdminConfig, GatewayConfig, ListenerConfig } from './config/model.ts'
+import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
-import { type Listener, listenPostgres } from './listeners/postgres.ts'
+import { type Listener, listen } from './listeners/listen.ts'
+import { postgresReception } from './listeners/postgres.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
 import { DecisionContexts } from './session/decisions.ts'
@@ -52,7 +53,7 @@ const ISSUER_RETRY_MS = 5_000
 const AUDIT_RECOVERY_MS = 2_000
 
 export interface GatewayAddress {
-  readonly protocol: 'postgres'
+  readonly protocol: WireProtocol
   readonly host: string
   readonly port: number
   /** The certificate's SHA-256; null without TLS. */
@@ -229,7 +230,10 @@ class Gateway implements RunningGateway {
       if (tls === null && config.insecure) {
         log.warn({ port: config.port }, 'tokens are accepted in clear on this listener')
       }
-      const listener = await listenPostgres(config, tls, this.#deps)
+      if (config.protocol !== 'postgres') {
+        throw new GatewayError('listen', 'MySQL clients are not served yet')
+      }
+      const listener = await listen(config, postgresReception(tls, this.#deps), this.#deps)
       this.#listeners.push({ listener, tls, certificate })
       log.info({ host: listener.host, port: listener.port, tls: tls !== null }, 'listening')
     }

@@ -20,6 +20,8 @@ import { CONFIG_SCHEMA } from './schema.ts'
 
 const CONFIG_BYTES_MAX = 1024 * 1024
 
+const DEFAULT_PORTS = { postgres: 5432, mysql: 3306 } as const
+
 const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<RawConfig>(
   CONFIG_SCHEMA,
 )
@@ -156,6 +158,7 @@ function buildListener(raw: RawListener, at: (file: string) => string): Listener
             }
           : { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) },
     insecure: raw.insecure ?? false,
+    connection: raw.connection ?? null,
   }
 }
 
@@ -212,7 +215,7 @@ function buildConnection(
     name,
     protocol: raw.protocol,
     host: raw.host ?? '127.0.0.1',
-    port: raw.port ?? 5432,
+    port: raw.port ?? DEFAULT_PORTS[raw.protocol],
     socket: file(raw.socket),
     database: raw.database,
     databases: raw.databases ?? [],
@@ -222,6 +225,7 @@ function buildConnection(
       certificate: file(tls.certificate),
       key: file(tls.key),
       serverName: tls['server-name'] ?? null,
+      publicKey: file(tls['public-key']),
     },
     credential: credential(raw.user, raw.password),
     roleCredentials: new Map(
@@ -262,6 +266,7 @@ function check(config: GatewayConfig): ConfigProblem[] {
   const problems = identityConfigProblems(config.identity)
     .filter((one) => one.level === 'error')
     .map((one) => problem(one.message, `identity.${one.path}`))
+  problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
   const roles = new Set(Object.keys(config.identity.roles))
   for (const [name, connection] of config.connections) {
     const key = `connections.${name}`
@@ -272,6 +277,9 @@ function check(config: GatewayConfig): ConfigProblem[] {
           problem(`names the role \`${role}\`, which identity.roles does not have`, key),
         )
       }
+    }
+    if (connection.reuse !== null && connection.protocol === 'mysql') {
+      problems.push(problem('cannot reuse connections of MySQL', `${key}.reuse`))
     }
     const { mode, ca } = connection.tls
     if ((mode === 'verify-ca' || mode === 'verify-full') && connection.socket !== null) {
@@ -284,4 +292,21 @@ function check(config: GatewayConfig): ConfigProblem[] {
     }
   }
   return problems
+}
+
+function checkListener(
+  { protocol, connection }: ListenerConfig,
+  at: number,
+  { connections }: GatewayConfig,
+): ConfigProblem[] {
+  const key = `listeners.${at}`
+  if (connection !== null) {
+    const named = connections.get(connection)
+    if (protocol !== 'mysql') return [problem('is for MySQL only', `${key}.connection`)]
+    if (named?.protocol !== 'mysql') {
+      return [problem(`names no MySQL connection: \`${connection}\``, `${key}.connection`)]
+    }
+  }
+  const served = [...connections.values()].some((one) => one.protocol === protocol)
+  return served ? [] : [problem(`there is no ${protocol} connection to serve`, key)]
 }

@@ -33,8 +33,10 @@ export interface ApprovalsConfig {
   readonly link: string | null
 }
 
+export type WireProtocol = 'postgres' | 'mysql'
+
 export interface ListenerConfig {
-  readonly protocol: 'postgres'
+  readonly protocol: WireProtocol
   readonly host: string
   readonly port: number
   readonly tls:
@@ -43,6 +45,11 @@ export interface ListenerConfig {
     | { readonly kind: 'off' }
   /** Accept tokens over plain TCP from other than loopback. */
   readonly insecure: boolean
+  /**
+   * MySQL: the connection whose server clients are greeted as, and that they get when they name none; null: the
+   * only one of this protocol, or the first.
+   */
+  readonly connection: string | null
 }
 
 export interface UpstreamTlsConfig {
@@ -51,6 +58,8 @@ export interface UpstreamTlsConfig {
   readonly certificate: string | null
   readonly key: string | null
   readonly serverName: string | null
+  /** MySQL: PEM file of the server's RSA key, for passwords on a channel without TLS. */
+  readonly publicKey: string | null
 }
 
 export interface Credential {
@@ -61,10 +70,10 @@ export interface Credential {
 
 export interface ConnectionConfig {
   readonly name: string
-  readonly protocol: 'postgres'
+  readonly protocol: WireProtocol
   readonly host: string
   readonly port: number
-  /** Directory of the server's Unix socket; used instead of host and port. */
+  /** PostgreSQL: directory of the server's Unix socket. MySQL: the socket. Used instead of host and port. */
   readonly socket: string | null
   readonly database: string
   /** Other databases of the same server a client may name as `connection/database`. */

@@ -5,10 +5,10 @@ import type {
   RoleConfig,
   SignatureAlgorithm,
 } from '@sallyport/identity'
-import type { UpstreamTlsConfig } from './model.ts'
+import type { UpstreamTlsConfig, WireProtocol } from './model.ts'
 
 export interface RawListener {
-  readonly protocol: 'postgres'
+  readonly protocol: WireProtocol
   readonly host?: string
   readonly port: number
   readonly tls?:
@@ -16,6 +16,7 @@ export interface RawListener {
     | { readonly certificate: string; readonly key: string }
     | { readonly generated: boolean; readonly hosts?: readonly string[] }
   readonly insecure?: boolean
+  readonly connection?: string
 }
 
 export interface RawIssuer {
@@ -36,7 +37,7 @@ interface RawCredential {
 }
 
 export interface RawConnection extends RawCredential {
-  readonly protocol: 'postgres'
+  readonly protocol: WireProtocol
   readonly host?: string
   readonly port?: number
   readonly socket?: string
@@ -48,6 +49,7 @@ export interface RawConnection extends RawCredential {
     readonly certificate?: string
     readonly key?: string
     readonly 'server-name'?: string
+    readonly 'public-key'?: string
   }
   readonly roles?: Readonly<Record<string, RawCredential>>
   readonly catalog?: {

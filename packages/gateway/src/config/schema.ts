@@ -21,11 +21,12 @@ const upstreamTls = object({
   certificate: string,
   key: string,
   'server-name': string,
+  'public-key': string,
 })
 
 const listener = object(
   {
-    protocol: { enum: ['postgres'] },
+    protocol: { enum: ['postgres', 'mysql'] },
     host: string,
     port,
     tls: {
@@ -36,6 +37,7 @@ const listener = object(
       ],
     },
     insecure: { type: 'boolean' },
+    connection: string,
   },
   ['protocol', 'port'],
 )
@@ -66,7 +68,7 @@ const role = object({ groups: strings, subjects: strings, issuers: strings })
 
 const connection = object(
   {
-    protocol: { enum: ['postgres'] },
+    protocol: { enum: ['postgres', 'mysql'] },
     host: string,
     port,
     socket: string,

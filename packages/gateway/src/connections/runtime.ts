@@ -2,6 +2,7 @@
  * One configured connection while the gateway runs: credentials, TLS, schema snapshots, spare upstreams.
  */
 import { buildCatalog, type Catalog } from '@sallyport/sql'
+import { MYSQL_CATALOG } from '../catalog/mysql-source.ts'
 import { POSTGRES_CATALOG } from '../catalog/postgres-source.ts'
 import type { CatalogLogin } from '../catalog/source.ts'
 import { type CatalogEvent, CatalogStore } from '../catalog/store.ts'
@@ -9,9 +10,16 @@ import type { ConnectionConfig, Credential } from '../config/model.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { Secrets } from '../secrets/store.ts'
 import { UpstreamTls } from '../tls/upstream.ts'
-import type { UpstreamTarget } from '../upstream/dial.ts'
+import {
+  type MysqlTarget,
+  openMysqlUpstream,
+  PLAIN_CLIENT,
+  quitMysqlUpstream,
+} from '../upstream/mysql.ts'
 import { SpareUpstreams } from '../upstream/spare.ts'
+import { MysqlServer, type MysqlServerFace } from './mysql-server.ts'
 
+const CATALOG_SOURCES = { postgres: POSTGRES_CATALOG, mysql: MYSQL_CATALOG }
 /** Databases of one server whose schemas are kept. */
 const CATALOGS_MAX = 64
 
@@ -24,6 +32,8 @@ export class ConnectionRuntime {
   readonly config: ConnectionConfig
   readonly tls: UpstreamTls
   readonly spares: SpareUpstreams | null
+  /** Null for another protocol. */
+  readonly mysqlServer: MysqlServer | null
   readonly #deps: ConnectionDeps
   readonly #catalogs = new Map<string, CatalogStore>()
 
@@ -39,6 +49,13 @@ export class ConnectionRuntime {
       ...(serverName !== null && { servername: serverName }),
     })
     this.spares = config.reuse === null ? null : new SpareUpstreams(config.reuse)
+    this.mysqlServer =
+      config.protocol === 'mysql'
+        ? new MysqlServer(
+            () => this.#askMysqlServer(),
+            () => performance.now(),
+          )
+        : null
   }
 
   /** The database behind `name` or `name/database`; null when that one is not allowed. */
@@ -53,9 +70,9 @@ export class ConnectionRuntime {
     return own ?? this.config.credential
   }
 
-  get target(): UpstreamTarget {
-    const { host, port, socket } = this.config
-    return { host, port, socket, tls: this.tls }
+  get target(): MysqlTarget {
+    const { host, port, socket, tls } = this.config
+    return { host, port, socket, tls: this.tls, publicKeyFile: tls.publicKey }
   }
 
   password(credential: Credential): Promise<Secret | null> {
@@ -69,12 +86,14 @@ export class ConnectionRuntime {
     return credential.password !== null && this.#deps.secrets.invalidate(credential.password)
   }
 
-  catalog(database: string): CatalogStore {
+  /** The schema of a database; of a MySQL server, of all its databases. */
+  catalog(of: string): CatalogStore {
+    const database = this.config.protocol === 'mysql' ? '' : of
     const known = this.#catalogs.get(database)
     if (known !== undefined) return known
     const credential = this.config.catalogCredential ?? this.config.credential
     const store = new CatalogStore({
-      source: POSTGRES_CATALOG,
+      source: CATALOG_SOURCES[this.config.protocol],
       login: () => this.#catalogLogin(database, credential),
       onCredentialRefused: () => this.refused(credential),
       build: (data, version): Catalog => buildCatalog(data, version),
@@ -97,6 +116,21 @@ export class ConnectionRuntime {
   async close(): Promise<void> {
     this.spares?.close()
     await Promise.all([...this.#catalogs.values()].map((store) => store.close()))
+  }
+
+  async #askMysqlServer(): Promise<MysqlServerFace> {
+    const { credential } = this.config
+    const password = await this.password(credential)
+    const { target } = this
+    const opened = await openMysqlUpstream({
+      target,
+      user: credential.user,
+      password,
+      database: null,
+      client: PLAIN_CLIENT,
+    })
+    quitMysqlUpstream(opened)
+    return opened.session
   }
 
   async #catalogLogin(database: string, credential: Credential): Promise<CatalogLogin> {

@@ -9,7 +9,7 @@ import { assertConnection, IdentityError, type Principal, type Verifier } from '
 import type { MaskKeys, Policy, Subject } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Approvals } from '../approvals/approvals.ts'
-import type { LimitsConfig } from '../config/model.ts'
+import type { LimitsConfig, WireProtocol } from '../config/model.ts'
 import type { ConnectionRuntime } from '../connections/runtime.ts'
 import type { Logger, Telemetry } from '../telemetry/index.ts'
 import type { DecisionContexts } from './decisions.ts'
@@ -70,6 +70,8 @@ export interface Admitted {
 
 /** What a client asks for when it logs in. */
 export interface LoginRequest {
+  /** What the client speaks: connections of another protocol are not there for it. */
+  readonly protocol: WireProtocol
   /** The user name: may name a role. */
   readonly user: string
   /** `connection` or `connection/database`. */
@@ -96,7 +98,9 @@ export async function admit(request: LoginRequest, deps: SessionDeps): Promise<A
   assertConnection(principal, name)
   const connection = deps.connections().get(name)
   const database = connection?.database(wanted) ?? null
-  if (connection === undefined || database === null) throw noSuchConnection(request.database)
+  if (connection?.config.protocol !== request.protocol || database === null) {
+    throw noSuchConnection(request.database)
+  }
   const leave = deps.registry.reserve(principal, deps.limits().connectionsPerSubject)
   if (leave === null) {
     throw new LoginRefused('too-many-sessions', {

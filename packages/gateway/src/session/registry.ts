@@ -88,6 +88,13 @@ export class SessionRegistry {
     return undefined
   }
 
+  /** Sessions that this id stands for, at the gateway or at their server. */
+  byConnectionId(id: number): Session[] {
+    return [...this.#entries.values()]
+      .filter((entry) => entry.pid === id || entry.session.upstreamPid === id)
+      .map((entry) => entry.session)
+  }
+
   revoked(revocation: Revocation): void {
     for (const session of this.sessions) {
       if (revocationApplies(revocation, session.principal)) this.endRevoked(session)

@@ -125,6 +125,11 @@ export class Session implements Waiting {
     return this.#ended
   }
 
+  /** What the server calls this connection. */
+  get upstreamPid(): number {
+    return this.#options.upstream.pid
+  }
+
   /** Nothing is running and no transaction is open. */
   get idle(): boolean {
     return this.#relay.quiescent && !this.#relay.inTransaction

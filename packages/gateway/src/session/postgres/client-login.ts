@@ -3,7 +3,6 @@
  * is; whether it may is decided by whoever called.
  */
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import {
   type Acceptance,
   type CancelRequest,
@@ -14,12 +13,10 @@ import {
   type Startup,
 } from '@sallyport/protocol-postgres'
 import { ChunkReader } from '../../sockets/chunk-reader.ts'
+import { acceptTls, closeWith } from '../../sockets/handover.ts'
 import type { ServerTls } from '../../tls/server.ts'
 import type { Report } from '../reports.ts'
 import { errorFrame } from './frames.ts'
-
-/** How long a refused client may take to read why, milliseconds. */
-const LAST_WORDS_MS = 2_000
 
 export type Arrival =
   | { readonly kind: 'cancel'; readonly request: CancelRequest }
@@ -120,12 +117,7 @@ export class Greeting {
   /** Tells the client why not, and closes. */
   refuse(report: Report): void {
     try {
-      const out = this.#refusal(report)
-      const socket = this.#socket
-      const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
-      socket.once('close', () => clearTimeout(timer))
-      socket.resume()
-      socket.end(out)
+      closeWith(this.#socket, this.#refusal(report))
     } catch {
       this.destroy()
     }
@@ -133,11 +125,7 @@ export class Greeting {
 
   /** Closes without a word, in order: libpq takes TLS that ends without its alert for a failed cancel. */
   dismiss(): void {
-    const socket = this.#socket
-    const timer = setTimeout(() => socket.destroy(), LAST_WORDS_MS)
-    socket.once('close', () => clearTimeout(timer))
-    socket.resume()
-    socket.end()
+    closeWith(this.#socket, null)
   }
 
   destroy(): void {
@@ -173,19 +161,8 @@ export class Greeting {
     const rest = this.#reader.release()
     if (direct) raw.unshift(Buffer.concat([bytes, rest]))
     else if (rest.length > 0) return false
-    const secure = new TLSSocket(raw, tls.acceptOptions())
-    secure.on('error', () => undefined)
-    const established = await new Promise<boolean>((resolve) => {
-      secure.once('secure', () => resolve(true))
-      secure.once('error', () => resolve(false))
-      secure.once('close', () => resolve(false))
-      raw.once('close', () => resolve(false))
-    })
-    if (!established) {
-      secure.destroy()
-      raw.destroy()
-      return false
-    }
+    const secure = await acceptTls(raw, tls)
+    if (secure === null) return false
     this.#machine.tlsEstablished({ alpn: secure.alpnProtocol || null })
     this.#socket = secure
     this.#encrypted = true

@@ -8,8 +8,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
 import { ProtocolError, SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
 import type { PostgresReader } from '@sallyport/sql'
-import { GatewayError } from '../../errors.ts'
-import { type OpenUpstream, openUpstream } from '../../upstream/postgres.ts'
+import { openUpstream } from '../../upstream/postgres.ts'
 import {
   type Admitted,
   admit,
@@ -27,6 +26,7 @@ import {
 import type { SessionGround } from '../grounds.ts'
 import type { Report } from '../reports.ts'
 import { Session } from '../session.ts'
+import { noteEnd, openWithCredential } from '../upstream.ts'
 import { type ClientChannel, Greeting } from './client-login.ts'
 import { PostgresEngine } from './engine.ts'
 import { checkStartupSettings } from './startup-settings.ts'
@@ -44,7 +44,8 @@ const NO_REPLICATION: Report = {
 
 function requestOf(startup: Startup): Omit<LoginRequest, 'token'> {
   const { user, database, parameters } = startup
-  return { user, database, applicationName: parameters.get('application_name') ?? null }
+  const applicationName = parameters.get('application_name') ?? null
+  return { protocol: 'postgres', user, database, applicationName }
 }
 
 /** Never rejects; whatever happens to this socket stays with it. */
@@ -174,8 +175,21 @@ async function start(
   deps: PostgresDeps,
 ): Promise<void> {
   const { principal, role, connection, database } = admitted
-  const upstream = await connectUpstream(greeting, startup, admitted, deps, id)
-  if (upstream === null) return
+  const opened = await openWithCredential(id, admitted, deps, (user, password) =>
+    openUpstream({
+      target: connection.target,
+      user,
+      password,
+      database,
+      parameters: startup.parameters,
+      spares: connection.spares,
+    }),
+  )
+  if (opened.kind === 'failed') {
+    greeting.refuse(opened.report)
+    return
+  }
+  const { upstream } = opened
   const minor = greeting.protocolMinor
   const secret = minor >= 2 ? randomBytes(32) : randomBytes(4)
   const pid = upstream.pid > 0 ? upstream.pid : randomInt(1, 2 ** 31 - 1)
@@ -231,16 +245,7 @@ async function start(
     turnstile: deps.turnstile,
     log: deps.log,
     now: deps.now,
-    onEnd: (ended, reason) => {
-      deps.registry.remove(ended)
-      deps.telemetry.sessionClosed()
-      try {
-        deps.audit.append({ type: 'session-ended', v: 1, session: ended.id, reason })
-        deps.recorded()
-      } catch {
-        // The log refuses: nothing can be recorded, and nothing runs either.
-      }
-    },
+    onEnd: noteEnd(deps),
   })
   deps.registry.add(session, { pid, secret })
   deps.telemetry.sessionOpened()
@@ -248,50 +253,4 @@ async function start(
   // The token may have been revoked while the upstream was being opened, before anybody could be told.
   if (await deps.revoked(principal)) deps.registry.endRevoked(session)
   else session.start()
-}
-
-/** Null: the client has been told why not. */
-async function connectUpstream(
-  greeting: Greeting,
-  startup: Startup,
-  { role, connection, database }: Admitted,
-  deps: PostgresDeps,
-  id: string,
-): Promise<OpenUpstream | null> {
-  const credential = connection.credential(role)
-  const started = performance.now()
-  const open = async (): Promise<OpenUpstream> =>
-    openUpstream({
-      target: connection.target,
-      user: credential.user,
-      password: await connection.password(credential),
-      database,
-      parameters: startup.parameters,
-      spares: connection.spares,
-    })
-  try {
-    return await open().catch((error: unknown) => {
-      // A rotated password: read the secret once more, then give up.
-      const rejected = error instanceof GatewayError && error.code === 'upstream-refused'
-      if (!rejected || !connection.refused(credential)) throw error
-      return open()
-    })
-  } catch (error) {
-    deps.log.error(
-      { err: error, session: id, connection: connection.config.name },
-      'upstream failed',
-    )
-    greeting.refuse(upstreamReport(error))
-    return null
-  } finally {
-    deps.telemetry.upstreamConnected((performance.now() - started) * 1000)
-  }
-}
-
-function upstreamReport(error: unknown): Report {
-  if (error instanceof GatewayError) return { sqlstate: error.sqlstate, message: error.message }
-  return {
-    sqlstate: SQLSTATE.CONNECTION_FAILURE,
-    message: 'the database behind this connection cannot be reached',
-  }
 }
