@@ -124,16 +124,37 @@ function stepsOf(kind: Kind): fc.Arbitrary<Step> {
   )
 }
 
+/** So that nothing later runs the COPY again without sending its data. */
+const AFTER_COPY: Step = [
+  { kind: 'Sync' },
+  { kind: 'Parse', statement: '', text: 'SELECT 1', parameterTypes: [] },
+]
+const COPY_IN = 'COPY public.log FROM STDIN'
 const copyIn = fc
-  .tuple(fc.constantFrom('1\n2\n', 'x\n', ''), fc.boolean())
-  .map(
-    ([data, done]): Step => [
+  .tuple(fc.constantFrom('1\n2\n', 'x\n', ''), fc.boolean(), fc.boolean())
+  .map(([data, done, simple]): Step => {
+    const start: FrontendMessage[] = simple
+      ? [{ kind: 'Query', text: COPY_IN }]
+      : [
+          { kind: 'Parse', statement: '', text: COPY_IN, parameterTypes: [] },
+          {
+            kind: 'Bind',
+            portal: '',
+            statement: '',
+            parameterFormats: [],
+            values: [],
+            resultFormats: [],
+          },
+          { kind: 'Execute', portal: '', maxRows: 0 },
+        ]
+    return [
       { kind: 'Sync' },
-      { kind: 'Query', text: 'COPY public.log FROM STDIN' },
+      ...start,
       { kind: 'CopyData', data: Buffer.from(data) },
       done ? { kind: 'CopyDone' } : { kind: 'CopyFail', message: 'no more' },
-    ],
-  )
+      ...(simple ? [] : AFTER_COPY),
+    ]
+  })
 
 const END: Step = [
   { kind: 'Sync' },
@@ -200,6 +221,16 @@ function transcript(kind: Kind, frames: readonly Frame[]): string[] {
   })
 }
 
+/** A Sync before each Query that would come inside a segment: no driver mixes them, and the server is not sure. */
+function synced(messages: readonly FrontendMessage[]): FrontendMessage[] {
+  let open = false
+  return messages.flatMap((message) => {
+    const inside = open && message.kind === 'Query'
+    open = !['Query', 'Sync', 'CopyData', 'CopyDone', 'CopyFail'].includes(message.kind)
+    return inside ? [{ kind: 'Sync' }, message] : [message]
+  })
+}
+
 async function run(
   kind: Kind,
   wire: WireClient,
@@ -208,7 +239,7 @@ async function run(
   split: number,
 ): Promise<string[]> {
   await of.sql('TRUNCATE public.log')
-  const all = [...steps, END].flat()
+  const all = synced([...steps, END].flat())
   // As one write, or in pieces with a turn between: what is answered must not depend on it.
   for (let at = 0; at < all.length; at += split) {
     wire.send(...all.slice(at, at + split))
