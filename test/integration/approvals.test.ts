@@ -1,4 +1,6 @@
 /** Statements that wait for people, from the wire to the control API and back. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
@@ -256,6 +258,29 @@ describe('a held statement', () => {
     expect((await boss.delete(`/v1/sessions/${held.id}`)).status).toBe(204)
     expect(say(await wire.replies())).toMatch(/E:57P01$/)
     await ends(id, 'cancelled')
+  })
+
+  test('policy that moves decides anew: another request, or none', async () => {
+    const file = join(gateway.directory, 'policies/1.yaml')
+    const before = await readFile(file, 'utf8')
+    await using wire = await open()
+    try {
+      wire.send({ kind: 'Query', text: 'DELETE FROM t WHERE n = 60' })
+      await noticeOf(wire)
+      const first = (await pendingApproval(ann)).id
+      await writeFile(file, before.replace('within: 30s, use', 'within: 29s, use'))
+      await gateway.running?.reload()
+      await noticeOf(wire)
+      await ends(first, 'cancelled')
+      expect((await pendingApproval(ann)).id).not.toBe(first)
+      const free = 'allow: { effects: [write], relations: [public.t] }'
+      await writeFile(file, before.replace(/approve: .*public.t\] }\n.*use-within: 20s }/, free))
+      await gateway.running?.reload()
+      expect(say(await wire.replies())).toBe('C:DELETE 1 Z:I')
+    } finally {
+      await writeFile(file, before)
+      await gateway.running?.reload()
+    }
   })
 
   test('others are served meanwhile', async () => {

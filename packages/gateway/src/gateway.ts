@@ -126,6 +126,7 @@ class Gateway implements RunningGateway {
       idleMs: this.#config.limits.idleSeconds * 1000,
       sessionMs: this.#config.limits.sessionSeconds * 1000,
     }))
+    parts.policy.onChange(() => this.#registry.reconsider())
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
     this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
     this.#recovery.unref()

@@ -39,6 +39,7 @@ export class PolicyHolder {
   readonly #patterns: readonly string[]
   readonly #onEvent: (event: PolicyEvent) => void
   readonly #watchers: FSWatcher[] = []
+  readonly #listeners: (() => void)[] = []
   #policy: Policy
   #timer: NodeJS.Timeout | undefined
 
@@ -71,6 +72,7 @@ export class PolicyHolder {
       if (policy.version === this.#policy.version) return false
       this.#policy = policy
       this.#onEvent({ kind: 'loaded', policy, files })
+      for (const listener of this.#listeners) listener()
       return true
     } catch (error) {
       const errors =
@@ -80,6 +82,11 @@ export class PolicyHolder {
       this.#onEvent({ kind: 'rejected', errors })
       return false
     }
+  }
+
+  /** Called after another policy has come into force. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   close(): void {

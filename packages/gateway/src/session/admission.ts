@@ -129,12 +129,14 @@ export function groundFor(
   asked: string,
   deps: SessionDeps,
 ): SessionGround {
+  const { name } = connection.config
   const ground = new SessionGround({
     views: deps.views,
     policy: deps.policy,
     subject,
-    connection: connection.config.name,
-    catalogs: () => connection.catalog(database),
+    connection: name,
+    // A reload puts another in its place, and closes this one.
+    catalogs: () => (deps.connections().get(name) ?? connection).catalog(database),
   })
   if (!ground.view().mayConnect) throw noSuchConnection(asked)
   return ground

@@ -17,7 +17,7 @@ export interface Ground {
 }
 
 export class Views {
-  readonly #views = new Map<string, { view: PrincipalView; id: number }>()
+  readonly #views = new Map<string, { view: PrincipalView; id: number; catalog: Catalog | null }>()
   #lastId = 0
 
   of(
@@ -28,7 +28,8 @@ export class Views {
   ): { view: PrincipalView; id: number } {
     const key = JSON.stringify([policy.version, connection, catalog?.version ?? 0, subject])
     const known = this.#views.get(key)
-    if (known !== undefined) return known
+    // Two databases of a connection, or one read anew after a reload, number their snapshots alike.
+    if (known !== undefined && known.catalog === catalog) return known
     const view = viewFor(
       policy,
       subject,
@@ -36,7 +37,7 @@ export class Views {
       catalog === null ? {} : { basesOf: (column) => parentsOf(catalog, column) },
     )
     if (this.#views.size >= VIEWS_MAX) this.#views.clear()
-    const made = { view, id: ++this.#lastId }
+    const made = { view, id: ++this.#lastId, catalog }
     this.#views.set(key, made)
     return made
   }

@@ -9,6 +9,8 @@ import type { Shown } from '../approvals/journal.ts'
 import { Hold, type HoldState } from '../approvals/wait.ts'
 import type { ApprovalLink } from './hold-reports.ts'
 
+const CHANGED = 'what policy says of it has changed'
+
 /** Who asks, and where. */
 export type Asker = Pick<
   Bound,
@@ -79,7 +81,7 @@ export class SessionHolds {
 
   /** Asks. Whatever was held before is not what would run any more. */
   begin({ verdict, binding, statement, shown, reason }: Asking): void {
-    this.#hold?.cancel('what it would do has changed')
+    this.#hold?.cancel(CHANGED)
     const { approvals, session, asker, returning } = this.#options
     const { graph, node, run, ...who } = asker
     const hold: Hold = new Hold(
@@ -116,6 +118,13 @@ export class SessionHolds {
 
   /** What was held has been answered. */
   done(): void {
+    this.#hold = null
+  }
+
+  /** What was held is not to be decided by people any more. */
+  drop(): void {
+    if (this.#hold === null) return
+    this.#hold.cancel(CHANGED)
     this.#hold = null
   }
 

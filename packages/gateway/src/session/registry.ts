@@ -105,6 +105,11 @@ export class SessionRegistry {
     session.end('token-revoked', ENDINGS['token-revoked'])
   }
 
+  /** Policy has moved. */
+  reconsider(): void {
+    for (const session of this.sessions) session.reconsider()
+  }
+
   /** On an operator's word. */
   kill(session: Session): void {
     session.end('killed', ENDINGS.killed)

@@ -145,6 +145,11 @@ export class Session implements Waiting {
     return this.#holds.waiting
   }
 
+  /** Policy has moved: what waits for people is decided anew. */
+  reconsider(): void {
+    if (this.held) this.resumeNow()
+  }
+
   /** Ends at once when idle, else as soon as it is. */
   drain(): void {
     this.#draining = true

@@ -489,7 +489,11 @@ export class SessionGatekeeper implements Gatekeeper {
     admitted: Admitted | Refusal,
     bind: Buffer | null,
   ): Admitted | Refusal | NotYet {
-    if (admitted.kind === 'refusal') return admitted
+    if (admitted.kind === 'refusal' || !admitted.needsApproval) {
+      // Policy has moved on while it waited.
+      this.#options.holds.drop()
+      return admitted
+    }
     const { decided, text, ground, before } = admitted
     const { verdict } = decided
     if (verdict.kind !== 'approve') return admitted
