@@ -335,3 +335,10 @@ export function writeNulBytes(out: ByteSink, bytes: Uint8Array): void {
 export function writeNulString(out: ByteSink, text: string): void {
   writeNulBytes(out, Buffer.from(text, 'utf8'))
 }
+
+/** Appends `buf[start, end)`; the caller has checked the range. */
+export function writeRange(out: ByteSink, buf: Buffer, start: number, end: number): void {
+  out.ensure(end - start)
+  buf.copy(out.buf, out.at, start, end)
+  out.at += end - start
+}

@@ -56,6 +56,7 @@ export {
   type ResponseHead,
 } from './handshake.ts'
 export * as limits from './limits.ts'
+export { writeMaskedBinaryRow, writeMaskedTextRow } from './masked-row.ts'
 export {
   closePacket,
   encodePacket,
@@ -94,7 +95,9 @@ export {
 } from './relay/gatekeeper.ts'
 export { GrowingSink, OutputQueue } from './relay/output.ts'
 export type { Cursor, PreparedStatement } from './relay/prepared-statement.ts'
+export type { ProbeAnswer } from './relay/probe.ts'
 export { refusalPayload } from './relay/refusal-text.ts'
+export { Relay, type RelayOptions } from './relay/relay.ts'
 export {
   decodeEof,
   decodeErr,
@@ -112,6 +115,12 @@ export {
   SESSION_TRACK,
   STATUS,
 } from './responses.ts'
+export {
+  decodeBinaryRow,
+  decodeTextRow,
+  encodeBinaryRow,
+  encodeTextRow,
+} from './rows.ts'
 export { type Flavour, parseServerVersion, type ServerVersion } from './server-version.ts'
 export { decodeSessionState, encodeSessionState, type SessionChange } from './session-state.ts'
 export {

@@ -77,3 +77,6 @@ export const PROBE_CELLS_MAX = 64
 
 /** The size a growable output sink may reach, unless its owner says otherwise: 64 MiB. Ours. */
 export const SINK_BYTES_MAX = 67_108_864
+
+/** The column definitions of one result, where there may be masks. Ours; 4,096 columns with names of 64 characters have 8 MiB. */
+export const DESCRIPTION_BYTES_MAX = 16_777_216

@@ -132,7 +132,10 @@ export interface Gatekeeper {
   /** Asks the upstream to cancel what it runs (KILL QUERY); `relay.cancelled()` when that has been acted on. */
   cancel(): void
 
-  /** One mask or null per column, or null when every row passes as it is. */
+  /**
+   * One mask or null per column, or null when every row passes as it is. The answer holds for the admission: it
+   * is asked again only where the server describes the result otherwise.
+   */
   masksFor(
     admission: Admission,
     result: number,

@@ -1,16 +1,15 @@
 /** Prepared statements as the upstream has them, by the id it gave them. */
 
-import type { CellMask } from '../cell-mask.ts'
-import type { LongData, ParameterType } from '../parameters.ts'
+import type { ParameterType } from '../parameters.ts'
+import type { MaskPlan } from './descriptions.ts'
 import type { Admission } from './gatekeeper.ts'
+import type { KeptLongData } from './long-data.ts'
 
 /** What COM_STMT_FETCH reads on from. */
 export interface Cursor {
   readonly admission: Admission
-  /** One mask or null per column; null: rows pass as they are. */
-  readonly masks: readonly (CellMask | null)[] | null
-  /** Types of its columns, where there are masks. */
-  readonly types: Uint8Array | null
+  /** Null: rows pass as they are. */
+  readonly plan: MaskPlan | null
   /** Sent of it so far, over all its fetches: what a limit on the result counts. */
   rows: number
   bytes: number
@@ -27,7 +26,7 @@ export interface PreparedStatement {
   /** Types the upstream remembers of the last execute; null before one. */
   types: readonly ParameterType[] | null
   /** What COM_STMT_SEND_LONG_DATA has brought since the last execute. */
-  long: Map<number, LongData> | null
+  long: Map<number, KeptLongData> | null
   /** Bytes kept in `long`. */
   longBytes: number
   cursor: Cursor | null

@@ -1,0 +1,92 @@
+/**
+ * From column definitions to masks, once per admission and description: a statement that runs again is
+ * described by the same bytes again, and comparing them costs less than reading them.
+ */
+import { ByteWriter, writeRange } from '../bytes.ts'
+import type { CellMask } from '../cell-mask.ts'
+import { type ColumnDefinition, decodeColumn } from '../columns.ts'
+import { ProtocolError } from '../errors.ts'
+import { DESCRIPTION_BYTES_MAX } from '../limits.ts'
+import type { Admission } from './gatekeeper.ts'
+import type { RelayState } from './state.ts'
+
+export interface MaskPlan {
+  /** One mask or null per column. */
+  readonly masks: readonly (CellMask | null)[]
+  /** One of TYPE per column. */
+  readonly types: Uint8Array
+}
+
+interface Known {
+  readonly result: number
+  readonly format: 'text' | 'binary'
+  /** The definitions' payloads, one behind the other. */
+  readonly bytes: Buffer
+  readonly plan: MaskPlan | null
+}
+
+export class Descriptions {
+  readonly #state: RelayState
+  readonly #known = new WeakMap<Admission, Known>()
+  #bytes: ByteWriter | null = null
+  /** Where each definition ends in `#bytes`. */
+  #ends: number[] = []
+
+  constructor(state: RelayState) {
+    this.#state = state
+  }
+
+  clear(): void {
+    if (this.#bytes !== null) this.#bytes.at = 0
+    this.#ends.length = 0
+  }
+
+  /** A column definition, `buf[start, end)`. */
+  add(buf: Buffer, start: number, end: number): void {
+    this.#bytes ??= new ByteWriter({ bytesMax: DESCRIPTION_BYTES_MAX })
+    if (this.#bytes.at + end - start > DESCRIPTION_BYTES_MAX) {
+      throw new ProtocolError('too-large', 'remote', 'column definitions over the cap')
+    }
+    writeRange(this.#bytes, buf, start, end)
+    this.#ends.push(this.#bytes.at)
+  }
+
+  /** The masks for what has been added; null: rows pass as they are. */
+  planFor(admission: Admission, result: number, format: 'text' | 'binary'): MaskPlan | null {
+    const bytes = this.#bytes?.view()
+    if (bytes === undefined || bytes.length === 0) throw undescribed()
+    const known = this.#known.get(admission)
+    if (
+      known !== undefined &&
+      known.result === result &&
+      known.format === format &&
+      known.bytes.equals(bytes)
+    ) {
+      return known.plan
+    }
+    const columns = this.#decode(bytes)
+    const masks = this.#state.gatekeeper.masksFor(admission, result, columns, format)
+    if (masks !== null && masks.length !== columns.length) {
+      const what = `${masks.length} masks for ${columns.length} columns`
+      throw new ProtocolError('mask-contract', 'local', what)
+    }
+    const types = Uint8Array.from(columns, (column) => column.type)
+    const plan = masks === null ? null : { masks, types }
+    this.#known.set(admission, { result, format, bytes: Buffer.from(bytes), plan })
+    return plan
+  }
+
+  #decode(bytes: Buffer): ColumnDefinition[] {
+    const columns: ColumnDefinition[] = []
+    let start = 0
+    for (const end of this.#ends) {
+      columns.push(decodeColumn(Buffer.from(bytes.subarray(start, end)), this.#state.capabilities))
+      start = end
+    }
+    return columns
+  }
+}
+
+export function undescribed(): ProtocolError {
+  return new ProtocolError('undescribed-rows', 'local', 'rows to be masked came undescribed')
+}

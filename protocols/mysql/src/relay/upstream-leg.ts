@@ -1,0 +1,456 @@
+/**
+ * The upstream's replies: matched with what is owed and passed to the client.
+ *
+ * A packet that is not owed is out of sync and ends the session; it is never guessed at. Rows go through
+ * Results; everything else is looked at packet by packet, by what the reply is and how far it has come:
+ *
+ *     first --column count--> columns --[EOF]--> rows --EOF or OK--> first (more results) or the next reply
+ *     first --prepare OK--> parameters --[EOF]--> columns --[EOF]--> the next reply
+ *     first --OK--> first (more results) or the next reply          any --ERR--> the next reply
+ */
+import { decodeColumnCount, decodePrepareOk } from '../columns.ts'
+import { ProtocolError } from '../errors.ts'
+import { MASKED_ROW_BYTES_MAX, PACKET_PAYLOAD_BYTES_MAX } from '../limits.ts'
+import { encodePacket, HEADER_BYTES, outOfOrder, PayloadCursor } from '../packets.ts'
+import {
+  decodeEof,
+  decodeErr,
+  decodeOk,
+  type ErrPacket,
+  encodeOk,
+  HEADER,
+  type OkPacket,
+  plainOk,
+  STATUS,
+} from '../responses.ts'
+import { decodeSessionState } from '../session-state.ts'
+import { type Expected, REPLY } from './expected.ts'
+import type { ExecutionOutcome } from './gatekeeper.ts'
+import { probeAnswered, probeRow } from './probe.ts'
+import { Results } from './results.ts'
+import type { RelayState } from './state.ts'
+
+/** How far the reply owed next has come. */
+type Phase =
+  | 'first'
+  | 'columns'
+  | 'columns-eof'
+  | 'rows'
+  | 'prepared-parameters'
+  | 'prepared-parameters-eof'
+  | 'prepared-columns'
+  | 'prepared-columns-eof'
+
+/** What an outcome says beyond what its entry knows. */
+type End = Pick<ExecutionOutcome, 'status' | 'affectedRows' | 'warnings' | 'errno' | 'sqlstate'>
+
+/** Errors after which the server closes the connection: shutdown, killed (both servers), timed out. */
+const LAST_ERRORS: ReadonlySet<number> = new Set([1053, 1927, 3169, 4031])
+
+export class UpstreamLeg {
+  readonly #state: RelayState
+  readonly #results: Results
+  readonly #cursor = new PayloadCursor(MASKED_ROW_BYTES_MAX)
+  #phase: Phase = 'first'
+  /** Definitions still to come; columns of the result, or after the parameters of a prepared statement. */
+  #left = 0
+  #columns = 0
+  /** The reply that has begun. */
+  #entry: Expected | null = null
+  /** Whole length wanted of the packet at the returned offset, bytes; 0 when its header is not there yet. */
+  wanted = 0
+
+  constructor(state: RelayState) {
+    this.#state = state
+    this.#results = new Results(state)
+  }
+
+  /** The client has got part of a packet and not the rest. */
+  get midPacket(): boolean {
+    return this.#results.midPacket
+  }
+
+  /** The client has got part of a reply and not the rest. */
+  get midReply(): boolean {
+    return this.#entry !== null
+  }
+
+  /** Takes packets from [start, end); returns where it stopped (an incomplete packet). */
+  receive(buf: Buffer, start: number, end: number): number {
+    const results = this.#results
+    const cursor = this.#cursor
+    let at = start
+    this.wanted = 0
+    while (at < end) {
+      const entry = this.#state.expected.head()
+      if (entry !== undefined && entry !== this.#entry) this.#enter(entry)
+      if (entry?.fate === 'forward' && this.#phase === 'rows') {
+        at = results.rows(entry, buf, at, end)
+        if (!results.atEnd) {
+          this.wanted = results.wanted
+          return at
+        }
+      }
+      if (cursor.next(buf, at, end) !== 'payload') {
+        this.wanted = cursor.wanted
+        return at
+      }
+      if (entry === undefined) this.#unsolicited(buf)
+      else this.#packet(entry, buf)
+      at = cursor.end
+    }
+    return at
+  }
+
+  /** The first packet of a reply is there. */
+  #enter(entry: Expected): void {
+    this.#entry = entry
+    this.#state.clientSequence = entry.sequence
+    this.#state.upstreamSequence = entry.upstreamSequence
+    this.#phase = 'first'
+    if (entry.kind === REPLY.fetch) this.#begin(entry)
+  }
+
+  /** A server that closes the connection by itself may say why. */
+  #unsolicited(buf: Buffer): void {
+    const { bytes, payloadStart, start, end } = this.#cursor
+    if (bytes[payloadStart] !== HEADER.ERR) throw outOfSync('a packet')
+    this.#state.toClient.forward(buf, start, end)
+    this.#state.farewell = true
+  }
+
+  #packet(entry: Expected, buf: Buffer): void {
+    const state = this.#state
+    const cursor = this.#cursor
+    const { bytes, payloadStart, payloadEnd } = cursor
+    if (payloadStart === payloadEnd) throw outOfSync('an empty packet')
+    const header = bytes[payloadStart]!
+    if (cursor.sequence !== state.upstreamSequence) {
+      // What ends a connection does not always count on.
+      if (header !== HEADER.ERR) throw outOfOrder(cursor.sequence)
+      state.upstreamSequence = cursor.sequence
+    }
+    state.upstreamSequence = (state.upstreamSequence + cursor.packets) & 0xff
+    // No row and no definition starts with this byte.
+    if (header === HEADER.ERR) return this.#error(entry, buf)
+    switch (this.#phase) {
+      case 'first':
+        return this.#first(entry, header, buf)
+      case 'columns':
+        return this.#column(entry, buf)
+      case 'columns-eof':
+        return this.#columnsEof(entry, buf)
+      case 'rows':
+        return this.#amongRows(entry, header, buf)
+      default:
+        return this.#prepared(entry, buf)
+    }
+  }
+
+  /** Columns are known, or never will be: rows are next. */
+  #begin(entry: Expected): void {
+    this.#phase = 'rows'
+    this.#results.begin(entry)
+  }
+
+  #first(entry: Expected, header: number, buf: Buffer): void {
+    switch (entry.kind) {
+      case REPLY.query:
+      case REPLY.execute:
+        if (header === HEADER.OK) return this.#ok(entry, buf, HEADER.OK)
+        if (header === HEADER.LOCAL_INFILE) return this.#localInfile(entry, buf)
+        return this.#columnCount(entry, buf)
+      case REPLY.prepare:
+        return this.#prepareOk(entry, buf)
+      case REPLY.ok:
+        if (header === HEADER.OK) return this.#ok(entry, buf, HEADER.OK)
+        if (header === HEADER.EOF) return this.#end(entry, buf)
+        throw outOfSync('a reply')
+      case REPLY.fieldList:
+        if (header === HEADER.EOF) return this.#end(entry, buf)
+        return this.#pass(entry, buf)
+      case REPLY.statistics:
+        this.#pass(entry, buf)
+        return this.#over(entry, plainOk(this.#state.status))
+      case REPLY.fetch:
+        throw outOfSync('a packet before rows')
+    }
+  }
+
+  #columnCount(entry: Expected, buf: Buffer): void {
+    const { count, metadata } = decodeColumnCount(this.#payload(), this.#state.capabilities)
+    if (entry.admission?.masked === true && !metadata && !entry.told) {
+      this.#tell(entry, this.#state.gatekeeper.refusal({ kind: 'undescribed-rows' }).error)
+    }
+    this.#pass(entry, buf)
+    this.#columns = count
+    this.#left = metadata ? count : 0
+    this.#results.reset()
+    if (metadata) this.#phase = 'columns'
+    else this.#columnsDone(entry)
+  }
+
+  #column(entry: Expected, buf: Buffer): void {
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    this.#results.column(entry, bytes, payloadStart, payloadEnd)
+    this.#pass(entry, buf)
+    this.#left--
+    if (this.#left === 0) this.#columnsDone(entry)
+  }
+
+  /** Definitions have come, or there are none. */
+  #columnsDone(entry: Expected): void {
+    if (this.#state.deprecateEof) this.#begin(entry)
+    else this.#phase = 'columns-eof'
+  }
+
+  #columnsEof(entry: Expected, buf: Buffer): void {
+    const eof = decodeEof(this.#payload())
+    this.#begin(entry)
+    const opened = entry.kind === REPLY.execute && (eof.status & STATUS.CURSOR_EXISTS) !== 0
+    if (opened) this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
+    else this.#pass(entry, buf)
+  }
+
+  #amongRows(entry: Expected, header: number, buf: Buffer): void {
+    const { payloadStart, payloadEnd } = this.#cursor
+    if (header === HEADER.EOF && payloadEnd - payloadStart < PACKET_PAYLOAD_BYTES_MAX) {
+      return this.#end(entry, buf)
+    }
+    if (entry.fate !== 'drop') throw outOfSync('a packet among rows')
+    probeRow(this.#state, this.#payload(), this.#columns)
+  }
+
+  /** EOF, or the OK that has taken its place. */
+  #end(entry: Expected, buf: Buffer): void {
+    const { payloadStart, payloadEnd } = this.#cursor
+    // COM_SET_OPTION and COM_STMT_FETCH too: five bytes are an EOF, an OK has seven at least.
+    if (this.#state.deprecateEof && payloadEnd - payloadStart > 5) {
+      return this.#ok(entry, buf, HEADER.EOF)
+    }
+    const eof = decodeEof(this.#payload())
+    this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
+  }
+
+  #ok(entry: Expected, buf: Buffer, header: number): void {
+    const { upstreamTracks, clientTracks, gatekeeper } = this.#state
+    const ok = decodeOk(this.#payload(), { sessionTrack: upstreamTracks, header })
+    if (ok.sessionState.length > 0) {
+      gatekeeper.sessionChanged(decodeSessionState(ok.sessionState), entry.admission)
+    }
+    const rewritten = upstreamTracks && !clientTracks && hasTail(ok)
+    const replacement = rewritten ? encodeOk(ok, { sessionTrack: false, header }) : null
+    this.#endOfResult(entry, buf, ok, replacement)
+  }
+
+  /** `replacement`: the payload to send in place of the packet at hand. */
+  #endOfResult(
+    entry: Expected,
+    buf: Buffer,
+    ok: OkPacket,
+    replacement: Buffer | null = null,
+  ): void {
+    const { admission } = entry
+    const opened = entry.kind === REPLY.execute && (ok.status & STATUS.CURSOR_EXISTS) !== 0
+    if (opened && admission !== null) this.#results.openCursor(entry, admission)
+    if (entry.told) this.#pass(entry, buf)
+    else if (entry.over && admission?.limit?.exceeded === 'refuse') {
+      const stands = entry.kind !== REPLY.fetch
+      this.#tell(entry, this.#state.gatekeeper.limitExceeded(admission, stands).error)
+    } else {
+      if (replacement === null) this.#pass(entry, buf)
+      else this.#sayInstead(entry, replacement)
+      const more = entry.kind === REPLY.fetch && (ok.status & STATUS.LAST_ROW_SENT) === 0
+      const { affectedRows, warnings } = ok
+      const status = opened || more ? 'cursor' : 'complete'
+      this.#outcome(entry, { status, affectedRows, warnings, errno: 0, sqlstate: '' })
+    }
+    this.#results.reset()
+    if ((ok.status & STATUS.MORE_RESULTS_EXISTS) === 0) return this.#over(entry, ok)
+    this.#phase = 'first'
+    entry.result++
+    entry.rows = 0
+    entry.bytes = 0
+    entry.over = false
+  }
+
+  #outcome(entry: Expected, end: End): void {
+    const { admission, execution, result, rows, bytes } = entry
+    // A COM_STMT_PREPARE runs nothing: it has no number.
+    if (admission === null || execution === 0) return
+    this.#state.gatekeeper.outcome({ admission, execution, result, rows, bytes, ...end })
+  }
+
+  #failed(entry: Expected, { errno, sqlstate }: ErrPacket): void {
+    const none = { affectedRows: 0n, warnings: 0 }
+    this.#outcome(entry, { status: 'error', ...none, errno, sqlstate: sqlstate ?? '' })
+  }
+
+  #error(entry: Expected, buf: Buffer): void {
+    const state = this.#state
+    const err = decodeErr(this.#payload())
+    if (entry.fate === 'forward' && !entry.told) this.#passError(entry, err, buf)
+    if (LAST_ERRORS.has(err.errno)) state.farewell = true
+    if (entry.kind === REPLY.prepare) state.lastPrepared = null
+    this.#results.reset()
+    this.#over(entry, null)
+  }
+
+  #passError(entry: Expected, err: ErrPacket, buf: Buffer): void {
+    const { gatekeeper } = this.#state
+    const { admission, over } = entry
+    if (over && admission?.limit?.exceeded === 'refuse') {
+      return this.#tell(entry, gatekeeper.limitExceeded(admission, false).error)
+    }
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    const redacted = gatekeeper.redactError(admission, bytes, payloadStart, payloadEnd)
+    if (redacted === null) this.#pass(entry, buf)
+    else this.#sayInstead(entry, redacted)
+    this.#failed(entry, err)
+  }
+
+  /** The client gets this error in place of what is left of the reply. */
+  #tell(entry: Expected, error: Buffer): void {
+    this.#sayInstead(entry, error)
+    entry.told = true
+    this.#failed(entry, decodeErr(error))
+  }
+
+  /** The reply is at its end; null: by an error. */
+  #over(entry: Expected, ok: OkPacket | null): void {
+    const state = this.#state
+    this.#phase = 'first'
+    this.#entry = null
+    if (ok !== null) {
+      state.status = ok.status
+      this.#takeEffect(entry)
+    }
+    state.answered()
+    if (entry.fate === 'forward') state.gatekeeper.ready(state.status)
+    else if (entry.kind === REPLY.query) probeAnswered(state, ok === null)
+  }
+
+  #takeEffect(entry: Expected): void {
+    const state = this.#state
+    switch (entry.effect) {
+      case 'multi-statements-on':
+        state.multiStatements = true
+        return
+      case 'multi-statements-off':
+        state.multiStatements = false
+        return
+      case 'reset-connection':
+        for (const statement of state.statements.values()) state.close(statement)
+        return
+      default:
+    }
+  }
+
+  #localInfile(entry: Expected, buf: Buffer): void {
+    const state = this.#state
+    if (entry.fate === 'forward' && entry.admission?.localInfile === true) {
+      this.#pass(entry, buf)
+      state.infile = true
+      return
+    }
+    // The server takes what comes next for the file: nothing may be there, and an empty packet ends it.
+    if (state.expected.size > 1) throw outOfSync('a request for a file')
+    state.toUpstream.give(encodePacket(state.upstreamSequence, NOTHING))
+    state.upstreamSequence = (state.upstreamSequence + 1) & 0xff
+    if (!entry.told && entry.fate === 'forward') {
+      this.#tell(entry, state.gatekeeper.refusal({ kind: 'local-infile' }).error)
+    }
+  }
+
+  #prepareOk(entry: Expected, buf: Buffer): void {
+    const state = this.#state
+    const ok = decodePrepareOk(this.#payload(), state.capabilities)
+    const { admission } = entry
+    if (admission === null) throw outOfSync('a prepared statement')
+    const statement = {
+      id: ok.statementId,
+      admission,
+      parameters: ok.parameters,
+      types: null,
+      long: null,
+      longBytes: 0,
+      cursor: null,
+    }
+    state.statements.set(ok.statementId, statement)
+    state.lastPrepared = statement
+    state.gatekeeper.prepared(statement)
+    this.#pass(entry, buf)
+    this.#columns = ok.metadata ? ok.columns : 0
+    this.#left = ok.metadata ? ok.parameters : 0
+    if (this.#left > 0) this.#phase = 'prepared-parameters'
+    else this.#preparedColumns(entry)
+  }
+
+  /** Definitions of parameters and columns, and their EOFs: nothing in them matters before execution. */
+  #prepared(entry: Expected, buf: Buffer): void {
+    this.#pass(entry, buf)
+    const { deprecateEof } = this.#state
+    switch (this.#phase) {
+      case 'prepared-parameters':
+        if (--this.#left > 0) return
+        if (!deprecateEof) this.#phase = 'prepared-parameters-eof'
+        else this.#preparedColumns(entry)
+        return
+      case 'prepared-parameters-eof':
+        decodeEof(this.#payload())
+        return this.#preparedColumns(entry)
+      case 'prepared-columns':
+        if (--this.#left > 0) return
+        if (!deprecateEof) this.#phase = 'prepared-columns-eof'
+        else this.#over(entry, plainOk(this.#state.status))
+        return
+      default:
+        decodeEof(this.#payload())
+        return this.#over(entry, plainOk(this.#state.status))
+    }
+  }
+
+  #preparedColumns(entry: Expected): void {
+    this.#left = this.#columns
+    if (this.#left > 0) this.#phase = 'prepared-columns'
+    else this.#over(entry, plainOk(this.#state.status))
+  }
+
+  #payload(): Buffer {
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    return bytes.subarray(payloadStart, payloadEnd)
+  }
+
+  /** Passes the packet at hand on, numbered as the client counts, unless it is not for the client. */
+  #pass(entry: Expected, buf: Buffer): void {
+    if (entry.fate !== 'forward' || entry.told) return
+    const state = this.#state
+    const { start, end, packets } = this.#cursor
+    let at = start
+    for (let i = 0; i < packets; i++) {
+      buf[at + 3] = state.clientSequence
+      state.clientSequence = (state.clientSequence + 1) & 0xff
+      at += HEADER_BYTES + (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16))
+    }
+    state.toClient.forward(buf, start, end)
+  }
+
+  #sayInstead(entry: Expected, payload: Buffer): void {
+    if (entry.fate !== 'forward' || entry.told) return
+    const state = this.#state
+    const packet = encodePacket(state.clientSequence, payload)
+    state.clientSequence = (state.clientSequence + 1) & 0xff
+    state.toClient.give(packet)
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** An OK whose layout differs with session tracking: there is something behind the warnings. */
+function hasTail(ok: OkPacket): boolean {
+  return ok.info.length > 0 || (ok.status & STATUS.SESSION_STATE_CHANGED) !== 0
+}
+
+function outOfSync(what: string): ProtocolError {
+  return new ProtocolError('out-of-sync', 'remote', `${what} is not what the upstream owes`)
+}
