@@ -28,6 +28,7 @@ import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
 import type { PostgresDeps } from './session/postgres/open.ts'
 import { PostgresTexts } from './session/postgres/texts.ts'
+import { ProbeBudgets } from './session/probe-budgets.ts'
 import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
@@ -346,6 +347,7 @@ class Gateway implements RunningGateway {
       turnstile: this.#turnstile,
       keys,
       rates: new StatementRates(),
+      probes: new ProbeBudgets(),
       telemetry,
       log,
       approvals: this.#approvals,

@@ -315,6 +315,11 @@ describe('the witness', () => {
     expect(merged.raised).toEqual([0])
   })
 
+  test('a column that the snapshot does not have is redacted', () => {
+    const merged = mergePlan({ columns: [null, null] }, ['unlisted', null], view)
+    expect(merged.columns.map((mask) => mask?.spec.kind ?? null)).toEqual(['redact', null])
+    expect(merged.raised).toEqual([0])
+  })
   test('a result of another width is redacted throughout', () => {
     const merged = mergePlan({ columns: [null] }, [null, null], view)
     expect(merged.columns.map((mask) => mask?.spec.kind)).toEqual(['redact', 'redact'])

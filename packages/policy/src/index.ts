@@ -27,7 +27,7 @@ export type {
   Rule,
   Subject,
 } from './model.ts'
-export { type MergedPlan, mergePlan, planFor } from './plan.ts'
+export { type MergedPlan, mergePlan, planFor, type Witness } from './plan.ts'
 export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
 export type { Allow, Approve, Deny, DenyCode, ResultPlan, Verdict } from './verdict.ts'

@@ -124,13 +124,16 @@ const UNEXPECTED: ColumnMask = {
   column: null,
 }
 
+/** What the server says of a result column; null: it names no base column; `unlisted`: one that is not in the snapshot. */
+export type Witness = ColumnRef | 'unlisted' | null
+
 /**
- * The plan and what the server says of each result column (`null`: it names no base column). The stricter wins,
- * column by column; a column the plan does not have is redacted for a principal under masks.
+ * The plan and what the server says of each result column. The stricter wins, column by column; a column that
+ * the plan or the schema's snapshot does not have is redacted for a principal under masks.
  */
 export function mergePlan(
   plan: ResultPlan | null,
-  witness: readonly (ColumnRef | null)[],
+  witness: readonly Witness[],
   view: PrincipalView,
 ): MergedPlan {
   const planned = plan?.columns ?? []
@@ -138,8 +141,9 @@ export function mergePlan(
   const raised: number[] = []
   const columns = witness.map((column, i) => {
     const before = planned[i] ?? null
-    const seen = column === null ? null : view.maskFor(column)
-    const after = isUnexpected ? UNEXPECTED : stricterOrNull(before, seen)
+    const isUnlisted = column === 'unlisted' && view.masked
+    const seen = column === null || column === 'unlisted' ? null : view.maskFor(column)
+    const after = isUnexpected || isUnlisted ? UNEXPECTED : stricterOrNull(before, seen)
     if (after !== before && (before === null || after?.strength !== before.strength)) raised.push(i)
     return after
   })

@@ -16,6 +16,7 @@ import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
 import type { ApprovalLink } from './hold-reports.ts'
 import { SessionHolds } from './holds.ts'
+import type { ProbeBudgets } from './probe-budgets.ts'
 import type { StatementRates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
@@ -33,6 +34,7 @@ export interface SessionDeps {
   readonly turnstile: Turnstile
   readonly keys: MaskKeys
   readonly rates: StatementRates
+  readonly probes: ProbeBudgets
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly now: () => number

@@ -82,6 +82,12 @@ export const REPORTS = {
     message: 'statement refused: the limit of statements per minute is reached',
     hint: 'Wait and try again, or send fewer statements.',
   },
+  probesSpent: {
+    sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
+    message:
+      'statement refused: it compares masked columns with more different values than policy allows',
+    hint: 'Look rows up by columns that are not masked, or wait.',
+  },
   functionCall: {
     sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
     message: 'statement refused: fast-path function calls are not allowed',

@@ -31,6 +31,7 @@ import {
 } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import type { SessionHolds } from '../holds.ts'
+import type { ProbeBudgets } from '../probe-budgets.ts'
 import type { StatementRates } from '../rates.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import {
@@ -71,10 +72,11 @@ export interface GatekeeperOptions {
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
   readonly rates: StatementRates
+  readonly probes: ProbeBudgets
   readonly holds: SessionHolds
   /** Settings of the start-up packet. */
   readonly settings: ReadonlyMap<string, string>
-  /** Tells principals apart, for `rates`. */
+  /** Tells principals apart, for `rates` and `probes`. */
   readonly principal: string
   /** Milliseconds since 1970. */
   readonly now: () => number
@@ -147,7 +149,9 @@ export class SessionGatekeeper implements Gatekeeper {
       return this.#refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
     }
     const admitted = this.#admit(recordedVia, context, verdict.decided, verdict.text)
-    return via === 'query' ? this.#held('simple', admitted, null) : admitted
+    if (via === 'parse') return admitted
+    const spent = this.#probesSpent('simple', admitted, buf.subarray(start, end), null)
+    return spent ?? this.#held('simple', admitted, null)
   }
 
   decideBind(
@@ -164,6 +168,9 @@ export class SessionGatekeeper implements Gatekeeper {
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, buf, start, end)
       if (refused !== null) return refused
+      const text = Buffer.from(admitted.text)
+      const spent = this.#probesSpent('bind', admitted, text, buf.subarray(start, end))
+      if (spent !== null) return spent
     }
     return this.#held('bind', admitted, buf.subarray(start, end))
   }
@@ -572,6 +579,25 @@ export class SessionGatekeeper implements Gatekeeper {
     if (denied === null) return null
     this.#recorder.refused('bind', admitted.text, { code: denied.code, reason: denied.message })
     return { kind: 'refusal', error: refusalFrame(denied, null) }
+  }
+
+  /** Refuses what compares masked columns with more values than are left; `bind`: the body of a Bind. */
+  #probesSpent(
+    via: Via,
+    admitted: Admitted | Refusal,
+    text: Uint8Array,
+    bind: Buffer | null,
+  ): Refusal | null {
+    if (admitted.kind === 'refusal' || admitted.decided.verdict.kind === 'deny') return null
+    const { probes } = admitted.decided.verdict
+    if (probes.length === 0) return null
+    const { principal, now } = this.#options
+    const sent = bind === null ? [text] : [text, bind]
+    const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
+    const over = this.#options.probes.admit(principal, { probes, sent, parameters }, now())
+    return over === null
+      ? null
+      : this.#refuse(via, admitted.text, 'probe-budget', REPORTS.probesSpent)
   }
 
   #withinRate(view: PrincipalView): boolean {

@@ -10,6 +10,7 @@ import {
   type MergedPlan,
   mergePlan,
   type ResultPlan,
+  type Witness,
 } from '@sallyport/policy'
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
 import type { Catalog, ColumnRef } from '@sallyport/sql'
@@ -54,7 +55,12 @@ export function compileMasks(
     LATEST.set(fields, { decided, result, formats, compiled })
     return compiled
   }
-  const witness = fields.map((field) => witnessOf(ground.catalog, field))
+  const isTemporary = touchesTemporary(decided, result)
+  const witness = fields.map((field) => {
+    const seen = witnessOf(ground.catalog, field)
+    // The snapshot has no temporary relations of sessions.
+    return seen === 'unlisted' && isTemporary ? null : seen
+  })
   const merged = mergedPlan(masking, result, witness)
   const masks = merged.columns.map((mask, i) => {
     if (mask === null) return null
@@ -88,7 +94,7 @@ function sameFormats(
 function mergedPlan(
   { decided, before, ground }: Masking,
   result: number,
-  witness: readonly (ColumnRef | null)[],
+  witness: readonly Witness[],
 ): MergedPlan {
   const plans = [decided, ...before].map((one) => planOf(one, result))
   // A meaning of another width is not the one the server described. None of this width: all redacted.
@@ -168,11 +174,17 @@ function shapeKey(
   return key
 }
 
-function witnessOf(catalog: Catalog | null, field: FieldDescription): ColumnRef | null {
+function touchesTemporary({ analysis }: Decided, result: number): boolean {
+  if (analysis.kind !== 'statements') return false
+  const relations = analysis.statements[result]?.relations ?? []
+  return relations.some(({ kind }) => kind === 'temporary')
+}
+
+function witnessOf(catalog: Catalog | null, field: FieldDescription): Witness {
   if (field.tableOid === 0 || field.columnAttribute <= 0 || catalog === null) return null
   const relation = catalog.relationById(field.tableOid)
   const column = relation?.columns.find((one) => one.number === field.columnAttribute)
-  if (relation === undefined || column === undefined) return null
+  if (relation === undefined || column === undefined) return 'unlisted'
   return { schema: relation.schema, relation: relation.name, column: column.name }
 }
 

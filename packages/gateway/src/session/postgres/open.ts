@@ -212,6 +212,7 @@ async function start(
       keys: deps.keys,
       telemetry: deps.telemetry,
       rates: deps.rates,
+      probes: deps.probes,
       principal: `${principal.issuer}\0${principal.subject}`,
       now: deps.now,
       micros: deps.micros,
