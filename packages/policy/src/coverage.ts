@@ -68,7 +68,10 @@ export function needsOf(facts: StatementFacts): readonly Need[] {
   }
   for (const use of facts.functions) if (mustBeGranted(use)) needs.push({ kind: 'function', use })
   for (const change of facts.state)
-    if (change.kind === 'set' && !harmlessSetting(change.name, change.values))
+    if (
+      change.kind === 'set' &&
+      !harmlessSetting(change.name, change.computed === true ? 'computed' : change.values)
+    )
       needs.push({ kind: 'setting', name: change.name })
   if (mayChangeAnySetting(facts)) needs.push({ kind: 'setting', name: null })
   return needs
@@ -79,6 +82,8 @@ const RELEASES: ReadonlySet<string> = new Set([
   'pg_advisory_unlock',
   'pg_advisory_unlock_shared',
   'pg_advisory_unlock_all',
+  'release_lock',
+  'release_all_locks',
 ])
 
 const isBuiltin = (use: FunctionUse): boolean => use.schema === null || use.schema === 'pg_catalog'

@@ -97,6 +97,7 @@ function cleanPlan(width: number): ResultPlan {
 export function planFor(view: PrincipalView, facts: StatementFacts): ResultPlan | null | 'refused' {
   const { outputs } = facts
   if (outputs === null) return null
+  if (facts.rows !== undefined && outputs !== 'unknown') return { columns: [], rows: facts.rows }
   if (outputs === 'unknown') return view.masked ? 'refused' : { columns: [] }
   if (!view.masked) return cleanPlan(outputs.length)
   const columns: (ColumnMask | null)[] = []
@@ -137,7 +138,7 @@ export function mergePlan(
   view: PrincipalView,
 ): MergedPlan {
   const planned = plan?.columns ?? []
-  const isUnexpected = view.masked && planned.length !== witness.length
+  const isUnexpected = view.masked && plan?.rows === undefined && planned.length !== witness.length
   const raised: number[] = []
   const columns = witness.map((column, i) => {
     const before = planned[i] ?? null

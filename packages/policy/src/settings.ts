@@ -23,7 +23,10 @@ const HARMLESS = words(`
   max_execution_time max_statement_time innodb_lock_wait_timeout lock_wait_timeout group_concat_max_len
   sql_select_limit sql_auto_is_null sql_notes sql_warnings sql_quote_show_create time_zone tx_isolation
   tx_read_only optimizer_switch information_schema_stats_expiry lc_time_names lc_messages
-  default_storage_engine cte_max_recursion_depth`)
+  default_storage_engine cte_max_recursion_depth database
+  sql_safe_updates sql_big_selects sql_buffer_result max_join_size max_sort_length sort_buffer_size
+  join_buffer_size read_buffer_size read_rnd_buffer_size tmp_table_size max_heap_table_size
+  div_precision_increment default_week_format`)
 
 /**
  * Does it choose how the server finds and joins rows? The order in which rows come tells the order of values
@@ -51,8 +54,16 @@ const SQL_MODES = words(`
 
 const lower = (values: readonly string[]): string[] => values.map((v) => v.trim().toLowerCase())
 
-/** May anyone who can connect make this change? `values` null is a reset to the session's default. */
-export function harmlessSetting(name: string, values: readonly string[] | null): boolean {
+/**
+ * May anyone who can connect make this change? `values` null is a reset to the session's default, `computed` a value
+ * that nobody knows beforehand.
+ */
+export function harmlessSetting(
+  name: string,
+  values: readonly string[] | null | 'computed',
+): boolean {
+  // No list has this value, so only settings pass whose value does not matter.
+  if (values === 'computed') return harmlessSetting(name, ['?'])
   let setting = name.toLowerCase().replaceAll(' ', '_')
   for (const scope of ['@@session.', 'session.', '@@local.', 'local.', '@@'])
     if (setting.startsWith(scope)) setting = setting.slice(scope.length)
@@ -71,6 +82,8 @@ export function harmlessSetting(name: string, values: readonly string[] | null):
       values !== null &&
       lower(values.flatMap((v) => v.split(','))).every((v) => v === '' || SQL_MODES.has(v))
     )
+  // No conversion: rows come in the charset that their metadata says.
+  if (setting === 'character_set_results' && values?.join().toLowerCase() === 'null') return true
   if (CHARSET_SETTINGS.has(setting))
     return values === null || lower(values).every((v) => CHARSETS.has(v))
   if (COLLATION_SETTINGS.has(setting))

@@ -32,6 +32,8 @@ export type DenyCode =
 /** Per output column of one statement; null: clean. */
 export interface ResultPlan {
   readonly columns: readonly (ColumnMask | null)[]
+  /** Rows that are not of relations, with any number of columns: see `rows` of StatementFacts. */
+  readonly rows?: 'metadata' | 'diagnostics'
 }
 
 interface Words {

@@ -38,6 +38,7 @@ export class FactsDraft {
   command = ''
   readonly commands: string[] = []
   outputs: readonly OutputColumn[] | null | 'unknown' = null
+  rows: 'metadata' | 'diagnostics' | null = null
   hasWhere: boolean | null = null
   limit: number | null = null
   parameters = 0
@@ -160,6 +161,7 @@ export class FactsDraft {
       limit: this.limit,
       parameters: this.parameters,
       outputs: this.outputs,
+      ...(this.rows !== null && { rows: this.rows }),
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
       flows: this.flows,

@@ -176,6 +176,8 @@ export type StateChange =
       readonly name: string
       readonly local: boolean
       readonly values: readonly string[] | null
+      /** The text does not tell the value (SET sql_mode = CONCAT(...)): `values` is empty. */
+      readonly computed?: true
     }
   /** Everything may have changed (DISCARD ALL, RESET ALL, an opaque function, set_config of a non-constant). */
   | { readonly kind: 'uncertain'; readonly why: string }
@@ -211,6 +213,13 @@ export interface StatementFacts {
   readonly parameters: number
   /** Columns sent to the client; null when the statement returns no rows; `unknown` taint otherwise. */
   readonly outputs: readonly OutputColumn[] | null | 'unknown'
+  /**
+   * What its rows are where they are not of relations; absent otherwise. `metadata`: they describe the schema,
+   * the session or the server and hold no stored value. `diagnostics`: they are the messages of earlier
+   * statements (SHOW WARNINGS), which may quote stored values as errors may. `outputs` is then empty, however
+   * many columns come.
+   */
+  readonly rows?: 'metadata' | 'diagnostics'
   /** Base columns read anywhere in it. */
   readonly columns: readonly ColumnRef[]
   readonly uses: readonly ColumnUse[]
