@@ -31,6 +31,7 @@ const refusal = (sqlstate: string) => ({
 const admission: Admission = {
   kind: 'admission',
   masked: true,
+  described: false,
   returnsRows: true,
   limit: { rows: 3, bytes: 1000, exceeded: 'refuse', readOnly: true },
   barrier: false,
@@ -64,6 +65,7 @@ function gatekeeper(): Gatekeeper {
         return 1
       }),
     copyOut: () => null,
+    resultBegins: () => undefined,
     outcome: () => undefined,
     failed: () => undefined,
     redactReport: () => null,

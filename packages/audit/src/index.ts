@@ -42,7 +42,7 @@ export {
   inclusionProof,
 } from './proof.ts'
 export type { AuditRecord } from './record.ts'
-export type { RecordingFrame, RecordingOpen } from './recording/frames.ts'
+export type { RecordingFrame, RecordingOpen, ResultShape } from './recording/frames.ts'
 export { type WrappingKey, wrappingKey } from './recording/keys.ts'
 export {
   type ReadRecordingOptions,

@@ -84,7 +84,7 @@ export const RECORDING_PIECE_BYTES = 65_536
 
 /** A journal is closed and taken apart at this size or age. */
 export const RECORDING_JOURNAL_BYTES = 16_777_216
-export const RECORDING_JOURNAL_MS = 5_000
+export const RECORDING_JOURNAL_MS = 2_000
 
 /** Journals that wait for the archiver; with more, nothing is recorded and so nothing is run. */
 export const RECORDING_JOURNALS_MAX = 64

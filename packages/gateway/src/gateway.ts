@@ -23,6 +23,7 @@ import { GatewayError } from './errors.ts'
 import { type Listener, listen } from './listeners/listen.ts'
 import { postgresReception } from './listeners/postgres.ts'
 import { PolicyHolder } from './policy/holder.ts'
+import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
@@ -91,6 +92,7 @@ interface Parts {
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly audit: AuditLog
+  readonly recordings: RecordingRoom
   readonly state: StateStore
   readonly secrets: Secrets
   readonly reader: PostgresReader
@@ -122,7 +124,7 @@ class Gateway implements RunningGateway {
     this.#parts = parts
     this.#connections = this.#buildConnections(config)
     this.#verifier = this.#buildVerifier(config)
-    this.#turnstile = new Turnstile(parts.audit)
+    this.#turnstile = new Turnstile(parts.audit, parts.recordings)
     this.#registry = new SessionRegistry(Date.now, () => ({
       idleMs: this.#config.limits.idleSeconds * 1000,
       sessionMs: this.#config.limits.sessionSeconds * 1000,
@@ -191,10 +193,19 @@ class Gateway implements RunningGateway {
         warn: (warning) => log.warn({ warning }, 'secret'),
       })
       const reader = await PostgresReader.create()
+      const { directory, key } = config.audit.recordings
+      const recordings = new RecordingRoom({
+        directory,
+        key: key === null ? null : await recordingKey(secrets, key),
+        audit,
+        log,
+        now: Date.now,
+      })
       return new Gateway(config, {
         telemetry,
         log,
         audit,
+        recordings,
         state,
         secrets,
         reader,
@@ -281,7 +292,7 @@ class Gateway implements RunningGateway {
   }
 
   async #close(): Promise<void> {
-    const { audit, state, policy, log } = this.#parts
+    const { audit, recordings, state, policy, log } = this.#parts
     this.#accepting = false
     for (const { listener } of this.#listeners) listener.stop()
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
@@ -295,6 +306,9 @@ class Gateway implements RunningGateway {
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     clearInterval(this.#recovery)
     clearInterval(this.#warming)
+    await recordings.close().catch((error: unknown) => {
+      log.error({ err: error }, 'recordings are completed at the next start')
+    })
     await audit.close()
     log.info('stopped')
   }
@@ -345,6 +359,7 @@ class Gateway implements RunningGateway {
       texts: new PostgresTexts(reader),
       registry: this.#registry,
       turnstile: this.#turnstile,
+      recordings: this.#parts.recordings,
       keys,
       rates: new StatementRates(),
       probes: new ProbeBudgets(),
@@ -365,11 +380,10 @@ class Gateway implements RunningGateway {
     if (this.#flushTimer !== null) return
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = null
-      if (!this.#parts.audit.pending) return
       try {
-        this.#parts.audit.flush()
+        this.#turnstile.write()
       } catch (error) {
-        this.#parts.log.error({ err: error }, 'audit log cannot be written')
+        this.#parts.log.error({ err: error }, 'the record cannot be written')
       }
     }, OUTCOME_FLUSH_MS)
   }

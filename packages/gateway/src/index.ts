@@ -17,6 +17,13 @@ export { ConnectionRuntime } from './connections/runtime.ts'
 export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } from './errors.ts'
 export { type GatewayAddress, type RunningGateway, startGateway } from './gateway.ts'
 export { loadPolicy, PolicyLoadError } from './policy/holder.ts'
+export {
+  replayFrames,
+  type ShownColumn,
+  type ShownItem,
+  type ShownReport,
+} from './recordings/replay.ts'
+export { recordingKey } from './recordings/room.ts'
 export { createSecrets } from './secrets/store.ts'
 export { DecisionContext } from './session/decisions.ts'
 export { Views } from './session/grounds.ts'

@@ -1,5 +1,6 @@
 export { type CaseResult, type CasesInput, type CasesReport, runPolicyCases } from './cases.ts'
 export { CASES_SCHEMA } from './cases-schema.ts'
+export { type CatalogClass, catalogClass } from './catalogs.ts'
 export { type CompileResult, compilePolicy } from './compile.ts'
 export { type DecideContext, decide } from './decide.ts'
 export { formatPolicyError, type PolicyError, type PolicyErrorCode } from './errors.ts'

@@ -14,12 +14,16 @@ export const FRAME_KIND = {
   output: 2,
   /** Bytes the client sent as data (COPY FROM STDIN), where they are recorded. */
   input: 3,
-  /** The output up to here answers this statement: f64, sequence number of its record in the log. */
+  /** The output up to here ends the answer to a statement: f64, sequence number of its record in the log. */
   answered: 4,
   /** What was sent to the client here and not kept: f64 rows, f64 bytes. */
   omitted: 5,
   /** JSON of RecordingEnd. */
   end: 6,
+  /** JSON of ResultShape: how rows are to be read that come without a description. */
+  shape: 7,
+  /** Rows follow that have this shape: f64, its id. */
+  result: 8,
 } as const
 export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND]
 
@@ -29,6 +33,17 @@ export interface RecordingOpen {
   readonly connection: string
   readonly database: string
   readonly subject: string
+}
+
+export interface ResultShape {
+  /** From 1, within the recording. */
+  readonly id: number
+  readonly columns: readonly {
+    readonly name: string
+    /** The engine's own number of its type. */
+    readonly type: number
+    readonly format: 'text' | 'binary'
+  }[]
 }
 
 export interface RecordingEnd {
@@ -46,6 +61,8 @@ export type RecordingFrame =
       readonly bytes: number
     }
   | { readonly kind: 'end'; readonly at: number; readonly reason: string }
+  | { readonly kind: 'shape'; readonly at: number; readonly shape: ResultShape }
+  | { readonly kind: 'result'; readonly at: number; readonly shape: number }
 
 export const FRAME_HEAD_BYTES = 13
 
@@ -78,6 +95,11 @@ function decodeFrame(kind: number, at: number, payload: Buffer): RecordingFrame 
     case FRAME_KIND.end:
       // Safe: recordings.ts wrote a RecordingEnd.
       return { kind: 'end', at, ...(JSON.parse(payload.toString('utf8')) as RecordingEnd) }
+    case FRAME_KIND.shape:
+      // Safe: recordings.ts wrote a ResultShape.
+      return { kind: 'shape', at, shape: JSON.parse(payload.toString('utf8')) as ResultShape }
+    case FRAME_KIND.result:
+      return { kind: 'result', at, shape: numberAt(payload, 0) }
     default:
       throw broken()
   }

@@ -50,6 +50,10 @@ function describeFrame(frame: RecordingFrame): string {
       return `answered:${frame.statement}`
     case 'omitted':
       return `omitted:${frame.rows}/${frame.bytes}`
+    case 'shape':
+      return `shape:${frame.shape.id}`
+    case 'result':
+      return `result:${frame.shape}`
     case 'end':
       return `end:${frame.reason}`
   }
@@ -69,13 +73,15 @@ describe.each([
     one.output(...bytes('rows'))
     two.output(...bytes('other'))
     one.answered(7)
+    one.shape({ id: 1, columns: [{ name: 'a', type: 23, format: 'binary' }] })
+    one.result(1)
     one.omitted({ rows: 3, bytes: 99 })
     one.input(...bytes('data'))
     one.end('client-closed')
     recordings.flush()
     await recordings.archived()
     expect(shown(directory, 'session-1', key)).toBe(
-      'open:ann output:rows answered:7 omitted:3/99 input:data end:client-closed',
+      'open:ann output:rows answered:7 shape:1 result:1 omitted:3/99 input:data end:client-closed',
     )
     expect(shown(directory, 'session-2', key)).toBe('open:bob output:other')
   })

@@ -17,7 +17,13 @@ import {
 } from '../limits.ts'
 import { ArchiveWorker } from './archive-worker.ts'
 import type { SessionSeal } from './archiver.ts'
-import { FRAME_KIND, type FrameKind, type RecordingEnd, type RecordingOpen } from './frames.ts'
+import {
+  FRAME_KIND,
+  type FrameKind,
+  type RecordingEnd,
+  type RecordingOpen,
+  type ResultShape,
+} from './frames.ts'
 import { JournalWriter, journalBuffer, journalPath, listJournals } from './journal.ts'
 import { type WrappingKey, wrappingKey } from './keys.ts'
 
@@ -42,6 +48,10 @@ export interface SessionRecording {
   input(buf: Buffer, start: number, end: number): void
   /** The output so far ends the answer to this statement. */
   answered(statement: number): void
+  /** How rows without a description are to be read; said once for each. */
+  shape(shape: ResultShape): void
+  /** What follows are rows of this shape. */
+  result(shape: number): void
   /** Rows that are sent to the client and not recorded. */
   omitted(what: { rows: number; bytes: number }): void
   end(reason: string): void
@@ -94,6 +104,8 @@ export class Recordings {
       output: (buf, start, end) => this.#bytes(id, FRAME_KIND.output, buf, start, end),
       input: (buf, start, end) => this.#bytes(id, FRAME_KIND.input, buf, start, end),
       answered: (statement) => this.#numbers(id, FRAME_KIND.answered, [statement]),
+      shape: (shape) => this.#json(id, FRAME_KIND.shape, shape),
+      result: (shape) => this.#numbers(id, FRAME_KIND.result, [shape]),
       omitted: ({ rows, bytes }) => this.#numbers(id, FRAME_KIND.omitted, [rows, bytes]),
       end: (reason) => this.#json(id, FRAME_KIND.end, { reason } satisfies RecordingEnd),
     }

@@ -3,12 +3,13 @@
  * Relative paths are relative to the file. Reads no secret: references stay references.
  */
 import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type IdentityConfig, identityConfigProblems } from '@sallyport/identity'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
 import type {
+  AuditConfig,
   ConnectionConfig,
   Credential,
   GatewayConfig,
@@ -129,15 +130,31 @@ function build(path: string, raw: RawConfig): GatewayConfig {
       ]),
     ),
     policies: raw.policies.map(at),
-    audit: {
-      directory:
-        raw.audit?.directory === undefined ? resolve(state, 'audit') : at(raw.audit.directory),
-      segmentBytes: raw.audit?.['segment-bytes'] ?? 64 * 1024 * 1024,
-      sync: raw.audit?.sync ?? 'page-cache',
-    },
+    audit: buildAudit(raw.audit ?? {}, state, at),
     stateDirectory: state,
     limits: buildLimits(raw),
     logLevel: raw.log?.level ?? 'info',
+  }
+}
+
+function buildAudit(
+  raw: NonNullable<RawConfig['audit']>,
+  state: string,
+  at: (file: string) => string,
+): AuditConfig {
+  const directory = raw.directory === undefined ? resolve(state, 'audit') : at(raw.directory)
+  const recordings = raw.recordings ?? {}
+  return {
+    directory,
+    segmentBytes: raw['segment-bytes'] ?? 64 * 1024 * 1024,
+    sync: raw.sync ?? 'page-cache',
+    recordings: {
+      directory:
+        recordings.directory === undefined
+          ? join(directory, 'recordings')
+          : at(recordings.directory),
+      key: recordings.key ?? null,
+    },
   }
 }
 

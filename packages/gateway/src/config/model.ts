@@ -92,6 +92,11 @@ export interface AuditConfig {
   readonly directory: string
   readonly segmentBytes: number
   readonly sync: 'page-cache' | 'fdatasync'
+  readonly recordings: {
+    readonly directory: string
+    /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */
+    readonly key: string | null
+  }
 }
 
 export interface LimitsConfig {

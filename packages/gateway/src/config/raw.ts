@@ -86,6 +86,7 @@ export interface RawConfig {
     readonly directory?: string
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
+    readonly recordings?: { readonly directory?: string; readonly key?: string }
   }
   readonly state?: { readonly directory?: string }
   readonly limits?: {

@@ -109,6 +109,7 @@ export const CONFIG_SCHEMA = object(
       directory: string,
       'segment-bytes': { type: 'integer', minimum: 65_536 },
       sync: { enum: ['page-cache', 'fdatasync'] },
+      recordings: object({ directory: string, key: string }),
     }),
     state: object({ directory: string }),
     limits: object({

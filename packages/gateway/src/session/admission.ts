@@ -11,6 +11,7 @@ import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { LimitsConfig, WireProtocol } from '../config/model.ts'
 import type { ConnectionRuntime } from '../connections/runtime.ts'
+import type { RecordingRoom } from '../recordings/room.ts'
 import type { Logger, Telemetry } from '../telemetry/index.ts'
 import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
@@ -32,6 +33,7 @@ export interface SessionDeps {
   readonly contexts: DecisionContexts
   readonly registry: SessionRegistry
   readonly turnstile: Turnstile
+  readonly recordings: RecordingRoom
   readonly keys: MaskKeys
   readonly rates: StatementRates
   readonly probes: ProbeBudgets

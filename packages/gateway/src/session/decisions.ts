@@ -6,7 +6,7 @@
  * principal's view (policy version, masks), the catalog version, and what names mean in the session.
  * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
  */
-import { decide, type PrincipalView, type Verdict } from '@sallyport/policy'
+import { catalogClass, decide, type PrincipalView, type Verdict } from '@sallyport/policy'
 import type { Analysis, Catalog, ColumnRef, StatementFacts } from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
@@ -35,6 +35,8 @@ export interface Decided {
   readonly masks: readonly string[]
   /** Its text may hold values of a column that is masked for somebody: it is recorded without literals. */
   readonly sensitive: boolean
+  /** Its results may show a protected value to this principal: they are not recorded. */
+  readonly reveals: boolean
   /** Masks compiled for it, under keys of the engine's own. */
   readonly compiled: Map<string, unknown>
 }
@@ -161,8 +163,30 @@ function summarise(analysis: Analysis, verdict: Verdict, view: PrincipalView): D
     masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],
     sensitive:
       view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
+    reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
     compiled: new Map(),
   }
+}
+
+/** Does it read a column that is masked for somebody and not for this principal, or what could hold its values? */
+function reveals(statements: readonly StatementFacts[], view: PrincipalView): boolean {
+  const isClear = (column: ColumnRef): boolean =>
+    view.allMasksOn(column).length > 0 && view.maskFor(column) === null
+  return statements.some(
+    (statement) =>
+      isUncertain(statement) ||
+      statement.columns.some(isClear) ||
+      statement.functions.some(({ purity }) => purity === 'opaque') ||
+      statement.relations.some((relation) => catalogClass(relation) === 'data'),
+  )
+}
+
+function isUncertain(statement: StatementFacts): boolean {
+  return (
+    statement.effects.includes('unknown') ||
+    statement.outputs === 'unknown' ||
+    statement.relations.some((relation) => relation.kind === 'unresolved')
+  )
 }
 
 function relationsOf(statements: readonly StatementFacts[]): Decided['relations'] {
@@ -198,9 +222,7 @@ function touchesProtected(statements: readonly StatementFacts[], view: Principal
   const isProtected = (column: ColumnRef): boolean => view.allMasksOn(column).length > 0
   return statements.some(
     (statement) =>
-      statement.effects.includes('unknown') ||
-      statement.outputs === 'unknown' ||
-      statement.relations.some((relation) => relation.kind === 'unresolved') ||
+      isUncertain(statement) ||
       statement.columns.some(isProtected) ||
       statement.constantWrites.some((write) => isProtected(write.column)) ||
       statement.flows.some(({ into }) => into.kind === 'column' && isProtected(into.column)),

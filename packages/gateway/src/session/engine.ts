@@ -5,6 +5,7 @@
 import type { Output } from '../sockets/leg.ts'
 import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
+import type { Shown } from './shown.ts'
 
 /** A protocol's relay, between the two sockets of a session. */
 export interface SessionRelay {
@@ -39,6 +40,8 @@ export interface SessionEngine {
   readonly relay: SessionRelay
   /** Statements that wait for people. */
   readonly holds: SessionHolds
+  /** Into the session's recording; null: it is not recorded. */
+  readonly shown: Shown | null
   /** The message after which the connection closes. */
   farewell(report: Report): Buffer
   /** A violation of the protocol by either peer, as the client may read it; null: a bug of ours. */

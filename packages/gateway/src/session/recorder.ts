@@ -30,6 +30,8 @@ export interface RecorderOptions {
   readonly micros: () => number
   /** Outcomes were appended and wait to be written. */
   readonly recorded: () => void
+  /** False: what the session shows cannot be recorded, so nothing runs. */
+  readonly recordable: () => boolean
 }
 
 export class StatementRecorder {
@@ -42,8 +44,14 @@ export class StatementRecorder {
   }
 
   /** The record's number; null: the log cannot be written, so nothing may run. */
-  statement(via: Via, decided: Decided, text: string): number | null {
+  statement(
+    via: Via,
+    decided: Decided,
+    text: string,
+    parameters?: readonly (string | null)[],
+  ): number | null {
     const { verdict } = decided
+    if (!this.#options.recordable()) return null
     const sql = decided.sensitive ? this.#withoutLiterals(decided, text) : text
     const { relations, effects, masks } = decided
     const { kind, rule } = verdict
@@ -59,7 +67,8 @@ export class StatementRecorder {
             masks,
           }
         : { verdict: kind, rule, relations, effects, masks }
-    return this.#append(via, sql, rest)
+    const bound = parameters === undefined ? rest : { ...rest, parameters }
+    return this.#append(via, sql, bound)
   }
 
   /** What was recorded runs from now on. */

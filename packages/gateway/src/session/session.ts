@@ -12,6 +12,7 @@ import type { Logger } from '../telemetry/index.ts'
 import type { SessionEngine, SessionRelay } from './engine.ts'
 import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
+import type { Shown } from './shown.ts'
 import type { Turnstile, Waiting } from './turnstile.ts'
 
 /** How long a client may take to read the last error before its socket is closed, ms. */
@@ -22,6 +23,8 @@ const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
 /** Read ahead of a client whose statement waits for people, bytes; beyond it, it is not watched. */
 const HELD_UNREAD_BYTES_MAX = 64 * 1024
+/** Recorded replies up to this wait for the turnstile as a copy, bytes. */
+const KEPT_REPLY_BYTES_MAX = 16 * 1024
 const NOTHING = Buffer.alloc(0)
 
 export type EndReason =
@@ -86,6 +89,8 @@ export class Session implements Waiting {
   /** Waits for the end of a message that is being passed on. */
   readonly #unsaid: Buffer[] = []
   #entered = false
+  /** Bytes of the replies queued that are noted for the recording and wait for it to be written. */
+  #noted = 0
   #ended = false
   #draining = false
   /** Cancel requests on their way: they may still hit whatever this upstream runs. */
@@ -182,12 +187,8 @@ export class Session implements Waiting {
   sendUpstream(): void {
     const { toUpstream } = this.#relay
     if (toUpstream.empty) return
-    const { turnstile } = this.#options
-    if (!this.#entered) {
-      this.#entered = true
-      turnstile.enter(this)
-    }
-    if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) turnstile.passNow()
+    this.#enter()
+    if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) this.#options.turnstile.passNow()
     else toUpstream.keep()
   }
 
@@ -237,6 +238,7 @@ export class Session implements Waiting {
   release(): void {
     this.#entered = false
     if (this.#ended) return
+    if (this.#noted > 0) this.#writeReplies()
     this.#upstream.write(this.#relay.toUpstream)
     if (this.#upstream.backedUp) this.#client.pause()
     else if (!this.#clientHeldBack()) this.#client.resume()
@@ -257,20 +259,23 @@ export class Session implements Waiting {
    * calls do nothing.
    */
   end(reason: EndReason, report: Report | 'said' | null): void {
+    // What the client is still to get comes before its end; that may itself end the session.
+    if (this.#noted > 0 && reason !== 'audit-unavailable') this.#options.turnstile.passNow()
     if (this.#ended) return
     this.#ended = true
-    const { upstream } = this.#options
+    const { upstream, engine } = this.#options
     const orderly = reason === 'client-terminated' && this.idle
     // Inside a message that can no longer be completed, an error would be read as part of it.
     if (report === null || this.#relay.midFrame) this.#client.destroy()
     else if (report === 'said') this.#client.end(NOTHING, LAST_WORDS_MS)
-    else this.#client.end(this.#options.engine.farewell(report), LAST_WORDS_MS)
+    else this.#client.end(this.#lastWords(engine.farewell(report)), LAST_WORDS_MS)
     if (!orderly || !this.#recycled()) {
       // A running statement of a session that is gone must not go on: closing alone does not stop it.
       if (!this.#relay.quiescent) void upstream.cancel()
       this.#upstream.destroy()
     }
     this.#holds.cancel('the session ended')
+    this.#endRecording(reason)
     this.#options.onEnd(this, reason)
   }
 
@@ -278,6 +283,27 @@ export class Session implements Waiting {
     if (this.#unsaid.length === 0 || this.#relay.midFrame) return
     for (const frame of this.#unsaid.splice(0)) this.#relay.toClient.give(frame)
     this.#toClient()
+  }
+
+  #lastWords(message: Buffer): Buffer {
+    try {
+      const { engine, turnstile } = this.#options
+      if (engine.shown !== null) {
+        engine.shown.last(message)
+        turnstile.write()
+      }
+    } catch {
+      // It cannot be recorded why the session ends: most likely because nothing can.
+    }
+    return message
+  }
+
+  #endRecording(reason: EndReason): void {
+    try {
+      this.#options.engine.shown?.ended(reason)
+    } catch {
+      // The recording has no end; the log has the session's.
+    }
   }
 
   #recycled(): boolean {
@@ -373,10 +399,39 @@ export class Session implements Waiting {
   }
 
   #toClient(): void {
-    this.#client.write(this.#relay.toClient)
-    const { sink } = this.#relay
+    const { toClient, sink } = this.#relay
+    const { shown } = this.#options.engine
+    if (shown === null || toClient.empty) this.#writeReplies()
+    else if (!this.#noteReplies(shown)) return
     sink.reset(this.#client.backedUp)
     if (this.#relay.quiescent) sink.shrink()
+  }
+
+  /** Replies of a recorded session wait until they are in the recording. False: it cannot be written. */
+  #noteReplies(shown: Shown): boolean {
+    const { toClient } = this.#relay
+    try {
+      shown.take(toClient, this.#noted)
+    } catch (error) {
+      this.blocked(error)
+      return false
+    }
+    this.#noted = toClient.bytes
+    this.#enter()
+    if (toClient.bytes > KEPT_REPLY_BYTES_MAX) this.#options.turnstile.passNow()
+    else toClient.keep()
+    return !this.#ended
+  }
+
+  #writeReplies(): void {
+    this.#client.write(this.#relay.toClient)
+    this.#noted = 0
+  }
+
+  #enter(): void {
+    if (this.#entered) return
+    this.#entered = true
+    this.#options.turnstile.enter(this)
   }
 
   /** A ProtocolError or a bug ends this session and no other. */

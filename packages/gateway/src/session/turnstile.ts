@@ -1,11 +1,14 @@
 /**
- * Writes the audit log once per event-loop tick, and only then lets that tick's requests go upstream.
+ * Writes the audit log and the recordings once per event-loop tick, and only then lets that tick's requests
+ * go upstream and that tick's recorded replies go to their clients.
  *
- * INVARIANT: no byte of a request leaves for an upstream before the records appended for it are written.
+ * INVARIANT: no byte of a request leaves for an upstream before the records appended for it are written, and
+ * no byte of a recorded reply leaves for a client before it is in the recording.
  * Sessions queue what they want to send and enter; after the poll phase everything that was appended is
  * flushed in one write and every session that entered is released, in order.
  */
 import type { AuditLog } from '@sallyport/audit'
+import type { RecordingRoom } from '../recordings/room.ts'
 
 export interface Waiting {
   /** The records are written: send. */
@@ -16,11 +19,13 @@ export interface Waiting {
 
 export class Turnstile {
   readonly #audit: AuditLog
+  readonly #recordings: RecordingRoom
   #waiting: Waiting[] = []
   #scheduled = false
 
-  constructor(audit: AuditLog) {
+  constructor(audit: AuditLog, recordings: RecordingRoom) {
     this.#audit = audit
+    this.#recordings = recordings
   }
 
   enter(waiting: Waiting): void {
@@ -28,6 +33,12 @@ export class Turnstile {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#turn)
+  }
+
+  /** Throws when either cannot be written. */
+  write(): void {
+    this.#audit.flush()
+    this.#recordings.flush()
   }
 
   /** Writes and releases now: for a session whose read buffer is about to be reused. */
@@ -45,7 +56,7 @@ export class Turnstile {
     if (waiting.length === 0) return
     this.#waiting = []
     try {
-      this.#audit.flush()
+      this.write()
     } catch (error) {
       for (const one of waiting) one.blocked(error)
       return

@@ -35,6 +35,8 @@ export interface ResultLimit {
 export interface Admission {
   readonly kind: 'admission'
   readonly masked: boolean
+  /** What the server says of its columns is remembered, also where nothing is masked. */
+  readonly described: boolean
   /** Rows are expected. Without, rows of a masked admission end the session. */
   readonly returnsRows: boolean
   readonly limit: ResultLimit | null
@@ -118,6 +120,11 @@ export interface Gatekeeper {
     format: 'text' | 'binary',
     columns: number,
   ): CopyRowsRewriter | null
+  /**
+   * The first row, or the description, of a result is about to be queued for the client. `portal`: of the
+   * extended protocol, where the description need not come with the result; null for a simple Query and COPY.
+   */
+  resultBegins(admission: Admission, portal: Portal | null): void
   outcome(outcome: ExecutionOutcome): void
   /** An error went by, the server's or ours in its place: what the open transaction did may be undone. */
   failed(): void

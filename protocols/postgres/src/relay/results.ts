@@ -53,6 +53,7 @@ export class Results {
     const { admission, portal } = entry
     if (admission === null)
       throw new ProtocolError('out-of-sync', 'local', 'rows without an admission')
+    this.#state.gatekeeper.resultBegins(admission, portal)
     if (!admission.masked) return null
     const fields = portal?.fields ?? portal?.statement?.fields
     if (portal === null || fields === undefined || fields === null) {
@@ -71,6 +72,7 @@ export class Results {
     const { admission } = entry
     if (admission === null)
       throw new ProtocolError('out-of-sync', 'local', 'rows without an admission')
+    this.#state.gatekeeper.resultBegins(admission, null)
     this.#masks = null
     if (!admission.masked) return
     const { gatekeeper, descriptions } = this.#state
@@ -84,6 +86,7 @@ export class Results {
     if (admission === null || frameEnd - at < HEADER_BYTES + 3)
       throw new ProtocolError('malformed', 'remote', 'CopyOutResponse')
     this.#copy = null
+    this.#state.gatekeeper.resultBegins(admission, null)
     if (!admission.masked) return
     const format = buf[at + HEADER_BYTES] === 0 ? 'text' : 'binary'
     const columns = buf.readUInt16BE(at + HEADER_BYTES + 1)

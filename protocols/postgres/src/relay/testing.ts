@@ -397,6 +397,7 @@ export class WordGatekeeper implements Gatekeeper {
       kind: 'admission',
       text,
       masked: texts.some((one) => one.startsWith('mask')),
+      described: false,
       returnsRows: true,
       barrier: texts.some((one) => one.startsWith('set')),
       epoch: 1,
@@ -450,6 +451,7 @@ export class WordGatekeeper implements Gatekeeper {
   resultCut(): Buffer {
     return Buffer.alloc(0)
   }
+  resultBegins(): void {}
   cancel(): void {
     this.cancels++
   }

@@ -185,10 +185,11 @@ export class UpstreamLeg {
       this.#results.described(entry, buf, at, frameEnd)
       return this.#give(entry, buf, at, frameEnd)
     }
-    const masked = entry?.admission?.masked === true
-    const fields = masked
-      ? this.#state.descriptions.decode(buf, at + HEADER_BYTES, frameEnd)
-      : undefined
+    const admission = entry?.admission ?? null
+    const fields =
+      admission?.masked || admission?.described
+        ? this.#state.descriptions.decode(buf, at + HEADER_BYTES, frameEnd)
+        : undefined
     this.#described(fields, buf, at, frameEnd)
   }
 

@@ -20,6 +20,8 @@ export interface Admitted extends Admission {
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
   readonly granted: number | null
+  /** Bound values as they are recorded; absent: nothing is bound, or they are not recorded. */
+  readonly parameters?: readonly (string | null)[]
 }
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */

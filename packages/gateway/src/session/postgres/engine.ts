@@ -8,6 +8,7 @@ import type { Report } from '../reports.ts'
 import type { Session } from '../session.ts'
 import { errorFrame, noticeFrame } from './frames.ts'
 import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
+import type { PostgresShown } from './shown.ts'
 
 /** `I`: no transaction is open. */
 const TX_IDLE = 0x49
@@ -23,12 +24,14 @@ export interface EngineOptions {
 export class PostgresEngine implements SessionEngine {
   readonly relay: Relay
   readonly holds: SessionHolds
+  readonly shown: PostgresShown | null
   readonly #gatekeeper: SessionGatekeeper
   readonly #options: EngineOptions
   #session: Session | null = null
 
   constructor(options: EngineOptions) {
     this.#options = options
+    this.shown = options.gatekeeper.shown
     this.#gatekeeper = new SessionGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),

@@ -50,12 +50,13 @@ import {
   samePlan,
   stillGranted,
 } from './admitted.ts'
-import { readBindParameters } from './bind-parameters.ts'
+import { readBindParameters, recordedParameters } from './bind-parameters.ts'
 import { errorFrame, noticeFrame } from './frames.ts'
 import { Holding } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { type SqlPrepared, TrackedNames } from './names.ts'
 import { redactReport } from './redaction.ts'
+import type { PostgresShown } from './shown.ts'
 import type { PostgresTexts } from './texts.ts'
 
 /** Meanings one prepared statement may have had; more, and it must be prepared again. */
@@ -92,6 +93,12 @@ export interface GatekeeperOptions {
   readonly catalogDoubted: (ddl: boolean) => void
   /** Outcomes were appended and wait to be written. */
   readonly recorded: () => void
+  /** Into the session's recording; null: it is not recorded. */
+  readonly shown: PostgresShown | null
+  /** Bound values are recorded, where they cannot be protected. */
+  readonly recordsParameters: boolean
+  /** False: what the session shows cannot be recorded, so nothing runs. */
+  readonly recordable: () => boolean
 }
 
 export class SessionGatekeeper implements Gatekeeper {
@@ -172,7 +179,10 @@ export class SessionGatekeeper implements Gatekeeper {
       const spent = this.#probesSpent('bind', admitted, text, buf.subarray(start, end))
       if (spent !== null) return spent
     }
-    return this.#held('bind', admitted, buf.subarray(start, end))
+    const bound = this.#options.recordsParameters
+      ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
+      : admitted
+    return this.#held('bind', bound, buf.subarray(start, end))
   }
 
   decideExecute(portal: Portal): number | Refusal | NotYet {
@@ -311,6 +321,14 @@ export class SessionGatekeeper implements Gatekeeper {
     return copyRewriter({ decided, before, ground, keys }, result, format, columns)
   }
 
+  resultBegins(admission: Admission, portal: Portal | null): void {
+    const { shown } = this.#options
+    if (shown === null) return
+    const { decided } = admission as Admitted
+    const relay = this.#relay
+    shown.begins({ queued: relay?.toClient.bytes ?? 0, hides: decided.reveals, portal })
+  }
+
   outcome(outcome: ExecutionOutcome): void {
     const admitted = outcome.admission as Admitted
     const { analysis } = admitted.decided
@@ -319,7 +337,12 @@ export class SessionGatekeeper implements Gatekeeper {
       if (facts !== undefined) this.#completed(facts, admitted.text, outcome.result)
     }
     if (outcome.tag === 'ROLLBACK') this.#undone = true
-    if (outcome.execution !== 0) this.#recorder.outcome(outcome)
+    if (outcome.execution === 0) return
+    this.#recorder.outcome(outcome)
+    const { shown } = this.#options
+    if (shown !== null && outcome.status !== 'skipped') {
+      shown.answered(outcome.execution, this.#relay?.toClient.bytes ?? 0)
+    }
   }
 
   failed(): void {
@@ -473,6 +496,7 @@ export class SessionGatekeeper implements Gatekeeper {
     return {
       kind: 'admission',
       masked: view.masked,
+      described: this.#options.shown !== null,
       returnsRows: statements === null || statements.some((one) => one.outputs !== null),
       limit: limitOf(view, statements),
       barrier: statements === null || statements.some((one) => this.names.isBarrier(one)),
@@ -641,8 +665,14 @@ export class SessionGatekeeper implements Gatekeeper {
 
   // Recording.
 
-  #record(via: Via, decided: Decided, text: string): number | Refusal {
-    return this.#recorder.statement(via, decided, text) ?? refusal(REPORTS.auditUnavailable)
+  #record(
+    via: Via,
+    decided: Decided,
+    text: string,
+    parameters?: readonly (string | null)[],
+  ): number | Refusal {
+    const seq = this.#recorder.statement(via, decided, text, parameters)
+    return seq ?? refusal(REPORTS.auditUnavailable)
   }
 
   /** The record of an execution; what waited for leave has one already. */
@@ -651,7 +681,8 @@ export class SessionGatekeeper implements Gatekeeper {
       throw new Error('what needs approval was about to run without')
     }
     if (via === 'execute' || admitted.granted === null) {
-      const recorded = this.#record(via, admitted.decided, admitted.text)
+      const { decided, text, parameters } = admitted
+      const recorded = this.#record(via, decided, text, parameters)
       if (typeof recorded === 'number') this.#recorder.begins(recorded)
       return recorded
     }

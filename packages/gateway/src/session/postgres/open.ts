@@ -6,6 +6,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
+import type { PrincipalView } from '@sallyport/policy'
 import { ProtocolError, SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
 import type { PostgresReader } from '@sallyport/sql'
 import { openUpstream } from '../../upstream/postgres.ts'
@@ -29,6 +30,7 @@ import { Session } from '../session.ts'
 import { noteEnd, openWithCredential } from '../upstream.ts'
 import { type ClientChannel, Greeting } from './client-login.ts'
 import { PostgresEngine } from './engine.ts'
+import { PostgresShown } from './shown.ts'
 import { checkStartupSettings } from './startup-settings.ts'
 import type { PostgresTexts } from './texts.ts'
 
@@ -202,6 +204,7 @@ async function start(
     // To a principal under masks a trigger’s words could say anything.
     notices: ground.view().masked ? [] : upstream.notices,
   })
+  const recording = ground.view().recording
   const engine = new PostgresEngine({
     gatekeeper: {
       session: id,
@@ -221,6 +224,9 @@ async function start(
       recorded: deps.recorded,
       holds: holdsOf(id, admitted, deps),
       settings: new Map(startup.settings.map(({ name, value }) => [name, value])),
+      shown: beginRecording(id, admitted, ground.view(), deps),
+      recordsParameters: recording?.parameters === true,
+      recordable: () => recording === null || deps.recordings.available,
     },
     nonce: randomBytes(9).toString('base64url'),
     statementBytesMax: deps.limits().statementBytes,
@@ -254,4 +260,21 @@ async function start(
   // The token may have been revoked while the upstream was being opened, before anybody could be told.
   if (await deps.revoked(principal)) deps.registry.endRevoked(session)
   else session.start()
+}
+
+/** Null: policy does not ask for it. Throws where it cannot be recorded: then nobody is let in. */
+function beginRecording(
+  session: string,
+  { principal, connection, database }: Admitted,
+  view: PrincipalView,
+  deps: PostgresDeps,
+): PostgresShown | null {
+  const policy = view.recording
+  if (policy === null) return null
+  const { name } = connection.config
+  const { subject } = principal
+  // Somebody is under masks: what the server's words quote may be theirs.
+  const redacts = view.protects
+  const open = { session, protocol: 'postgres', connection: name, database, subject } as const
+  return new PostgresShown(deps.recordings.begin(open), { ...policy, redacts })
 }

@@ -1,0 +1,81 @@
+/**
+ * The gateway's recordings: opened when policy first asks for one, or when a run before has left some
+ * unfinished. A gateway whose policy records nothing pays nothing.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import {
+  type AuditLog,
+  type RecordingOpen,
+  Recordings,
+  type SessionRecording,
+} from '@sallyport/audit'
+import { GatewayError } from '../errors.ts'
+import type { Secrets } from '../secrets/store.ts'
+import type { Logger } from '../telemetry/index.ts'
+
+export interface RecordingRoomOptions {
+  readonly directory: string
+  /** 32 bytes; null: recordings are not encrypted. */
+  readonly key: Uint8Array | null
+  readonly audit: AuditLog
+  readonly log: Logger
+  readonly now: () => number
+}
+
+export class RecordingRoom {
+  readonly #options: RecordingRoomOptions
+  #recordings: Recordings | null = null
+
+  constructor(options: RecordingRoomOptions) {
+    this.#options = options
+    const { directory } = options
+    const isUnfinished =
+      existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.journal'))
+    if (isUnfinished) this.#open()
+  }
+
+  /** False: what is to be recorded cannot be, so nothing of it is to be run. */
+  get available(): boolean {
+    return this.#recordings?.available ?? true
+  }
+
+  /** Begins a session's recording. Throws AuditError `unavailable`. */
+  begin(open: RecordingOpen): SessionRecording {
+    return this.#open().open(open)
+  }
+
+  /** Writes what sessions are about to show. Throws AuditError `unavailable`: show nothing. */
+  flush(): void {
+    this.#recordings?.flush()
+  }
+
+  /** After every session has ended, before the log is closed. */
+  async close(): Promise<void> {
+    await this.#recordings?.close()
+  }
+
+  #open(): Recordings {
+    const { audit, log, ...options } = this.#options
+    this.#recordings ??= new Recordings({
+      ...options,
+      record: (events) => {
+        for (const event of events) audit.append(event)
+        audit.flush()
+      },
+      onFailure: (error) => log.fatal({ err: error }, 'recordings failed'),
+    })
+    return this.#recordings
+  }
+}
+
+const KEY_BYTES = 32
+
+/** The key that data keys are wrapped by. Throws SecretError, or GatewayError where it is no such key. */
+export async function recordingKey(secrets: Secrets, reference: string): Promise<Uint8Array> {
+  const key = Buffer.from((await secrets.get(reference)).reveal(), 'base64')
+  if (key.length === KEY_BYTES) return key
+  throw new GatewayError(
+    'config',
+    `audit.recordings.key must be ${KEY_BYTES} bytes in base64 (openssl rand -base64 32)`,
+  )
+}

@@ -1,0 +1,168 @@
+/** Recordings of real sessions: what clients saw, what they must never hold, and that they are provable. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openAuditReader, readRecording, wrappingKey } from '@sallyport/audit'
+import { replayFrames, type ShownItem } from '@sallyport/gateway'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
+
+const POLICY = `version: 1
+rules: [{ name: all, who: everyone, allow: { effects: ['*', unknown], relations: ['*', '@catalog-data'], functions: ['*'] } }]
+masks:
+  - { columns: [public.people.ssn], with: redact, except: { groups: [dba] } }
+record:
+  - { who: { except: { groups: [unrecorded] } }, rows: 5, parameters: true }`
+const CANARY = '078-05-1120'
+const KEY = Buffer.alloc(32, 3)
+
+let database: TestDatabase
+let gateway: TestGateway
+
+beforeAll(async () => {
+  database = await usePostgres()
+  await database.sql(
+    `CREATE TABLE people (id int, name text, ssn text);
+     INSERT INTO people SELECT i, 'name ' || i, '${CANARY}' FROM generate_series(1, 20) i;
+     CREATE UNIQUE INDEX ON people (id, ssn)`,
+  )
+  gateway = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    connection: 'crm',
+    policies: [POLICY],
+    config: {
+      audit: { directory: 'audit', recordings: { key: `plain:${KEY.toString('base64')}` } },
+    },
+  })
+})
+afterAll(async () => {
+  await gateway.close()
+  await database.drop()
+})
+
+async function run(
+  groups: readonly string[],
+  work: (client: pg.Client) => Promise<unknown>,
+): Promise<void> {
+  const client = new pg.Client({
+    host: gateway.host,
+    port: gateway.port,
+    user: 'someone',
+    database: 'crm',
+    password: await gateway.token({ groups, subject: groups[0] ?? 'nobody' }),
+    ssl: { ca: gateway.ca },
+  })
+  await client.connect()
+  await work(client)
+  await client.end()
+}
+
+const directory = () => join(gateway.auditDirectory, 'recordings')
+
+/** What the newest session of a subject was shown, once it is archived to its end. */
+async function shownTo(subject: string): Promise<{ items: ShownItem[]; session: string }> {
+  const reader = await openAuditReader({ directory: gateway.auditDirectory, update: true })
+  const [summary] = (await reader.sessions({ subject })).items
+  await reader.close()
+  const session = summary?.session ?? ''
+  const read = () => [
+    ...replayFrames(readRecording({ directory: directory(), session, keys: [wrappingKey(KEY)] })),
+  ]
+  await expect
+    .poll(
+      () => {
+        try {
+          return read().at(-1)?.kind
+        } catch {
+          return 'not there yet'
+        }
+      },
+      { timeout: 20_000, interval: 200 },
+    )
+    .toBe('end')
+  return { items: read(), session }
+}
+
+const rowsOf = (items: readonly ShownItem[]) =>
+  items.flatMap((item) => (item.kind === 'row' ? [item.cells.join('|')] : []))
+
+describe('a recorded session', () => {
+  test('holds what the client saw, masks and errors and all, with the statements they answer', async () => {
+    await run(['analysts'], async (client) => {
+      await client.query('SELECT id, name, ssn FROM people ORDER BY id LIMIT 2')
+      await client.query('SELECT id, name FROM people WHERE id = $1', [7])
+      await client.query('SELEC').catch(() => undefined)
+      await client.query('SELECT 1 AS a; SELECT 2 AS b')
+    })
+    const { items, session } = await shownTo('analysts')
+    expect(rowsOf(items)).toEqual([
+      '1|name 1|[redacted]',
+      '2|name 2|[redacted]',
+      '7|name 7',
+      '1',
+      '2',
+    ])
+    const errors = items.flatMap((item) => (item.kind === 'error' ? [item.report.sqlstate] : []))
+    expect(errors).toEqual(['42601'])
+    const reader = await openAuditReader({ directory: gateway.auditDirectory, update: true })
+    const { items: records } = await reader.showSession(session)
+    await reader.close()
+    const answered = items.flatMap((item) => (item.kind === 'answered' ? [item.statement] : []))
+    const ran = records.filter(({ event }) => event.type === 'outcome')
+    expect(answered).toEqual(ran.map(({ event }) => event['statement']))
+    const bound = records.find(({ event }) => event['parameters'] !== undefined)
+    expect(bound?.event['parameters']).toEqual(['7'])
+  })
+
+  test('keeps no more rows than policy says and counts the rest', async () => {
+    await run(['limited'], (client) => client.query('SELECT id FROM people ORDER BY id'))
+    const { items } = await shownTo('limited')
+    expect(rowsOf(items)).toEqual(['1', '2', '3', '4', '5'])
+    expect(items.find((item) => item.kind === 'omitted')).toMatchObject({ rows: 15 })
+    expect(items.find((item) => item.kind === 'complete')).toMatchObject({ tag: 'SELECT 20' })
+  })
+
+  test('reads binary results', async () => {
+    const query = { text: 'SELECT 42::int4, true, 1.50::numeric, NULL::text', binary: true }
+    await run(['binaries'], (client) => client.query(query))
+    const { items } = await shownTo('binaries')
+    expect(rowsOf(items)).toEqual(['42|t|1.50|'])
+  })
+
+  test('of somebody without masks holds no protected value either', async () => {
+    await run(['dba'], async (client) => {
+      const { rows } = await client.query('SELECT ssn FROM people LIMIT 1')
+      expect(rows).toEqual([{ ssn: CANARY }])
+      await client.query('SELECT name FROM people WHERE ssn = $1 LIMIT 1', [CANARY])
+      await client
+        .query(`INSERT INTO people VALUES (1, 'x', '${CANARY}')`)
+        .catch((error: Error) =>
+          expect(String((error as pg.DatabaseError).detail)).toContain(CANARY),
+        )
+      await client.query('COPY people TO STDOUT').catch(() => undefined)
+      await client.query('SELECT most_common_vals::text FROM pg_stats WHERE tablename = $1', [
+        'people',
+      ])
+      await client.query('SELECT id FROM people ORDER BY id LIMIT 1')
+    })
+    const { items, session } = await shownTo('dba')
+    expect(JSON.stringify(items)).not.toContain(CANARY)
+    expect(rowsOf(items)).toEqual(['1'])
+    const log = readdirSync(gateway.auditDirectory).filter((name) => name.endsWith('.jsonl'))
+    const texts = log.map((name) => readFileSync(join(gateway.auditDirectory, name), 'utf8'))
+    expect(texts.join('')).toContain(session)
+    expect(texts.join('')).not.toContain(CANARY)
+  })
+
+  test('is not made where policy does not ask for one', async () => {
+    await run(['unrecorded'], (client) => client.query('SELECT 1'))
+    const reader = await openAuditReader({ directory: gateway.auditDirectory, update: true })
+    const [summary] = (await reader.sessions({ subject: 'unrecorded' })).items
+    await reader.close()
+    const session = summary?.session ?? ''
+    expect(session).not.toBe('')
+    expect(existsSync(join(directory(), session.slice(0, 2), `${session}.rec`))).toBe(false)
+  })
+})
