@@ -24,7 +24,7 @@ const CHANGES =
   /\b(INSERT|UPDATE|DELETE|MERGE|CREATE|ALTER|DROP|TRUNCATE|INTO|nextval|setval|COMMENT|GRANT|REFRESH|CLUSTER|REINDEX|LOCK|lo_\w+)\b/i
 /** What would be seen by the next attack of the session. */
 const STAYS = /\b(SET|RESET|set_config|PREPARE|DECLARE|LISTEN|pg_\w*lock\w*|TEMP|TEMPORARY)\b/i
-const ENDS = /\b(COMMIT|ROLLBACK|BEGIN|VACUUM|DISCARD|DATABASE|CONCURRENTLY)\b/i
+const ENDS = /\b(COMMIT|ROLLBACK|BEGIN(?! ATOMIC)|VACUUM|DISCARD|DATABASE|CONCURRENTLY)\b/i
 
 export async function runAttack(wire: WireClient, attack: Attack, way: Way): Promise<Buffer> {
   const { steps } = attack

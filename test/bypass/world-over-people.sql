@@ -20,7 +20,9 @@ CREATE TABLE people_child (extra text) INHERITS (people);
 CREATE TABLE people_generated (
   id int PRIMARY KEY, ssn text,
   shout text GENERATED ALWAYS AS (upper(ssn)) STORED,
-  whisper text GENERATED ALWAYS AS (lower(ssn)) VIRTUAL);
+  whisper text GENERATED ALWAYS AS (lower(ssn)) VIRTUAL,
+  backwards text GENERATED ALWAYS AS (reverse(ssn)) STORED,
+  size int GENERATED ALWAYS AS (length(ssn)) VIRTUAL);
 CREATE INDEX people_salary ON people (salary);
 CREATE INDEX people_lower_email ON people (lower(email));
 CREATE INDEX people_ssn_city ON people (ssn) WHERE city IS NOT NULL;

@@ -130,7 +130,7 @@ export const PROTECTED: readonly ProtectedColumn[] = [
   {
     name: 'nums',
     type: 'int[]',
-    a: (row) => `{${row}${digits(6)}7,${digits(6)}9}`,
+    a: (row) => `{${row}${digits(6)}7,${digits(6)}9${row % 2 === 0 ? ',1' : ''}}`,
     b: (row) => `{${rank('b', row)}}`,
   },
   {

@@ -2,13 +2,16 @@
 import { attacks as aggregates } from './aggregates.ts'
 import type { AttackList } from './attack-list.ts'
 import { attacks as columns } from './columns.ts'
+import { attacks as definitions } from './definitions.ts'
 import { attacks as errors } from './errors.ts'
 import { attacks as expressions } from './expressions.ts'
 import { attacks as nullTests } from './null-tests.ts'
+import { attacks as order } from './order.ts'
 import { attacks as predicates } from './predicates.ts'
 import { attacks as rows } from './rows.ts'
 import { attacks as setOperations } from './set-operations.ts'
 import { attacks as waysOut } from './ways-out.ts'
+import { attacks as writes } from './writes.ts'
 
 export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'columns by any name': columns,
@@ -18,6 +21,9 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'aggregates and windows': aggregates,
   'predicates that tell': predicates,
   'NULL or not': nullTests,
-  'errors that quote': errors,
+  'errors and notices': errors,
+  'order of rows, and plans': order,
+  writes,
+  definitions,
   'other ways out': waysOut,
 }
