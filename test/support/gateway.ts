@@ -19,11 +19,13 @@ import { loadConfig, type RunningGateway, StateStore, startGateway } from '@sall
 import { mintOperatorToken, type OperatorMintRequest } from '@sallyport/identity'
 import { stringify } from 'yaml'
 import { createCertificateAuthority } from './certs.ts'
+import type { MysqlAddress } from './mysql-address.ts'
 import { freePort } from './ports.ts'
 import type { PostgresAddress } from './servers.ts'
 
 export interface TestGatewayOptions {
-  readonly upstream: PostgresAddress
+  /** Decides what the gateway's listeners speak. */
+  readonly upstream: PostgresAddress | MysqlAddress
   /** The upstream's database; also the name of the connection unless `connection` says another. */
   readonly database: string
   readonly connection?: string
@@ -107,6 +109,7 @@ interface Prepared {
   readonly connection: string
   readonly port: number
   readonly plainPort: number
+  readonly protocol: 'postgres' | 'mysql'
 }
 
 async function prepare(directory: string, options: TestGatewayOptions): Promise<Prepared> {
@@ -121,11 +124,12 @@ async function prepare(directory: string, options: TestGatewayOptions): Promise<
   const ports = options.spawn === true ? [await freePort(), await freePort()] : [0, 0]
   const [port, plainPort] = ports as [number, number]
   const tls = { certificate: 'server.crt', key: 'server.key' }
+  const protocol = protocolOf(options.upstream)
   const config = {
     version: 1,
     listeners: [
-      { protocol: 'postgres', host: '127.0.0.1', port, tls },
-      { protocol: 'postgres', host: '127.0.0.1', port: plainPort, tls: 'off' },
+      { protocol, host: '127.0.0.1', port, tls },
+      { protocol, host: '127.0.0.1', port: plainPort, tls: 'off' },
     ],
     identity: { issuers: [], ...options.identity },
     connections: { [connection]: await connectionSection(directory, options) },
@@ -143,7 +147,12 @@ async function prepare(directory: string, options: TestGatewayOptions): Promise<
     connection,
     port,
     plainPort,
+    protocol,
   }
+}
+
+function protocolOf(upstream: TestGatewayOptions['upstream']): 'postgres' | 'mysql' {
+  return 'flavour' in upstream ? 'mysql' : 'postgres'
 }
 
 async function connectionSection(
@@ -154,13 +163,13 @@ async function connectionSection(
   const { user, password } = options.credential ?? upstream.superuser
   await writeFile(join(directory, 'upstream.password'), password, { mode: 0o600 })
   let reach: Record<string, unknown> = { tls: { mode: 'disable' } }
-  if (via === 'socket') reach = { socket: upstream.socketDir }
+  if (via === 'socket' && 'socketDir' in upstream) reach = { socket: upstream.socketDir }
   else if (via === 'tls' && upstream.ca !== undefined) {
     await writeFile(join(directory, 'upstream-ca.crt'), upstream.ca)
     reach = { tls: { mode: 'verify-full', ca: 'upstream-ca.crt' } }
   }
   return {
-    protocol: 'postgres',
+    protocol: protocolOf(upstream),
     host: upstream.host,
     port: upstream.port,
     database: options.database,
@@ -260,7 +269,7 @@ function gatewayOver(
       return token
     },
     url: (token, { user = 'tester', database = parts.connection, plain = false } = {}) =>
-      `postgres://${encodeURIComponent(user)}:${encodeURIComponent(token)}@127.0.0.1:` +
+      `${parts.protocol}://${encodeURIComponent(user)}:${encodeURIComponent(token)}@127.0.0.1:` +
       `${plain ? plainPort : port}/${encodeURIComponent(database)}`,
     close,
     [Symbol.asyncDispose]: close,

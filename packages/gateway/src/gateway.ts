@@ -20,14 +20,16 @@ import { loadConfig } from './config/load.ts'
 import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
-import { type Listener, listen } from './listeners/listen.ts'
+import { type Listener, listen, type Reception } from './listeners/listen.ts'
+import { mysqlReception } from './listeners/mysql.ts'
 import { postgresReception } from './listeners/postgres.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
+import type { SessionDeps } from './session/admission.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
-import type { PostgresDeps } from './session/postgres/open.ts'
+import { MysqlTexts } from './session/mysql/texts.ts'
 import { PostgresTexts } from './session/postgres/texts.ts'
 import { ProbeBudgets } from './session/probe-budgets.ts'
 import { StatementRates } from './session/rates.ts'
@@ -43,6 +45,7 @@ import {
   type ReadyPiece,
   type Telemetry,
 } from './telemetry/index.ts'
+import { generateRsaKey } from './tls/rsa-key.ts'
 import { generateSelfSigned } from './tls/self-signed.ts'
 import { loadServerTls, type ServerTls } from './tls/server.ts'
 
@@ -111,7 +114,7 @@ class Gateway implements RunningGateway {
   readonly #approvals: Approvals
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
-  readonly #deps: PostgresDeps
+  readonly #deps: SessionDeps
   #admin: FastifyInstance | null = null
   #accepting = true
   #closing: Promise<void> | null = null
@@ -243,10 +246,7 @@ class Gateway implements RunningGateway {
       if (tls === null && config.insecure) {
         log.warn({ port: config.port }, 'tokens are accepted in clear on this listener')
       }
-      if (config.protocol !== 'postgres') {
-        throw new GatewayError('listen', 'MySQL clients are not served yet')
-      }
-      const listener = await listen(config, postgresReception(tls, this.#deps), this.#deps)
+      const listener = await listen(config, await this.#reception(config, tls), this.#deps)
       this.#listeners.push({ listener, tls, certificate })
       log.info({ host: listener.host, port: listener.port, tls: tls !== null }, 'listening')
     }
@@ -345,8 +345,26 @@ class Gateway implements RunningGateway {
     return verifier
   }
 
-  #sessionDeps(keys: MaskKeys): PostgresDeps {
-    const { audit, reader, policy, telemetry, log } = this.#parts
+  async #reception(
+    { protocol, connection }: ListenerConfig,
+    tls: ServerTls | null,
+  ): Promise<Reception> {
+    switch (protocol) {
+      case 'postgres': {
+        const { reader } = this.#parts
+        const texts = new PostgresTexts(reader)
+        return postgresReception(tls, { ...this.#deps, reader, texts })
+      }
+      case 'mysql': {
+        const texts = new MysqlTexts()
+        const rsa = await generateRsaKey()
+        return mysqlReception(tls, connection, { ...this.#deps, texts, rsa })
+      }
+    }
+  }
+
+  #sessionDeps(keys: MaskKeys): SessionDeps {
+    const { audit, policy, telemetry, log } = this.#parts
     return {
       audit,
       verifier: () => this.#verifier,
@@ -355,8 +373,6 @@ class Gateway implements RunningGateway {
       limits: () => this.#config.limits,
       views: new Views(),
       contexts: new DecisionContexts(),
-      reader,
-      texts: new PostgresTexts(reader),
       registry: this.#registry,
       turnstile: this.#turnstile,
       recordings: this.#parts.recordings,

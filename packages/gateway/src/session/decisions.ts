@@ -17,6 +17,8 @@ const CONTEXTS_MAX = 256
 
 /** How an engine's texts are read. `Names`: what its session knows of names and settings. */
 export interface TextReader<Names> {
+  /** For a text that the server reads by rules the reader cannot be set to. */
+  readonly unreadable: Analysis
   analyze(text: string, catalog: Catalog | null, names: Names): Analysis
   /** The text with its literals replaced, equal for texts that differ in nothing else; null: unsure. */
   fingerprint(text: string, names: Names): string | null
@@ -74,7 +76,7 @@ export class DecisionContext {
     }
     const analysis = input.readable
       ? reader.analyze(input.text, this.catalog, input.names)
-      : UNREADABLE
+      : reader.unreadable
     const decided = summarise(analysis, decide(view, analysis, { now: input.now }), view)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
@@ -90,18 +92,6 @@ export class DecisionContext {
     const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint: '' }
     return summarise(analysis, decide(this.view, analysis, { now }), this.view)
   }
-}
-
-/** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
-const UNREADABLE: Analysis = {
-  kind: 'unparsable',
-  code: 'encoding',
-  sqlstate: '0A000',
-  message:
-    'statements cannot be read while standard_conforming_strings is off or client_encoding is not UTF8',
-  position: null,
-  hint: 'Reset the setting, or reconnect.',
-  detail: null,
 }
 
 export class DecisionContexts {

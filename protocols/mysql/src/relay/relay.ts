@@ -6,6 +6,7 @@
  * ids in the read buffers may be changed in place.
  */
 import { encodePacket } from '../packets.ts'
+import { STATUS } from '../responses.ts'
 import { ClientLeg } from './client-leg.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import type { GrowingSink, OutputQueue } from './output.ts'
@@ -48,6 +49,9 @@ export class Relay {
   get multiStatements(): boolean {
     return this.#state.multiStatements
   }
+  get inTransaction(): boolean {
+    return (this.#state.status & STATUS.IN_TRANS) !== 0
+  }
   /** Nothing is owed and nothing is half sent: the upstream is waiting for a command. */
   get quiescent(): boolean {
     return this.#state.expected.size === 0 && !this.#client.streaming
@@ -65,7 +69,7 @@ export class Relay {
     return this.#state.farewell
   }
   /** The last bytes for the client end inside a packet. */
-  get midPacket(): boolean {
+  get midFrame(): boolean {
     return this.#upstream.midPacket
   }
   get wantedFromClient(): number {

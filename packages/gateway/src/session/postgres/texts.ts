@@ -9,7 +9,20 @@ import {
 import type { TextReader } from '../decisions.ts'
 import { type NamesAndPending, namesDuring } from './names-during.ts'
 
+/** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
+const UNREADABLE: Analysis = {
+  kind: 'unparsable',
+  code: 'encoding',
+  sqlstate: '0A000',
+  message:
+    'statements cannot be read while standard_conforming_strings is off or client_encoding is not UTF8',
+  position: null,
+  hint: 'Reset the setting, or reconnect.',
+  detail: null,
+}
+
 export class PostgresTexts implements TextReader<NamesAndPending> {
+  readonly unreadable = UNREADABLE
   readonly #reader: PostgresReader
 
   constructor(reader: PostgresReader) {

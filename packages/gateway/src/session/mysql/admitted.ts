@@ -1,0 +1,34 @@
+/** Admissions of one session. */
+import type { PrincipalView } from '@sallyport/policy'
+import type { Admission, ResultLimit } from '@sallyport/protocol-mysql'
+import type { StatementFacts } from '@sallyport/sql'
+import type { Decided } from '../decisions.ts'
+import type { Ground } from '../grounds.ts'
+
+/** An admission as this session made it. */
+export interface Admitted extends Admission {
+  /** Null: a command that has no text and is nobody's to forbid (COM_RESET_CONNECTION). */
+  readonly decided: Decided | null
+  /** As the client sent it. */
+  readonly own: string
+  readonly ground: Ground
+  /** The state of names, policy and schema it was last compared with. */
+  readonly checked: number
+  /** It runs what a name stands for when it runs: decided anew each time. */
+  readonly volatile: boolean
+  /** Database and sql_mode when it was prepared: the server goes on reading it so. */
+  readonly home: { readonly database: string | null; readonly sqlMode: string | null }
+  /** Number of the record for which an approval was used; null: none was, or none is needed. */
+  readonly granted: number | null
+}
+
+/** The limit on what a text may return; null where there is none, or nothing is returned. */
+export function limitOf(
+  { limits: { rows, bytes, onExceed } }: PrincipalView,
+  statements: readonly StatementFacts[] | null,
+): ResultLimit | null {
+  if (rows === null && bytes === null) return null
+  const returns = statements === null || statements.some((one) => one.outputs !== null)
+  if (!returns) return null
+  return { rows, bytes, exceeded: onExceed === 'truncate' ? 'truncate' : 'refuse' }
+}

@@ -1,0 +1,170 @@
+/**
+ * A client's login: greeting, TLS, HandshakeResponse, token. Everything up to knowing what it wants and who it
+ * says it is; whether it may is decided by whoever called.
+ */
+import type { Socket } from 'node:net'
+import {
+  ClientLogin,
+  encodeErr,
+  encodePacket,
+  type Greeting,
+  type OkPacket,
+  ProtocolError,
+  type RsaKey,
+  type Startup,
+} from '@sallyport/protocol-mysql'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
+import { ChunkReader } from '../../sockets/chunk-reader.ts'
+import { acceptTls, closeWith } from '../../sockets/handover.ts'
+import type { ServerTls } from '../../tls/server.ts'
+import type { Report } from '../reports.ts'
+import { errPacketOf } from './errors.ts'
+
+export type Arrival =
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'login'; readonly startup: Startup; readonly token: string }
+
+export interface ClientChannel {
+  readonly tls: ServerTls | null
+  /** May a token come over plain TCP from this address? */
+  readonly plainAllowed: boolean
+  /** For tokens over plain TCP, which no client sends unencrypted. */
+  readonly rsa: RsaKey
+}
+
+/** One accepted socket until it is a session, or gone. */
+export class MysqlGreeting {
+  #socket: Socket
+  #reader: ChunkReader
+  readonly #machine: ClientLogin
+  readonly #channel: ClientChannel
+  /** What the client has been told its connection is called. */
+  readonly connectionId: number
+
+  constructor(socket: Socket, channel: ClientChannel, greeting: Greeting) {
+    this.#socket = socket
+    this.#channel = channel
+    this.connectionId = greeting.connectionId
+    this.#machine = new ClientLogin({
+      greeting,
+      ...(channel.plainAllowed && { rsa: channel.rsa }),
+    })
+    this.#reader = new ChunkReader(socket)
+    // Errors end the reader; without a listener of our own they would end the process.
+    socket.on('error', () => undefined)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+  /** What the client asked for; null until it has. */
+  get startup(): Startup | null {
+    return this.#machine.startup
+  }
+
+  /** Throws ProtocolError when the bytes are not a login. */
+  async arrive(): Promise<Arrival> {
+    for (;;) {
+      const event = this.#machine.nextEvent()
+      switch (event.kind) {
+        case 'need-data': {
+          this.#send()
+          const chunk = await this.#reader.next()
+          if (chunk === null) return { kind: 'gone' }
+          this.#machine.receive(chunk)
+          break
+        }
+        case 'tls-requested':
+          if (!(await this.#tls(event.bytes))) return { kind: 'gone' }
+          break
+        case 'startup': {
+          const refusal = this.#refusalOf(event.startup, event.encrypted)
+          if (refusal !== null) {
+            this.refuse(refusal)
+            return { kind: 'gone' }
+          }
+          this.#machine.askPassword()
+          break
+        }
+        case 'password':
+          if (this.startup === null) {
+            throw new ProtocolError('illegal-call', 'local', 'no start-up')
+          }
+          return { kind: 'login', startup: this.startup, token: event.password }
+        default: {
+          const never: never = event
+          throw new ProtocolError('illegal-call', 'local', `unexpected event ${String(never)}`)
+        }
+      }
+    }
+  }
+
+  /** Lets the client in; returns what it sent behind its login. The socket is the caller's from now on. */
+  accept(ok: OkPacket): Buffer {
+    this.#machine.accept(ok)
+    this.#send()
+    return Buffer.concat([this.#machine.takeRemaining(), this.#reader.release()])
+  }
+
+  /** Tells the client why not, and closes. */
+  refuse(report: Report): void {
+    try {
+      this.#machine.refuse(errPacketOf(report))
+      closeWith(this.#socket, this.#machine.takeOutput())
+    } catch {
+      this.destroy()
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #refusalOf({ charset }: Startup, encrypted: boolean): Report | null {
+    if (!encrypted && !this.#channel.plainAllowed) {
+      return {
+        sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
+        message: 'this gateway takes tokens only over TLS',
+        hint: 'Connect with ssl-mode=REQUIRED or stricter.',
+      }
+    }
+    if (charset !== null) return null
+    return {
+      sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
+      message: 'this gateway reads statements in utf8mb4, utf8mb3, latin1 or ascii only',
+      hint: 'Connect with the character set utf8mb4.',
+    }
+  }
+
+  #send(): void {
+    const out = this.#machine.takeOutput()
+    if (out.length > 0) this.#socket.write(out)
+  }
+
+  async #tls(bytes: Uint8Array): Promise<boolean> {
+    const { tls } = this.#channel
+    if (tls === null) return false
+    this.#send()
+    const raw = this.#socket
+    // A client need not wait for anything between its request for TLS and its first TLS record.
+    const early = Buffer.concat([bytes, this.#reader.release()])
+    if (early.length > 0) raw.unshift(early)
+    const secure = await acceptTls(raw, tls)
+    if (secure === null) return false
+    this.#machine.tlsEstablished()
+    this.#socket = secure
+    this.#reader = new ChunkReader(secure)
+    return true
+  }
+}
+
+/** To a client that cannot even be greeted: a server's first packet may be an error. */
+export function turnAway(socket: Socket, report: Report): void {
+  socket.on('error', () => undefined)
+  closeWith(socket, turnAwayPacket(report))
+}
+
+/** Before the client has said a word the SQLSTATE is left out, as servers do. */
+export function turnAwayPacket(report: Report): Buffer {
+  return encodePacket(0, encodeErr({ ...errPacketOf(report), sqlstate: null }))
+}

@@ -1,0 +1,85 @@
+/** One session's MySQL side: gatekeeper and relay, and what they need of the session around them. */
+import { type Capabilities, ProtocolError, Relay } from '@sallyport/protocol-mysql'
+import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { HoldState } from '../../approvals/wait.ts'
+import type { SessionEngine } from '../engine.ts'
+import type { SessionHolds } from '../holds.ts'
+import type { Report } from '../reports.ts'
+import type { Session } from '../session.ts'
+import { errorPayloadOf } from './errors.ts'
+import { type GatekeeperOptions, MysqlGatekeeper } from './gatekeeper.ts'
+import { QUESTION } from './names.ts'
+
+export interface EngineOptions {
+  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream'>
+  readonly capabilities: { readonly client: Capabilities; readonly upstream: Capabilities }
+  /** STATUS bits of the upstream's OK at login. */
+  readonly status: number
+  readonly statementBytesMax: number
+  /** Makes the ground of decisions available, then resolves. */
+  readonly prepareGround: () => Promise<void>
+}
+
+export class MysqlEngine implements SessionEngine {
+  readonly relay: Relay
+  readonly holds: SessionHolds
+  /** Recordings of this protocol are not made; who has to be recorded is not let in (open.ts). */
+  readonly shown = null
+  readonly #gatekeeper: MysqlGatekeeper
+  readonly #options: EngineOptions
+  #session: Session | null = null
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#gatekeeper = new MysqlGatekeeper({
+      ...options.gatekeeper,
+      seeTo: (what) => this.#seeTo(what),
+      cancelUpstream: () => this.#session?.cancelForLimit(),
+    })
+    const { capabilities, status, statementBytesMax } = options
+    this.relay = new Relay(this.#gatekeeper, { ...capabilities, status, statementBytesMax })
+    this.#gatekeeper.attach(this.relay)
+    this.holds = options.gatekeeper.holds
+    this.holds.attach((state) => this.#heldOn(state))
+  }
+
+  attach(session: Session): void {
+    this.#session = session
+  }
+
+  farewell(report: Report): Buffer {
+    return this.relay.lastWords(errorPayloadOf(report))
+  }
+
+  protocolError(error: unknown): { sqlstate: string; message: string } | null {
+    if (!(error instanceof ProtocolError)) return null
+    const { side, message } = error
+    return {
+      sqlstate: SQLSTATE.PROTOCOL_VIOLATION,
+      message: side === 'remote' ? message : 'internal error',
+    }
+  }
+
+  #seeTo(what: Parameters<GatekeeperOptions['seeTo']>[0]): void {
+    const session = this.#session
+    if (session === null) return
+    if (what === 'names') this.#askNames(session)
+    else if (what === 'ground') session.resumeAfter(this.#options.prepareGround())
+    else session.resumeAfter(what)
+  }
+
+  /** What is held has been decided: the gatekeeper is asked again. Nobody can be told that it waits. */
+  #heldOn(state: HoldState): void {
+    if (state.kind === 'granted' || state.kind === 'refused') this.#session?.resumeNow()
+  }
+
+  #askNames(session: Session): void {
+    const { relay } = this
+    relay.probe([QUESTION], (answers) => {
+      this.#gatekeeper.names.answered(answers?.[0] ?? null)
+      relay.resume()
+      session.readOn()
+    })
+    session.sendUpstream()
+  }
+}

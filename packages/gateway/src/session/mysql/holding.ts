@@ -1,0 +1,102 @@
+/**
+ * Statements that wait for people, on the MySQL protocol: what an approval of one is bound to, what approvers see
+ * of it, and how its answer becomes the relay's. A COM_QUERY is held whole, a COM_STMT_EXECUTE with its
+ * parameters. The client waits: the protocol has nothing to tell it before the answer.
+ */
+import type { Approve, PrincipalView } from '@sallyport/policy'
+import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-mysql'
+import type { StateChange } from '@sallyport/sql'
+import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
+import { commentTags } from '../comment-tags.ts'
+import type { Decided } from '../decisions.ts'
+import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
+import type { SessionHolds } from '../holds.ts'
+import type { Report } from '../reports.ts'
+import { errorPayloadOf } from './errors.ts'
+
+/** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
+const SETTINGS_MAX = 256
+
+type HeldVia = 'simple' | 'execute'
+
+export interface HoldingOptions {
+  readonly holds: SessionHolds
+  /** Writes the record of what is held; a refusal: it cannot be written. */
+  readonly record: (via: HeldVia, decided: Decided, text: string) => number | Refusal
+  /** Refuses and records that. */
+  readonly refuse: (via: HeldVia, text: string, code: string, report: Report) => Refusal
+}
+
+export interface Wanted {
+  readonly via: HeldVia
+  readonly verdict: Approve
+  readonly decided: Decided
+  readonly text: string
+  readonly view: PrincipalView
+  /** What names mean; see MysqlSessionNames. */
+  readonly namesKey: string
+  /** Null where there are none to bind. */
+  readonly parameters: readonly (string | null)[] | null
+}
+
+export class Holding {
+  readonly #options: HoldingOptions
+  readonly #settings = new Map<string, string>()
+
+  constructor(options: HoldingOptions) {
+    this.#options = options
+  }
+
+  /** Asked again after every change: the record's number once it may run, once. */
+  ask(wanted: Wanted): number | Refusal | NotYet {
+    const { holds } = this.#options
+    const { via, verdict, decided, text, view, parameters } = wanted
+    const binding = holds.bindingOf({
+      engine: 'mysql',
+      policyVersion: view.policyVersion,
+      statement: Buffer.from(text, 'utf8'),
+      parameters: parameters === null ? null : Buffer.from(JSON.stringify(parameters), 'utf8'),
+      state: this.#state(wanted),
+    })
+    const found = holds.find(binding)
+    if (found === null) {
+      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
+      if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
+        return this.#options.refuse(via, text, 'reason-needed', REASON_NEEDED)
+      }
+      const statement = this.#options.record(via, decided, text)
+      if (typeof statement !== 'number') return statement
+      // What a parameter is compared with or written to is not known here: one sensitive, all masked.
+      const shown = (parameters ?? []).map((one) => (decided.sensitive ? '[masked]' : one))
+      holds.begin({
+        verdict,
+        binding,
+        statement,
+        shown: { sql: text, parameters: shown, estimate: null, preview: null },
+        reason,
+      })
+      return WAIT
+    }
+    const { state, statement } = found
+    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
+    holds.done()
+    if (state.kind === 'granted') return statement
+    return { kind: 'refusal', error: errorPayloadOf(holdReport(state.why, holds.link)) }
+  }
+
+  /** A statement completed that changed session state. */
+  apply(change: StateChange): void {
+    if (change.kind === 'uncertain') this.#settings.set('?', 'changed')
+    if (change.kind !== 'set') return
+    const { name, values } = change
+    if (this.#settings.size < SETTINGS_MAX || this.#settings.has(name)) {
+      this.#settings.set(name, JSON.stringify(values))
+    } else this.#settings.set('…', `${this.#settings.size}`)
+  }
+
+  #state({ namesKey, decided: { analysis } }: Wanted): string[] {
+    const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
+    const facts = analysis.kind === 'statements' ? analysis.statements : analysis.kind
+    return [namesKey, JSON.stringify(facts), ...settings]
+  }
+}

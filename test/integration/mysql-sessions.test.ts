@@ -1,0 +1,151 @@
+import { connect } from 'node:net'
+import mariadb from 'mariadb'
+import mysql, { type Connection } from 'mysql2/promise'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+
+const EVERYTHING = new URL('../../policies/allow-everything.yaml', import.meta.url)
+
+describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) => {
+  const found = await findMysql(flavour)
+  if ('unavailable' in found) {
+    test.skip(found.unavailable, () => undefined)
+    return
+  }
+  let db: TestMysqlDatabase
+  let gateway: TestGateway
+  const open: { end(): Promise<unknown> }[] = []
+
+  beforeAll(async () => {
+    db = await useMysql(flavour)
+    await db.sql(
+      "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(20)); INSERT INTO t VALUES (1, 'one'), (2, 'two')",
+    )
+    gateway = await startTestGateway({
+      upstream: db,
+      database: db.database,
+      policies: [EVERYTHING],
+    })
+  })
+  afterEach(async () => {
+    for (const one of open.splice(0)) await one.end().catch(() => undefined)
+  })
+  afterAll(async () => {
+    await gateway?.close()
+    await db?.drop()
+  })
+
+  async function client(over: mysql.ConnectionOptions = {}): Promise<Connection> {
+    const connection = await mysql.createConnection({
+      host: 'localhost',
+      port: gateway.port,
+      user: 'tester',
+      password: await gateway.token(),
+      database: gateway.connection,
+      ssl: { ca: gateway.ca },
+      ...over,
+    })
+    open.push(connection)
+    return connection
+  }
+
+  test('mysql2 logs in over TLS with a token, in text and in prepared statements', async () => {
+    const connection = await client()
+    const [rows] = await connection.query('SELECT * FROM t ORDER BY id')
+    expect(rows).toEqual([
+      { id: 1, name: 'one' },
+      { id: 2, name: 'two' },
+    ])
+    const [prepared] = await connection.execute('SELECT name FROM t WHERE id = ?', [2])
+    expect(prepared).toEqual([{ name: 'two' }])
+    const [again] = await connection.execute('SELECT name FROM t WHERE id = ?', [1])
+    expect(again).toEqual([{ name: 'one' }])
+  })
+
+  test('the MariaDB driver logs in over TLS with a token', async () => {
+    const connection = await mariadb.createConnection({
+      host: 'localhost',
+      port: gateway.port,
+      user: 'tester',
+      password: await gateway.token(),
+      database: gateway.connection,
+      ssl: { ca: gateway.ca },
+    })
+    open.push(connection)
+    expect(await connection.query('SELECT name FROM t WHERE id = 1')).toMatchObject([
+      { name: 'one' },
+    ])
+    expect(await connection.execute('SELECT name FROM t WHERE id = ?', [2])).toMatchObject([
+      { name: 'two' },
+    ])
+  })
+
+  test('a short token comes over plain TCP from this machine, encrypted for the gateway', async () => {
+    const connection = await client({ port: gateway.plainPort, ssl: undefined as never })
+    expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+  })
+
+  test('a wrong token is a refused login', async () => {
+    await expect(client({ password: 'spt_wrong' })).rejects.toMatchObject({
+      errno: 1045,
+      sqlState: '28000',
+    })
+  })
+
+  test('a connection that is not there is an unknown database', async () => {
+    await expect(client({ database: 'nothing' })).rejects.toMatchObject({ errno: 1049 })
+  })
+
+  test('who names no database gets the only connection, with none selected', async () => {
+    const connection = await client({ database: undefined as never })
+    const [rows] = await connection.query('SELECT DATABASE() AS d')
+    expect(rows).toEqual([{ d: null }])
+  })
+
+  test('an error of the server is its own, and the connection stays', async () => {
+    const connection = await client()
+    await expect(connection.query('SELECT * FROM missing')).rejects.toMatchObject({ errno: 1146 })
+    expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+  })
+
+  test('several statements give several results', async () => {
+    const connection = await client({ multipleStatements: true })
+    const [results] = await connection.query('SELECT 1 AS a; SELECT 2 AS b')
+    expect(results).toEqual([[{ a: 1 }], [{ b: 2 }]])
+  })
+
+  test('a running statement is ended by KILL QUERY with the id the client was greeted with', async () => {
+    const connection = await client()
+    const other = await client()
+    const running = connection.query('SELECT SLEEP(30)').then(
+      ([rows]) => rows,
+      (error: unknown) => error,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await other.query(`KILL QUERY ${connection.threadId}`)
+    // SLEEP answers 1 when it is interrupted, or the statement fails with 1317.
+    expect(JSON.stringify(await running)).toMatch(/1317|"SLEEP\(30\)":1/)
+    expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+  })
+
+  test('KILL of one session by another of the same person ends it', async () => {
+    const connection = await client()
+    const other = await client()
+    const [[row]] = (await connection.query('SELECT CONNECTION_ID() AS id')) as unknown as [
+      [{ id: number }],
+    ]
+    const ended = new Promise((resolve) => connection.on('error', resolve))
+    await other.query(`KILL ${row.id}`)
+    await ended
+    await expect(connection.query('SELECT 1')).rejects.toThrow()
+  })
+
+  test('a probe that says nothing, and one that is no client, end without harm', async () => {
+    const probe = connect({ host: '127.0.0.1', port: gateway.port })
+    await new Promise<void>((resolve) => probe.once('data', () => resolve()))
+    probe.end('GET / HTTP/1.0\r\n\r\n')
+    await new Promise<void>((resolve) => probe.once('close', () => resolve()))
+    expect((await (await client()).query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+  })
+})
