@@ -159,7 +159,7 @@ describe('a held statement', () => {
     await deny(ann, id, 'not on Friday')
     const frames = await wire.replies()
     expect(errorsOf(frames)).toMatchObject([
-      { sqlstate: '42501', message: `approval ${id} was denied by ann`, detail: 'not on Friday' },
+      { sqlstate: 'SP002', message: `approval ${id} was denied by ann`, detail: 'not on Friday' },
     ])
     expect(say(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
   })
@@ -170,7 +170,7 @@ describe('a held statement', () => {
     wire.send({ kind: 'Query', text: DELETE })
     await noticeOf(wire)
     await deny(ann, (await pendingApproval(ann)).id, '')
-    expect(say(await wire.replies())).toMatch(/E:42501 Z:E$/)
+    expect(say(await wire.replies())).toMatch(/E:SP002 Z:E$/)
     expect(say(await wire.query('ROLLBACK'))).toBe('C:ROLLBACK Z:I')
   })
 
@@ -194,7 +194,10 @@ describe('a held statement', () => {
     await noticeOf(wire)
     const { id } = await pendingApproval(ann)
     const frames = await wire.replies()
-    expect(errorsOf(frames)[0]?.message).toBe(`approval ${id} expired before it was decided`)
+    expect(errorsOf(frames)[0]).toMatchObject({
+      sqlstate: 'SP003',
+      message: `approval ${id} expired before it was decided`,
+    })
     expect((await approve(ann, id)).status).toBe(409)
     expect(await rows('soon')).toBe(100)
   })
@@ -393,7 +396,7 @@ describe('mode: return', () => {
     const { approval } = JSON.parse(errorsOf(await wire.query(text))[0]?.detail ?? '')
     await deny(ann, approval, 'no')
     const [error] = errorsOf(await wire.query(text))
-    expect(error).toMatchObject({ sqlstate: '42501', detail: 'no' })
+    expect(error).toMatchObject({ sqlstate: 'SP002', detail: 'no' })
   })
 
   test('the requester takes a request back', async () => {

@@ -19,7 +19,7 @@ import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
 import { columnPlan, protectedAmong, trustedLineage } from './plan.ts'
 import { choosesPlans } from './settings.ts'
-import { type Deny, deny } from './verdict.ts'
+import { type Deny, deny, SQLSTATE_NO_RELATION } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { isPlaceholder, writeBack } from './write-back.ts'
 
@@ -95,11 +95,15 @@ function guardRelations(facts: StatementFacts): Deny | null {
         hint: 'Use the catalogs that describe tables and columns only.',
       })
     if (use.kind === 'unresolved')
-      return deny('masked-unresolved', {
-        message: `the relation ${name} is not known here, and columns are masked for you`,
-        detail: `${name} could not be resolved to one relation of this database`,
-        hint: 'Check its spelling, or name it with its schema. A relation created a moment ago is known shortly.',
-      })
+      return deny(
+        'masked-unresolved',
+        {
+          message: `the relation ${name} is not known here, and columns are masked for you`,
+          detail: `${name} could not be resolved to one relation of this database`,
+          hint: 'Check its spelling, or name it with its schema. A relation created a moment ago is known shortly.',
+        },
+        { sqlstate: SQLSTATE_NO_RELATION },
+      )
   }
   return null
 }

@@ -83,6 +83,8 @@ export type Verdict = Allow | Deny | Approve
 
 /** `insufficient_privilege` (PostgreSQL, class 42). */
 export const SQLSTATE_REFUSED = '42501'
+/** `undefined_table`: migrations ask for a relation in order to hear that it is not there. */
+export const SQLSTATE_NO_RELATION = '42P01'
 
 export function deny(
   code: DenyCode,

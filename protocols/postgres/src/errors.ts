@@ -46,6 +46,8 @@ export const SQLSTATE = {
   INTERNAL_ERROR: 'XX000',
   DATA_CORRUPTED: 'XX001',
   HELD: 'SP001',
+  APPROVAL_DENIED: 'SP002',
+  APPROVAL_EXPIRED: 'SP003',
 } as const
 
 /** What went wrong, stable across releases; match on this, never on the message. */

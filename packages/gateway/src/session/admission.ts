@@ -146,8 +146,20 @@ export function groundFor(
   return ground
 }
 
+/**
+ * Start-up setting (MySQL: connection attribute) by which a client says that it comes back rather than wait:
+ * `sallyport.approvals=return`. It never turns a refusal into a wait.
+ */
+export const APPROVALS_SETTING = 'sallyport.approvals'
+
 /** Where this session's statements wait for people. */
-export function holdsOf(session: string, admitted: Admitted, deps: SessionDeps): SessionHolds {
+export function holdsOf(
+  session: string,
+  admitted: Admitted,
+  /** The client's own wish, `return` or nothing: see RETURNING. */
+  wish: string | null,
+  deps: SessionDeps,
+): SessionHolds {
   const { principal, role, connection, database } = admitted
   const { issuer, subject, graph, node, run } = principal
   const where = { connection: connection.config.name, database, role: role ?? '' }
@@ -155,7 +167,7 @@ export function holdsOf(session: string, admitted: Admitted, deps: SessionDeps):
     approvals: deps.approvals,
     session,
     asker: { issuer, subject, graph, node, run, ...where },
-    returning: false,
+    returning: wish === 'return',
     link: deps.approvalLink,
   })
 }

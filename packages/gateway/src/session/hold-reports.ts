@@ -43,14 +43,14 @@ export function holdReport(why: HoldRefusal, link: ApprovalLink): Report {
       return returnedReport(why.approval, link)
     case 'denied':
       return {
-        sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+        sqlstate: SQLSTATE.APPROVAL_DENIED,
         message: `approval ${why.approval.id} was denied by ${why.by}`,
         ...(why.comment !== '' && { detail: why.comment }),
         hint: 'Do not repeat it unchanged: it was decided by a person.',
       }
     case 'expired':
       return {
-        sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+        sqlstate: SQLSTATE.APPROVAL_EXPIRED,
         message: `approval ${why.approval.id} expired before it was decided`,
         hint: 'Send the statement again to ask again.',
       }

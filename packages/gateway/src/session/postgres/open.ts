@@ -7,11 +7,12 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
 import type { PrincipalView } from '@sallyport/policy'
-import { ProtocolError, SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
+import { ProtocolError, SQLSTATE, type Startup, settingFor } from '@sallyport/protocol-postgres'
 import type { PostgresReader } from '@sallyport/sql'
 import { openUpstream } from '../../upstream/postgres.ts'
 import {
   type Admitted,
+  APPROVALS_SETTING,
   admit,
   authentication,
   connectionOpened,
@@ -222,7 +223,7 @@ async function start(
       ground: ground.now,
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
-      holds: holdsOf(id, admitted, deps),
+      holds: holdsOf(id, admitted, settingFor(startup, APPROVALS_SETTING) ?? null, deps),
       settings: new Map(startup.settings.map(({ name, value }) => [name, value])),
       shown: beginRecording(id, admitted, ground.view(), deps),
       recordsParameters: recording?.parameters === true,
