@@ -10,6 +10,7 @@ type Modifiers = readonly string[]
 
 export interface Insert extends Span {
   readonly kind: 'insert'
+  readonly hints: string | null
   readonly verb: 'insert' | 'replace'
   readonly modifiers: Modifiers
   readonly table: ObjectName
@@ -48,6 +49,7 @@ export interface Assignment extends Span {
 
 export interface Update extends Span {
   readonly kind: 'update'
+  readonly hints: string | null
   readonly with: With | null
   readonly modifiers: Modifiers
   readonly tables: readonly TableReference[]
@@ -73,6 +75,7 @@ export interface Portion extends Span {
  */
 export interface Delete extends Span {
   readonly kind: 'delete'
+  readonly hints: string | null
   readonly with: With | null
   readonly modifiers: Modifiers
   readonly targets: readonly ObjectName[]

@@ -32,6 +32,8 @@ export type QueryBody = Select | TableValues | ExplicitTable | SetOperation | Qu
 
 export interface Select extends Span {
   readonly kind: 'select'
+  /** What MySQL's optimizer hints say, without their marks: SET_VAR among them changes variables. */
+  readonly hints: string | null
   readonly distinct: boolean
   /** Upper case: `ALL`, `STRAIGHT_JOIN`, `SQL_NO_CACHE`, `SQL_CALC_FOUND_ROWS`, ... */
   readonly options: readonly string[]

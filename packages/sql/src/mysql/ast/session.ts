@@ -27,6 +27,7 @@ export type SessionStatement =
   | Describe
   | Show
   | Help
+  | Empty
 
 /** `SET a = 1, @b := 2, GLOBAL c = ON`, SET NAMES, SET CHARACTER SET, SET PASSWORD, SET ROLE, SET TRANSACTION. */
 export interface SetStatement extends Span {
@@ -225,4 +226,9 @@ export interface Show extends Span {
 export interface Help extends Span {
   readonly kind: 'help'
   readonly topic: string
+}
+
+/** Nothing but comments: the servers answer OK. `text` is then a comment, too. */
+export interface Empty extends Span {
+  readonly kind: 'empty'
 }

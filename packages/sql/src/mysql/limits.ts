@@ -1,0 +1,16 @@
+/** Named caps of the MySQL reader: what a client's text may cost while it is lexed and parsed. */
+
+/** UTF-16 code units of one text; mysqldump's extended INSERTs are up to 16 MiB by default, and are refused. */
+export const STATEMENT_LENGTH_MAX = 4 * 1024 * 1024
+
+/** Lexical tokens of one text; bounds the tree, and with it time and memory of a parse. */
+export const STATEMENT_TOKENS_MAX = 1_000_000
+
+/** Statements in one text. */
+export const STATEMENTS_MAX = 1_000
+
+/** Nesting of what the parser recurses into: brackets, queries, blocks, prefix operators. */
+export const NESTING_MAX = 250
+
+/** Height of the tree: chains of left-associative operators and joins are as high as they are long. */
+export const TREE_HEIGHT_MAX = 1_000

@@ -1,0 +1,79 @@
+/**
+ * A client's text to statements: lexed by its dialect, parsed completely, each with the text to send for it.
+ * What is not fully understood is refused with a position and a reason.
+ */
+import type { Dialect, ParsedStatement, Statement } from './ast.ts'
+import { SqlError } from './errors.ts'
+import { lex } from './lex/lexer.ts'
+import type { Token } from './lex/token.ts'
+import { STATEMENTS_MAX } from './limits.ts'
+import { Cursor, type Grammar } from './parse/cursor.ts'
+import { arithmetic, expression } from './parse/expressions.ts'
+import { query, queryAfter } from './parse/queries.ts'
+import { statement } from './parse/statements.ts'
+import { serialise } from './serialise.ts'
+import { checkHeight } from './tree-height.ts'
+
+const GRAMMAR: Grammar = {
+  expression,
+  arithmetic: (cursor) => arithmetic(cursor, 0),
+  query,
+  queryAfter,
+  statement,
+  prepared: preparedText,
+}
+
+/**
+ * All statements of a text, at least one. Text without a token is refused, as the servers do; text of comments
+ * only is an `empty` statement. Throws SqlError.
+ */
+export function parseMysql(sql: string, dialect: Dialect): readonly ParsedStatement[] {
+  const { tokens, comments } = lex(sql, dialect)
+  const cursor = new Cursor(tokens, dialect, { grammar: GRAMMAR, prepared: false })
+  const statements: ParsedStatement[] = []
+  for (;;) {
+    const last = cursor.token
+    if (last.type === 'end') {
+      const commented = last.gap === 'comment'
+      if (commented) statements.push({ statement: empty(last), text: '/* */', parameters: 0 })
+      if (statements.length > 0) return statements
+      throw new SqlError('syntax', comments ? 'comment without a statement' : 'no statement', 0)
+    }
+    if (statements.length === STATEMENTS_MAX)
+      throw new SqlError('too-large', `more than ${STATEMENTS_MAX} statements`, last.start)
+    statements.push(one(sql, cursor))
+    if (cursor.accept(';')) while (cursor.is(';') && endsIn(cursor)) cursor.next()
+    else if (!cursor.atEnd()) cursor.fail('expected the end of the statement')
+  }
+}
+
+/** Only semicolons follow. */
+function endsIn(cursor: Cursor): boolean {
+  return cursor.peek().type === 'end' || cursor.peek().key === ';'
+}
+
+function empty({ start, end }: Token): Statement {
+  return { kind: 'empty', start, end }
+}
+
+function one(sql: string, cursor: Cursor): ParsedStatement {
+  const first = cursor.at
+  cursor.parameters = 0
+  cursor.chained = 0
+  const parsed = statement(cursor)
+  checkHeight(parsed, cursor.chained)
+  const text = serialise(sql, cursor.tokens.slice(first, cursor.at), cursor.dialect)
+  return { statement: parsed, text, parameters: cursor.parameters }
+}
+
+/** PREPARE's literal: one statement, and none that prepares in turn. */
+function preparedText(text: string, outer: Cursor): { statement: Statement; parameters: number } {
+  if (outer.prepared) outer.fail('a prepared statement cannot prepare')
+  const { tokens } = lex(text, outer.dialect)
+  const cursor = new Cursor(tokens, outer.dialect, { grammar: GRAMMAR, prepared: true })
+  const parsed = statement(cursor)
+  cursor.accept(';')
+  if (!cursor.atEnd()) outer.fail('the text to prepare is more than a statement')
+  checkHeight(parsed, cursor.chained)
+  return { statement: parsed, parameters: cursor.parameters }
+}

@@ -1,0 +1,23 @@
+/** Values that are written: in rows, and in assignments to columns. */
+import type { Assignment, Expression } from '../ast.ts'
+import { type Cursor, node } from './cursor.ts'
+import { columnName } from './names.ts'
+
+/** An expression, DEFAULT, or MariaDB's IGNORE. */
+export function value(cursor: Cursor): Expression {
+  const { start } = cursor
+  const follows = cursor.peek().key
+  if (cursor.mariadb && cursor.is('IGNORE') && (follows === ',' || follows === ')')) {
+    cursor.next()
+    return node(cursor, start, { kind: 'ignore-value' })
+  }
+  return cursor.grammar.expression(cursor)
+}
+
+/** `c = e`. */
+export function assignment(cursor: Cursor): Assignment {
+  const { start } = cursor
+  const column = columnName(cursor)
+  if (!cursor.accept('=')) cursor.expect(':=')
+  return node(cursor, start, { kind: 'assignment', column, value: value(cursor) })
+}
