@@ -206,6 +206,7 @@ export interface DerivedTable extends Span {
   readonly kind: 'derived-table'
   readonly lateral: boolean
   readonly query: Query
+  readonly systemTime: SystemTime | null
   readonly alias: Alias | null
   readonly columns: readonly Identifier[] | null
 }

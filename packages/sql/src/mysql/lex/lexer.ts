@@ -276,7 +276,6 @@ class Lexer {
     }
     let end = at + 1
     while (isHostPart(sql.charCodeAt(end))) end++
-    if (end === at + 1) this.#fail('`@` without a name', at)
     this.#push('variable', end, '', sql.slice(at + 1, end))
   }
 

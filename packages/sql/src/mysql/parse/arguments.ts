@@ -2,7 +2,7 @@
 import type { Expression, FunctionCall, Literal } from '../ast.ts'
 import { type Cursor, node } from './cursor.ts'
 import { literal } from './literals.ts'
-import { nameOrText, number } from './names.ts'
+import { alias, nameOrText, number } from './names.ts'
 import { castType } from './types.ts'
 import { expectUnit } from './units.ts'
 import { limit, orderBy } from './windows.ts'
@@ -17,20 +17,28 @@ type Reader = (cursor: Cursor) => Partial<Arguments>
 /** `a, b`, and `a AS name` for loadable functions. */
 export function plainArguments(cursor: Cursor): Partial<Arguments> {
   if (cursor.is(')')) return {}
-  return { arguments: cursor.list(argument) }
+  const items = cursor.list(argument)
+  const words = cursor.mariadb ? [] : onNull(cursor)
+  return { arguments: items, words }
+}
+
+/** MySQL: what JSON constructors and aggregates do with NULLs. */
+function onNull(cursor: Cursor): string[] {
+  for (const word of ['NULL', 'ABSENT'])
+    if (cursor.acceptAll(word, 'ON', 'NULL')) return [`${word.toLowerCase()} on null`]
+  return []
 }
 
 function argument(cursor: Cursor): Expression {
   const { start } = cursor
   const value = cursor.grammar.expression(cursor)
-  if (!cursor.accept('AS')) return value
-  const { type, value: text, quote } = cursor.token
-  if (type !== 'string' && !cursor.isName()) cursor.fail('expected a name')
-  const at = cursor.next()
+  const as = alias(cursor, 'column')
+  if (as === null) return value
+  const { start: from, end, value: text, quote } = as
   const name = {
     kind: 'identifier',
-    start: at.start,
-    end: at.end,
+    start: from,
+    end,
     value: text,
     quote: quote === "'" ? '' : quote,
   } as const
@@ -40,6 +48,7 @@ function argument(cursor: Cursor): Expression {
 /** `[DISTINCT | ALL] a, b`, `*`. */
 function aggregate(cursor: Cursor): Partial<Arguments> {
   const distinct = cursor.acceptOne('DISTINCT', 'DISTINCTROW', 'ALL')
+  if (distinct !== null && distinct !== 'all') cursor.accept('ALL')
   const { start } = cursor
   if (distinct !== 'distinct' && cursor.accept('*')) {
     return { arguments: [node(cursor, start, { kind: 'wildcard', database: null, table: null })] }
@@ -51,12 +60,20 @@ function aggregate(cursor: Cursor): Partial<Arguments> {
 /** GROUP_CONCAT; MariaDB's JSON_ARRAYAGG has ORDER BY and LIMIT, too. */
 function ordered(cursor: Cursor): Partial<Arguments> {
   const first = aggregate(cursor)
+  const words = cursor.mariadb ? [] : onNull(cursor)
   const order = orderBy(cursor)
   const separator = cursor.accept('SEPARATOR') ? constantText(cursor) : null
-  return { ...first, orderBy: order, separator, limit: cursor.mariadb ? limit(cursor) : null }
+  return {
+    ...first,
+    words,
+    orderBy: order,
+    separator,
+    limit: cursor.mariadb ? limit(cursor) : null,
+  }
 }
 
-function constantText(cursor: Cursor): Literal {
+/** A string, also with a charset. */
+export function constantText(cursor: Cursor): Literal {
   const found = ['string', 'hex', 'bit', 'introducer'].includes(cursor.token.type)
     ? literal(cursor)
     : null

@@ -71,8 +71,10 @@ function finish(
   const orderBy: readonly OrderItem[] = cursor.is('WITHIN')
     ? withinGroup(cursor)
     : (given.orderBy ?? [])
-  if (cursor.acceptAll('FROM', 'FIRST')) words.push('from first')
-  if (cursor.acceptAll('RESPECT', 'NULLS')) words.push('respect nulls')
+  for (const end of ['FIRST', 'LAST'])
+    if (cursor.acceptAll('FROM', end)) words.push(`from ${end.toLowerCase()}`)
+  for (const nulls of ['RESPECT', 'IGNORE'])
+    if (cursor.acceptAll(nulls, 'NULLS')) words.push(`${nulls.toLowerCase()} nulls`)
   const window = cursor.accept('OVER') ? over(cursor) : null
   const all = { ...NONE, ...given, words, orderBy }
   return node(cursor, start, { kind: 'function', database, name, ...all, over: window })

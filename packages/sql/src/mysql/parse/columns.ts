@@ -10,7 +10,7 @@ import type {
 } from '../ast.ts'
 import { type Cursor, node } from './cursor.ts'
 import { keyParts } from './key-parts.ts'
-import { objectName, option } from './names.ts'
+import { columnName, objectName, option } from './names.ts'
 import { optionTable, readOption } from './options.ts'
 import { dataType, isType } from './types.ts'
 
@@ -26,7 +26,8 @@ interface Draft {
 
 export function columnDefinition(cursor: Cursor): ColumnDefinition {
   const { start } = cursor
-  return columnOf(cursor, start, cursor.name())
+  // It may be qualified by the table it is in.
+  return columnOf(cursor, start, columnName(cursor).name)
 }
 
 /** What follows a column's name: its type and attributes. */

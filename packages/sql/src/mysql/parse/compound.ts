@@ -298,7 +298,9 @@ function diagnosticsTarget(cursor: Cursor): DiagnosticsItem {
   const { start } = cursor
   const value = variableOrLocal(cursor)
   cursor.expect('=')
-  const name = cursor.name().value.toUpperCase()
+  // MariaDB's is reserved.
+  const row = cursor.accept('ROW_NUMBER')
+  const name = row ? 'ROW_NUMBER' : cursor.name().value.toUpperCase()
   return node(cursor, start, { kind: 'diagnostics-item', name, value })
 }
 

@@ -67,7 +67,8 @@ function logical(
 }
 
 function not(cursor: Cursor): Expression {
-  if (!cursor.is('NOT') || cursor.dialect.highNotPrecedence) return test(cursor)
+  if (cursor.pending !== null || !cursor.is('NOT') || cursor.dialect.highNotPrecedence)
+    return test(cursor)
   const { start } = cursor
   cursor.enter()
   cursor.next()
@@ -210,9 +211,11 @@ function like(
   start: number,
   fields: { operand: Expression; negated: boolean; operator: 'like' | 'regexp' },
 ): Expression {
-  const pattern = fields.operator === 'like' ? concatenation(cursor) : arithmetic(cursor, 0)
+  // MySQL takes a term as a pattern, MariaDB any arithmetic.
+  const term = fields.operator === 'like' && !cursor.mariadb
+  const pattern = term ? concatenation(cursor) : arithmetic(cursor, 0)
   const escaped = fields.operator === 'like' && cursor.accept('ESCAPE')
-  const mark = escaped ? concatenation(cursor) : null
+  const mark = escaped ? (term ? concatenation(cursor) : arithmetic(cursor, 0)) : null
   return node(cursor, start, { kind: 'like', ...fields, pattern, escape: mark })
 }
 
@@ -271,7 +274,7 @@ function concatenation(cursor: Cursor): Expression {
 
 /** `-`, `+`, `~`, `!`, BINARY, and NOT under HIGH_NOT_PRECEDENCE; then COLLATE, which binds strongest. */
 function prefixed(cursor: Cursor): Expression {
-  const operator = prefixOperator(cursor)
+  const operator = cursor.pending === null ? prefixOperator(cursor) : null
   const { start } = cursor
   if (operator !== null) {
     cursor.enter()

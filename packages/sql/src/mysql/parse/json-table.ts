@@ -1,8 +1,7 @@
 /** JSON_TABLE. */
 import type { JsonTable, JsonTableColumn } from '../ast.ts'
-import { onEmptyOrError } from './arguments.ts'
+import { constantText, onEmptyOrError } from './arguments.ts'
 import { type Cursor, node } from './cursor.ts'
-import { stringLiteral } from './literals.ts'
 import { alias } from './names.ts'
 import { dataType } from './types.ts'
 
@@ -11,7 +10,7 @@ export function jsonTable(cursor: Cursor): JsonTable {
   cursor.expect('(')
   const document = cursor.grammar.expression(cursor)
   cursor.expect(',')
-  const path = stringLiteral(cursor)
+  const path = constantText(cursor)
   const columns = columnList(cursor)
   cursor.expect(')')
   return node(cursor, start, {
@@ -31,10 +30,13 @@ function columnList(cursor: Cursor): JsonTableColumn[] {
 function jsonColumn(cursor: Cursor): JsonTableColumn {
   const { start } = cursor
   const empty = { type: null, path: null, defaults: [], columns: [] }
-  if (cursor.is('NESTED') && (cursor.peek().key === 'PATH' || cursor.peek().type === 'string')) {
+  if (
+    cursor.is('NESTED') &&
+    (cursor.peek().key === 'PATH' || ['string', 'introducer'].includes(cursor.peek().type))
+  ) {
     cursor.next()
     cursor.accept('PATH')
-    const path = stringLiteral(cursor)
+    const path = constantText(cursor)
     cursor.enter()
     const columns = columnList(cursor)
     cursor.leave()
@@ -47,7 +49,7 @@ function jsonColumn(cursor: Cursor): JsonTableColumn {
   const type = dataType(cursor)
   const form = cursor.accept('EXISTS') ? 'exists' : 'path'
   cursor.expect('PATH')
-  const path = stringLiteral(cursor)
+  const path = constantText(cursor)
   const { defaults } = onEmptyOrError(cursor)
   const fields = { ...empty, form, name, type, path, defaults } as const
   return node(cursor, start, { kind: 'json-table-column', ...fields })

@@ -82,6 +82,8 @@ export function parameter(cursor: Cursor): Parameter {
 export function userVariable(cursor: Cursor): UserVariable {
   if (cursor.token.type !== 'variable') cursor.fail('expected a variable')
   const { start, end, value } = cursor.next()
+  // A host may be left out, a variable's name may not.
+  if (end === start + 1) cursor.fail('`@` without a name')
   return { kind: 'user-variable', start, end, name: value }
 }
 

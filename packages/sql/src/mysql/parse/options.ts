@@ -87,6 +87,7 @@ const VALUES = new Set([
   'EXCLUSIVE',
   'PRIMARY',
   'IGNORE',
+  'SQL',
 ])
 
 function optionValue(cursor: Cursor): string {

@@ -15,6 +15,7 @@ import type {
 import { type Cursor, node } from './cursor.ts'
 import { literal, userVariable } from './literals.ts'
 import { nameOrText, objectName } from './names.ts'
+import { value } from './values.ts'
 
 export function use(cursor: Cursor): Use {
   const { start } = cursor.expect('USE')
@@ -57,7 +58,7 @@ export function execute(cursor: Cursor): Execute | ExecuteImmediate {
 }
 
 function using(cursor: Cursor): Expression[] {
-  return cursor.accept('USING') ? cursor.list(cursor.grammar.expression) : []
+  return cursor.accept('USING') ? cursor.list(value) : []
 }
 
 export function deallocate(cursor: Cursor): Deallocate {

@@ -119,9 +119,7 @@ function isEnd(cursor: Cursor, key: string): boolean {
 
 function names(cursor: Cursor, start: number): SetItem {
   cursor.expect('NAMES')
-  if (cursor.accept('DEFAULT'))
-    return node(cursor, start, { kind: 'set-names', charset: null, collation: null })
-  const charset = nameOrText(cursor).toLowerCase()
+  const charset = cursor.accept('DEFAULT') ? null : nameOrText(cursor).toLowerCase()
   let collation: string | null = null
   if (cursor.accept('COLLATE'))
     collation = cursor.accept('DEFAULT') ? null : nameOrText(cursor).toLowerCase()

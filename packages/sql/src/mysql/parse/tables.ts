@@ -182,9 +182,17 @@ function derived(
   start: number,
   { query, lateral }: Pick<DerivedTable, 'query' | 'lateral'>,
 ): DerivedTable {
+  const time = cursor.mariadb ? systemTime(cursor) : null
   const as = alias(cursor, 'table')
   const columns = as !== null && cursor.is('(') ? cursor.bracketed(nameOf) : null
-  return node(cursor, start, { kind: 'derived-table', lateral, query, alias: as, columns })
+  return node(cursor, start, {
+    kind: 'derived-table',
+    lateral,
+    query,
+    systemTime: time,
+    alias: as,
+    columns,
+  })
 }
 
 function lateral(cursor: Cursor): DerivedTable {
@@ -288,7 +296,6 @@ function indexHints(cursor: Cursor): readonly IndexHint[] {
     const names = cursor.is(')') ? [] : cursor.list(indexName)
     cursor.expect(')')
     hints.push(node(cursor, start, { kind: 'index-hint', action, names }))
-    cursor.accept(',')
   }
   return hints
 }

@@ -47,6 +47,8 @@ export function dataType(cursor: Cursor): DataType {
 /** What CAST and CONVERT take: SIGNED and UNSIGNED are types there. */
 export function castType(cursor: Cursor): DataType {
   const { start } = cursor
+  if (cursor.mariadb && cursor.acceptAll('INTERVAL', 'DAY_SECOND'))
+    return finished(cursor, start, 'interval day_second')
   const sign = cursor.acceptOne('SIGNED', 'UNSIGNED')
   if (sign === null) return dataType(cursor)
   cursor.acceptOne('INTEGER', 'INT')
@@ -64,8 +66,10 @@ function typeName(cursor: Cursor): string {
     case 'LONG': {
       const kind = cursor.acceptOne('VARCHAR', 'VARBINARY', 'VARCHARACTER')
       if (kind !== null) return `long ${kind}`
-      if (!cursor.acceptOne('CHAR', 'CHARACTER')) return 'long'
-      cursor.expect('VARYING')
+      const varying = cursor.isOne('CHAR', 'CHARACTER') && cursor.peek().key === 'VARYING'
+      if (!varying) return 'long'
+      cursor.next()
+      cursor.next()
       return 'long varchar'
     }
     case 'NATIONAL': {

@@ -3,11 +3,15 @@ import type { Assignment, Expression } from '../ast.ts'
 import { type Cursor, node } from './cursor.ts'
 import { columnName } from './names.ts'
 
+/** What may stand behind a whole value. */
+const BEHIND = new Set([',', ')', ';', 'WHERE', 'ORDER', 'LIMIT', 'ON', 'RETURNING'])
+
 /** An expression, DEFAULT, or MariaDB's IGNORE. */
 export function value(cursor: Cursor): Expression {
   const { start } = cursor
-  const follows = cursor.peek().key
-  if (cursor.mariadb && cursor.is('IGNORE') && (follows === ',' || follows === ')')) {
+  const follows = cursor.peek()
+  const last = follows.type === 'end' || BEHIND.has(follows.key)
+  if (cursor.mariadb && cursor.is('IGNORE') && last) {
     cursor.next()
     return node(cursor, start, { kind: 'ignore-value' })
   }
