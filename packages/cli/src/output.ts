@@ -52,6 +52,11 @@ export class Output {
     return this.#stdout.isTTY === true
   }
 
+  /** Characters of a line; undefined when stdout is no terminal. */
+  get width(): number | undefined {
+    return this.#stdout.isTTY === true ? this.#stdout.columns : undefined
+  }
+
   /** One line of the answer. */
   line(text: Text = ''): void {
     this.#stdout.write(`${this.#render(text, this.#stdout)}\n`)

@@ -7,6 +7,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { addAuditCommands } from './commands/audit.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addReplayCommand } from './commands/replay.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addTokenCommands } from './commands/token.ts'
 import type { Cli } from './context.ts'
@@ -56,6 +57,7 @@ export function buildProgram(cli: Cli, exit: Exit): Command {
   addPolicyCommands(program, cli, exit)
   addDoctorCommand(program, cli, exit)
   addAuditCommands(program, cli, exit)
+  addReplayCommand(program, cli, exit)
   return program
 }
 

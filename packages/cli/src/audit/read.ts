@@ -105,7 +105,7 @@ export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<Ex
 }
 
 /** The one session whose id begins so; null when there is none, or several. */
-async function sessionOf(prefix: string, reader: AuditReader): Promise<string | null> {
+export async function sessionOf(prefix: string, reader: AuditReader): Promise<string | null> {
   if (prefix.length < 8 || prefix.length >= 36) return null
   const { items } = await reader.sessions({ prefix, limit: 2 })
   return items.length === 1 ? (items[0]?.session ?? null) : null
@@ -215,7 +215,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
   }
 }
 
-async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
+export async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
   if ((flags.config === undefined) === (flags.dir === undefined)) {
     throw new CliError('usage', 'say where the trail is: --config FILE or --dir DIRECTORY')
   }
@@ -225,7 +225,7 @@ async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string> {
 }
 
 /** Brings the index up to date first where this account may; else what the gateway indexed will do. */
-async function openReader(directory: string): Promise<AuditReader> {
+export async function openReader(directory: string): Promise<AuditReader> {
   try {
     return await openAuditReader({ directory, update: true })
   } catch (error) {

@@ -27,7 +27,8 @@ export type ShownItem = { readonly at: number } & (
   | { readonly kind: 'omitted'; readonly rows: number; readonly bytes: number }
   /** The result is complete: the server's word for what was done. */
   | { readonly kind: 'complete'; readonly tag: string }
-  | { readonly kind: 'error' | 'notice'; readonly report: ShownReport }
+  | { readonly kind: 'error'; readonly report: ShownReport }
+  | { readonly kind: 'notice'; readonly report: ShownReport }
   /** What was shown since the last one of these answers this statement of the log. */
   | { readonly kind: 'answered'; readonly statement: number }
   | { readonly kind: 'end'; readonly reason: string }

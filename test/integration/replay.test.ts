@@ -1,0 +1,173 @@
+/** `sallyport replay` on a real session: drawn, as data, against a database, under another policy. */
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { openAuditReader } from '@sallyport/audit'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const MAIN = join(ROOT, 'packages/cli/src/main.ts')
+const exec = promisify(execFile)
+
+const POLICY = `version: 1
+rules:
+  - { name: everything, who: everyone, allow: { effects: ['*'], relations: ['*'], functions: ['*'] } }
+masks: [{ columns: [public.people.ssn], with: redact }]
+record: [{ who: everyone }]`
+const NEXT = `version: 1
+rules:
+  - { name: reading, who: everyone, allow: { effects: [read], relations: ['*'], functions: ['*'] } }
+  - { name: no notes, who: everyone, deny: { relations: [public.notes] } }
+masks: [{ columns: [public.people.ssn, public.people.name], with: redact }]`
+
+let database: TestDatabase
+let gateway: TestGateway
+let session: string
+
+async function sallyport(
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    const { stdout, stderr } = await exec(process.execPath, [MAIN, ...args], { timeout: 50_000 })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    // Safe: execFile rejects with what the process said and its exit code.
+    return error as { code: number; stdout: string; stderr: string }
+  }
+}
+
+const replay = (...args: string[]) => sallyport('replay', '-c', gateway.configFile, ...args)
+
+beforeAll(async () => {
+  database = await usePostgres()
+  await database.sql(
+    `CREATE TABLE people (id int, name text, ssn text); INSERT INTO people VALUES (1, 'Ann', 'a'), (2, NULL, 'b');
+     CREATE TABLE notes (body text)`,
+  )
+  gateway = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    connection: 'crm',
+    policies: [POLICY],
+  })
+  const client = new pg.Client({
+    host: gateway.host,
+    port: gateway.port,
+    user: 'someone',
+    database: 'crm',
+    password: await gateway.token({ subject: 'ann', groups: ['analysts'] }),
+    ssl: { ca: gateway.ca },
+  })
+  await client.connect()
+  await client.query('SELECT id, name FROM people ORDER BY id')
+  await client.query('SELECT ssn FROM people WHERE id = $1', [1])
+  await client.query("INSERT INTO notes VALUES ('hello')")
+  await client.query('SELECT count(*) FROM notes')
+  await client.query('SELECT 1/0').catch(() => undefined)
+  await client.end()
+  session = await sealedSession()
+})
+afterAll(async () => {
+  await gateway.close()
+  await database.drop()
+})
+
+/** The one session, once its recording is complete. */
+async function sealedSession(): Promise<string> {
+  for (;;) {
+    const reader = await openAuditReader({ directory: gateway.auditDirectory, update: true })
+    const { items } = await reader.search({ type: 'recording-sealed' })
+    await reader.close()
+    const final = items.find(({ event }) => event['final'] === true)
+    if (final !== undefined) return String(final.event['session'])
+    await pause(100)
+  }
+}
+
+test('draws what the client saw', async () => {
+  const { code, stdout } = await replay(session.slice(0, 8))
+  expect(code).toBe(0)
+  expect(stdout).toContain('> SELECT id, name FROM people ORDER BY id')
+  expect(stdout).toContain('│ 1  │ Ann  │')
+  expect(stdout).toContain('│ 2  │ ∅    │')
+  expect(stdout).toContain('│ [redacted] │')
+  expect(stdout).toContain('division by zero (22012)')
+  expect(stdout.indexOf('> SELECT 1/0')).toBeLessThan(stdout.indexOf('division by zero'))
+})
+
+test('gives data: JSON Lines and CSV', async () => {
+  const steps = (await replay(session, '--json')).stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  const results = steps.filter((step) => step['kind'] === 'result')
+  expect(results[0]).toMatchObject({
+    columns: ['id', 'name'],
+    rows: [
+      ['1', 'Ann'],
+      ['2', null],
+    ],
+  })
+  const asked = steps.find((step) => step['seq'] === results[1]?.['statement'])
+  expect(asked).toMatchObject({ sql: 'SELECT ssn FROM people WHERE id = $1', verdict: 'allow' })
+  const first = String(results[0]?.['statement'])
+  expect((await replay(session, '--csv', '--statement', first)).stdout).toBe(
+    'id,name\r\n1,Ann\r\n2,\r\n',
+  )
+})
+
+test('gives an asciicast with times that do not go back', async () => {
+  const [head, ...events] = (await replay(session, '--asciicast')).stdout.trim().split('\n')
+  expect(JSON.parse(head ?? '')).toMatchObject({ version: 2, width: 120 })
+  const times = events.map((line) => (JSON.parse(line) as [number, string, string])[0])
+  expect(times.length).toBeGreaterThan(5)
+  expect(times).toEqual([...times].sort((a, b) => a - b))
+})
+
+test('says what differs on another database', async () => {
+  const scratch = await usePostgres()
+  await scratch.sql(
+    `CREATE TABLE people (id int, name text, ssn text); INSERT INTO people VALUES (1, 'Ann', 'a'), (2, 'Bob', 'b');
+     CREATE TABLE notes (body text)`,
+  )
+  const { code, stdout, stderr } = await replay(session, '--against', scratch.url)
+  await scratch.drop()
+  expect(stdout).toContain('row 2, name: `Bob`; it was `NULL`')
+  expect(stderr).toContain('1 different')
+  expect(code).toBe(1)
+})
+
+test('says what another policy would have decided', async () => {
+  const file = join(gateway.directory, 'next.yaml')
+  writeFileSync(file, NEXT)
+  const { code, stdout, stderr } = await replay(session, '--policy', file)
+  expect(code).toBe(1)
+  expect(stdout).toContain(
+    "INSERT INTO notes VALUES ('hello')\n- allow by everything\n+ deny by no notes",
+  )
+  expect(stdout).toContain('masks public.people.name')
+  expect(stderr).toMatch(/5 statements, \d decided otherwise/)
+  const period = await sallyport(
+    'replay',
+    '-c',
+    gateway.configFile,
+    '--policy',
+    file,
+    '--since',
+    '1h',
+    '--json',
+  )
+  expect(period.stdout.trim().split('\n').length).toBeGreaterThan(3)
+})
+
+test('says that there is no such session', async () => {
+  const { code, stderr } = await replay('00000000-aaaa')
+  expect(code).toBe(1)
+  expect(stderr).toContain('no session')
+})
