@@ -295,7 +295,7 @@ async function start(
       ground: ground.now,
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
-      holds: holdsOf(id, admitted, deps),
+      holds: holdsOf(id, admitted, null, deps),
       kill: killerFor(principal, deps),
       server: { version: server.version, charset: startup.charset ?? 'utf8mb4', database },
     },
