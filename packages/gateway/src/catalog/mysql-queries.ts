@@ -66,6 +66,11 @@ export const VIEWS: Reading = {
   max: RELATIONS_MAX,
 }
 
+/** schema, name, definition of the views that [[schema, name], …] lists. */
+export const CURRENT_DEFINITIONS = `
+SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS
+ WHERE (TABLE_SCHEMA, TABLE_NAME) IN (?)`
+
 /** schema, table. */
 export const TRIGGERS: Reading = {
   select: ['EVENT_OBJECT_SCHEMA', 'EVENT_OBJECT_TABLE', 'TRIGGER_NAME'],

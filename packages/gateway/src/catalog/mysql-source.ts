@@ -8,7 +8,12 @@ import mysql, { type Connection, type SslOptions } from 'mysql2/promise'
 import { TLS_VERSION_MIN } from '../tls/server.ts'
 import { CatalogError } from './errors.ts'
 import { CONNECT_MS_MAX } from './limits.ts'
-import { loadMysqlCatalog, prepareReader, probeMysqlCatalog } from './mysql.ts'
+import {
+  currentMysqlDefinitions,
+  loadMysqlCatalog,
+  prepareReader,
+  probeMysqlCatalog,
+} from './mysql.ts'
 import type { CatalogLogin, CatalogReader, CatalogSource } from './source.ts'
 
 export const MYSQL_CATALOG: CatalogSource = {
@@ -19,6 +24,7 @@ export const MYSQL_CATALOG: CatalogSource = {
       return {
         load: () => loadMysqlCatalog(connection, server),
         probe: () => probeMysqlCatalog(connection, server),
+        definitions: (views) => currentMysqlDefinitions(connection, views),
         onEnd: (ended) => {
           connection.on('end', ended)
           connection.on('error', ended)

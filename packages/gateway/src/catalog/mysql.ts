@@ -18,6 +18,7 @@ import { CatalogError } from './errors.ts'
 import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN } from './limits.ts'
 import {
   COLUMNS,
+  CURRENT_DEFINITIONS,
   checks,
   probeOf,
   REFERENCES,
@@ -109,6 +110,17 @@ export async function loadMysqlCatalog(
   return { data, probe, complete: true }
 }
 
+/** Definitions of these views as of now; null for one that is gone. */
+export async function currentMysqlDefinitions(
+  connection: Connection,
+  views: readonly CatalogRelation[],
+): Promise<readonly (string | null)[]> {
+  const named = views.map(({ schema, name }) => [schema, name])
+  const rows = await rowsOf<[string, string, string]>(connection, CURRENT_DEFINITIONS, [named])
+  const found = new Map(rows.map(([schema, name, text]) => [JSON.stringify([schema, name]), text]))
+  return named.map((name) => found.get(JSON.stringify(name)) ?? null)
+}
+
 export async function probeMysqlCatalog(
   connection: Connection,
   { flavour }: MysqlServerInfo,
@@ -190,7 +202,7 @@ function groupBy<R extends unknown[]>(rows: readonly R[]): Grouped<R> {
 async function rowsOf<R extends unknown[]>(
   connection: Connection,
   text: string,
-  values: readonly string[] = [],
+  values: readonly unknown[] = [],
 ): Promise<R[]> {
   const options = { sql: text, values: [...values], rowsAsArray: true }
   const [rows] = await connection.query<RowDataPacket[]>(options)

@@ -29,6 +29,7 @@ import {
   BEGIN,
   COLUMNS,
   CONSTRAINTS,
+  CURRENT_DEFINITIONS,
   DEFINITIONS,
   FUNCTIONS,
   OPERATORS,
@@ -92,6 +93,25 @@ export async function loadCatalogData(
 /** The change probe as of now: equal to an earlier one when nothing has changed (see PROBE). */
 export function probeCatalog(client: pg.Client): Promise<string> {
   return inSnapshot(client, () => readProbe(client))
+}
+
+/** Definitions of these views as of now; null for one whose name has become another relation's, or is gone. */
+export async function currentDefinitions(
+  client: pg.Client,
+  views: readonly CatalogRelation[],
+): Promise<readonly (string | null)[]> {
+  return inSnapshot(client, async () => {
+    const rows = await rowsOf<[string, string, string, string | null]>(
+      client,
+      CURRENT_DEFINITIONS,
+      [views.map(({ id }) => id)],
+    )
+    const found = new Map(rows.map(([id, ...row]) => [Number(id), row]))
+    return views.map(({ id, schema, name }) => {
+      const [schemaNow, nameNow, definition] = found.get(id) ?? []
+      return schemaNow === schema && nameNow === name ? (definition ?? null) : null
+    })
+  })
 }
 
 async function readProbe(client: pg.Client): Promise<string> {

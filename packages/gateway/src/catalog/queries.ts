@@ -75,6 +75,12 @@ export const DEFINITIONS = `
 SELECT v.oid::pg_catalog.int8, pg_catalog.pg_get_viewdef(v.oid)
   FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS v(oid)`
 
+/** oid, schema, name, definition of these views. */
+export const CURRENT_DEFINITIONS = `
+SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = ANY ($1::pg_catalog.oid[])`
+
 /**
  * relation oid, name, number, type oid, is generated, generation expression; ordered by relation and
  * number. The expression is null when the relation was dropped since the snapshot.

@@ -1,5 +1,5 @@
 /** What the catalog store needs of an engine: a connection that reads its schema, and what its errors mean. */
-import type { CatalogData } from '@sallyport/sql'
+import type { CatalogData, CatalogRelation } from '@sallyport/sql'
 import type { Secret } from '../secrets/secret.ts'
 import type { UpstreamTls } from '../tls/upstream.ts'
 import type { CatalogError } from './errors.ts'
@@ -27,6 +27,8 @@ export interface CatalogReader {
   load(): Promise<LoadedCatalog>
   /** The change probe as of now: equal to an earlier one of this connection when nothing has changed. */
   probe(): Promise<string>
+  /** Definitions of these views as of now, as `load` gives them; null for one that is gone or another now. */
+  definitions(views: readonly CatalogRelation[]): Promise<readonly (string | null)[]>
   /** Called once when the connection has ended, by whoever. */
   onEnd(ended: () => void): void
   end(): Promise<void>

@@ -10,7 +10,8 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Catalog, CatalogData } from '@sallyport/sql'
+import type { Catalog, CatalogData, CatalogRelation } from '@sallyport/sql'
+import { DefinitionCheck } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import {
   REFRESH_BACKOFF_MS_MAX,
@@ -107,9 +108,11 @@ export class CatalogStore {
   #failures = 0
   #lastError: CatalogError | undefined
   #timer: NodeJS.Timeout | undefined
+  readonly #definitions: DefinitionCheck
 
   constructor(options: CatalogStoreOptions) {
     this.#options = options
+    this.#definitions = new DefinitionCheck(() => this.#connectTwice())
   }
 
   /** The snapshot, or null when there is none that was confirmed recently enough. */
@@ -147,6 +150,15 @@ export class CatalogStore {
     return queued.result
   }
 
+  /** Are these views of the snapshot still defined as it says, as of now? Throws CatalogError. */
+  async unchanged(views: readonly CatalogRelation[]): Promise<boolean> {
+    try {
+      return await this.#definitions.unchanged(views)
+    } catch (cause) {
+      throw this.#options.source.classify(cause)
+    }
+  }
+
   status(): CatalogStatus {
     const snapshot = this.#snapshot
     if (snapshot === undefined || this.get() === null) {
@@ -164,7 +176,7 @@ export class CatalogStore {
     this.#closing.abort()
     clearTimeout(this.#timer)
     this.#snapshot = undefined
-    await this.#dropReader()
+    await Promise.all([this.#dropReader(), this.#definitions.close()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@
  * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
  */
 import { catalogClass, decide, type PrincipalView, type Verdict } from '@sallyport/policy'
-import type { Analysis, Catalog, ColumnRef, StatementFacts } from '@sallyport/sql'
+import type { Analysis, Catalog, CatalogRelation, ColumnRef, StatementFacts } from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -39,6 +39,8 @@ export interface Decided {
   readonly sensitive: boolean
   /** Its results may show a protected value to this principal: they are not recorded. */
   readonly reveals: boolean
+  /** Views it reads under masks: what they are is asked again before it runs. */
+  readonly views: readonly CatalogRelation[]
   /** Masks compiled for it, under keys of the engine's own. */
   readonly compiled: Map<string, unknown>
 }
@@ -77,7 +79,7 @@ export class DecisionContext {
     const analysis = input.readable
       ? reader.analyze(input.text, this.catalog, input.names)
       : reader.unreadable
-    const decided = summarise(analysis, decide(view, analysis, { now: input.now }), view)
+    const decided = summarise(analysis, decide(view, analysis, { now: input.now }), this)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
       if (fingerprint !== null && literalIndependent(analysis)) {
@@ -90,7 +92,7 @@ export class DecisionContext {
   /** For a statement that SQL prepared or declared: its facts are known, its text is not. */
   decideFacts(facts: readonly StatementFacts[], now: number): Decided {
     const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint: '' }
-    return summarise(analysis, decide(this.view, analysis, { now }), this.view)
+    return summarise(analysis, decide(this.view, analysis, { now }), this)
   }
 }
 
@@ -143,7 +145,11 @@ function literalIndependent(analysis: Analysis): boolean {
   )
 }
 
-function summarise(analysis: Analysis, verdict: Verdict, view: PrincipalView): Decided {
+function summarise(
+  analysis: Analysis,
+  verdict: Verdict,
+  { view, catalog }: DecisionContext,
+): Decided {
   const statements = analysis.kind === 'statements' ? analysis.statements : []
   return {
     analysis,
@@ -154,6 +160,7 @@ function summarise(analysis: Analysis, verdict: Verdict, view: PrincipalView): D
     sensitive:
       view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
     reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
+    views: view.masked && verdict.kind !== 'deny' ? viewsIn(statements, catalog) : [],
     compiled: new Map(),
   }
 }
@@ -177,6 +184,21 @@ function isUncertain(statement: StatementFacts): boolean {
     statement.outputs === 'unknown' ||
     statement.relations.some((relation) => relation.kind === 'unresolved')
   )
+}
+
+/** Views in the statements that somebody may redefine. */
+function viewsIn(
+  statements: readonly StatementFacts[],
+  catalog: Catalog | null,
+): readonly CatalogRelation[] {
+  const found = new Set<CatalogRelation>()
+  for (const { schema, name, kind } of statements.flatMap(({ relations }) => relations)) {
+    if ((kind !== 'view' && kind !== 'materialized-view') || schema === null) continue
+    if (schema === 'pg_catalog' || schema === 'information_schema') continue
+    const relation = catalog?.relation(schema, name)
+    if (relation !== undefined) found.add(relation)
+  }
+  return [...found]
 }
 
 function relationsOf(statements: readonly StatementFacts[]): Decided['relations'] {

@@ -3,7 +3,7 @@
  * Views are shared between sessions of equal principals; both halves are replaced when they move on.
  */
 import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
-import { type Catalog, type ColumnRef, EFFECTS } from '@sallyport/sql'
+import { type Catalog, type CatalogRelation, type ColumnRef, EFFECTS } from '@sallyport/sql'
 import type { CatalogStore } from '../catalog/store.ts'
 
 const VIEWS_MAX = 1024
@@ -128,6 +128,17 @@ export class SessionGround {
     } catch {
       this.#failedAt = performance.now()
     }
+  }
+
+  /**
+   * Are these views of the ground's catalog still defined as it says? Where not, resolves when a newer
+   * snapshot is there. Throws CatalogError.
+   */
+  readonly confirm = async (views: readonly CatalogRelation[]): Promise<boolean> => {
+    const catalogs = this.#catalogs()
+    if (await catalogs.unchanged(views)) return true
+    await catalogs.refresh('metadata')
+    return false
   }
 
   /** The schema may have changed: decisions of this session wait for a snapshot taken from now on. */

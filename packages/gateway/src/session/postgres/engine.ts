@@ -1,11 +1,13 @@
 /** One session's PostgreSQL side: gatekeeper and relay, and what they need of the session around them. */
 import { ProtocolError, Relay } from '@sallyport/protocol-postgres'
+import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
 import { waitingReport } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
 import type { Report } from '../reports.ts'
 import type { Session } from '../session.ts'
+import type { ViewAnswer } from '../view-check.ts'
 import { errorFrame, noticeFrame } from './frames.ts'
 import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
 import type { PostgresShown } from './shown.ts'
@@ -14,11 +16,13 @@ import type { PostgresShown } from './shown.ts'
 const TX_IDLE = 0x49
 
 export interface EngineOptions {
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream'>
+  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'confirmViews' | 'cancelUpstream'>
   readonly nonce: string
   readonly statementBytesMax: number
   /** Makes the ground of decisions available, then resolves. */
   readonly prepareGround: () => Promise<void>
+  /** Are these views what the ground's catalog says? Where not, a newer one is there when it resolves. */
+  readonly confirmViews: (views: readonly CatalogRelation[]) => Promise<boolean>
 }
 
 export class PostgresEngine implements SessionEngine {
@@ -35,6 +39,7 @@ export class PostgresEngine implements SessionEngine {
     this.#gatekeeper = new SessionGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),
+      confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })
     const { nonce, statementBytesMax } = options
@@ -73,6 +78,14 @@ export class PostgresEngine implements SessionEngine {
       case 'reader':
         session.resumeAfter(this.#options.gatekeeper.texts.ready() ?? Promise.resolve())
     }
+  }
+
+  #confirmViews(views: readonly CatalogRelation[], answered: (answer: ViewAnswer) => void): void {
+    const asked = this.#options.confirmViews(views).then(
+      (same) => answered(same ? 'same' : 'moved'),
+      () => answered('unavailable'),
+    )
+    this.#session?.resumeAfter(asked)
   }
 
   /** What is held waits, and the client is told; or it has been decided, and the gatekeeper is asked again. */

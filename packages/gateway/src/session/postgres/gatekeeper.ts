@@ -21,7 +21,7 @@ import {
   SQLSTATE,
   WAIT,
 } from '@sallyport/protocol-postgres'
-import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
+import { type CatalogRelation, type StatementFacts, withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import {
   type Decided,
@@ -42,6 +42,7 @@ import {
   tooLongReport,
   truncationReport,
 } from '../reports.ts'
+import { type ViewAnswer, ViewCheck } from '../view-check.ts'
 import {
   type Admitted,
   limitOf,
@@ -87,6 +88,11 @@ export interface GatekeeperOptions {
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */
   readonly seeTo: (what: 'ground' | 'names' | 'reader') => void
+  /** Called before WAIT: ask whether these views are what the ground's catalog says, then resume the relay. */
+  readonly confirmViews: (
+    views: readonly CatalogRelation[],
+    answered: (answer: ViewAnswer) => void,
+  ) => void
   /** Cancels what the upstream runs, then tells the relay. */
   readonly cancelUpstream: () => void
   /** Lineage and result metadata disagree, or a relation is not in the snapshot. */
@@ -118,6 +124,7 @@ export class SessionGatekeeper implements Gatekeeper {
   #unsettled = false
   #rereading = false
   readonly #holding: Holding
+  readonly #viewCheck = new ViewCheck()
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
@@ -151,6 +158,8 @@ export class SessionGatekeeper implements Gatekeeper {
     const bytes = buf.toString('latin1', start, end)
     const verdict = this.#decide(context, bytes, buf, start, end)
     if (verdict === SETTLE) return SETTLE
+    const waiting = this.#viewsMoved(verdict.decided)
+    if (waiting !== null) return waiting
     const { holds } = this.#options
     if (via === 'query' && !holds.busy && !this.#withinRate(context.view)) {
       return this.#refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
@@ -172,6 +181,8 @@ export class SessionGatekeeper implements Gatekeeper {
     if (!(context instanceof DecisionContext)) return context
     const admitted = this.#renewed(statement.admission as Admitted, 'bind', context)
     if (admitted === SETTLE || admitted.kind === 'refusal') return admitted
+    const waiting = this.#viewsMoved(admitted.decided)
+    if (waiting !== null) return waiting
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, buf, start, end)
       if (refused !== null) return refused
@@ -194,6 +205,8 @@ export class SessionGatekeeper implements Gatekeeper {
       // A utility statement is looked up as it runs: what was bound must still be what it would be.
       const now = this.#renewed(admitted, 'execute', context)
       if (now === SETTLE || now.kind === 'refusal') return now
+      const waiting = admitted.volatile ? this.#viewsMoved(now.decided) : null
+      if (waiting !== null) return waiting
       if (now.epoch !== admitted.epoch && !samePlan(admitted, now)) {
         return this.#refuse('execute', text, 'meaning-changed', REPORTS.policyMoved)
       }
@@ -380,6 +393,7 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   ready(status: number): void {
+    this.#viewCheck.ended()
     if (status === TX_IDLE) {
       // Read again once it has committed: before, the snapshot could not see it.
       if (this.names.transactionEnded(this.#undone)) this.#options.catalogDoubted(true)
@@ -603,6 +617,21 @@ export class SessionGatekeeper implements Gatekeeper {
     if (denied === null) return null
     this.#recorder.refused('bind', admitted.text, { code: denied.code, reason: denied.message })
     return { kind: 'refusal', error: refusalFrame(denied, null) }
+  }
+
+  /** Null: the views it reads are what the snapshot says, or nothing hangs on it. */
+  #viewsMoved({ views }: Decided): Refusal | NotYet | null {
+    switch (this.#viewCheck.of(views, this.#options.micros() / 1000)) {
+      case 'run':
+        return null
+      case 'refuse':
+        return refusal(REPORTS.catalogUnavailable)
+      case 'ask':
+        this.#options.confirmViews(views, (answer) => this.#viewCheck.answered(answer))
+        return WAIT
+      case 'wait':
+        return WAIT
+    }
   }
 
   /** Refuses what compares masked columns with more values than are left; `bind`: the body of a Bind. */

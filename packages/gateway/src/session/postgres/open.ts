@@ -232,6 +232,7 @@ async function start(
     nonce: randomBytes(9).toString('base64url'),
     statementBytesMax: deps.limits().statementBytes,
     prepareGround: ground.prepare,
+    confirmViews: ground.confirm,
   })
   const session = new Session({
     id,

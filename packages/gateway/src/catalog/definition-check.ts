@@ -1,0 +1,77 @@
+/**
+ * Are views still defined as a snapshot says? Asked right before a statement under masks that reads one, on a
+ * connection of its own: a refresh may be reading an older moment on the other. Whoever asks while an answer is
+ * under way shares the next one, so many sessions cost no more than one after the other.
+ */
+import type { CatalogRelation } from '@sallyport/sql'
+import type { CatalogReader } from './source.ts'
+
+type Definitions = ReadonlyMap<CatalogRelation, string | null>
+
+interface Batch {
+  readonly views: Set<CatalogRelation>
+  readonly result: Promise<Definitions>
+}
+
+export class DefinitionCheck {
+  readonly #connect: () => Promise<CatalogReader>
+  #reader: Promise<CatalogReader> | undefined
+  #running: Promise<unknown> | undefined
+  #next: Batch | undefined
+
+  constructor(connect: () => Promise<CatalogReader>) {
+    this.#connect = connect
+  }
+
+  /** As of some moment after the call. Throws what the reader throws. */
+  async unchanged(views: readonly CatalogRelation[]): Promise<boolean> {
+    this.#next ??= this.#begin()
+    const { views: asked, result } = this.#next
+    for (const view of views) asked.add(view)
+    const now = await result
+    return views.every((view) => now.get(view) === view.definition)
+  }
+
+  async close(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = undefined
+    await (await reader?.catch(() => undefined))?.end().catch(() => undefined)
+  }
+
+  #begin(): Batch {
+    const views = new Set<CatalogRelation>()
+    return { views, result: this.#after(this.#running, views) }
+  }
+
+  async #after(
+    running: Promise<unknown> | undefined,
+    views: ReadonlySet<CatalogRelation>,
+  ): Promise<Definitions> {
+    // Also without one under way: the caller adds its views first.
+    await running?.catch(() => undefined)
+    this.#next = undefined
+    const reading = this.#read([...views])
+    this.#running = reading
+    return reading
+  }
+
+  async #read(views: readonly CatalogRelation[]): Promise<Definitions> {
+    const definitions = await (await this.#connected()).definitions(views)
+    return new Map(views.map((view, index) => [view, definitions[index] ?? null]))
+  }
+
+  #connected(): Promise<CatalogReader> {
+    if (this.#reader !== undefined) return this.#reader
+    const connecting = this.#connect().then((reader) => {
+      reader.onEnd(() => this.#forget(connecting))
+      return reader
+    })
+    connecting.catch(() => this.#forget(connecting))
+    this.#reader = connecting
+    return connecting
+  }
+
+  #forget(reader: Promise<CatalogReader>): void {
+    if (this.#reader === reader) this.#reader = undefined
+  }
+}

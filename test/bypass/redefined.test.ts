@@ -1,0 +1,126 @@
+/**
+ * What a name stands for changes behind the gateway's back, in a session that does not pass through it: a view
+ * shows another column, columns change names, a new relation hides an old one. Whoever is under masks sees
+ * nothing of it unmasked, from the first statement on.
+ */
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
+import { extended, WireClient } from '../support/wire.ts'
+
+const secret = randomBytes(9).toString('hex')
+const POLICY = `version: 1
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*'], functions: ['*'], settings: ['*'] } }
+masks:
+  - { columns: ['*.people.ssn'], with: redact }
+`
+const SCHEMA = `
+  CREATE TABLE people (id int, nick text, ssn text);
+  INSERT INTO people VALUES (1, 'nick', '${secret}');
+  CREATE VIEW named AS SELECT id, nick AS x FROM people;
+  CREATE VIEW outer_named AS SELECT id, x || '' AS x FROM named;
+  CREATE SCHEMA ahead;
+`
+
+let database: TestDatabase
+let gateway: TestGateway
+let wire: WireClient
+
+beforeAll(async () => {
+  database = await usePostgres()
+  await database.sql(SCHEMA)
+  gateway = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    policies: [POLICY],
+    via: 'tcp',
+  })
+  wire = await WireClient.connect({
+    host: gateway.host,
+    port: gateway.plainPort,
+    user: 'agent',
+    password: await gateway.token(),
+    database: gateway.connection,
+  })
+})
+afterAll(async () => {
+  wire.close()
+  await gateway.close()
+  await database.drop()
+})
+
+const said = () => Buffer.concat(wire.received.splice(0)).toString('latin1')
+
+async function ask(text: string, way: 'simple' | 'extended'): Promise<string> {
+  if (way === 'simple') wire.send({ kind: 'Query', text })
+  else wire.send(...extended(text))
+  await wire.replies()
+  return said()
+}
+
+test.each([
+  ['SELECT x FROM named', 'nick AS x', 'ssn AS x', 'simple'],
+  ["SELECT x || '' FROM named", 'nick AS x', 'ssn AS x', 'simple'],
+  ["SELECT x || '' FROM named", 'nick AS x', 'ssn AS x', 'extended'],
+  ['SELECT x FROM outer_named', 'nick AS x', 'ssn AS x', 'extended'],
+  ["SELECT x || '' FROM named", 'nick AS x', 'upper(ssn) AS x', 'simple'],
+] as const)('a view: %s, from %s to %s, %s', async (text, before, after, way) => {
+  await database.sql(`CREATE OR REPLACE VIEW named AS SELECT id, ${before} FROM people`)
+  expect(await ask(text, way)).toContain('nick')
+  for (let round = 0; round < 3; round++) {
+    await database.sql(`CREATE OR REPLACE VIEW named AS SELECT id, ${after} FROM people`)
+    expect((await ask(text, way)).toLowerCase()).not.toContain(secret)
+    await database.sql(`CREATE OR REPLACE VIEW named AS SELECT id, ${before} FROM people`)
+    expect(await ask(text, way)).toContain('nick')
+  }
+})
+
+test('a prepared statement that goes on over a view redefined', async () => {
+  wire.send(
+    { kind: 'Parse', statement: 'p', text: "SELECT x || '' FROM named", parameterTypes: [] },
+    { kind: 'Sync' },
+  )
+  await wire.replies()
+  const run = async () => {
+    wire.send(
+      {
+        kind: 'Bind',
+        portal: '',
+        statement: 'p',
+        parameterFormats: [],
+        values: [],
+        resultFormats: [],
+      },
+      { kind: 'Execute', portal: '', maxRows: 0 },
+      { kind: 'Sync' },
+    )
+    await wire.replies()
+    return said()
+  }
+  expect(await run()).toContain('nick')
+  await database.sql('CREATE OR REPLACE VIEW named AS SELECT id, ssn AS x FROM people')
+  expect(await run()).not.toContain(secret)
+  await database.sql('CREATE OR REPLACE VIEW named AS SELECT id, nick AS x FROM people')
+})
+
+test('columns that change names', async () => {
+  expect(await ask('SELECT nick FROM people', 'simple')).toContain('nick')
+  await database.sql(`ALTER TABLE people RENAME ssn TO hidden; ALTER TABLE people RENAME nick TO ssn;
+    ALTER TABLE people RENAME hidden TO nick`)
+  expect(await ask('SELECT nick FROM people', 'simple')).not.toContain(secret)
+  await database.sql(`ALTER TABLE people RENAME ssn TO hidden; ALTER TABLE people RENAME nick TO ssn;
+    ALTER TABLE people RENAME hidden TO nick`)
+})
+
+test('a new relation that hides the one known', async () => {
+  await database.sql('CREATE TABLE plain (v text)')
+  await ask('SET search_path = ahead, public', 'simple')
+  // The snapshot learns of it.
+  await expect
+    .poll(() => ask('SELECT v FROM plain', 'simple'), { timeout: 10_000, interval: 300 })
+    .not.toContain('42501')
+  await database.sql('CREATE TABLE ahead.plain AS SELECT ssn AS v FROM public.people')
+  expect(await ask('SELECT v FROM plain', 'simple')).not.toContain(secret)
+})
