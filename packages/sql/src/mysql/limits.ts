@@ -9,8 +9,11 @@ export const STATEMENT_TOKENS_MAX = 1_000_000
 /** Statements in one text. */
 export const STATEMENTS_MAX = 1_000
 
-/** Nesting of what the parser recurses into: brackets, queries, blocks, prefix operators. */
-export const NESTING_MAX = 250
+/**
+ * Nesting of what the parser recurses into: brackets, queries, blocks, prefix operators. A subquery counts 3, an
+ * expression in brackets 2. The stack holds about four times as much.
+ */
+export const NESTING_MAX = 300
 
 /** Height of the tree: chains of left-associative operators and joins are as high as they are long. */
 export const TREE_HEIGHT_MAX = 1_000

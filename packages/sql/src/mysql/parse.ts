@@ -8,7 +8,7 @@ import { lex } from './lex/lexer.ts'
 import type { Token } from './lex/token.ts'
 import { STATEMENTS_MAX } from './limits.ts'
 import { Cursor, type Grammar } from './parse/cursor.ts'
-import { arithmetic, expression } from './parse/expressions.ts'
+import { expression, operators } from './parse/expressions.ts'
 import { query, queryAfter } from './parse/queries.ts'
 import { statement } from './parse/statements.ts'
 import { serialise } from './serialise.ts'
@@ -16,7 +16,7 @@ import { checkHeight } from './tree-height.ts'
 
 const GRAMMAR: Grammar = {
   expression,
-  arithmetic: (cursor) => arithmetic(cursor, 0),
+  arithmetic: operators,
   query,
   queryAfter,
   statement,

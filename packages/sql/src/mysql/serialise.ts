@@ -13,8 +13,9 @@ export function serialise(sql: string, tokens: readonly Token[], dialect: Dialec
   const first = tokens[0]
   const last = tokens.at(-1)
   if (first === undefined || last === undefined) return ''
-  if (!tokens.some(({ gap }, i) => i > 0 && gap === 'comment'))
-    return sql.slice(first.start, last.end)
+  // At the end of a text, two signs would begin a comment.
+  const asIs = last.key !== '-' && !tokens.some(({ gap }, i) => i > 0 && gap === 'comment')
+  if (asIs) return sql.slice(first.start, last.end)
   const text = joined(sql, tokens, dialect)
   if (!sameTokens(tokens, lex(text, dialect).tokens))
     throw new SqlError('unsupported', 'a comment stands where it cannot be taken out', first.start)

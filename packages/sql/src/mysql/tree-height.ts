@@ -3,8 +3,8 @@ import type { Node } from './ast.ts'
 import { SqlError } from './errors.ts'
 import { NESTING_MAX, TREE_HEIGHT_MAX } from './limits.ts'
 
-/** Steps below this cannot make a tree too high together with what nesting allows. */
-const CHAINED_SAFE = TREE_HEIGHT_MAX - NESTING_MAX
+/** Each nesting makes a tree at most two nodes higher; fewer steps than this cannot make it too high. */
+const CHAINED_SAFE = TREE_HEIGHT_MAX - 2 * NESTING_MAX
 
 /** `chained`: how many left-associative steps the tree may have. Throws SqlError. */
 export function checkHeight(root: Node, chained: number): void {

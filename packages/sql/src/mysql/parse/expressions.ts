@@ -23,6 +23,14 @@ export function expression(cursor: Cursor): Expression {
   return result
 }
 
+/** Operators of the strength of arithmetic: what stands where a predicate may not. */
+export function operators(cursor: Cursor): Expression {
+  cursor.enter()
+  const result = arithmetic(cursor, 0)
+  cursor.leave()
+  return result
+}
+
 function or(cursor: Cursor): Expression {
   const { start } = cursor
   const first = xor(cursor)
@@ -243,7 +251,7 @@ const ARITHMETIC: ReadonlyMap<string, readonly [BinaryOperator, precedence: numb
 ] as const)
 
 /** Operators that bind at least as strongly as `min`. */
-export function arithmetic(cursor: Cursor, min: number): Expression {
+function arithmetic(cursor: Cursor, min: number): Expression {
   const { start } = cursor
   let left = concatenation(cursor)
   for (;;) {
