@@ -70,7 +70,7 @@ export class Relay {
   }
   /** The last bytes for the client end inside a packet. */
   get midFrame(): boolean {
-    return this.#upstream.midPacket
+    return this.#upstream.midFrame
   }
   get wantedFromClient(): number {
     return this.#client.wanted

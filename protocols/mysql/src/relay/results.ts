@@ -37,7 +37,7 @@ export class Results {
   }
 
   /** The client has got part of a packet and not the rest. */
-  get midPacket(): boolean {
+  get midFrame(): boolean {
     return this.#passes && (this.#passing > 0 || this.#continues)
   }
 

@@ -66,8 +66,8 @@ export class UpstreamLeg {
   }
 
   /** The client has got part of a packet and not the rest. */
-  get midPacket(): boolean {
-    return this.#results.midPacket
+  get midFrame(): boolean {
+    return this.#results.midFrame
   }
 
   /** The client has got part of a reply and not the rest. */
