@@ -7,6 +7,6 @@ export interface Cli {
   readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined }
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /** Ends `audit tail --follow`, and nothing else. */
+  /** Ends what follows: `audit tail --follow`, `approvals watch`, `login`. */
   readonly stop: AbortSignal
 }

@@ -21,6 +21,21 @@ const COMMANDS = [
   ['audit', 'search'],
   ['audit', 'sessions'],
   ['audit', 'verify'],
+  ['login'],
+  ['logout'],
+  ['approvals'],
+  ['approvals', 'list'],
+  ['approvals', 'show'],
+  ['approvals', 'approve'],
+  ['approvals', 'deny'],
+  ['approvals', 'cancel'],
+  ['approvals', 'watch'],
+  ['sessions'],
+  ['sessions', 'ls'],
+  ['sessions', 'watch'],
+  ['sessions', 'kill'],
+  ['psql'],
+  ['mysql'],
 ]
 
 test.each(COMMANDS)('%s %s has a help with an example', async (...command) => {

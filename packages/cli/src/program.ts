@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addAuditCommands } from './commands/audit.ts'
+import { addControlCommands } from './commands/control.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addPolicyCommands } from './commands/policy.ts'
 import { addReplayCommand } from './commands/replay.ts'
@@ -58,6 +59,7 @@ export function buildProgram(cli: Cli, exit: Exit): Command {
   addDoctorCommand(program, cli, exit)
   addAuditCommands(program, cli, exit)
   addReplayCommand(program, cli, exit)
+  addControlCommands(program, cli, exit)
   return program
 }
 

@@ -475,6 +475,14 @@ class Gateway implements RunningGateway {
       approvals: this.#approvals,
       registry: this.#registry,
       audit,
+      listeners: () =>
+        this.addresses.map(({ protocol, host, port, fingerprint }) => ({
+          protocol,
+          host,
+          port,
+          tls: fingerprint !== null,
+        })),
+      issuers: () => this.#config.identity.issuers.map(({ issuer }) => issuer),
       now: Date.now,
     })
     try {

@@ -1,4 +1,5 @@
 /** The public names of @sallyport/gateway. */
+export type { ApprovalView, ListenerView, SessionView, ShownView } from './admin/contract.ts'
 export { connectCatalog } from './catalog/connection.ts'
 export { loadCatalogData } from './catalog/postgres.ts'
 export type { CatalogLogin } from './catalog/source.ts'

@@ -83,7 +83,7 @@ async function post(
   throw new CliError(isTemporary ? 'unavailable' : 'not-ok', `the gateway refused: ${why}`)
 }
 
-function endpoint(base: string, path: string): URL {
+export function endpoint(base: string, path: string): URL {
   const url = URL.parse(`${base.replace(/\/+$/, '')}${path}`)
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new CliError('usage', '--url takes an address such as http://127.0.0.1:9090')

@@ -76,6 +76,13 @@ export interface SessionView {
   readonly state: 'idle' | 'running' | 'in-transaction' | 'waiting-for-approval'
 }
 
+export interface ListenerView {
+  readonly protocol: 'postgres' | 'mysql'
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+}
+
 export interface ErrorView {
   readonly error: string
   readonly message: string

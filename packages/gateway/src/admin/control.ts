@@ -12,6 +12,7 @@ import { ApprovalError } from '../approvals/errors.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
+import type { ListenerView } from './contract.ts'
 import { addSessionRoutes } from './sessions.ts'
 
 /** Calls per caller and minute; a console that polls makes a few dozen. */
@@ -26,6 +27,8 @@ export interface ControlDeps {
   readonly approvals: Approvals
   readonly registry: SessionRegistry
   readonly audit: AuditLog
+  readonly listeners: () => readonly ListenerView[]
+  readonly issuers: () => readonly string[]
   readonly now: () => number
 }
 
@@ -57,9 +60,22 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
       scope.setErrorHandler(answerError)
       addApprovalRoutes(scope, deps)
       addSessionRoutes(scope, deps)
+      scope.get(
+        '/listeners',
+        { schema: { summary: 'Where clients connect' } },
+        async (): Promise<{ listeners: readonly ListenerView[] }> => ({
+          listeners: deps.listeners(),
+        }),
+      )
     },
     { prefix: '/v1' },
   )
+  // RFC 9728: whom to ask for a token.
+  app.get('/.well-known/oauth-protected-resource', { schema: { hide: true } }, async () => ({
+    resource_name: 'Sallyport',
+    authorization_servers: deps.issuers(),
+    bearer_methods_supported: ['header'],
+  }))
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
 

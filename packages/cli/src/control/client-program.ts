@@ -1,0 +1,93 @@
+/** `sallyport psql NAME`, `sallyport mysql NAME`: the usual client, with address, token and TLS filled in. */
+import { spawn } from 'node:child_process'
+import type { Cli } from '../context.ts'
+import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { accessOf, type ControlFlags, call } from './client.ts'
+import type { ListenerView } from './contract.ts'
+
+export interface ClientFlags extends ControlFlags {
+  readonly role?: string
+  /** Default: the gateway's, as the control API says. */
+  readonly host?: string
+  readonly port?: string
+  /** PEM file of the authority behind the gateway's certificate; default: the system's. */
+  readonly ca?: string
+}
+
+export async function runClient(
+  program: 'psql' | 'mysql',
+  name: string,
+  more: readonly string[],
+  flags: ClientFlags,
+  cli: Cli,
+): Promise<ExitCode> {
+  const access = await accessOf(flags, cli)
+  const { listeners } = await call<{ listeners: ListenerView[] }>(access, 'GET', '/v1/listeners')
+  const protocol = program === 'psql' ? 'postgres' : 'mysql'
+  const listener =
+    listeners.find((one) => one.protocol === protocol && one.tls) ??
+    listeners.find((one) => one.protocol === protocol)
+  if (listener === undefined) throw new CliError('not-ok', `the gateway does not speak ${protocol}`)
+  const to: Target = {
+    name,
+    host: flags.host ?? hostOf(listener, access.url),
+    port: flags.port ?? String(listener.port),
+    user: flags.role ?? 'sallyport',
+    tls: listener.tls,
+    ca: flags.ca ?? null,
+  }
+  const { args, env } = program === 'psql' ? forPsql(to, access.token) : forMysql(to, access.token)
+  return run(program, [...args, ...more], { ...cli.env, ...env })
+}
+
+interface Target {
+  readonly name: string
+  readonly host: string
+  readonly port: string
+  readonly user: string
+  readonly tls: boolean
+  readonly ca: string | null
+}
+
+/** A listener on every address is reached as the admin address is. */
+function hostOf(listener: ListenerView, url: string): string {
+  const isAny = ['0.0.0.0', '::', ''].includes(listener.host)
+  return isAny ? new URL(url).hostname.replace(/^\[|\]$/g, '') : listener.host
+}
+
+/** The token goes through the environment: a command line can be read by everybody on the machine. */
+function forPsql(to: Target, token: string) {
+  const env = {
+    PGHOST: to.host,
+    PGPORT: to.port,
+    PGUSER: to.user,
+    PGDATABASE: to.name,
+    PGPASSWORD: token,
+    PGSSLMODE: to.tls ? 'verify-full' : 'disable',
+    ...(to.tls && { PGSSLROOTCERT: to.ca ?? 'system' }),
+  }
+  return { args: [], env }
+}
+
+function forMysql(to: Target, token: string) {
+  const tls = to.tls
+    ? ['--ssl-mode=VERIFY_IDENTITY', ...(to.ca === null ? [] : [`--ssl-ca=${to.ca}`])]
+    : []
+  const place = [`--host=${to.host}`, `--port=${to.port}`, `--user=${to.user}`]
+  return { args: [...place, ...tls, `--database=${to.name}`], env: { MYSQL_PWD: token } }
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ExitCode> {
+  const child = spawn(program, [...args], { stdio: 'inherit', env })
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (exit) => resolve(exit ?? 1))
+  }).catch((error: unknown) => {
+    throw new CliError('usage', `\`${program}\` cannot be started`, { cause: error })
+  })
+  return code === 0 ? EXIT.ok : EXIT.notOk
+}
