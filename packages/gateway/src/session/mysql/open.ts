@@ -21,6 +21,7 @@ import type { ServerTls } from '../../tls/server.ts'
 import { openMysqlUpstream } from '../../upstream/mysql.ts'
 import {
   type Admitted,
+  APPROVALS_SETTING,
   admit,
   authentication,
   connectionOpened,
@@ -214,6 +215,11 @@ function requestOf(
   return { protocol: 'mysql', user, database: wanted, applicationName: name }
 }
 
+/** How the client wants to be held: see APPROVALS_SETTING. */
+function wishOf({ attributes }: Startup): string | null {
+  return attributes.find(([key]) => key === APPROVALS_SETTING)?.[1] ?? null
+}
+
 async function login(
   id: string,
   greeting: MysqlGreeting,
@@ -295,7 +301,7 @@ async function start(
       ground: ground.now,
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
-      holds: holdsOf(id, admitted, null, deps),
+      holds: holdsOf(id, admitted, wishOf(startup), deps),
       kill: killerFor(principal, deps),
       server: { version: server.version, charset: startup.charset ?? 'utf8mb4', database },
     },

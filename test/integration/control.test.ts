@@ -1,0 +1,240 @@
+/** The command line against a running gateway: logging in, deciding approvals, ending sessions, and psql itself. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Ran, run } from '../../packages/cli/src/testing.ts'
+import { type Control, controlOf, pendingApproval } from '../support/control.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
+
+const POLICY = `version: 1
+rules:
+  - { name: reading, who: everyone, allow: { effects: [read], relations: ['public.*'] } }
+  - name: writes
+    who: everyone
+    approve: { effects: [write], relations: [public.t] }
+    approvers: { groups: [dba], ticket: 'CHG-[0-9]+' }
+`
+const AGENT = { subject: 'agent', kind: 'machine' } as const
+
+let database: TestDatabase
+let gateway: TestGateway
+let ann: Control
+let url: string
+const home = mkdtempSync(join(tmpdir(), 'sp-home-'))
+const hasPsql = spawnSync('psql', ['--version']).status === 0
+
+beforeAll(async () => {
+  database = await usePostgres()
+  await database.sql('CREATE TABLE public.t (n int)')
+  gateway = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    via: 'tcp',
+    policies: [POLICY],
+    config: { admin: { port: 0, operators: { groups: ['ops'] } } },
+  })
+  ann = await controlOf(gateway, { subject: 'ann', kind: 'human', groups: ['dba'] })
+  url = ann.base
+})
+afterAll(async () => {
+  rmSync(home, { recursive: true, force: true })
+  await gateway.close()
+  await database.drop()
+})
+
+const sallyport = (token: string, ...args: readonly string[]): Promise<Ran> =>
+  run(args, { env: { SALLYPORT_URL: url, SALLYPORT_TOKEN: token, HOME: home } })
+
+interface Psql {
+  readonly child: ChildProcess
+  readonly done: Promise<{ readonly code: number | null; readonly out: string }>
+}
+
+function psql(token: string, sql: string): Psql {
+  const child = spawn('psql', ['-X', '-A', '-t', '-v', 'VERBOSITY=verbose', '-c', sql], {
+    env: {
+      ...process.env,
+      PGHOST: 'localhost',
+      PGPORT: String(gateway.port),
+      PGDATABASE: gateway.connection,
+      PGUSER: 'agent',
+      PGPASSWORD: token,
+      PGSSLMODE: 'verify-full',
+      PGSSLROOTCERT: gateway.caFile,
+    },
+  })
+  let out = ''
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    out += chunk
+  })
+  const done = once(child, 'close').then(([code]) => ({ code, out }))
+  return { child, done }
+}
+
+describe.runIf(hasPsql)('psql', () => {
+  test('waits, is approved by the command line, and gets its rows', async () => {
+    const held = psql(await gateway.token(AGENT), 'INSERT INTO t VALUES (1) RETURNING n')
+    const { id } = await pendingApproval(ann)
+    const listed = await sallyport(ann.token, 'approvals', 'list')
+    expect(listed.stdout).toContain(id)
+    const shown = await sallyport(ann.token, 'approvals', 'show', id)
+    expect(shown.stdout).toContain('  INSERT INTO t VALUES (1) RETURNING n')
+    const without = await sallyport(ann.token, 'approvals', 'approve', id)
+    expect([without.exit, without.stderr]).toEqual([1, expect.stringContaining('ticket')])
+    const approved = await sallyport(ann.token, 'approvals', 'approve', id, '--ticket', 'CHG-7')
+    expect(approved).toMatchObject({ exit: 0, stdout: expect.stringMatching(/(approved|used)\n$/) })
+    const { code, out } = await held.done
+    expect(code).toBe(0)
+    expect(out).toContain(`NOTICE:  SP001: approval ${id} is needed by the rule "writes"`)
+    expect(out).toMatch(/^1$/m)
+  })
+
+  test('is told why when it is denied', async () => {
+    const held = psql(await gateway.token(AGENT), 'INSERT INTO t VALUES (2)')
+    const { id } = await pendingApproval(ann)
+    await sallyport(ann.token, 'approvals', 'deny', id, '--reason', 'not in this week')
+    const { code, out } = await held.done
+    expect(code).toBe(1)
+    expect(out).toContain(`ERROR:  SP002: approval ${id} was denied by ann`)
+    expect(out).toContain('not in this week')
+  })
+
+  test('Ctrl-C ends the wait', async () => {
+    const held = psql(await gateway.token(AGENT), 'INSERT INTO t VALUES (3)')
+    const { id } = await pendingApproval(ann)
+    held.child.kill('SIGINT')
+    const { out } = await held.done
+    expect(out).toContain('57014')
+    expect((await ann.get(`/v1/approvals/${id}`)).body.status).toBe('cancelled')
+    expect(await database.sql('SELECT n FROM t WHERE n IN (2, 3)')).toEqual([])
+  })
+
+  test('`sallyport psql` fills in address, token and TLS', async () => {
+    const token = await gateway.token(AGENT)
+    const args = ['psql', gateway.connection, '--host', 'localhost', '--ca', gateway.caFile]
+    const client = spawn(
+      join(import.meta.dirname, '../../node_modules/.bin/node'),
+      [
+        join(import.meta.dirname, '../../packages/cli/src/main.ts'),
+        ...args,
+        '--',
+        '-XAtc',
+        'SELECT 41 + 1',
+      ],
+      { env: { ...process.env, SALLYPORT_URL: url, SALLYPORT_TOKEN: token, HOME: home } },
+    )
+    let out = ''
+    client.stdout.on('data', (chunk) => {
+      out += chunk
+    })
+    const [code] = await once(client, 'close')
+    expect({ code, out }).toEqual({ code: 0, out: '42\n' })
+  })
+})
+
+test('operators see and end sessions of others; others do not', async () => {
+  const { default: pg } = await import('pg')
+  const db = new pg.Client({
+    connectionString: gateway.url(await gateway.token(AGENT), { plain: true }),
+  })
+  const ended = new Promise<string>((resolve) => db.on('error', ({ message }) => resolve(message)))
+  await db.connect()
+  const operator = { subject: 'olga', kind: 'human', groups: ['ops'] } as const
+  const list = await sallyport(await gateway.token(operator), 'sessions', 'ls', '--json')
+  const session = JSON.parse(list.stdout).find(
+    (one: { subject: string }) => one.subject === 'agent',
+  )
+  expect(session).toMatchObject({ state: 'idle', connection: gateway.connection })
+  const stranger = await gateway.token({ subject: 'eve', kind: 'human' })
+  expect(JSON.parse((await sallyport(stranger, 'sessions', 'ls', '--json')).stdout)).toEqual([])
+  expect((await sallyport(stranger, 'sessions', 'kill', session.id)).exit).toBe(1)
+  expect(
+    (await sallyport(await gateway.token(operator), 'sessions', 'kill', session.id)).exit,
+  ).toBe(0)
+  expect(await ended).toMatch(/administrator command/)
+})
+
+test('the document describes every route', async () => {
+  const answer = await fetch(`${url}/openapi.json`)
+  const { paths } = (await answer.json()) as { paths: object }
+  expect(Object.keys(paths)).toEqual(
+    expect.arrayContaining(['/v1/approvals/{id}/decision', '/v1/sessions/{id}', '/v1/listeners']),
+  )
+})
+
+describe('login', () => {
+  let provider: Server
+  let issuer: string
+  const grants: URLSearchParams[] = []
+
+  /** As an identity provider answers a public client: discovery, device authorization, tokens. */
+  beforeAll(async () => {
+    provider = createServer(async (request, response) => {
+      let body = ''
+      for await (const chunk of request) body += chunk
+      const answer = (status: number, json: object): void => {
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify(json))
+      }
+      if (request.url === '/.well-known/openid-configuration') {
+        return answer(200, {
+          issuer,
+          token_endpoint: `${issuer}/token`,
+          device_authorization_endpoint: `${issuer}/device`,
+          authorization_endpoint: `${issuer}/auth`,
+        })
+      }
+      if (request.url === '/device') {
+        return answer(200, {
+          device_code: 'dc',
+          user_code: 'WDJB-MJHT',
+          verification_uri: `${issuer}/confirm`,
+          expires_in: 60,
+          interval: 1,
+        })
+      }
+      grants.push(new URLSearchParams(body))
+      if (grants.length === 1) return answer(400, { error: 'authorization_pending' })
+      answer(200, {
+        access_token: `${'e30'}.${Buffer.from(JSON.stringify({ n: grants.length })).toString('base64url')}.x`,
+        token_type: 'Bearer',
+        expires_in: 60,
+        refresh_token: `r${grants.length}`,
+      })
+    })
+    provider.listen(0, '127.0.0.1')
+    await once(provider, 'listening')
+    issuer = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`
+  })
+  afterAll(() => {
+    provider.close()
+  })
+
+  test('by the device flow: kept for its owner alone, refreshed, forgotten', async () => {
+    const env = { HOME: home }
+    const login = await run(['login', '--url', url, '--issuer', issuer], { env })
+    expect(login).toMatchObject({ exit: 0, stderr: expect.stringContaining('WDJB-MJHT') })
+    const file = join(home, '.config', 'sallyport', 'login.json')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    // The gateway does not know this issuer: that it says so shows that the kept token was sent.
+    const used = await run(['approvals', 'list'], { env })
+    expect([used.exit, used.stderr]).toEqual([1, expect.stringContaining('refused')])
+    expect(grants.at(-1)?.get('grant_type')).toMatch(/device_code$/)
+    await run(['approvals', 'list'], { env, now: Date.now() + 45_000 })
+    expect(grants.at(-1)?.get('grant_type')).toBe('refresh_token')
+    expect(
+      (await run(['approvals', 'list', '--url', 'http://127.0.0.1:1'], { env })).stderr,
+    ).toMatch(/logged in at/)
+    await run(['logout'], { env })
+    expect((await run(['approvals', 'list'], { env })).exit).toBe(2)
+  })
+})
