@@ -180,9 +180,8 @@ export class Session implements Waiting {
   // For the engine.
 
   /**
-   * Sends what the relay has for the upstream, once it is recorded. What is short is copied, so that the read buffer is
-   * free again; what is long goes out
-   * at once.
+   * Sends what the relay has for the upstream, once it is recorded. What is short is copied, so that the read
+   * buffer is free again; what is long goes out at once.
    */
   sendUpstream(): void {
     const { toUpstream } = this.#relay
