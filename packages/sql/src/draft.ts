@@ -30,6 +30,7 @@ function withProbes(use: ColumnUse, more: UseDetail): ColumnUse {
     ...use,
     values: (use.values ?? 0) + (more.values ?? 0),
     ...(parameters.size > 0 && { parameters: [...parameters] }),
+    ...(more.asText === true && { asText: true }),
   }
 }
 

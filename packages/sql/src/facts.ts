@@ -132,6 +132,11 @@ export interface ColumnUse {
   readonly with?: ColumnRef
   /** For `equality-constant`: how many values it is compared with, at least; a parameter counts as none. */
   readonly values?: number
+  /**
+   * With `parameters`, where the column is not a number: one that is bound as a number is compared with the number
+   * that the column's text starts with, which tells more than whether they are equal (MySQL, MariaDB).
+   */
+  readonly asText?: true
   /** What is used is a sum or average over groups of at least so many rows: see Lineage. */
   readonly groups?: number
   /** For `equality-constant`: the parameters it is compared with, each one value or an array of them. */
@@ -253,6 +258,8 @@ export type Analysis =
   | {
       readonly kind: 'statements'
       readonly statements: readonly StatementFacts[]
+      /** What to send to the server for each statement, and nothing else; absent: the text as it came. */
+      readonly texts?: readonly string[]
       /** Literal-normalised identity of the text (lower-case hex), stable across literals. */
       readonly fingerprint: string
     }

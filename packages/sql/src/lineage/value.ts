@@ -304,7 +304,9 @@ export function lineageOf(value: Value): Lineage {
 }
 
 /** With how many values a comparison with this constant compares, as a use says it. */
-export function probesOf({ constants }: Value): Pick<ColumnUse, 'values' | 'parameters'> {
+export function probesOf({
+  constants,
+}: Value): Pick<ColumnUse, 'values' | 'parameters' | 'asText'> {
   const given = flattenConstants(constants, CONSTANT_WRITES_MAX)
   if (given === null) return { values: CONSTANT_WRITES_MAX }
   const parameters = given.flatMap((one) => (one.kind === 'parameter' ? [one.index] : []))

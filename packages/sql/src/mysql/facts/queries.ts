@@ -1,0 +1,188 @@
+/** SELECT and statements that hold another: EXPLAIN, PREPARE, EXECUTE, SET STATEMENT. */
+import type { ColumnUse, Effect, StatementFacts } from '../../facts.ts'
+import { unknownOf } from '../../lineage/value.ts'
+import type { Explain, Expression, PreparedText, Query, QueryBody } from '../ast.ts'
+import { noteVariable } from '../lineage/expression.ts'
+import { newScope } from '../lineage/scope.ts'
+import type { Handler, Handlers, Run } from './run.ts'
+import { outputsOf } from './run.ts'
+import { noteSettings } from './settings.ts'
+
+const query: Handler<'query'> = (run, node) => {
+  const { draft } = run
+  const result = run.walk.query(node, null)
+  draft.command = 'select'
+  draft.effect('read')
+  draft.limit = constantLimit(node)
+  draft.outputs = hasInto(node) ? null : outputsOf(run, result)
+  run.requireAllVisited()
+}
+
+/** INTO stands at the end, or in the SELECT of the only or last branch. */
+function hasInto({ into, body }: Query): boolean {
+  return into !== null || bodyHasInto(body)
+}
+
+function bodyHasInto(body: QueryBody): boolean {
+  switch (body.kind) {
+    case 'select':
+      return body.into !== null
+    case 'query':
+      return hasInto(body)
+    case 'set-operation':
+      return [body.first, ...body.rest.map((branch) => branch.body)].some(bodyHasInto)
+    case 'table-values':
+    case 'explicit-table':
+      return false
+  }
+}
+
+/** LIMIT as a number of rows, when it is an integer constant. */
+function constantLimit({ limit }: Query): number | null {
+  const count = limit?.count ?? null
+  return count?.kind === 'literal' && count.type === 'integer' ? Number(count.value) : null
+}
+
+/**
+ * EXPLAIN runs its statement only with ANALYZE. Its plan shows constants, estimates and statistics; planning
+ * evaluates what it takes for constant, functions and subqueries, too.
+ */
+const explain: Handler<'explain'> = (run, node) => {
+  const { draft } = run
+  draft.command = node.analyze ? 'explain analyze' : 'explain'
+  draft.effect('read')
+  draft.literalIndependent = false
+  if (node.connection !== null || node.statement === null) {
+    // What another session runs right now.
+    draft.relation({
+      schema: 'information_schema',
+      name: 'processlist',
+      access: 'read',
+      kind: 'table',
+    })
+    draft.outputs = 'unknown'
+    return
+  }
+  const facts = run.nested(node.statement)
+  draft.absorb(facts, { effects: node.analyze })
+  if (!node.analyze) draft.effect(...facts.effects.filter((effect) => FROM_FUNCTIONS.has(effect)))
+  const { columns } = draft
+  const why = 'explain'
+  if (node.into !== null) {
+    noteVariable(run.walk, node.into, unknownOf(why))
+    return
+  }
+  const lineage = {
+    kind: facts.effects.includes('unknown') ? 'unknown' : 'derived',
+    sources: columns,
+    revealsNoValue: false,
+    why: [why],
+  } as const
+  draft.outputs = planColumns(run, node).map((name) => ({ name, lineage }))
+}
+
+const FROM_FUNCTIONS = new Set<Effect>(['procedural', 'unknown'])
+
+const words = (text: string): readonly string[] => text.split(' ')
+
+/** Columns of the plan; a server that gives others has them redacted. */
+function planColumns(run: Run, { analyze, options }: Explain): readonly string[] {
+  if (run.context.dialect.flavour === 'mysql') {
+    if (analyze || options.some((option) => /^(json|tree)$/.test(option))) return ['EXPLAIN']
+    return words(
+      'id select_type table partitions type possible_keys key key_len ref rows filtered Extra',
+    )
+  }
+  if (options.includes('json')) return [analyze ? 'ANALYZE' : 'EXPLAIN']
+  const plan = words('id select_type table type possible_keys key key_len ref rows')
+  if (analyze) return [...plan, ...words('r_rows filtered r_filtered Extra')]
+  if (options.includes('extended')) return [...plan, 'filtered', 'Extra']
+  return options.includes('partitions') ? [...plan, 'partitions', 'Extra'] : [...plan, 'Extra']
+}
+
+const DYNAMIC = 'text that is put together when it runs'
+
+const prepare: Handler<'prepare'> = (run, { name, source }) => {
+  const { draft } = run
+  draft.command = 'prepare'
+  draft.effect('session')
+  draft.literalIndependent = false
+  if (source.kind === 'dynamic-text') {
+    draft.unknown(DYNAMIC)
+    draft.state.push({ kind: 'deallocate', name: name.value.toLowerCase() })
+    return
+  }
+  const facts = preparedFacts(run, source)
+  draft.absorb({ ...facts, state: [], parameters: 0 }, { effects: true })
+  draft.state.push({ kind: 'prepare', name: name.value.toLowerCase(), facts })
+}
+
+function preparedFacts(run: Run, { literal, statement, parameters }: PreparedText): StatementFacts {
+  return { ...run.nested(statement, literal.value), parameters }
+}
+
+const execute: Handler<'execute'> = (run, { name, using }) => {
+  const { draft } = run
+  draft.command = 'execute'
+  const facts = run.context.names.prepared(name.value.toLowerCase())
+  if (facts === undefined) {
+    draft.unknown('prepared statement not known')
+    draft.outputs = 'unknown'
+  } else runPrepared(run, facts, using)
+}
+
+/** Its parameters are given here; this statement has none of the prepared one's. */
+function runPrepared(run: Run, facts: StatementFacts, using: readonly Expression[]): void {
+  const { draft } = run
+  const { parameters } = draft
+  for (const value of using) run.walk.value(value, newScope(null))
+  draft.absorb({ ...facts, uses: facts.uses.map(givenProbes) }, { effects: true })
+  draft.outputs = facts.outputs
+  draft.rows = facts.rows ?? null
+  draft.parameters = parameters
+}
+
+/** What is compared with parameters is compared with one value for each, a variable's: text or a number. */
+function givenProbes({ parameters, asText, ...use }: ColumnUse): ColumnUse {
+  if (parameters === undefined) return use
+  if (asText === true) return { column: use.column, context: 'predicate' }
+  return { ...use, values: (use.values ?? 0) + parameters.length }
+}
+
+const executeImmediate: Handler<'execute-immediate'> = (run, { source, using }) => {
+  const { draft } = run
+  draft.command = 'execute immediate'
+  draft.literalIndependent = false
+  if (source.kind === 'prepared-text') return runPrepared(run, preparedFacts(run, source), using)
+  draft.unknown(DYNAMIC)
+  draft.outputs = 'unknown'
+  draft.state.push({ kind: 'uncertain', why: DYNAMIC })
+}
+
+/** Settings that hold for one statement, which is read under them. */
+const setForStatement: Handler<'set-for-statement'> = (run, node) => {
+  const { draft } = run
+  noteSettings(run, node.items, { local: true })
+  const facts = run.nested(node.statement)
+  const reads = node.items.some(
+    ({ target }) =>
+      target.kind === 'system-variable' && /^(sql_mode|character_set|collation)/i.test(target.name),
+  )
+  if (reads) draft.unknown('a statement under settings that change how it is read')
+  draft.absorb(facts, { effects: true })
+  draft.command = 'set statement'
+  draft.outputs = facts.outputs
+  draft.rows = facts.rows ?? null
+  draft.limit = facts.limit
+}
+
+export const queryStatements: Handlers<
+  'query' | 'explain' | 'prepare' | 'execute' | 'execute-immediate' | 'set-for-statement'
+> = {
+  query,
+  explain,
+  prepare,
+  execute,
+  'execute-immediate': executeImmediate,
+  'set-for-statement': setForStatement,
+}

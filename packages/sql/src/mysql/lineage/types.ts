@@ -1,0 +1,87 @@
+/**
+ * Types as far as they decide what a comparison or an operation tells: comparing text with a number compares
+ * the number the text starts with, arithmetic may leave the range of its type.
+ */
+import type { Value } from '../../lineage/value.ts'
+import type { Literal } from '../ast.ts'
+
+/** Types of constants; a variable's and most functions' are not known (null). */
+export const STRING = 'string'
+export const NUMBER = 'number'
+export const TEMPORAL = 'temporal'
+/** What the client binds; see `asText` of ColumnUse for what follows where that is a number. */
+export const PARAMETER = 'parameter'
+
+export function literalType({ type }: Literal): string | null {
+  switch (type) {
+    case 'string':
+    case 'national':
+    case 'hex':
+    case 'bit':
+      return STRING
+    case 'integer':
+    case 'decimal':
+    case 'float':
+    case 'true':
+    case 'false':
+      return NUMBER
+    case 'date':
+    case 'time':
+    case 'timestamp':
+      return TEMPORAL
+    case 'null':
+      return null
+  }
+}
+
+const NUMERIC =
+  /^(number|tinyint|smallint|mediumint|int|integer|bigint|decimal|numeric|float|double|bit|year|bool)\b/
+const TIME = /^(temporal|date|time|datetime|timestamp)\b/
+
+export const isNumeric = ({ type }: Value): boolean => type !== null && NUMERIC.test(type)
+const isTemporal = ({ type }: Value): boolean => type !== null && TIME.test(type)
+
+/** Does `column = other` hold for one value of the column only (and those its collation takes for equal)? */
+export function comparesWhole(column: Value, other: Value): boolean {
+  if (isNumeric(column)) return true
+  if (isTemporal(column)) return !isNumeric(other) || other.kind === 'constant'
+  // Text, JSON, ENUM, SET, ... or not known: a number on the other side reads it as one.
+  return other.type !== null && !isNumeric(other) && !isTemporal(other)
+}
+
+/** Columns whose values, added to or multiplied with a small literal, stay within their result's range. */
+const BOUNDED = /^(tinyint|smallint|mediumint|int|integer|decimal|numeric|float|double|year)\b/
+const SMALL = /^[+-]?\d{1,9}(\.\d{1,9})?$/
+
+/** May `left operator right` leave the range of its type for some values of a column in it? */
+export function mayOverflow(operator: string, left: Value, right: Value): boolean {
+  switch (operator) {
+    // NULL where there is no result (§12.6.1); in strict mode an error only where it is stored.
+    case '/':
+    case '%':
+    case 'div':
+      return !(isBounded(left) && isBounded(right))
+    case '+':
+    case '*':
+      return !(isBounded(left) && isBounded(right))
+    case '-':
+      return !(isBounded(left) && isBounded(right)) || isUnsigned(left) || isUnsigned(right)
+    default:
+      return false
+  }
+}
+
+const isUnsigned = ({ type }: Value) => type?.includes('unsigned') === true
+
+function isBounded(value: Value): boolean {
+  if (value.kind === 'direct') return value.type !== null && BOUNDED.test(value.type)
+  const { constants } = value
+  return (
+    value.kind === 'constant' &&
+    value.type === NUMBER &&
+    constants !== null &&
+    'kind' in constants &&
+    constants.kind === 'literal' &&
+    SMALL.test(constants.text)
+  )
+}

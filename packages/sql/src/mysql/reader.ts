@@ -1,0 +1,84 @@
+/**
+ * MySQL and MariaDB text to facts: the parser, and the analysis of every statement. Synchronous, and without state
+ * except what is known of each catalog's views.
+ */
+import { createHash } from 'node:crypto'
+import { AnalysisTooComplex, resetBudget } from '../budget.ts'
+import type { Analysis } from '../facts.ts'
+import type { ParsedStatement } from './ast.ts'
+import type { MysqlContext } from './context.ts'
+import { SqlError, type SqlErrorCode } from './errors.ts'
+import { analyzeStatement } from './facts/analyze-statement.ts'
+import { parseMysql } from './parse.ts'
+import { RelationColumnsReader } from './views.ts'
+
+type Unparsable = Extract<Analysis, { kind: 'unparsable' }>
+
+export class MysqlReader {
+  readonly #relations = new RelationColumnsReader()
+
+  analyze(sql: string, context: MysqlContext): Analysis {
+    resetBudget()
+    let parsed: readonly ParsedStatement[]
+    try {
+      parsed = parseMysql(sql, context.dialect)
+    } catch (error) {
+      if (error instanceof SqlError) return rejected(sql, error)
+      // A fault of ours: refused, and the next text is another.
+      return refused('internal', 'the statement could not be parsed')
+    }
+    try {
+      const analyzer = { context, relations: this.#relations }
+      return {
+        kind: 'statements',
+        statements: parsed.map(({ statement, parameters }) =>
+          analyzeStatement(analyzer, statement, { text: sql, parameters }),
+        ),
+        texts: parsed.map(({ text }) => text),
+        fingerprint: identityOf(sql),
+      }
+    } catch (error) {
+      if (error instanceof AnalysisTooComplex) return refused('too-complex', error.message)
+      return refused('internal', 'the statement could not be analysed')
+    }
+  }
+}
+
+/** What the server answers: ER_PARSE_ERROR, or that it is too much. */
+const SQLSTATES: Readonly<Record<SqlErrorCode, string>> = {
+  syntax: '42000',
+  unsupported: '42000',
+  'too-large': '08S01',
+  'too-complex': 'HY000',
+  encoding: 'HY000',
+}
+
+function rejected(sql: string, { code, message, position }: SqlError): Unparsable {
+  return {
+    kind: 'unparsable',
+    code: code === 'unsupported' ? 'syntax' : code,
+    sqlstate: SQLSTATES[code],
+    message,
+    // Characters, not UTF-16 code units.
+    position: position === null ? null : [...sql.slice(0, position)].length + 1,
+    hint: null,
+    detail: null,
+  }
+}
+
+function refused(code: 'internal' | 'too-complex', message: string): Unparsable {
+  return {
+    kind: 'unparsable',
+    code,
+    sqlstate: 'HY000',
+    message,
+    position: null,
+    hint: null,
+    detail: null,
+  }
+}
+
+/** 128 bits over the text. */
+function identityOf(sql: string): string {
+  return createHash('sha256').update(sql).digest('hex').slice(0, 32)
+}
