@@ -258,6 +258,23 @@ describe('write-back', () => {
       { value: Buffer.from('1'), typeId: 23, format },
       { value, typeId, format },
     ])?.code ?? null
+  test('a number bound where a masked text is compared is refused on MySQL', () => {
+    const compared = facts({
+      engine: 'mysql',
+      parameters: 1,
+      uses: [
+        { column: column(EMAIL), context: 'equality-constant', parameters: [1], asText: true },
+      ],
+    })
+    const bound = (typeId: number, engine: 'mysql' | 'postgres') =>
+      checkBind(view, compared, [{ value: Buffer.from('1'), typeId, engine, format: 'binary' }])
+        ?.code ?? null
+    expect(bound(8, 'mysql')).toBe('masked-predicate')
+    expect(bound(246, 'mysql')).toBe('masked-predicate')
+    expect(bound(253, 'mysql')).toBeNull()
+    expect(bound(8, 'postgres')).toBeNull()
+  })
+
   test('parameters are checked when they are bound', () => {
     expect(bind(Buffer.from('[redacted]'))).toBe('masked-write-back')
     expect(bind(Buffer.from('078-05-1120'))).toBeNull()

@@ -26,13 +26,22 @@ export function isPlaceholder(mask: ColumnMask, value: string | null): boolean {
   return placeholderOf(mask.spec, value)
 }
 
-/** Refuses parameters that would write a mask over a value; null when there is none. */
+/**
+ * Refuses parameters that would write a mask over a value, or search a masked text by the number it starts with; null
+ * when there is none.
+ */
 export function checkBind(
   view: PrincipalView,
   facts: StatementFacts,
   parameters: readonly BindParameter[],
 ): Deny | null {
   if (!view.masked) return null
+  for (const use of facts.uses) {
+    if (use.asText !== true) continue
+    const numeric = use.parameters?.some((index) => isNumber(parameters[index - 1])) === true
+    const mask = numeric ? view.maskFor(use.column) : null
+    if (mask !== null && mask.predicates !== 'open') return numberForText(use.column, mask)
+  }
   for (const write of facts.constantWrites) {
     if (write.value.kind !== 'parameter') continue
     const mask = view.maskFor(write.column)
@@ -44,6 +53,24 @@ export function checkBind(
       return writeBack(write.column, mask)
   }
   return null
+}
+
+/** MYSQL_TYPE_ numbers: decimal, tiny to long long, float, double, int24, year, bit, new decimal. */
+const NUMBERS: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 8, 9, 13, 16, 246])
+
+function isNumber(parameter: BindParameter | undefined): boolean {
+  if (parameter === undefined || parameter.value === null) return false
+  return parameter.engine !== undefined && parameter.engine !== 'postgres'
+    ? NUMBERS.has(parameter.typeId)
+    : false
+}
+
+function numberForText(column: ColumnRef, mask: ColumnMask): Deny {
+  return deny('masked-predicate', {
+    message: `the masked column ${column.schema}.${column.relation}.${column.column} holds text and may not be compared with a number`,
+    detail: `masked by: ${mask.names.join(', ')}; the server would compare the number that the text starts with`,
+    hint: 'Bind the value as a string.',
+  })
 }
 
 /** The refusal of a masked value written over a real one. */
