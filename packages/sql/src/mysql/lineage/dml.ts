@@ -57,7 +57,7 @@ export function insertColumns(walk: Walk, insert: Insert): QueryResult {
   const inserted = new Map<string, Value>()
   const write = (name: string, value: Value) => {
     inserted.set(name.toLowerCase(), value)
-    noteWrite(walk, target, name, value)
+    noteWrite(walk, target, { name, value, fresh: true })
   }
   const source = insertSource(walk, insert, target)
   const names = insertedNames(walk, insert.columns, target)
@@ -66,8 +66,9 @@ export function insertColumns(walk: Walk, insert: Insert): QueryResult {
     if (value !== null) write(name, value)
   })
   // Columns whose names are not known.
-  for (const { value } of source.columns.slice(names.length)) noteWrite(walk, target, '', value)
-  if (source.open !== null) noteWrite(walk, target, '', source.open)
+  for (const { value } of source.columns.slice(names.length))
+    noteWrite(walk, target, { name: '', value, fresh: true })
+  if (source.open !== null) noteWrite(walk, target, { name: '', value: source.open, fresh: true })
   if (insert.source.kind === 'insert-set') noteInsertSet(walk, insert.source.assignments, write)
   const all = source.open === null && source.columns.length <= names.length
   noteWritten(walk, insert.table, { values: all ? stored(target, inserted) : null, fresh: true })
@@ -174,7 +175,7 @@ function noteDuplicate(
   walk.inserted = (name) => inserted.get(name.toLowerCase()) ?? source.open ?? CONSTANT
   const values = new Map<string, Value>()
   for (const assignment of insert.onDuplicate) {
-    const value = noteAssignment(walk, assignment, { target, scope })
+    const value = noteAssignment(walk, assignment, { target, scope, fresh: false })
     values.set(assignment.column.name.value.toLowerCase(), value)
   }
   noteWritten(walk, insert.table, { values: stored(target, values), fresh: false })
@@ -216,12 +217,16 @@ function addSourceTables(
 function noteAssignment(
   walk: Walk,
   assignment: Assignment,
-  { target, scope }: { readonly target: LeafItem; readonly scope: Scope },
+  {
+    target,
+    scope,
+    fresh,
+  }: { readonly target: LeafItem; readonly scope: Scope; readonly fresh: boolean },
 ): Value {
   walk.visited.add(assignment)
   walk.visited.add(assignment.column)
   const value = walk.value(assignment.value, scope)
-  noteWrite(walk, target, assignment.column.name.value, value)
+  noteWrite(walk, target, { name: assignment.column.name.value, value, fresh })
   return value
 }
 
@@ -239,7 +244,11 @@ function writtenItem(walk: Walk, table: ObjectName): LeafItem {
 }
 
 /** Notes that `value` is stored in the column `name` of the target. */
-function noteWrite(walk: Walk, target: LeafItem, name: string, value: Value): void {
+function noteWrite(
+  walk: Walk,
+  target: LeafItem,
+  { name, value, fresh }: { readonly name: string; readonly value: Value; readonly fresh: boolean },
+): void {
   const { draft } = walk
   const into = storedColumn(target, name)
   if (value.kind !== 'constant') {
@@ -258,7 +267,9 @@ function noteWrite(walk: Walk, target: LeafItem, name: string, value: Value): vo
     draft.unknown(`more than ${CONSTANT_WRITES_MAX} constants are written`)
     return
   }
-  for (const constant of constants) draft.constantWrites.push({ column: into, value: constant })
+  for (const constant of constants) {
+    draft.constantWrites.push({ column: into, value: constant, ...(fresh && { fresh }) })
+  }
 }
 
 function storedColumn(target: LeafItem, name: string): ColumnRef | null {
@@ -290,7 +301,7 @@ export function updateColumns(walk: Walk, update: Update): QueryResult {
       }
       continue
     }
-    noteWrite(walk, target.item, assignment.column.name.value, value)
+    noteWrite(walk, target.item, { name: assignment.column.name.value, value, fresh: false })
     const values = written.get(target) ?? new Map<string, Value>()
     written.set(target, values.set(assignment.column.name.value.toLowerCase(), value))
   }
@@ -457,7 +468,9 @@ export function noteLoad(walk: Walk, load: Load): void {
   })
   if (load.fields === null && openOf(target) !== null) draft.remark('columns not known')
   const scope = scopeOf(target)
-  for (const assignment of load.assignments) noteAssignment(walk, assignment, { target, scope })
+  for (const assignment of load.assignments) {
+    noteAssignment(walk, assignment, { target, scope, fresh: true })
+  }
   noteWritten(walk, load.table, { values: null, fresh: true })
 }
 
@@ -472,6 +485,6 @@ function noteSent(
 ): void {
   const column = storedColumn(target, name)
   if (column !== null && local) {
-    walk.draft.constantWrites.push({ column, value: { kind: 'sent', field } })
+    walk.draft.constantWrites.push({ column, value: { kind: 'sent', field }, fresh: true })
   }
 }
