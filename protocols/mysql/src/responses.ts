@@ -91,11 +91,12 @@ export function decodeOk(payload: Uint8Array, layout: OkLayout): OkPacket {
   return { affectedRows, insertId, status, warnings, info, sessionState }
 }
 
-/** Appends the payload of an OK packet. Without `sessionTrack` the session state and its flag are left out. */
+/** The payload of an OK packet. Without `sessionTrack` the session state and its flag are left out. */
 export function encodeOk(ok: OkPacket, layout: OkLayout): Buffer {
   const out = new ByteWriter({ bytesMax: MASKED_ROW_BYTES_MAX })
   const { sessionTrack, header } = layout
-  const tracked = sessionTrack && ok.sessionState.length > 0
+  const changed = (ok.status & STATUS.SESSION_STATE_CHANGED) !== 0
+  const tracked = sessionTrack && (changed || ok.sessionState.length > 0)
   const flags = ok.status & ~STATUS.SESSION_STATE_CHANGED
   writeUint8(out, header)
   writeLenenc(out, ok.affectedRows)
