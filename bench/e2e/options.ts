@@ -1,7 +1,14 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from 'node:util'
 
-export const TARGETS = ['direct', 'pgbouncer', 'haproxy', 'gateway'] as const
+export const TARGETS = [
+  'direct',
+  'pgbouncer',
+  'haproxy',
+  'gateway',
+  'recording',
+  'recording-all',
+] as const
 export type TargetName = (typeof TARGETS)[number]
 
 export interface Options {

@@ -32,12 +32,23 @@ masks:
     with: hash
 `
 
-export async function gatewayTarget(site: Site): Promise<Target> {
-  const home = join(site.directory, 'gateway')
+/** What policy has recorded of sessions, per target. */
+const RECORD = {
+  gateway: '',
+  recording: 'record: [{ who: everyone }]\n',
+  'recording-all': 'record: [{ who: everyone, rows: all }]\n',
+} as const
+
+export const gatewayTarget = (site: Site): Promise<Target> => start(site, 'gateway')
+export const recordingTarget = (site: Site): Promise<Target> => start(site, 'recording')
+export const recordingAllTarget = (site: Site): Promise<Target> => start(site, 'recording-all')
+
+async function start(site: Site, name: keyof typeof RECORD): Promise<Target> {
+  const home = join(site.directory, name)
   mkdirSync(home, { mode: 0o700 })
   const [port, tlsPort] = [await freePort(), await freePort()]
   const config = join(home, 'sallyport.yaml')
-  writeFileSync(join(home, 'policy.yaml'), POLICY)
+  writeFileSync(join(home, 'policy.yaml'), POLICY + RECORD[name])
   writeFileSync(join(home, 'upstream.password'), site.postgres.password, { mode: 0o600 })
   writeFileSync(config, configText(site, { home, port, tlsPort }))
   const { profile } = site.options
@@ -52,7 +63,7 @@ export async function gatewayTarget(site: Site): Promise<Target> {
     ports: site.certificate === null ? [port] : [port, tlsPort],
   })
   return {
-    name: 'gateway',
+    name,
     host: '127.0.0.1',
     port,
     tlsPort: site.certificate === null ? null : tlsPort,

@@ -103,10 +103,14 @@ export class Recordings {
     return {
       output: (buf, start, end) => this.#bytes(id, FRAME_KIND.output, buf, start, end),
       input: (buf, start, end) => this.#bytes(id, FRAME_KIND.input, buf, start, end),
-      answered: (statement) => this.#numbers(id, FRAME_KIND.answered, [statement]),
+      answered: (statement) => this.#number(id, FRAME_KIND.answered, statement),
       shape: (shape) => this.#json(id, FRAME_KIND.shape, shape),
-      result: (shape) => this.#numbers(id, FRAME_KIND.result, [shape]),
-      omitted: ({ rows, bytes }) => this.#numbers(id, FRAME_KIND.omitted, [rows, bytes]),
+      result: (shape) => this.#number(id, FRAME_KIND.result, shape),
+      omitted: ({ rows, bytes }) => {
+        const at = this.#entry(id, FRAME_KIND.omitted, 16)
+        this.#buffer.writeDoubleBE(rows, at)
+        this.#buffer.writeDoubleBE(bytes, at + 8)
+      },
       end: (reason) => this.#json(id, FRAME_KIND.end, { reason } satisfies RecordingEnd),
     }
   }
@@ -154,9 +158,8 @@ export class Recordings {
     }
   }
 
-  #numbers(id: Buffer, kind: FrameKind, numbers: readonly number[]): void {
-    const at = this.#entry(id, kind, numbers.length * 8)
-    for (const [i, number] of numbers.entries()) this.#buffer.writeDoubleBE(number, at + i * 8)
+  #number(id: Buffer, kind: FrameKind, number: number): void {
+    this.#buffer.writeDoubleBE(number, this.#entry(id, kind, 8))
   }
 
   #json(id: Buffer, kind: FrameKind, value: object): void {

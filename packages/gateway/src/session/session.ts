@@ -187,6 +187,7 @@ export class Session implements Waiting {
     const { toUpstream } = this.#relay
     if (toUpstream.empty) return
     this.#enter()
+    this.#options.turnstile.request()
     if (toUpstream.bytes > KEPT_REQUEST_BYTES_MAX) this.#options.turnstile.passNow()
     else toUpstream.keep()
   }

@@ -22,6 +22,7 @@ export class Turnstile {
   readonly #recordings: RecordingRoom
   #waiting: Waiting[] = []
   #scheduled = false
+  #logFirst = false
 
   constructor(audit: AuditLog, recordings: RecordingRoom) {
     this.#audit = audit
@@ -30,6 +31,15 @@ export class Turnstile {
 
   enter(waiting: Waiting): void {
     this.#waiting.push(waiting)
+    this.#schedule()
+  }
+
+  /** Somebody who waits has a request: the log is written before it goes. For replies their recording is enough. */
+  request(): void {
+    this.#logFirst = true
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#turn)
@@ -55,8 +65,11 @@ export class Turnstile {
     const waiting = this.#waiting
     if (waiting.length === 0) return
     this.#waiting = []
+    const logFirst = this.#logFirst
+    this.#logFirst = false
     try {
-      this.write()
+      if (logFirst) this.#audit.flush()
+      this.#recordings.flush()
     } catch (error) {
       for (const one of waiting) one.blocked(error)
       return
