@@ -8,7 +8,7 @@
  */
 import type { SessionRecording } from '@sallyport/audit'
 import type { RecordingPolicy } from '@sallyport/policy'
-import { formatOf, type Portal } from '@sallyport/protocol-postgres'
+import { formatOf, HEADER_BYTES, type Portal } from '@sallyport/protocol-postgres'
 import type { Output } from '../../sockets/leg.ts'
 import type { Shown } from '../shown.ts'
 import { redactReport } from './redaction.ts'
@@ -98,13 +98,18 @@ export class PostgresShown implements Shown {
       run = -1
     }
     let at = start
+    /** Where in `buf` the next mark stands. */
+    let mark = end - queued + this.#nextMark()
     while (at < end) {
       if (this.#rest === 0) {
-        const behind = queued - (end - at)
-        if (this.#marks.length > 0 && (this.#marks[0] as Mark).queued <= behind) {
+        if (mark <= at) {
           put(at)
-          this.#passMarks(behind)
+          this.#passMarks(queued - (end - at))
+          mark = end - queued + this.#nextMark()
         }
+        if (this.#omittedRows > 0) at = this.#skipRows(buf, at, Math.min(mark, end))
+        if (at >= end) break
+        if (mark <= at) continue
         const type = buf[at] as number
         this.#rest = 1 + buf.readUInt32BE(at + 1)
         this.#keeps = isRow(type) ? this.#keepsRow(this.#rest) : this.#endsRows()
@@ -119,6 +124,30 @@ export class PostgresShown implements Shown {
       at += step
     }
     put(end)
+  }
+
+  #nextMark(): number {
+    return this.#marks[0]?.queued ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Past whole rows of a result of which no more is kept: most of the bytes of a large one. */
+  #skipRows(buf: Buffer, from: number, to: number): number {
+    let at = from
+    while (to - at >= HEADER_BYTES) {
+      const type = buf[at] as number
+      if (type !== DATA_ROW && type !== COPY_DATA) break
+      const length =
+        1 +
+        (((buf[at + 1] as number) << 24) |
+          ((buf[at + 2] as number) << 16) |
+          ((buf[at + 3] as number) << 8) |
+          (buf[at + 4] as number))
+      if (length > to - at) break
+      this.#omittedRows++
+      this.#omittedBytes += length
+      at += length
+    }
+    return at
   }
 
   #keepsRow(length: number): boolean {
