@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type AuditEvent, type AuditLog, openAuditLog } from '@sallyport/audit'
 import { createVerifier, type Verifier } from '@sallyport/identity'
 import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
-import { PostgresReader } from '@sallyport/sql'
+import { MysqlReader, PostgresReader } from '@sallyport/sql'
 import type { FastifyInstance } from 'fastify'
 import { addControlRoutes } from './admin/control.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
@@ -356,7 +356,7 @@ class Gateway implements RunningGateway {
         return postgresReception(tls, { ...this.#deps, reader, texts })
       }
       case 'mysql': {
-        const texts = new MysqlTexts()
+        const texts = new MysqlTexts(new MysqlReader())
         const rsa = await generateRsaKey()
         return mysqlReception(tls, connection, { ...this.#deps, texts, rsa })
       }

@@ -1,23 +1,27 @@
 /** One session's MySQL side: gatekeeper and relay, and what they need of the session around them. */
 import { type Capabilities, ProtocolError, Relay } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
 import type { SessionHolds } from '../holds.ts'
 import type { Report } from '../reports.ts'
 import type { Session } from '../session.ts'
+import type { ViewAnswer } from '../view-check.ts'
 import { errorPayloadOf } from './errors.ts'
 import { type GatekeeperOptions, MysqlGatekeeper } from './gatekeeper.ts'
 import { QUESTION } from './names.ts'
 
 export interface EngineOptions {
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'cancelUpstream'>
+  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'confirmViews' | 'cancelUpstream'>
   readonly capabilities: { readonly client: Capabilities; readonly upstream: Capabilities }
   /** STATUS bits of the upstream's OK at login. */
   readonly status: number
   readonly statementBytesMax: number
   /** Makes the ground of decisions available, then resolves. */
   readonly prepareGround: () => Promise<void>
+  /** Are these views what the ground's catalog says? Where not, a newer one is there when it resolves. */
+  readonly confirmViews: (views: readonly CatalogRelation[]) => Promise<boolean>
 }
 
 export class MysqlEngine implements SessionEngine {
@@ -34,6 +38,7 @@ export class MysqlEngine implements SessionEngine {
     this.#gatekeeper = new MysqlGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),
+      confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })
     const { capabilities, status, statementBytesMax } = options
@@ -66,6 +71,14 @@ export class MysqlEngine implements SessionEngine {
     if (what === 'names') this.#askNames(session)
     else if (what === 'ground') session.resumeAfter(this.#options.prepareGround())
     else session.resumeAfter(what)
+  }
+
+  #confirmViews(views: readonly CatalogRelation[], answered: (answer: ViewAnswer) => void): void {
+    const asked = this.#options.confirmViews(views).then(
+      (same) => answered(same ? 'same' : 'moved'),
+      () => answered('unavailable'),
+    )
+    this.#session?.resumeAfter(asked)
   }
 
   /** What is held has been decided: the gatekeeper is asked again. Nobody can be told that it waits. */

@@ -5,7 +5,7 @@
  * its owner to see to it. Every path that is not an explicit allow is a refusal.
  */
 import type { AuditLog } from '@sallyport/audit'
-import { checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
+import { type BindParameter, checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
   type Answer,
@@ -28,7 +28,7 @@ import {
   WAIT,
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
-import type { StatementFacts } from '@sallyport/sql'
+import type { CatalogRelation, StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import {
   type Decided,
@@ -38,16 +38,18 @@ import {
 } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import type { SessionHolds } from '../holds.ts'
+import type { ProbeBudgets } from '../probe-budgets.ts'
 import type { StatementRates } from '../rates.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, type Report, refusalReport, tooLongReport } from '../reports.ts'
+import { type ViewAnswer, ViewCheck } from '../view-check.ts'
 import { type Admitted, limitOf } from './admitted.ts'
 import { errorPayloadOf } from './errors.ts'
 import { Holding } from './holding.ts'
 import { type Killer, type KillRequest, killRequestOf } from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
-import { readParameters } from './parameters.ts'
+import { parameterTexts, readParameters } from './parameters.ts'
 import { redactError } from './redaction.ts'
 import { decodeText, encodeText } from './text-encoding.ts'
 import type { MysqlTexts } from './texts.ts'
@@ -60,6 +62,7 @@ export interface GatekeeperOptions {
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
   readonly rates: StatementRates
+  readonly probes: ProbeBudgets
   readonly holds: SessionHolds
   /** Tells principals apart, for `rates`. */
   readonly principal: string
@@ -71,6 +74,11 @@ export interface GatekeeperOptions {
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */
   readonly seeTo: (what: 'ground' | 'names' | Promise<void>) => void
+  /** Called before WAIT: ask whether these views are what the ground's catalog says, then resume the relay. */
+  readonly confirmViews: (
+    views: readonly CatalogRelation[],
+    answered: (answer: ViewAnswer) => void,
+  ) => void
   /** Cancels what the upstream runs, then tells the relay. */
   readonly cancelUpstream: () => void
   /** Lineage and result metadata disagree, or a relation is not in the snapshot. */
@@ -100,6 +108,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   #namesVersion = -1
   #epoch = 0
   #rereading = false
+  readonly #viewCheck = new ViewCheck()
   /** A KILL under way; `done`: it may be answered. */
   #killing: { readonly text: string; done: boolean } | null = null
 
@@ -108,7 +117,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.names = new MysqlSessionNames(options.server, (prepared) => this.#stillMeans(prepared))
     this.#recorder = new StatementRecorder({
       ...options,
-      withoutLiterals: (text) => options.texts.withoutLiterals(text),
+      withoutLiterals: (text) => options.texts.withoutLiterals(text, this.names),
       recordable: () => true,
     })
     this.#holding = new Holding({
@@ -138,12 +147,16 @@ export class MysqlGatekeeper implements Gatekeeper {
       if (killed !== null) return killed
     }
     const { decided, forward } = this.#decide(context, bytes, text)
+    const waiting = this.#viewsMoved(decided)
+    if (waiting !== null) return waiting
     const { holds } = this.#options
     if (via === 'query' && !holds.busy && !this.#withinRate(context.view)) {
       return this.#refuse('simple', text, 'rate-limit', REPORTS.tooManyStatements)
     }
     const admitted = this.#admit(recordedVia, decided, { own: text, forward })
-    return via === 'query' ? this.#held('simple', admitted, null) : admitted
+    if (via === 'prepare' || admitted.kind === 'refusal') return admitted
+    const spent = this.#probesSpent('simple', admitted, null)
+    return spent ?? this.#held('simple', admitted, null)
   }
 
   decideExecute(
@@ -155,15 +168,21 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { holds } = this.#options
     const admitted = this.#renewed(statement.admission as Admitted, context)
     if (admitted.kind === 'refusal') return admitted
+    const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
+    if (waiting !== null) return waiting
     if (!holds.busy && !this.#withinRate(context.view)) {
       return this.#refuse('execute', admitted.own, 'rate-limit', REPORTS.tooManyStatements)
     }
+    const held = admitted.decided?.verdict.kind === 'approve'
+    if (!admitted.masked && !held) return admitted
+    const bound = readParameters(parameters)
     if (admitted.masked) {
-      const refused = this.#checkParameters(admitted, context.view, parameters)
+      const refused = this.#checkParameters(admitted, context.view, bound)
       if (refused !== null) return refused
+      const spent = this.#probesSpent('execute', admitted, bound)
+      if (spent !== null) return spent
     }
-    if (admitted.decided?.verdict.kind !== 'approve') return admitted
-    return this.#held('execute', admitted, readParameters(parameters))
+    return this.#held('execute', admitted, parameterTexts(bound))
   }
 
   decideFetch(statement: PreparedStatement): number | Refusal | NotYet {
@@ -346,8 +365,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const known = context.exact(bytes)
     if (known !== undefined) {
       telemetry.decisionCache('exact')
-      // Safe: only #forwardOf puts a value under this key.
-      return { decided: known, forward: (known.compiled.get(FORWARD) as string | null) ?? null }
+      return { decided: known, forward: forwardOf(known) }
     }
     const { decided, from } = context.decide(texts, {
       bytes,
@@ -357,11 +375,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       now: this.#options.now(),
     })
     telemetry.decisionCache(from)
-    if (decided.analysis.kind !== 'statements' || text === null) return { decided, forward: null }
-    const forward = texts.forward(text, names)
-    // Its own text only: what a fingerprint found was decided for another.
-    if (from === 'parse') decided.compiled.set(FORWARD, forward)
-    return { decided, forward }
+    return { decided, forward: forwardOf(decided) }
   }
 
   #admit(
@@ -502,19 +516,45 @@ export class MysqlGatekeeper implements Gatekeeper {
   #checkParameters(
     admitted: Admitted,
     view: PrincipalView,
-    parameters: Parameters,
+    bound: readonly BindParameter[],
   ): Refusal | null {
     const facts = factsOf(admitted.decided)?.[0]
-    if (facts === undefined || facts.constantWrites.length === 0) return null
-    const bound = readParameters(parameters).map((text) => ({
-      format: 'text' as const,
-      value: text === null ? null : Buffer.from(text, 'utf8'),
-      typeId: 0,
-    }))
+    if (facts === undefined) return null
     const denied = checkBind(view, facts, bound)
     if (denied === null) return null
     this.#recorder.refused('execute', admitted.own, { code: denied.code, reason: denied.message })
     return refusal(refusalReport(denied, null))
+  }
+
+  /** Null: the views it reads are what the snapshot says, or nothing hangs on it. */
+  #viewsMoved({ views }: Decided): Refusal | NotYet | null {
+    switch (this.#viewCheck.of(views, this.#options.micros() / 1000)) {
+      case 'run':
+        return null
+      case 'refuse':
+        return refusal(REPORTS.catalogUnavailable)
+      case 'ask':
+        this.#options.confirmViews(views, (answer) => this.#viewCheck.answered(answer))
+        return WAIT
+      case 'wait':
+        return WAIT
+    }
+  }
+
+  /** Refuses what compares masked columns with more values than are left. */
+  #probesSpent(
+    via: Via,
+    { decided, own }: Admitted,
+    bound: readonly BindParameter[] | null,
+  ): Refusal | null {
+    if (decided === null || decided.verdict.kind === 'deny') return null
+    const { probes } = decided.verdict
+    if (probes.length === 0) return null
+    const { principal, now } = this.#options
+    const parameters = bound ?? []
+    const sent = [Buffer.from(own, 'utf8'), Buffer.from(JSON.stringify(parameterTexts(parameters)))]
+    const over = this.#options.probes.admit(principal, { probes, sent, parameters }, now())
+    return over === null ? null : this.#refuse(via, own, 'probe-budget', REPORTS.probesSpent)
   }
 
   #withinRate(view: PrincipalView): boolean {
@@ -584,14 +624,17 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 }
 
-/** Under which an exactly known text keeps what is sent for it. */
-const FORWARD = 'forward'
 const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */
 const INTERRUPTIONS = new Set([1317, 3024, 1969, 1927])
 
 function factsOf(decided: Decided | null): readonly StatementFacts[] | null {
   return decided?.analysis.kind === 'statements' ? decided.analysis.statements : null
+}
+
+/** What is sent for its text: what was read, and nothing else. Null: the text as it came. */
+function forwardOf({ analysis }: Decided): string | null {
+  return analysis.kind === 'statements' ? (analysis.texts?.join('; ') ?? null) : null
 }
 
 function isVolatile(statements: readonly StatementFacts[] | null): boolean {

@@ -7,7 +7,7 @@
  */
 import type { ClientCharset, ServerVersion, SessionChange } from '@sallyport/protocol-mysql'
 import { STATUS } from '@sallyport/protocol-mysql'
-import type { StateChange, StatementFacts } from '@sallyport/sql'
+import type { MysqlNames, StateChange, StatementFacts } from '@sallyport/sql'
 
 const PREPARED_MAX = 4096
 const TEMPORARIES_MAX = 1024
@@ -48,7 +48,7 @@ export interface Prepared {
   readonly index: number
 }
 
-export class MysqlSessionNames {
+export class MysqlSessionNames implements MysqlNames {
   readonly #server: ServerSide
   #database: string | null
   #sqlMode: string | null = null

@@ -43,9 +43,9 @@ import { MysqlEngine } from './engine.ts'
 import { killerFor } from './kill.ts'
 import type { MysqlTexts } from './texts.ts'
 
-/** Connection ids of ours begin here: a server counts from 1 and does not come so far. */
-const CONNECTION_ID_MIN = 2 ** 31
-const CONNECTION_ID_MAX = 2 ** 32 - 1
+/** Connection ids of ours begin here: a server counts from 1 and does not come so far. Some drivers read 31 bits. */
+const CONNECTION_ID_MIN = 2 ** 30
+const CONNECTION_ID_MAX = 2 ** 31 - 1
 
 export interface MysqlDeps extends SessionDeps {
   readonly texts: MysqlTexts
@@ -295,6 +295,7 @@ async function start(
       keys: deps.keys,
       telemetry: deps.telemetry,
       rates: deps.rates,
+      probes: deps.probes,
       principal: `${principal.issuer}\0${principal.subject}`,
       now: deps.now,
       micros: deps.micros,
@@ -309,6 +310,7 @@ async function start(
     status: server.ok.status,
     statementBytesMax: deps.limits().statementBytes,
     prepareGround: ground.prepare,
+    confirmViews: ground.confirm,
   })
   const session = new Session({
     id,

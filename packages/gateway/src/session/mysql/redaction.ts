@@ -42,5 +42,10 @@ function messageOf({ errno, sqlstate, message }: ErrPacket): string {
   if (REPEATS_STATEMENT.has(errno)) return message
   // Of these, only the number of a row is not the schema's.
   if (NAMES_ONLY.has(errno)) return message.replace(/\b(at )?row \d+/g, `$1row ${WITHHELD}`)
+  return redactText(message)
+}
+
+/** A message of which it is not known what kind it is. */
+export function redactText(message: string): string {
   return message.replace(QUOTED, `'${WITHHELD}'`).replace(NUMBER, WITHHELD)
 }

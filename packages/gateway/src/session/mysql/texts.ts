@@ -1,30 +1,52 @@
 /** Reading MySQL texts for decisions. */
-import type { Analysis, Catalog } from '@sallyport/sql'
+import {
+  type Analysis,
+  type Catalog,
+  type Dialect,
+  type MysqlReader,
+  withoutMysqlLiterals,
+} from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
-import type { MysqlSessionNames } from './names.ts'
+import { type MysqlSessionNames, movesNames } from './names.ts'
 
-/**
- * There is no reader of MySQL statements yet: every text is one that is not understood, which only policy that
- * names the effect `unknown` lets pass, and nobody under masks.
- */
 export class MysqlTexts implements TextReader<MysqlSessionNames> {
   readonly unreadable = UNREADABLE
+  readonly #reader: MysqlReader
 
-  analyze(_text: string, _catalog: Catalog | null, _names: MysqlSessionNames): Analysis {
-    return UNREADABLE
+  constructor(reader: MysqlReader) {
+    this.#reader = reader
   }
 
-  fingerprint(_text: string, _names: MysqlSessionNames): string | null {
+  /**
+   * Every statement of one text is read as the session stands before the first. Where an earlier one moves
+   * that (USE, SET sql_mode), the server reads the later ones otherwise: such a text is not understood.
+   */
+  analyze(text: string, catalog: Catalog | null, names: MysqlSessionNames): Analysis {
+    const analysis = this.#reader.analyze(text, { catalog, names, dialect: dialectOf(names) })
+    if (analysis.kind !== 'statements') return analysis
+    return analysis.statements.slice(0, -1).some(movesNames) ? MOVED : analysis
+  }
+
+  /** Texts that differ in literals are not known from each other. */
+  fingerprint(): string | null {
     return null
   }
 
-  /** What the server is sent for it; null: the text as it came. */
-  forward(_text: string, _names: MysqlSessionNames): string | null {
-    return null
+  withoutLiterals(text: string, names: MysqlSessionNames): string {
+    return withoutMysqlLiterals(text, dialectOf(names))
   }
+}
 
-  withoutLiterals(text: string): string {
-    return `/* ${text.length} characters */`
+function dialectOf({ flavour, serverVersion, sqlMode }: MysqlSessionNames): Dialect {
+  const modes = new Set((sqlMode ?? '').split(','))
+  return {
+    flavour,
+    version: serverVersion,
+    ansiQuotes: modes.has('ANSI_QUOTES'),
+    noBackslashEscapes: modes.has('NO_BACKSLASH_ESCAPES'),
+    pipesAsConcat: modes.has('PIPES_AS_CONCAT'),
+    ignoreSpace: modes.has('IGNORE_SPACE'),
+    highNotPrecedence: modes.has('HIGH_NOT_PRECEDENCE'),
   }
 }
 
@@ -35,5 +57,15 @@ const UNREADABLE: Analysis = {
   message: 'statements cannot be read under this sql_mode or character set',
   position: null,
   hint: 'Reset the setting, or reconnect.',
+  detail: null,
+}
+
+const MOVED: Analysis = {
+  kind: 'unparsable',
+  code: 'too-complex',
+  sqlstate: '0A000',
+  message: 'a statement changes how the ones behind it in the same text are read',
+  position: null,
+  hint: 'Send USE and SET on their own.',
   detail: null,
 }
