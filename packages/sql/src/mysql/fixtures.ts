@@ -1,5 +1,5 @@
 /** Dialects and short forms of trees for this folder's tests. */
-import type { Dialect } from './ast.ts'
+import type { Dialect, Expression } from './ast.ts'
 
 const PLAIN = {
   ansiQuotes: false,
@@ -20,4 +20,34 @@ export function nodesOf<T extends { readonly kind: string }>(root: unknown, kind
   const below = Object.values(root).flatMap((value) => nodesOf<T>(value, kind))
   // Safe: `kind` is what tells one type of node from another.
   return 'kind' in root && root.kind === kind ? [root as unknown as T, ...below] : below
+}
+
+/** An expression with all its brackets: what precedence made of it. */
+export function shape(node: Expression): string {
+  switch (node.kind) {
+    case 'literal':
+      return node.value
+    case 'column':
+      return node.name.value
+    case 'logical':
+      return `(${node.terms.map(shape).join(` ${node.operator} `)})`
+    case 'binary':
+      return `(${shape(node.left)} ${node.operator} ${shape(node.right)})`
+    case 'unary':
+      return `(${node.operator} ${shape(node.operand)})`
+    case 'is':
+      return `(${shape(node.operand)} is ${node.negated ? 'not ' : ''}${node.test})`
+    case 'between':
+      return `(${shape(node.operand)} between ${shape(node.low)} and ${shape(node.high)})`
+    case 'like':
+      return `(${shape(node.operand)} ${node.operator} ${shape(node.pattern)})`
+    case 'in':
+      return `(${shape(node.operand)} ${node.negated ? 'not ' : ''}in ${node.list.map(shape).join(',')})`
+    case 'collate':
+      return `(${shape(node.operand)} collate)`
+    case 'interval':
+      return `(interval ${shape(node.value)} ${node.unit})`
+    default:
+      return node.kind
+  }
 }

@@ -28,23 +28,30 @@ const GRAMMAR: Grammar = {
  * only is an `empty` statement. Throws SqlError.
  */
 export function parseMysql(sql: string, dialect: Dialect): readonly ParsedStatement[] {
-  const { tokens, comments } = lex(sql, dialect)
+  const tokens = lex(sql, dialect)
   const cursor = new Cursor(tokens, dialect, { grammar: GRAMMAR, prepared: false })
   const statements: ParsedStatement[] = []
-  for (;;) {
-    const last = cursor.token
-    if (last.type === 'end') {
-      const commented = last.gap === 'comment'
-      if (commented) statements.push({ statement: empty(last), text: '/* */', parameters: 0 })
-      if (statements.length > 0) return statements
-      throw new SqlError('syntax', comments ? 'comment without a statement' : 'no statement', 0)
+  do {
+    const { token } = cursor
+    if (token.type === 'end') {
+      // A comment alone is a statement to the servers; white space behind the last semicolon is not.
+      if (token.gap === 'comment') statements.push(empty(token))
+      break
     }
     if (statements.length === STATEMENTS_MAX)
-      throw new SqlError('too-large', `more than ${STATEMENTS_MAX} statements`, last.start)
+      throw new SqlError('too-large', `more than ${STATEMENTS_MAX} statements`, token.start)
     statements.push(one(sql, cursor))
-    if (cursor.accept(';')) while (cursor.is(';') && endsIn(cursor)) cursor.next()
-    else if (!cursor.atEnd()) cursor.fail('expected the end of the statement')
-  }
+  } while (nextStatement(cursor))
+  if (statements.length === 0) throw new SqlError('syntax', 'no statement', 0)
+  return statements
+}
+
+/** Takes the semicolon, and further ones where nothing else follows; false at the end of the text. */
+function nextStatement(cursor: Cursor): boolean {
+  if (cursor.atEnd()) return false
+  if (!cursor.accept(';')) cursor.fail('expected the end of the statement')
+  while (cursor.is(';') && endsIn(cursor)) cursor.next()
+  return true
 }
 
 /** Only semicolons follow. */
@@ -52,8 +59,8 @@ function endsIn(cursor: Cursor): boolean {
   return cursor.peek().type === 'end' || cursor.peek().key === ';'
 }
 
-function empty({ start, end }: Token): Statement {
-  return { kind: 'empty', start, end }
+function empty({ start, end }: Token): ParsedStatement {
+  return { statement: { kind: 'empty', start, end }, text: '/* */', parameters: 0 }
 }
 
 function one(sql: string, cursor: Cursor): ParsedStatement {
@@ -69,7 +76,7 @@ function one(sql: string, cursor: Cursor): ParsedStatement {
 /** PREPARE's literal: one statement, and none that prepares in turn. */
 function preparedText(text: string, outer: Cursor): { statement: Statement; parameters: number } {
   if (outer.prepared) outer.fail('a prepared statement cannot prepare')
-  const { tokens } = lex(text, outer.dialect)
+  const tokens = lex(text, outer.dialect)
   const cursor = new Cursor(tokens, outer.dialect, { grammar: GRAMMAR, prepared: true })
   const parsed = statement(cursor)
   cursor.accept(';')

@@ -9,6 +9,7 @@ import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
 import { analyzeStatement } from './facts/analyze-statement.ts'
+import { fingerprintMysql } from './fingerprint.ts'
 import { parseMysql } from './parse.ts'
 import { RelationColumnsReader } from './views.ts'
 
@@ -35,7 +36,7 @@ export class MysqlReader {
           analyzeStatement(analyzer, statement, { text: sql, parameters }),
         ),
         texts: parsed.map(({ text }) => text),
-        fingerprint: identityOf(sql),
+        fingerprint: identityOf(fingerprintMysql(sql, context.dialect) ?? sql),
       }
     } catch (error) {
       if (error instanceof AnalysisTooComplex) return refused('too-complex', error.message)

@@ -17,7 +17,7 @@ export function serialise(sql: string, tokens: readonly Token[], dialect: Dialec
   const asIs = last.key !== '-' && !tokens.some(({ gap }, i) => i > 0 && gap === 'comment')
   if (asIs) return sql.slice(first.start, last.end)
   const text = joined(sql, tokens, dialect)
-  if (!sameTokens(tokens, lex(text, dialect).tokens))
+  if (!sameTokens(tokens, lex(text, dialect)))
     throw new SqlError('unsupported', 'a comment stands where it cannot be taken out', first.start)
   return text
 }

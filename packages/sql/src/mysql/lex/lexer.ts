@@ -22,15 +22,8 @@ import { closingQuote, unquoted } from './strings.ts'
 import type { Gap, Token, TokenType } from './token.ts'
 import { upperCase } from './words.ts'
 
-export interface Lexed {
-  /** The last one is `end`. */
-  readonly tokens: readonly Token[]
-  /** Did the text hold a comment of any kind? */
-  readonly comments: boolean
-}
-
-/** Throws SqlError where the server's lexer fails, or where it is not certain what it does. */
-export function lex(sql: string, dialect: Dialect): Lexed {
+/** The last token is `end`. Throws SqlError where the server's lexer fails, or where it is not certain what it does. */
+export function lex(sql: string, dialect: Dialect): readonly Token[] {
   if (sql.length > STATEMENT_LENGTH_MAX)
     throw new SqlError('too-large', `text is longer than ${STATEMENT_LENGTH_MAX} characters`, null)
   if (!sql.isWellFormed()) throw new SqlError('encoding', 'text has half a surrogate pair', null)
@@ -43,7 +36,6 @@ class Lexer {
   readonly #tokens: Token[] = []
   #at = 0
   #gap: Gap = ''
-  #comments = false
   /** Start of the executable comment being read, -1 outside of one. */
   #executable = -1
 
@@ -52,7 +44,7 @@ class Lexer {
     this.#dialect = dialect
   }
 
-  run(): Lexed {
+  run(): readonly Token[] {
     const { length } = this.#sql
     while (this.#at < length) {
       this.#step(this.#sql.charCodeAt(this.#at))
@@ -61,7 +53,7 @@ class Lexer {
     }
     if (this.#executable !== -1) this.#fail('comment is not closed', this.#executable)
     this.#push('end', length, '', '')
-    return { tokens: this.#tokens, comments: this.#comments }
+    return this.#tokens
   }
 
   #step(code: number): void {
@@ -316,7 +308,6 @@ class Lexer {
     this.#executable = this.#at
     this.#at = comment.body
     this.#gap = 'comment'
-    this.#comments = true
   }
 
   #endExecutable(): void {
@@ -365,7 +356,6 @@ class Lexer {
     if (nul !== -1 && nul < end) this.#fail('NUL in a comment', nul)
     this.#at = end
     this.#gap = 'comment'
-    this.#comments = true
   }
 
   /** The servers turn characters beyond the basic plane into `?` in names. */
