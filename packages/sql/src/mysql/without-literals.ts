@@ -14,7 +14,7 @@ const UNREADABLE = '…'
 /** Never throws and never returns a character of a literal or comment of `sql`. */
 export function withoutMysqlLiterals(sql: string, dialect: Dialect): string {
   try {
-    const { tokens } = lex(sql, dialect)
+    const tokens = lex(sql, dialect)
     return tokens
       .map((token) => (token.gap === '' ? '' : ' ') + shown(sql, token))
       .join('')
