@@ -1,6 +1,6 @@
 /** `sallyport replay` on a real session: drawn, as data, against a database, under another policy. */
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -170,4 +170,18 @@ test('says that there is no such session', async () => {
   const { code, stderr } = await replay('00000000-aaaa')
   expect(code).toBe(1)
   expect(stderr).toContain('no session')
+})
+
+test('proves one record with the public key alone', async () => {
+  const key = readdirSync(gateway.auditDirectory).find((name) => name.startsWith('public-key-'))
+  const publicKey = join(gateway.auditDirectory, key ?? '')
+  const proof = await sallyport('audit', 'prove', '1', '-c', gateway.configFile)
+  const file = join(gateway.directory, 'proof.json')
+  writeFileSync(file, proof.stdout)
+  const good = await sallyport('audit', 'verify', '--proof', file, '--public-key', publicKey)
+  expect(good).toMatchObject({ code: 0 })
+  expect(good.stdout).toContain('PROVEN: record 1')
+  writeFileSync(file, proof.stdout.replace('log-started', 'log-stopped'))
+  const bad = await sallyport('audit', 'verify', '--proof', file, '--public-key', publicKey)
+  expect(bad).toMatchObject({ code: 1 })
 })

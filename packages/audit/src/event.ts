@@ -150,6 +150,21 @@ export type RecordingSealed = Base<'recording-sealed'> & {
   readonly final: boolean
 }
 
+/** A recording, or the key without which it says nothing, was destroyed. */
+export type RecordingErased = Base<'recording-erased'> & {
+  readonly session: string
+  readonly what: 'recording' | 'key'
+  readonly by: string
+  readonly reason: string
+}
+/** Nothing of the session is to be destroyed while it stands, whatever its age. */
+export type LegalHold = Base<'legal-hold'> & {
+  readonly session: string
+  readonly state: 'placed' | 'lifted'
+  readonly by: string
+  readonly reason: string
+}
+
 // Statements: two records each, so both have hand-written encoders (record-writer.ts).
 
 export type RelationAccess = {
@@ -289,6 +304,8 @@ export type AuditEvent =
   | Cancel
   | SessionEnded
   | RecordingSealed
+  | RecordingErased
+  | LegalHold
   | Statement
   | Outcome
   | TokenMinted
@@ -322,6 +339,8 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   cancel: true,
   'session-ended': true,
   'recording-sealed': true,
+  'recording-erased': true,
+  'legal-hold': true,
   statement: true,
   outcome: true,
   'token-minted': true,

@@ -30,6 +30,12 @@ export type FindingCode =
   | 'unknown-key'
   /** Heads do not stand in the order they were made in. */
   | 'head-order'
+  /** A recording is not the one whose hash the log holds, ends before it, or goes on behind its end. */
+  | 'recording-changed'
+  /** A recording the log speaks of is not there, and no record says that it was erased. */
+  | 'recording-missing'
+  /** A recording the log does not speak of. */
+  | 'recording-unknown'
 
 export interface Finding {
   readonly code: FindingCode

@@ -12,7 +12,9 @@ export {
   type ConnectionOpened,
   type Cut,
   isKnownEvent,
+  type LegalHold,
   type Outcome,
+  type RecordingErased,
   type RecordingSealed,
   type RelationAccess,
   type SessionEnded,
@@ -40,6 +42,7 @@ export {
   type InclusionCheck,
   type InclusionProof,
   inclusionProof,
+  isInclusionProof,
 } from './proof.ts'
 export type { AuditRecord } from './record.ts'
 export type { RecordingFrame, RecordingOpen, ResultShape } from './recording/frames.ts'

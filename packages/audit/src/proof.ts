@@ -10,7 +10,7 @@ import type { SignedHead } from './event.ts'
 import { checkHead, decodeHead, HEADS_FILE, isHead } from './heads.ts'
 import { parsePublicKey } from './keys.ts'
 import { auditPath, leafHash, rootFromPath } from './merkle.ts'
-import { type AuditRecord, decodeRecord } from './record.ts'
+import { type AuditRecord, decodeRecord, isCount, isMap } from './record.ts'
 import { LineReader, listSegments, segmentPath } from './segments.ts'
 
 /** Plain data: may be sent as JSON. */
@@ -22,6 +22,19 @@ export interface InclusionProof {
   readonly index: number
   readonly path: readonly string[]
   readonly head: SignedHead
+}
+
+/** Whether a value read from somewhere has the shape of a proof; what it says is for checkInclusion. */
+export function isInclusionProof(value: unknown): value is InclusionProof {
+  return (
+    isMap(value) &&
+    typeof value['record'] === 'string' &&
+    isCount(value['seq']) &&
+    isCount(value['index']) &&
+    Array.isArray(value['path']) &&
+    value['path'].every((hash) => typeof hash === 'string') &&
+    isHead(value['head'])
+  )
 }
 
 export type InclusionCheck =

@@ -18,6 +18,7 @@ import { checkHead, HEADS_FILE, isHead } from './heads.ts'
 import { type PublicKey, parsePublicKey } from './keys.ts'
 import { EMPTY_ROOT, MerkleFrontier } from './merkle.ts'
 import type { AuditRecord } from './record.ts'
+import { RecordingChecks } from './recording/check.ts'
 import { LineReader, listSegments, segmentPath, type UnfinishedLine } from './segments.ts'
 
 /** Records checked before other work of the process gets its turn. */
@@ -28,6 +29,8 @@ export interface VerifyOptions {
   readonly publicKeys: readonly string[]
   /** Files of heads kept outside the log's directory, as anchorToFile writes them. */
   readonly heads?: readonly string[]
+  /** Directory of the recordings: they are held against the hashes in the log. Not looked at unless given. */
+  readonly recordings?: string
   /** True: a log is writing this directory now, so an unfinished last line is not a finding. */
   readonly live?: boolean
 }
@@ -37,6 +40,8 @@ export type Unproven =
   | { readonly kind: 'after-last-head'; readonly from: number; readonly to: number }
   | { readonly kind: 'tail-without-outside-heads' }
   | { readonly kind: 'nothing-signed' }
+  /** What recordings of unfinished sessions hold behind their last hash in the log. */
+  | { readonly kind: 'recording-tails'; readonly recordings: number }
 
 export interface VerifyReport {
   /** True exactly when nothing was found. */
@@ -48,6 +53,8 @@ export interface VerifyReport {
   readonly head: string
   /** Signed heads and footers whose signature is good. */
   readonly heads: number
+  /** Recordings that are as the log says. */
+  readonly recordings: number
   /** Every record up to this one is vouched for by a signature that fits. 0: none. */
   readonly provenTo: number
   readonly findings: readonly Finding[]
@@ -88,6 +95,7 @@ class Verification {
   #footers = 0
   #provenTo = 0
   #isClosed = false
+  readonly #recordings: RecordingChecks | null
 
   constructor(parts: {
     directory: string
@@ -99,6 +107,9 @@ class Verification {
     this.#keys = parts.keys
     this.#live = parts.options.live === true
     this.#hasOutsideHeads = outside.length > 0
+    const { recordings } = parts.options
+    this.#recordings =
+      recordings === undefined ? null : new RecordingChecks(recordings, { live: this.#live })
     const tools = { findings: this.#findings, keys: parts.keys }
     this.#cursors = [
       { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), live: this.#live },
@@ -124,6 +135,7 @@ class Verification {
     }
     this.#chain.end()
     this.#endHeads()
+    await this.#recordings?.run(this.#findings)
   }
 
   report(segments: number): VerifyReport {
@@ -133,6 +145,8 @@ class Verification {
     else if (this.#provenTo < lastSeq) {
       unproven.push({ kind: 'after-last-head', from: this.#provenTo + 1, to: lastSeq })
     }
+    const tails = this.#recordings?.tails ?? 0
+    if (tails > 0) unproven.push({ kind: 'recording-tails', recordings: tails })
     if (!this.#hasOutsideHeads) unproven.push({ kind: 'tail-without-outside-heads' })
     return {
       ok: this.#findings.total === 0,
@@ -141,6 +155,7 @@ class Verification {
       lastSeq,
       head: this.#chain.head,
       heads: this.#cursors.reduce((sum, cursor) => sum + cursor.checked, this.#footers),
+      recordings: this.#recordings?.checked ?? 0,
       provenTo: this.#provenTo,
       findings: this.#findings.list,
       findingsTotal: this.#findings.total,
@@ -191,7 +206,9 @@ class Verification {
       this.#checkFooter(record, before)
     }
     this.#tree.add(this.#chain.head)
-    if (record !== null) this.#checkHeads(record.seq)
+    if (record === null) return
+    this.#checkHeads(record.seq)
+    this.#recordings?.note(record)
   }
 
   /** The footer's head speaks of everything before it. */

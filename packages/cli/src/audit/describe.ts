@@ -111,6 +111,10 @@ export function describe(event: AuditEvent): Described {
       return as(`the clock said ${formatMoment(event.wall)}`, 'yellow')
     case 'segment-closed':
       return as(`segment ${event.head.segment}, ${event.head.records} records`, 'dim')
+    case 'recording-erased':
+      return as(`${event.what} of ${event.session} by ${event.by}: ${event.reason}`, 'yellow')
+    case 'legal-hold':
+      return as(`${event.state} on ${event.session} by ${event.by}: ${event.reason}`, 'yellow')
     case 'recording-sealed':
       return as(`${event.bytes} bytes${event.final ? ', complete' : ''}`, 'dim')
     case 'anchor-failed':

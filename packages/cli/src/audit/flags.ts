@@ -45,6 +45,8 @@ export interface SessionsFlags extends FilterFlags {
 export interface VerifyFlags {
   readonly publicKey: readonly string[]
   readonly heads?: readonly string[]
+  readonly recordings?: string
+  readonly proof?: string
   readonly live?: boolean
   readonly json?: boolean
 }

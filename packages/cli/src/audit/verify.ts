@@ -1,24 +1,83 @@
 /** `audit verify`: the report of verifyLog in words, with what it cannot prove. */
-import { type Unproven, type VerifyReport, verifyLog } from '@sallyport/audit'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  checkInclusion,
+  type InclusionProof,
+  inclusionProof,
+  isInclusionProof,
+  type Unproven,
+  type VerifyReport,
+  verifyLog,
+} from '@sallyport/audit'
 import type { Cli } from '../context.ts'
+import { formatMoment } from '../duration.ts'
 import { assertNever, CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readText } from '../files.ts'
-import { counted } from '../numbers.ts'
+import { counted, countOf } from '../numbers.ts'
 import { styled } from '../output.ts'
-import type { VerifyFlags } from './flags.ts'
+import type { ReadingFlags, VerifyFlags } from './flags.ts'
+import { directoryOf } from './read.ts'
 
-export async function verify(directory: string, flags: VerifyFlags, cli: Cli): Promise<ExitCode> {
+export async function verify(
+  directory: string | undefined,
+  flags: VerifyFlags,
+  cli: Cli,
+): Promise<ExitCode> {
+  if (flags.proof !== undefined) return checkProof(flags.proof, flags, cli)
+  if (directory === undefined) throw new CliError('usage', 'say which directory, or --proof FILE')
   const publicKeys = await Promise.all(flags.publicKey.map(readPublicKey))
   const heads = flags.heads ?? []
   for (const file of heads) await readText(file)
   const report = await verifyLog(directory, {
     publicKeys,
     heads,
+    ...recordingsOf(directory, flags),
     ...(flags.live !== undefined && { live: flags.live }),
   })
   if (flags.json === true) cli.out.json(report)
   else print(report, cli)
   return report.ok ? EXIT.ok : EXIT.notOk
+}
+
+/** Those beside the log are looked at unless others are named. */
+function recordingsOf(directory: string, flags: VerifyFlags): { recordings?: string } {
+  const beside = join(directory, 'recordings')
+  const recordings = flags.recordings ?? (existsSync(beside) ? beside : undefined)
+  return recordings === undefined ? {} : { recordings }
+}
+
+/** Prints a proof that record `seq` is in the log: for somebody who is to see no other. */
+export async function prove(seq: string, flags: ReadingFlags, cli: Cli): Promise<ExitCode> {
+  const directory = await directoryOf(flags, cli)
+  const number = countOf(seq, { flag: 'SEQ', min: 1, max: Number.MAX_SAFE_INTEGER })
+  cli.out.json(inclusionProof(directory, number))
+  return EXIT.ok
+}
+
+async function checkProof(file: string, flags: VerifyFlags, cli: Cli): Promise<ExitCode> {
+  const publicKeys = await Promise.all(flags.publicKey.map(readPublicKey))
+  const check = checkInclusion(proofOf(await readText(file), file), { publicKeys })
+  if (flags.json === true) cli.out.json(check)
+  else if (check.ok) {
+    const { seq, at } = check.record
+    cli.out.line([
+      styled('green', 'PROVEN'),
+      `: record ${seq} of ${formatMoment(at)} is in the log`,
+    ])
+    cli.out.block(JSON.stringify(check.record.event, null, 2), '  ')
+  } else cli.out.line([styled('red', 'NOT PROVEN'), `: ${check.why}`])
+  return check.ok ? EXIT.ok : EXIT.notOk
+}
+
+function proofOf(text: string, file: string): InclusionProof {
+  try {
+    const proof: unknown = JSON.parse(text)
+    if (isInclusionProof(proof)) return proof
+  } catch {
+    // Told below.
+  }
+  throw new CliError('usage', `\`${file}\` is no proof: \`audit prove\` writes one`)
 }
 
 /** A private key would do as well, and must not be carried to where logs are verified. */
@@ -33,11 +92,12 @@ async function readPublicKey(file: string): Promise<string> {
 
 function print(report: VerifyReport, cli: Cli): void {
   const { out } = cli
-  const { segments, records, heads, provenTo, head, findings, findingsTotal } = report
+  const { segments, records, heads, recordings, provenTo } = report
+  const { head, findings, findingsTotal } = report
   if (report.ok) out.line([styled('green', 'VERIFIED'), ': nothing was changed, added or removed'])
   else out.line([styled('red', 'NOT VERIFIED'), `: ${counted(findingsTotal, 'finding')}`])
   out.line(
-    `  ${counted(records, 'record')} in ${counted(segments, 'segment')}, ${counted(heads, 'good signature')}`,
+    `  ${counted(records, 'record')} in ${counted(segments, 'segment')}, ${counted(heads, 'good signature')}, ${counted(recordings, 'recording')} as sealed`,
   )
   out.line(`  proven up to record ${provenTo}; the last is ${report.lastSeq}`)
   out.line(`  head ${head}`)
@@ -68,6 +128,8 @@ function sayUnproven(unproven: Unproven): string {
       return `records ${unproven.from} to ${unproven.to} come after the last signature; whoever can write the files could have changed them`
     case 'tail-without-outside-heads':
       return 'that nothing was cut from the end together with its heads: give --heads kept elsewhere'
+    case 'recording-tails':
+      return `what ${counted(unproven.recordings, 'recording')} of sessions without an end hold behind the last hash in the log`
     case 'nothing-signed':
       return 'anything: no signature covers these records'
     default:

@@ -1,6 +1,7 @@
 /** `sallyport audit …`: tail, show, search, sessions and verify. */
 import type { Command } from 'commander'
 import type {
+  ReadingFlags,
   SearchFlags,
   SessionsFlags,
   ShowFlags,
@@ -28,6 +29,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addSearch(audit, cli, exit)
   addSessions(audit, cli, exit)
   addVerify(audit, cli, exit)
+  addProve(audit, cli, exit)
 }
 
 function reading(command: Command): Command {
@@ -143,7 +145,7 @@ Example:
 
 function addVerify(audit: Command, cli: Cli, exit: Exit): void {
   audit
-    .command('verify <directory>')
+    .command('verify [directory]')
     .summary('prove that nothing was changed, with public keys alone')
     .description(
       'Checks every record against the hash chain and every signed head against the records. Take the ' +
@@ -152,6 +154,8 @@ function addVerify(audit: Command, cli: Cli, exit: Exit): void {
     )
     .requiredOption('--public-key <file>', 'public key, PEM; may be given several times', collect)
     .option('--heads <file>', 'signed heads kept outside; may be given several times', collect)
+    .option('--recordings <directory>', 'recordings (those beside the log unless given)')
+    .option('--proof <file>', 'instead of a log: check a proof that `audit prove` wrote')
     .option('--live', 'a gateway is writing now: an unfinished last line is no finding')
     .option('--json', 'print the report as JSON')
     .addHelpText(
@@ -160,11 +164,31 @@ function addVerify(audit: Command, cli: Cli, exit: Exit): void {
 Examples:
   $ sallyport audit verify /var/lib/sallyport/audit --public-key audit-key.pem
   $ sallyport audit verify copy/ --public-key audit-key.pem --heads /mnt/worm/heads.jsonl
+  $ sallyport audit verify --proof record-4711.json --public-key audit-key.pem
 
 Exit codes: 0 nothing found, 1 the log was changed, 2 no log or no key there`,
     )
-    .action(async (directory: string, flags: VerifyFlags) => {
+    .action(async (directory: string | undefined, flags: VerifyFlags) => {
       const { verify } = await import('../audit/verify.ts')
       exit(await verify(directory, flags, cli))
+    })
+}
+
+function addProve(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('prove <seq>'))
+    .summary('a proof that one record is in the log, showing no other')
+    .description(
+      'Prints the record, its Merkle path and the signed head it leads to. `audit verify --proof` checks it ' +
+        'with the public key alone.',
+    )
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit prove 4711 -c sallyport.yaml > record-4711.json`,
+    )
+    .action(async (seq: string, flags: ReadingFlags) => {
+      const { prove } = await import('../audit/verify.ts')
+      exit(await prove(seq, flags, cli))
     })
 }
