@@ -15,7 +15,7 @@ import { groupsOf } from './groups.ts'
 import { noteLazyNulls } from './lazy.ts'
 import { compare } from './predicate.ts'
 import type { Scope } from './scope.ts'
-import { STRING } from './types.ts'
+import { isBounded, STRING } from './types.ts'
 import type { Walk } from './walk.ts'
 
 export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Value {
@@ -202,6 +202,8 @@ function noteFailures(
   return exposed.length > 0
 }
 
+const RANGED = /^(abs|round|std|stddev|stddev_pop|stddev_samp|variance|var_pop|var_samp)$/
+
 function failingArguments(
   { use, mayFail }: FunctionFacts,
   args: readonly Value[],
@@ -210,6 +212,9 @@ function failingArguments(
   // A NULL key is an error; what it stands for is not.
   if (name === 'json_object') return args.filter((_, index) => index % 2 === 0)
   if (name === 'json_objectagg') return args.slice(0, 1)
+  // Beyond the range of a number, which only computed ones reach.
+  if (RANGED.test(name))
+    return [...args.slice(0, 1).filter((arg) => !isBounded(arg)), ...args.slice(1)]
   // A key or initialization vector may be too short for the mode.
   if (/^aes_(en|de)crypt$/.test(name)) return args.slice(2)
   if (!mayFail) return []

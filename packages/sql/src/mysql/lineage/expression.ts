@@ -42,7 +42,7 @@ import { functionValue } from './call.ts'
 import { noteLazyConditions, noteLazyOperands } from './lazy.ts'
 import { compare, comparison, fieldsOf } from './predicate.ts'
 import { anyOf, everythingIn, lookupBare, lookupQualified, type Scope } from './scope.ts'
-import { literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
+import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Expression, scope: Scope): Value {
@@ -247,7 +247,8 @@ function likeValue(walk: Walk, node: Extract<Expression, { kind: 'like' }>, scop
   const parts = [node.operand, node.pattern, ...(node.escape === null ? [] : [node.escape])]
   const values = parts.map((part) => walk.value(part, scope))
   // A pattern may be wrong, and matching one may take longer than is allowed.
-  const mayFail = node.operator === 'regexp'
+  const escapes = node.escape !== null && node.escape.kind !== 'literal'
+  const mayFail = node.operator === 'regexp' || escapes
   if (mayFail) for (const value of values) walk.draft.useAll(value, 'failure')
   return derive(values, { why: node.operator, mayFail, type: NUMBER })
 }
@@ -287,7 +288,8 @@ function castValue(walk: Walk, node: Cast, scope: Scope): Value {
   const operand = walk.value(node.operand, scope)
   walk.visited.add(node.type)
   const { name } = node.type
-  const mayFail = STRICT_CASTS.test(name) && operand.type !== name
+  const ranged = name === 'float' && !isBounded(operand)
+  const mayFail = ranged || (STRICT_CASTS.test(name) && operand.type !== name)
   if (mayFail) walk.draft.useAll(operand, 'failure')
   const value = derive([operand], { why: `cast to ${name}`, mayFail, type: name })
   return value.kind === 'constant' ? { ...value, type: name } : value

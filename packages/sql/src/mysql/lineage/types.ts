@@ -73,7 +73,8 @@ export function mayOverflow(operator: string, left: Value, right: Value): boolea
 
 const isUnsigned = ({ type }: Value) => type?.includes('unsigned') === true
 
-function isBounded(value: Value): boolean {
+/** A stored number of a bounded type, or a small literal. */
+export function isBounded(value: Value): boolean {
   if (value.kind === 'direct') return value.type !== null && BOUNDED.test(value.type)
   const { constants } = value
   return (
