@@ -62,7 +62,7 @@ export const STARS: CellMask = maskOf(TYPE.VAR_STRING)
 export const LIMIT_ROWS = 2
 
 /**
- * Words: `refuse`, `wait`, `answer`, `mask` (every column), `limited`, `cut`, `rewrite` (to itself without
+ * Words: `refuse`, `wait`, `answer`, `mask` (every column of that statement's result), `limited`, `cut`, `rewrite` (to itself without
  * that word), `barrier`, `infile`.
  */
 export class WordGatekeeper implements Gatekeeper {
@@ -84,6 +84,7 @@ export class WordGatekeeper implements Gatekeeper {
   forbidden: string | null = null
   #executions = 0
   readonly #admissions = new Map<string, Admission>()
+  readonly #texts = new Map<Admission, string>()
 
   decideText(
     via: 'query' | 'prepare',
@@ -119,6 +120,7 @@ export class WordGatekeeper implements Gatekeeper {
       epoch: 1,
     }
     this.#admissions.set(text, admission)
+    this.#texts.set(admission, text)
     return admission
   }
 
@@ -161,12 +163,14 @@ export class WordGatekeeper implements Gatekeeper {
   }
 
   masksFor(
-    _admission: Admission,
-    _result: number,
+    admission: Admission,
+    result: number,
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
   ): readonly (CellMask | null)[] | null {
     this.described.push(columns)
+    const text = this.#texts.get(admission)?.split(';')[result]
+    if (text !== undefined && !text.includes('mask')) return null
     return columns.map((column) => (format === 'text' ? STARS : maskOf(column.type)))
   }
 
