@@ -45,7 +45,7 @@ export const COLUMNS_MAX = 4_096
 /** Parameters of a prepared statement, query attributes included. Source: uint16 num_params. */
 export const PARAMETERS_MAX = 65_535
 
-/** Query attributes of one command. Source: MAX_QUERY_ATTRS... ours, the server has no cap of its own. */
+/** Query attributes of one command. Ours; the server has no cap of its own. */
 export const QUERY_ATTRIBUTES_MAX = 64
 
 /** Statement text; the default of an option of the caller. Ours. */
