@@ -7,6 +7,7 @@ import type { CellMask } from '../cell-mask.ts'
 import { type ColumnDefinition, decodeColumn } from '../columns.ts'
 import { ProtocolError } from '../errors.ts'
 import { DESCRIPTION_BYTES_MAX } from '../limits.ts'
+import { HEADER_BYTES, packetLength } from '../packets.ts'
 import type { Admission } from './gatekeeper.ts'
 import type { RelayState } from './state.ts'
 
@@ -20,7 +21,7 @@ export interface MaskPlan {
 interface Known {
   readonly result: number
   readonly format: 'text' | 'binary'
-  /** The definitions' payloads, one behind the other. */
+  /** The definitions' packets, as they were sent. */
   readonly bytes: Buffer
   readonly plan: MaskPlan | null
 }
@@ -29,8 +30,6 @@ export class Descriptions {
   readonly #state: RelayState
   readonly #known = new WeakMap<Admission, Known>()
   #bytes: ByteWriter | null = null
-  /** Where each definition ends in `#bytes`. */
-  #ends: number[] = []
 
   constructor(state: RelayState) {
     this.#state = state
@@ -38,17 +37,15 @@ export class Descriptions {
 
   clear(): void {
     if (this.#bytes !== null) this.#bytes.at = 0
-    this.#ends.length = 0
   }
 
-  /** A column definition, `buf[start, end)`. */
+  /** Column definitions, whole packets in `buf[start, end)`. */
   add(buf: Buffer, start: number, end: number): void {
     this.#bytes ??= new ByteWriter({ bytesMax: DESCRIPTION_BYTES_MAX })
     if (this.#bytes.at + end - start > DESCRIPTION_BYTES_MAX) {
       throw new ProtocolError('too-large', 'remote', 'column definitions over the cap')
     }
     writeRange(this.#bytes, buf, start, end)
-    this.#ends.push(this.#bytes.at)
   }
 
   /** The masks for what has been added; null: rows pass as they are. */
@@ -77,11 +74,12 @@ export class Descriptions {
   }
 
   #decode(bytes: Buffer): ColumnDefinition[] {
+    const kept = Buffer.from(bytes)
     const columns: ColumnDefinition[] = []
-    let start = 0
-    for (const end of this.#ends) {
-      columns.push(decodeColumn(Buffer.from(bytes.subarray(start, end)), this.#state.capabilities))
-      start = end
+    for (let at = 0; at < kept.length; ) {
+      const start = at + HEADER_BYTES
+      at = start + packetLength(kept, at)
+      columns.push(decodeColumn(kept.subarray(start, at), this.#state.capabilities))
     }
     return columns
   }

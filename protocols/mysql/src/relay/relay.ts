@@ -5,6 +5,7 @@
  * gatekeeper, synchronously or after `resume()`. Any ProtocolError thrown is final for the session. Sequence
  * ids in the read buffers may be changed in place.
  */
+import { STATEMENT_BYTES_MAX } from '../limits.ts'
 import { encodePacket } from '../packets.ts'
 import { STATUS } from '../responses.ts'
 import { ClientLeg } from './client-leg.ts'
@@ -17,8 +18,8 @@ import { RelayState, type RelayStateOptions } from './state.ts'
 import { UpstreamLeg } from './upstream-leg.ts'
 
 export interface RelayOptions extends RelayStateOptions {
-  /** Cap on the text of COM_QUERY and COM_STMT_PREPARE, bytes. */
-  readonly statementBytesMax: number
+  /** Cap on the text of COM_QUERY and COM_STMT_PREPARE, bytes; STATEMENT_BYTES_MAX unless said. */
+  readonly statementBytesMax?: number
 }
 
 export class Relay {
@@ -28,7 +29,7 @@ export class Relay {
 
   constructor(gatekeeper: Gatekeeper, options: RelayOptions) {
     this.#state = new RelayState(gatekeeper, options)
-    this.#client = new ClientLeg(this.#state, options.statementBytesMax)
+    this.#client = new ClientLeg(this.#state, options.statementBytesMax ?? STATEMENT_BYTES_MAX)
     this.#upstream = new UpstreamLeg(this.#state)
   }
 

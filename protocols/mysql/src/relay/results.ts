@@ -26,6 +26,8 @@ export class Results {
   #passing = 0
   #passes = false
   #continues = false
+  /** Column definitions that `columns` has passed. */
+  passed = 0
   /** `rows` stopped at a whole header of a packet that is no row; else more bytes are needed. */
   atEnd = false
   /** Whole length wanted of the row at the returned offset, bytes; 0 when not known yet. */
@@ -47,9 +49,30 @@ export class Results {
     this.#descriptions.clear()
   }
 
-  /** A column definition of `entry`, [start, end): looked at only where there may be masks. */
-  column(entry: Expected, buf: Buffer, start: number, end: number): void {
-    if (entry.admission?.masked === true) this.#descriptions.add(buf, start, end)
+  /**
+   * Passes up to `most` whole column definitions of `entry` from [start, end); returns where it stopped, and
+   * says in `passed` how many they were. They are looked at only where there may be masks.
+   */
+  columns(entry: Expected, buf: Buffer, start: number, end: number, most: number): number {
+    const state = this.#state
+    this.passed = 0
+    let at = start
+    while (this.passed < most && end - at > HEADER_BYTES) {
+      const length = uint24At(buf, at)
+      const next = at + HEADER_BYTES + length
+      if (next > end || length === PACKET_PAYLOAD_BYTES_MAX || !isRow(buf, at, length)) break
+      if (buf[at + 3] !== state.upstreamSequence) throw outOfOrder(buf[at + 3]!)
+      buf[at + 3] = state.clientSequence
+      state.upstreamSequence = (state.upstreamSequence + 1) & 0xff
+      state.clientSequence = (state.clientSequence + 1) & 0xff
+      this.passed++
+      at = next
+    }
+    if (this.passed > 0) {
+      if (entry.admission?.masked === true) this.#descriptions.add(buf, start, at)
+      state.toClient.forward(buf, start, at)
+    }
+    return at
   }
 
   /** All columns are known: what becomes of the rows is fixed for the result. */

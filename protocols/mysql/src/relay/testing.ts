@@ -217,7 +217,6 @@ export class Bench {
       client: CLASSIC,
       upstream: CLASSIC,
       status: 2,
-      statementBytesMax: 1_048_576,
       ...options,
     })
   }

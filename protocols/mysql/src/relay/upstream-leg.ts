@@ -84,6 +84,12 @@ export class UpstreamLeg {
     while (at < end) {
       const entry = this.#state.expected.head()
       if (entry !== undefined && entry !== this.#entry) this.#enter(entry)
+      if (entry?.fate === 'forward' && this.#phase === 'columns' && !entry.told) {
+        at = results.columns(entry, buf, at, end, this.#left)
+        this.#left -= results.passed
+        if (this.#left === 0) this.#columnsDone(entry)
+        if (results.passed > 0) continue
+      }
       if (entry?.fate === 'forward' && this.#phase === 'rows') {
         at = results.rows(entry, buf, at, end)
         if (!results.atEnd) {
@@ -190,9 +196,11 @@ export class UpstreamLeg {
     else this.#columnsDone(entry)
   }
 
+  /** A definition that is for nobody, or so long that it takes several packets. */
   #column(entry: Expected, buf: Buffer): void {
-    const { bytes, payloadStart, payloadEnd } = this.#cursor
-    this.#results.column(entry, bytes, payloadStart, payloadEnd)
+    if (entry.admission?.masked === true && !entry.told) {
+      throw new ProtocolError('too-large', 'remote', 'a column definition over the cap')
+    }
     this.#pass(entry, buf)
     this.#left--
     if (this.#left === 0) this.#columnsDone(entry)
