@@ -248,6 +248,26 @@ describe('a loaded catalog', () => {
     ])
   })
 
+  test('knows functions of extensions that compute from their arguments, while nobody has changed them', async () => {
+    await database.sql(`
+      CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION dblink SCHEMA ext;
+      CREATE OR REPLACE FUNCTION ext.strpos(ext.citext, ext.citext) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`)
+    const { data } = await load()
+    const pure = (name: string) =>
+      data.functions
+        .filter((entry) => entry.schema === 'ext' && entry.name === name)
+        .map((entry) => entry.pure)
+    expect(['citext_eq', 'max', 'split_part', 'strpos', 'dblink_connect'].map(pure)).toEqual([
+      [true],
+      [true],
+      [true],
+      [undefined],
+      [undefined, undefined],
+    ])
+    expect(data.userOperators.filter((entry) => entry.function.startsWith('ext.'))).toEqual([])
+    await database.sql('DROP SCHEMA ext CASCADE')
+  })
+
   test('sees rules, row security and security barriers', async () => {
     await database.sql(`
       CREATE TABLE public.ruled (a int);

@@ -189,6 +189,16 @@ describe('functions, state and catalogs', () => {
     ['a pure function', calling('pg_catalog', 'upper', 'pure'), 'allow'],
     ['an opaque function', calling('pg_catalog', 'query_to_xml', 'opaque'), 'masked-function'],
     ['a trusted one', calling('public', 'safe_fn', 'opaque'), 'allow'],
+    [
+      'a sequence',
+      facts({ functions: [{ schema: 'pg_catalog', name: 'nextval', purity: 'opaque' }] }),
+      'allow',
+    ],
+    [
+      'a function named like it',
+      facts({ functions: [{ schema: 'public', name: 'nextval', purity: 'opaque' }] }),
+      'masked-function',
+    ],
     ['one of that name elsewhere', calling('pg_temp_3', 'safe_fn', 'opaque'), 'masked-function'],
     [
       'a computed set_config',

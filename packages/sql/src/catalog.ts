@@ -76,10 +76,12 @@ export interface CatalogFunction {
   readonly returnType: string
   /** Comes with the server (pg_catalog and initdb-time objects). */
   readonly builtin: boolean
+  /** Of an extension whose functions are known to depend on their arguments alone. */
+  readonly pure?: boolean
 }
 
 /**
- * An operator that calls a user function, by its name; a cast by `::target`, an input or output function
+ * An operator that calls a user function that is not `pure`, by its name; a cast by `::target`, an input or output function
  * of a base type by `::type`.
  */
 export interface CatalogOperator {

@@ -202,6 +202,7 @@ type FunctionRow = [
   returnsSet: boolean,
   outputs: string[] | null,
   returnType: string,
+  pure: boolean,
 ]
 
 type OperatorRow = [name: string, called: string, left: string | null, right: string | null]
@@ -332,6 +333,7 @@ function functionOf(row: FunctionRow, types: ReadonlyMap<string, string>): Catal
     outputs: row[8] ?? [],
     returnType: typeName(row[9], types),
     builtin: Number(id) < FIRST_USER_OID && !replaced,
+    ...(row[10] ? { pure: true } : {}),
   }
 }
 

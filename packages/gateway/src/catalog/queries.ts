@@ -136,6 +136,32 @@ SELECT t.oid::pg_catalog.int8, ${typeName('t', 'n')}
  * type oid. Functions of the server itself are left out, except those that somebody has replaced: at
  * initdb none is in another language than these three and none is SECURITY DEFINER.
  */
+/**
+ * Extensions whose functions and operators compute from their arguments: none reads a table or a file, runs SQL
+ * or changes a setting, but for those named here. Closed list, after the sources of PostgreSQL's contrib.
+ */
+const PURE_EXTENSIONS = `'btree_gin', 'btree_gist', 'citext', 'cube', 'earthdistance', 'fuzzystrmatch', 'hstore', 'intarray',
+  'isn', 'ltree', 'pg_trgm', 'pgcrypto', 'seg', 'unaccent', 'uuid-ossp', 'vector'`
+const IMPURE = `'set_limit', 'show_limit', 'isn_weak'`
+
+/**
+ * Is the function \`p\` of language \`l\` one of those? A body in SQL counts only while nobody has written it
+ * since the extension was created; an aggregate, only if what it calls is compiled.
+ */
+const isPure = `(
+  NOT p.prosecdef AND p.proname NOT IN (${IMPURE}) AND EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+     WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+       AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.extname IN (${PURE_EXTENSIONS})
+       AND (l.lanname = 'internal' OR l.lanname = 'c' AND p.probin LIKE '$libdir/%'
+            OR l.lanname = 'sql' AND p.provolatile = 'i' AND p.xmin = e.xmin))
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_aggregate a
+      JOIN pg_catalog.pg_proc f ON f.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
+      JOIN pg_catalog.pg_language fl ON fl.oid = f.prolang
+     WHERE a.aggfnoid = p.oid AND fl.lanname NOT IN ('internal', 'c')))`
+
 export const FUNCTIONS = `
 SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.text, l.lanname,
        p.prokind::pg_catalog.text, p.prosecdef, p.proretset,
@@ -149,7 +175,7 @@ SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.t
                 FROM pg_catalog.pg_attribute a
                WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
        END,
-       p.prorettype::pg_catalog.int8
+       p.prorettype::pg_catalog.int8, ${isPure}
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -160,7 +186,7 @@ SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.t
  LIMIT ${FUNCTIONS_MAX + 1}`
 
 /**
- * What calls a user function without naming it: operators by their name; casts as \`::target\`, and
+ * What calls a user function that is not pure without naming it: operators by their name; casts as \`::target\`, and
  * the input and output functions of base types as \`::type\`.
  */
 export const OPERATORS = `
@@ -183,6 +209,8 @@ SELECT u.name, n.nspname || '.' || p.proname, u.left_type::pg_catalog.text, u.ri
   ) u
   JOIN pg_catalog.pg_proc p ON p.oid = u.function AND p.oid >= ${FIRST_USER_OID}
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE NOT ${isPure}
  ORDER BY 1, 2, 3, 4`
 
 const part = (table: string, key: string, where = 'true'): string =>

@@ -102,14 +102,17 @@ function userFacts(
     )
   const [first] = found
   if (first === undefined) return null
-  const same = found.every((entry) => entry.outputs.join() === first.outputs.join())
   const hidesBuiltin = schema === undefined && purity.has(name)
+  const pure = found.every((entry) => entry.pure === true)
+  // Whichever is meant, it computes from its arguments: what the built-in is known for holds for both.
+  if (pure && hidesBuiltin && builtinFacts(name).use.purity !== 'opaque') return null
+  const same = found.every((entry) => entry.outputs.join() === first.outputs.join())
   const types = new Set(found.map((entry) => entry.returnType))
+  const of = found.every((entry) => entry.schema === first.schema) ? first.schema : null
   return {
-    ...opaqueFacts(
-      found.every((entry) => entry.schema === first.schema) ? first.schema : null,
-      name,
-    ),
+    ...(pure && !hidesBuiltin
+      ? { ...pureFacts, use: { schema: of, name, purity: 'pure' } }
+      : opaqueFacts(of, name)),
     kind:
       first.kind === 'aggregate' ? 'aggregate' : first.kind === 'window' ? 'window' : 'function',
     returnsSet: found.some((entry) => entry.returnsSet) || (hidesBuiltin && sets.has(name)),

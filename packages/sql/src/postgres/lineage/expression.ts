@@ -343,7 +343,8 @@ function fieldOf(walk: Walk, value: Value, name: string): Value {
   if (value.row !== null) return asFunctionOf(walk, value, name)
   // A field of a stored composite, or a function of it: built-in functions of a row only format it.
   const functions = walk.context.catalog?.functionsNamed(name) ?? []
-  if (functions.some((entry) => !entry.builtin)) return asFunctionOf(walk, value, name)
+  if (functions.some((entry) => !entry.builtin && !entry.pure))
+    return asFunctionOf(walk, value, name)
   return derive([value], { why: 'field' })
 }
 

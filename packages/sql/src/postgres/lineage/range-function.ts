@@ -199,6 +199,8 @@ function spread(names: readonly string[], value: Value): Shape {
 
 /** Element type of an array type's name (`_text`, `public._address`); null when it is none. */
 function elementType(type: string | null): string | null {
+  if (type === 'int2vector') return 'int2'
+  if (type === 'oidvector') return 'oid'
   const match = /^((?:.*\.)?)_(.*)$/.exec(type ?? '')
   return match === null ? null : `${match[1]}${match[2]}`
 }
