@@ -1,0 +1,20 @@
+/** What LangGraph checkpointers, LangChain tools and vector stores send. */
+export const works: readonly string[] = [
+  "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
+  'SELECT * FROM orders ORDER BY id LIMIT 3',
+  "SELECT id, status, note FROM orders WHERE status IN ('paid', 'shipped') ORDER BY placed_at DESC, id LIMIT 10;",
+  'SELECT o.id, o.status, count(i.*) FROM orders o JOIN order_items i ON i.order_id = o.id GROUP BY o.id, o.status ORDER BY o.id LIMIT 5',
+  'SELECT product, sum(quantity) AS sold FROM order_items GROUP BY product ORDER BY sold DESC, product LIMIT 5',
+  "SELECT to_char(placed_at, 'YYYY-MM') AS month, count(*) FROM orders GROUP BY 1 ORDER BY 1",
+  "SELECT count(*) FROM customers WHERE created_at > now() - interval '100 years'",
+  "SELECT s.id, s.subject, s.status FROM support_tickets s WHERE s.status IN ('new', 'open') ORDER BY s.opened_at, s.id LIMIT 5",
+  'SELECT * FROM open_cities',
+  'SELECT pg_size_pretty(pg_database_size(current_database())) IS NOT NULL',
+  'WITH ranked AS (SELECT id, customer_id, row_number() OVER (PARTITION BY customer_id ORDER BY placed_at DESC, id) AS rn FROM orders) SELECT id FROM ranked WHERE rn = 1 ORDER BY id LIMIT 5',
+  'SELECT v FROM checkpoint_migrations ORDER BY v DESC LIMIT 1',
+  "SELECT thread_id, checkpoint, checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata, (SELECT array_agg(array[bl.channel::bytea, bl.type::bytea, bl.blob]) FROM jsonb_each_text(checkpoint -> 'channel_versions') INNER JOIN checkpoint_blobs bl ON bl.thread_id = checkpoints.thread_id AND bl.checkpoint_ns = checkpoints.checkpoint_ns AND bl.channel = jsonb_each_text.key AND bl.version = jsonb_each_text.value) AS channel_values, (SELECT array_agg(array[cw.task_id::text::bytea, cw.channel::bytea, cw.type::bytea, cw.blob] ORDER BY cw.task_id, cw.idx) FROM checkpoint_writes cw WHERE cw.thread_id = checkpoints.thread_id AND cw.checkpoint_ns = checkpoints.checkpoint_ns AND cw.checkpoint_id = checkpoints.checkpoint_id) AS pending_writes FROM checkpoints WHERE thread_id = 't1' AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1",
+  "BEGIN; INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob) VALUES ('t1', '', 'c', '1', 'msgpack', '\\x00') ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING; ROLLBACK",
+  `BEGIN; INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata) VALUES ('t1', '', 'x', NULL, '{"v": 1}', '{}') ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata; ROLLBACK`,
+  "BEGIN; INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob) VALUES ('t1', '', 'x', 'k', 0, 'c', 'msgpack', '\\x00') ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob; ROLLBACK",
+  "BEGIN; DELETE FROM checkpoints WHERE thread_id = 't1'; ROLLBACK",
+]

@@ -1,0 +1,23 @@
+/** Shapes of TPC-H and TPC-DS on the tables there are. */
+export const works: readonly string[] = [
+  "select o.status, sum(i.quantity) as sum_qty, sum(i.unit_price) as sum_base_price, sum(i.unit_price * (1 - 0.05)) as sum_disc_price, avg(i.quantity) as avg_qty, count(*) as count_order from order_items i, orders o where i.order_id = o.id and o.placed_at <= date '2098-12-01' - interval '90' day group by o.status order by o.status",
+  "select o.id, sum(i.unit_price * i.quantity) as revenue, o.placed_at from customers c, orders o, order_items i where c.id = o.customer_id and i.order_id = o.id and o.placed_at < date '2095-03-15' group by o.id, o.placed_at order by revenue desc, o.placed_at, o.id limit 10",
+  "select o.status, count(*) as order_count from orders o where o.placed_at >= date '1993-07-01' and exists (select * from order_items where order_id = o.id and quantity < 3) group by o.status order by o.status",
+  'select sum(unit_price * quantity) as revenue from order_items where quantity between 1 and 24 and unit_price < 24',
+  "select extract(year from o.placed_at) as o_year, sum(case when o.status = 'paid' then i.unit_price * i.quantity else 0 end) / nullif(sum(i.unit_price * i.quantity), 0) as mkt_share from orders o, order_items i where i.order_id = o.id group by o_year order by o_year",
+  "select c_count, count(*) as custdist from (select c.id, count(o.id) as c_count from customers c left outer join orders o on c.id = o.customer_id and o.note not like '%special%requests%' group by c.id) as c_orders group by c_count order by custdist desc, c_count desc",
+  'with revenue as (select order_id as supplier_no, sum(unit_price * quantity) as total_revenue from order_items group by order_id) select supplier_no, total_revenue from revenue where total_revenue = (select max(total_revenue) from revenue) order by supplier_no',
+  "select product, count(distinct order_id) as n from order_items where product not like 'MEDIUM POLISHED%' and quantity in (1, 2, 3, 9) and order_id not in (select id from orders where note like '%Complaints%') group by product order by n desc, product limit 10",
+  'select sum(i.unit_price) / 7.0 as avg_yearly from order_items i where i.quantity < (select 0.2 * avg(quantity) * 10 from order_items where product = i.product)',
+  'select o.id, o.placed_at from orders o where o.id in (select order_id from order_items group by order_id having sum(quantity) > 3) order by o.placed_at desc, o.id limit 10',
+  "select cntrycode, count(*) from (select left(o.status::text, 2) as cntrycode, o.id from orders o where left(o.status::text, 2) in ('pa', 'sh', 'dr') and not exists (select * from payments p where p.order_id = o.id)) as x group by cntrycode order by cntrycode",
+  "with ssales as (select o.customer_id, o.status, sum(i.unit_price) as netpaid from orders o join order_items i on i.order_id = o.id group by 1, 2) select customer_id, sum(netpaid) as paid from ssales where status = 'paid' group by customer_id having sum(netpaid) > (select 0.05 * avg(netpaid) from ssales) order by customer_id limit 5",
+  'select i.product, sum(i.unit_price) as itemrevenue, sum(i.unit_price) * 100 / sum(sum(i.unit_price)) over (partition by o.status) as revenueratio from order_items i join orders o on o.id = i.order_id group by i.product, o.status order by 1, 2, 3 limit 5',
+  'select * from (select o.status, rank() over (partition by o.status order by sum(i.unit_price) desc, o.id) as rk, o.id from orders o join order_items i on i.order_id = o.id group by o.status, o.id) t where rk <= 2 order by 1, 2',
+  'select count(*) from ((select distinct customer_id from orders) except (select distinct customer_id from payments)) cool',
+  "select channel, sum(n) from (select 'orders' as channel, count(*) as n from orders union all select 'payments', count(*) from payments union all select 'tickets', count(*) from support_tickets) x group by rollup (channel) order by 1 nulls last",
+  'select a.id from orders a intersect select b.order_id from payments b order by 1 limit 5',
+  'select case when (select count(*) from order_items where quantity between 1 and 20) > 10 then (select avg(unit_price) from order_items) else (select avg(quantity) from order_items) end as bucket1 from orders where id = 1',
+  'select o1.customer_id, count(*) from orders o1, orders o2 where o1.customer_id = o2.customer_id and o1.id < o2.id group by 1 having count(*) > 1 order by 2 desc, 1 limit 5',
+  "select lag(sum_sales) over (order by m) as psum, sum_sales, lead(sum_sales) over (order by m) as nsum from (select date_trunc('month', placed_at) as m, count(*) as sum_sales from orders group by 1) v order by m limit 5",
+]
