@@ -249,9 +249,12 @@ describe('a loaded catalog', () => {
   })
 
   test('knows functions of extensions that compute from their arguments, while nobody has changed them', async () => {
-    await database.sql(`
-      CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION dblink SCHEMA ext;
-      CREATE OR REPLACE FUNCTION ext.strpos(ext.citext, ext.citext) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`)
+    await database.sql(
+      'CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION dblink SCHEMA ext',
+    )
+    await database.sql(
+      `CREATE OR REPLACE FUNCTION ext.strpos(ext.citext, ext.citext) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`,
+    )
     const { data } = await load()
     const pure = (name: string) =>
       data.functions
