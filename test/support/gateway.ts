@@ -73,6 +73,10 @@ export interface TestGateway extends AsyncDisposable {
   token(request?: TokenRequest): Promise<string>
   /** A URL for drivers (TLS is theirs to ask for). */
   url(token: string, options?: { user?: string; database?: string; plain?: boolean }): string
+  /** Kills its process with SIGKILL; only with `spawn`. */
+  crash(): Promise<void>
+  /** Starts it again after `crash`: same files, same ports. */
+  revive(): Promise<void>
   close(): Promise<void>
 }
 
@@ -236,7 +240,8 @@ function gatewayOver(
     readonly running: RunningGateway | null
   },
 ): TestGateway {
-  const { directory, configFile, port, plainPort, running, child } = parts
+  const { directory, configFile, port, plainPort, running } = parts
+  let { child } = parts
   const stateDirectory = join(directory, 'state')
   let state: StateStore | undefined
   let closed: Promise<void> | undefined
@@ -271,16 +276,27 @@ function gatewayOver(
     url: (token, { user = 'tester', database = parts.connection, plain = false } = {}) =>
       `${parts.protocol}://${encodeURIComponent(user)}:${encodeURIComponent(token)}@127.0.0.1:` +
       `${plain ? plainPort : port}/${encodeURIComponent(database)}`,
+    async crash() {
+      if (child === null) throw new Error('only a gateway with `spawn` can crash')
+      await ended(child, 'SIGKILL')
+    },
+    async revive() {
+      child = await spawnGateway(configFile, port)
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
+  const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await ended(child, 'SIGTERM')
+  clearTimeout(late)
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.kill('SIGTERM')
-  const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  child.kill(signal)
   await exited
-  clearTimeout(late)
 }
