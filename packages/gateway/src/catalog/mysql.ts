@@ -229,7 +229,10 @@ function relationOf(
   parts: Parts,
 ): CatalogRelation | undefined {
   const key = `${schema}\0${name}`
-  const columns = (parts.columns.get(key) ?? []).map((row) => columnOf(row, parts.server))
+  const conditions = new Set(parts.checks.get(key)?.map(([, , condition]) => condition))
+  const columns = (parts.columns.get(key) ?? []).map((row) =>
+    columnOf(row, parts.server, conditions),
+  )
   const definition = parts.views.get(key)?.[0]?.[2] || undefined
   const isView = type === 'VIEW'
   if (columns.length === 0 || (isView && definition === undefined)) return undefined
@@ -257,19 +260,29 @@ function kindOf(type: string, engine: string | null): CatalogRelation['kind'] {
   return FOREIGN_ENGINES.has((engine ?? '').toUpperCase()) ? 'foreign-table' : 'table'
 }
 
-function columnOf(row: ColumnRow, { flavour }: MysqlServerInfo): CatalogColumn {
+function columnOf(
+  row: ColumnRow,
+  { flavour }: MysqlServerInfo,
+  conditions: ReadonlySet<string>,
+): CatalogColumn {
   const [, , name, number, type, fullType, extra, expression] = row
   const generated = expression === null || expression === '' ? null : expression
   return {
     name,
     number: Number(number),
-    type: /\bunsigned\b/.test(fullType) ? `${type} unsigned` : type,
+    type: typeName(type, fullType, conditions.has(`json_valid(${quoted(name)})`)),
     typeId: 0,
     ...(generated !== null && {
       generated: flavour === 'mysql' ? unescaped(generated) : generated,
     }),
     ...(/\bINVISIBLE\b/i.test(extra ?? '') && { invisible: true }),
   }
+}
+
+/** MariaDB's JSON is a text with a condition. */
+function typeName(type: string, fullType: string, isJson: boolean): string {
+  if (isJson && type === 'longtext') return 'json'
+  return /\bunsigned\b/.test(fullType) ? `${type} unsigned` : type
 }
 
 /** MySQL escapes expressions once more when it lists them: `_utf8mb4\'x\'`. */

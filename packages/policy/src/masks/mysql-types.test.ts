@@ -130,6 +130,13 @@ describe('cells of MySQL and MariaDB', () => {
     expect(mask(REDACT, cell, 'secret')?.toString('latin1')).toBe(expected)
   })
 
+  test('a name that does not go with the type code is not believed', () => {
+    const date = text(10, { typeName: 'json' })
+    expect(mask(REDACT, date, 'secret')?.toString()).toBe('1900-01-01')
+    const place = binary(255, { typeName: 'uuid' })
+    expect(mask(REDACT, place, 'secret')?.length).toBe(25)
+  })
+
   test('a type that nobody has listed becomes NULL', () => {
     expect(mask(REDACT, text(200), 'secret')).toBeNull()
     expect(mask(HASH, binary(200), 'secret')).toBeNull()

@@ -59,30 +59,44 @@ function geometry(kind: number, rest: number): TypeInfo {
   return same('plain', `\0\0\0\0\u0001${String.fromCharCode(kind)}\0\0\0${'\0'.repeat(rest)}`)
 }
 
+/** Codes under which a named type comes: strings and blobs, or its own. */
+const TEXTS: ReadonlySet<number> = new Set([15, 245, 249, 250, 251, 252, 253, 254])
+const LISTS: ReadonlySet<number> = new Set([247, 248, 254])
+const PLACES: ReadonlySet<number> = new Set([255])
+const VECTORS: ReadonlySet<number> = new Set([15, 242, 252, 253, 254])
+
+interface Named {
+  readonly info: TypeInfo
+  readonly codes: ReadonlySet<number>
+}
+
+const named = (info: TypeInfo, codes: ReadonlySet<number>): Named => ({ info, codes })
+
 /** Names as information_schema and MariaDB's extended metadata have them. */
-const BY_NAME: ReadonlyMap<string, TypeInfo> = new Map([
-  ['enum', EMPTY],
-  ['set', EMPTY],
-  ['json', JSON_DOCUMENT],
-  ['uuid', same('uuid', '00000000-0000-0000-0000-000000000000')],
-  ['inet4', same('plain', '0.0.0.0')],
-  ['inet6', same('plain', '::')],
-  ['vector', same('plain', '\0\0\0\0')],
-  ['xmltype', same('plain', '<redacted/>')],
-  ['geometry', geometry(1, 16)],
-  ['point', geometry(1, 16)],
-  ['linestring', geometry(2, 4)],
-  ['polygon', geometry(3, 4)],
-  ['multipoint', geometry(4, 4)],
-  ['multilinestring', geometry(5, 4)],
-  ['multipolygon', geometry(6, 4)],
-  ['geomcollection', geometry(7, 4)],
-  ['geometrycollection', geometry(7, 4)],
+const BY_NAME: ReadonlyMap<string, Named> = new Map([
+  ['enum', named(EMPTY, LISTS)],
+  ['set', named(EMPTY, LISTS)],
+  ['json', named(JSON_DOCUMENT, TEXTS)],
+  ['uuid', named(same('uuid', '00000000-0000-0000-0000-000000000000'), TEXTS)],
+  ['inet4', named(same('plain', '0.0.0.0'), TEXTS)],
+  ['inet6', named(same('plain', '::'), TEXTS)],
+  ['vector', named(same('plain', '\0\0\0\0'), VECTORS)],
+  ['xmltype', named(same('plain', '<redacted/>'), TEXTS)],
+  ['geometry', named(geometry(1, 16), PLACES)],
+  ['point', named(geometry(1, 16), PLACES)],
+  ['linestring', named(geometry(2, 4), PLACES)],
+  ['polygon', named(geometry(3, 4), PLACES)],
+  ['multipoint', named(geometry(4, 4), PLACES)],
+  ['multilinestring', named(geometry(5, 4), PLACES)],
+  ['multipolygon', named(geometry(6, 4), PLACES)],
+  ['geomcollection', named(geometry(7, 4), PLACES)],
+  ['geometrycollection', named(geometry(7, 4), PLACES)],
 ])
 
-/** Never throws: what is not known is opaque. */
+/** Never throws: what is not known is opaque. A name that does not go with the code is not believed. */
 export function mysqlTypeInfo(code: number, name: string | undefined, unsigned: boolean): TypeInfo {
-  const known = (name === undefined ? undefined : BY_NAME.get(name)) ?? BY_CODE.get(code) ?? OPAQUE
+  const told = name === undefined ? undefined : BY_NAME.get(name)
+  const known = (told?.codes.has(code) === true ? told.info : BY_CODE.get(code)) ?? OPAQUE
   return unsigned ? { ...known, unsigned } : known
 }
 

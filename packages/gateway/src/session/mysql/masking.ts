@@ -133,8 +133,9 @@ function typeName(
   if (extended !== undefined) return extended
   const outputs = facts?.outputs
   const lineage = Array.isArray(outputs) ? outputs[index]?.lineage : undefined
-  const source = lineage?.kind === 'direct' ? lineage.source : witnessOf(catalog, column)
-  if (source === null || source === undefined) return undefined
+  const direct = lineage?.kind === 'direct' ? lineage.source : null
+  const source = witnessOf(catalog, column) ?? direct
+  if (source === null) return undefined
   const relation = relationOf(catalog, source.schema, source.relation)
   return relation?.columns.find((one) => one.name === source.column)?.type
 }
