@@ -3,11 +3,18 @@
  * statements is named by SALLYPORT_CORPORA; without it this is skipped.
  */
 import { describe, expect, test } from 'vitest'
-import { CORPORA, CORPORA_FOLDER, type Corpus, dialectOf, type Entry, load } from './corpora.ts'
 import { SqlError } from './errors.ts'
 import { fingerprintMysql } from './fingerprint.ts'
 import { lex } from './lex/lexer.ts'
 import { parseMysql } from './parse.ts'
+import {
+  CORPORA,
+  CORPORA_FOLDER,
+  type Corpus,
+  dialectOf,
+  type Entry,
+  load,
+} from './testing-corpora.ts'
 
 const STATEMENT_MS_MAX = 50
 
