@@ -64,7 +64,7 @@ describe('every expression in every clause', () => {
   })
 })
 
-describe('known gaps', () => {
+describe.skipIf(GAPS.length === 0)('known gaps', () => {
   test.fails.each(GAPS)('$why: $steps', ({ steps }) => {
     expect(known.filter((leak) => keyOf(leak.steps) === keyOf(steps))).toEqual([])
   })

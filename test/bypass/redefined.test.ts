@@ -124,3 +124,17 @@ test('a new relation that hides the one known', async () => {
   await database.sql('CREATE TABLE ahead.plain AS SELECT ssn AS v FROM public.people')
   expect(await ask('SELECT v FROM plain', 'simple')).not.toContain(secret)
 })
+
+test.each(['VIEW', 'MATERIALIZED VIEW'])('a %s made under masks has them', async (kind) => {
+  const name = kind === 'VIEW' ? 'made' : 'stored'
+  expect(
+    await ask(`CREATE ${kind} ${name} AS SELECT id, ssn AS x FROM people`, 'simple'),
+  ).not.toContain('42501')
+  await expect
+    .poll(() => ask(`SELECT x FROM ${name}`, 'simple'), { timeout: 10_000, interval: 300 })
+    .toContain('[redacted]')
+  expect(await ask(`SELECT x || '' FROM ${name}`, 'simple')).not.toContain(secret)
+  expect(await ask(`CREATE TEMP VIEW t_${name} AS SELECT x FROM ${name}`, 'simple')).toContain(
+    '42501',
+  )
+})

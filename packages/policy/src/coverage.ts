@@ -86,6 +86,9 @@ const RELEASES: ReadonlySet<string> = new Set([
   'release_all_locks',
 ])
 
+/** What they do is the use of a sequence, which is a need of its own. */
+const SEQUENCES: ReadonlySet<string> = new Set(['nextval', 'setval', 'currval', 'lastval'])
+
 const isBuiltin = (use: FunctionUse): boolean => use.schema === null || use.schema === 'pg_catalog'
 
 /**
@@ -94,7 +97,8 @@ const isBuiltin = (use: FunctionUse): boolean => use.schema === null || use.sche
  */
 export function mustBeGranted(use: FunctionUse): boolean {
   if (use.purity !== 'opaque') return false
-  return !(isBuiltin(use) && (use.name === 'set_config' || RELEASES.has(use.name)))
+  if (!isBuiltin(use)) return true
+  return use.name !== 'set_config' && !RELEASES.has(use.name) && !SEQUENCES.has(use.name)
 }
 
 /** No more than stopping to listen, or giving advisory locks back. */

@@ -29,6 +29,7 @@ masks:
   - { name: ssn, columns: ['*.*.ssn'], with: redact, derived: deny, predicates: deny }
   - { name: last four, columns: [public.payments.card_number], with: { partial: { keep-last: 4 } } }
   - { name: cards, columns: ['*.vault.*'], with: redact }
+  - { name: safe, columns: ['*.safe.*'], with: redact, predicates: deny }
   - { name: backup, columns: [backup.customers.email], with: email, except: { groups: [dba, interns] } }
   - { name: twin, columns: [twin.customers.email], with: email, except: { groups: [dba] } }
   - { name: open, columns: [public.customers.city], with: { partial: { keep-first: 1 } }, predicates: open }
@@ -161,7 +162,12 @@ describe('flows', () => {
       into(to('twin.customers.email'), derived(EMAIL)),
       'masked-flow',
     ],
-    ['computed, into a fully hidden column', into(to('public.vault.x'), derived(EMAIL)), 'allow'],
+    [
+      'computed, into a fully hidden column that may be searched',
+      into(to('public.vault.x'), derived(EMAIL)),
+      'masked-flow',
+    ],
+    ['computed, into one that may not', into(to('public.safe.x'), derived(EMAIL)), 'allow'],
     [
       'into a new relation',
       into({ kind: 'new-relation', schema: 'public', name: 't', column: 'c' }),
@@ -474,4 +480,13 @@ test.each([
 ])('a setting that chooses plans is refused under masks: %s to %s', (name, values, expected) => {
   const statement = facts({ state: [{ kind: 'set', name, local: false, values }] })
   expect(outcome(view, statement)).toBe(expected)
+})
+
+test.each([
+  ['create trigger', 'masked-definition'],
+  ['alter function', 'masked-definition'],
+  ['create view', 'allow'],
+  ['create table', 'allow'],
+])('%s under masks: %s', (command, expected) => {
+  expect(outcome(view, facts({ command, commands: [command], effects: ['ddl'] }))).toBe(expected)
 })

@@ -35,6 +35,7 @@ export function guardMasked(view: PrincipalView, facts: StatementFacts): Deny | 
     guardUnknown(facts) ??
     guardFunctions(view, facts) ??
     guardState(facts) ??
+    guardDefinitions(facts) ??
     guardRelations(facts) ??
     guardOutputs(view, facts) ??
     guardUses(view, facts) ??
@@ -91,6 +92,20 @@ function guardState(facts: StatementFacts): Deny | null {
       'this statement may change how later statements are read, and columns are masked for you',
     detail: why.join('; '),
     hint: 'Use SET with constant values.',
+  })
+}
+
+/** Code that runs later, with other people's statements: what it would do with their rows nobody can say. */
+const CODE =
+  /^(create|alter) (function|procedure|routine|aggregate|trigger|event trigger|event|rule|policy|cast|operator|operator class|operator family|language|extension|conversion|transform|foreign data wrapper|server|user mapping|publication|subscription)$|^import foreign schema$/
+
+function guardDefinitions(facts: StatementFacts): Deny | null {
+  const command = facts.commands.find((one) => CODE.test(one))
+  if (command === undefined) return null
+  return deny('masked-definition', {
+    message: `${command} is not allowed while columns are masked for you`,
+    detail: 'it defines what happens to rows that others read and write',
+    hint: 'Ask somebody without masks to define it.',
   })
 }
 
@@ -277,6 +292,8 @@ function isAtLeast(target: MaskRule, mask: MaskRule, isUnchanged: boolean): bool
   const isEqual = JSON.stringify(target.spec) === JSON.stringify(mask.spec)
   const strength = strengthOf(target.spec)
   const isStrong = isUnchanged ? isEqual || strength > strengthOf(mask.spec) : strength >= WHOLE
+  // Asking for a computed value by equality tells of what it was computed from.
+  if (!isUnchanged && target.predicates !== 'deny') return false
   return (
     (isStrong || strength >= WHOLE) &&
     (target.derived === 'deny' || mask.derived === 'redact') &&

@@ -27,6 +27,7 @@ export type DenyCode =
   | 'masked-write-back'
   | 'masked-function'
   | 'masked-state'
+  | 'masked-definition'
   | 'masked-catalog'
 
 /** Per output column of one statement; null: clean. */

@@ -33,8 +33,13 @@ export const attacks: AttackList = [
   ['CREATE TABLE stolen AS SELECT * FROM people', 'SELECT * FROM stolen'],
   ['SELECT * INTO stolen2 FROM people', 'SELECT * FROM stolen2'],
   ['CREATE TEMP TABLE stolen3 AS SELECT ssn x FROM people', 'SELECT x FROM stolen3'],
-  ['CREATE VIEW stolen4 AS SELECT ssn x FROM people', 'SELECT x FROM stolen4'],
-  ['CREATE MATERIALIZED VIEW stolen5 AS SELECT ssn x FROM people', 'SELECT x FROM stolen5'],
+  ['BEGIN', 'CREATE VIEW stolen4 AS SELECT ssn x FROM people', 'SELECT x FROM stolen4', 'ROLLBACK'],
+  [
+    'BEGIN',
+    'CREATE MATERIALIZED VIEW stolen5 AS SELECT ssn x FROM people',
+    'SELECT x FROM stolen5',
+    'ROLLBACK',
+  ],
   {
     steps: [
       'CREATE TABLE stolen6 (LIKE people)',

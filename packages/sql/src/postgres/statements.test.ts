@@ -427,7 +427,22 @@ describe('flows and constants written', () => {
       ['=orders.note > people.name', '=orders.note > people.ssn'],
     ],
     ['create table t2 as select ssn as s, 1 as one from people', ['=people.ssn > new t2.s']],
-    ['create view v2 (a) as select ssn from people', ['=people.ssn > new v2.a']],
+    ['create temp view v2 (a) as select ssn from people', ['=people.ssn > new v2.a']],
+    ['create view v2 (a) as select ssn from people', []],
+    ['create materialized view v2 (a) as select ssn from people', []],
+    [
+      'alter table people no inherit orders',
+      expect.arrayContaining(['=people.ssn > what is kept with people']),
+    ],
+    [
+      'alter table people disable trigger all',
+      expect.arrayContaining(['=people.ssn > what is kept with people']),
+    ],
+    ['alter table people add column y int default 5', []],
+    [
+      'alter table people set schema other',
+      expect.arrayContaining(['=people.ssn > new people.ssn']),
+    ],
     [
       "select set_config('a.b', ssn, false) from people",
       ['~people.ssn > function pg_catalog.set_config'],

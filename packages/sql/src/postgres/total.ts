@@ -20,7 +20,6 @@ ascii bit_length btrim casefold char_length character_length concat concat_ws in
 md5 normalize:1 octet_length overlay:2,3 position quote_ident quote_literal quote_nullable replace:2 reverse right rpad:1 rtrim
 split_part:2 starts_with string_to_array strpos substr:1,2 substring:1,2 to_ascii:0,1 to_bin to_hex to_oct translate trim upper
 regexp_count:1,2,3 regexp_instr:1,2,3,4,5,6 regexp_like:1,2 regexp_match:1,2 regexp_replace:1,2,3,4,5 regexp_substr:1,2,3,4,5
-similar_to_escape:0,1 textlike:1 textnlike:1 like:1 notlike:1 like_escape:0,1
 sha224 sha256 sha384 sha512 crc32 crc32c encode:1 hashtext hashtextextended bit_count
 text name bpchar varchar
 round:1 trunc:1 ceil ceiling floor sign scale min_scale trim_scale
@@ -33,8 +32,8 @@ lower_inc upper_inc lower_inf upper_inf isempty range_merge
 abbrev broadcast family host hostmask masklen netmask network inet_same_family set_masklen:1
 uuid_extract_timestamp uuid_extract_version
 num_nulls num_nonnulls pg_typeof pg_column_size
-plainto_tsquery phraseto_tsquery websearch_to_tsquery to_tsvector strip numnode querytree ts_rank ts_rank_cd
-count min max any_value array_agg string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict bool_and bool_or every bit_and bit_or bit_xor
+strip numnode querytree ts_rank ts_rank_cd
+count min max any_value string_agg json_agg jsonb_agg json_agg_strict jsonb_agg_strict bool_and bool_or every bit_and bit_or bit_xor
 mode percentile_disc:0 percentile_cont:0 rank dense_rank percent_rank cume_dist row_number ntile:0 lag:1 lead:1
 first_value last_value nth_value:1 range_agg range_intersect_agg xmlagg xmlconcat unnest
 current_database current_schema current_schemas current_setting:0,1 session_user version
@@ -68,9 +67,16 @@ export function failingArguments(
   if (SUMMING.has(name) && SUMMED.has(args[0]?.type ?? '')) return NONE
   if (BUILDING_OBJECTS.has(name)) return new Set(args.flatMap((_, i) => (i % 2 === 0 ? [i] : [])))
   if (KEYED.has(name)) return new Set([0])
+  if (name === 'array_agg') return isOneValue(args[0]) ? NONE : 'all'
   return 'all'
 }
 const NONE: ReadonlySet<number> = new Set()
+
+/** Certainly no array: arrays make one of more dimensions only if they are all of one size. */
+export function isOneValue(value: Value | undefined): boolean {
+  const type = value?.type ?? null
+  return type !== null && type !== '' && !type.startsWith('_')
+}
 
 /** Functions that put their arguments together. */
 export const JOINING = new Set(
@@ -94,7 +100,7 @@ export function mayOverflow(parts: readonly Value[], times = 1): boolean {
 const SAFE = new Set(
   words('= <> != < > <= >= @> <@ && ? ?| ?& @? @@ & | << >> &< &> -|- ^@ !! ~= ~<~ ~<=~ ~>~ ~>=~'),
 )
-/** Match a pattern, which may be malformed. */
+/** Match a pattern, which may be malformed; whether it is, LIKE finds out only where it has come that far. */
 const PATTERN = new Set(words('~~ !~~ ~~* !~~* ~ !~ ~* !~*'))
 const TEXTS = new Set(['text', 'varchar', 'bpchar', 'name'])
 
@@ -106,7 +112,7 @@ export function failingOperands(
 ): readonly Value[] {
   const both = [left, right].filter((value) => value !== null)
   if (symbol.includes('BETWEEN')) return []
-  if (PATTERN.has(symbol)) return right === null ? both : [right]
+  if (PATTERN.has(symbol)) return both
   // Of json, the text of an escape that no text can hold.
   if (symbol.startsWith('->') || symbol.startsWith('#>')) return left?.type === 'json' ? both : []
   if (SAFE.has(symbol)) return []

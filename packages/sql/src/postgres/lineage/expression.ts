@@ -30,7 +30,7 @@ import {
   type Value,
 } from '../../lineage/value.ts'
 import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
-import { castMayFail, failingOperands, mayOverflow } from '../total.ts'
+import { castMayFail, failingOperands, isOneValue, mayOverflow } from '../total.ts'
 import {
   as,
   hasTypeModifier,
@@ -317,7 +317,10 @@ function arrayValue(walk: Walk, elements: readonly Node[], scope: Scope): Value 
   const values = elements.map((element) => expressionValue(walk, element, scope))
   const type = values[0]?.type ?? null
   const array = type === null || type === 'unknown' ? '_' : type.startsWith('_') ? type : `_${type}`
-  return derive(values, { why: 'array', type: array })
+  // Inner arrays must be of one size; a constant without a type is none.
+  const fallible = values.some((value) => value.kind !== 'constant' && !isOneValue(value))
+  if (fallible) for (const value of values) walk.draft.useAll(value, 'failure')
+  return derive(values, { why: 'array', type: array, mayFail: fallible })
 }
 
 function indirectionValue(walk: Walk, node: A_Indirection, scope: Scope): Value {
@@ -357,9 +360,11 @@ function subLinkValue(walk: Walk, link: SubLink, scope: Scope): Value {
     case 'EXPR_SUBLINK':
       return through(output, 'subquery')
     case 'ARRAY_SUBLINK':
+      if (!isOneValue(output)) walk.draft.useAll(output, 'failure')
       return derive([output, ROW_COUNT], {
         why: 'array of subquery',
         type: `_${output.type ?? ''}`,
+        mayFail: !isOneValue(output),
       })
     case 'ANY_SUBLINK':
     case 'ALL_SUBLINK': {

@@ -8,6 +8,7 @@ import type { Parser } from '../parse.ts'
 import { survey } from '../survey.ts'
 import { unwrap } from '../tree.ts'
 import type { RelationColumnsReader } from '../views.ts'
+import { alterStatements } from './alter.ts'
 import { copyStatement } from './copy.ts'
 import { definitionStatements } from './definitions.ts'
 import { queryStatements } from './queries.ts'
@@ -19,6 +20,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     ...queryStatements,
     ...sessionStatements,
     ...definitionStatements,
+    ...alterStatements,
     CopyStmt: copyStatement,
   }),
 )

@@ -5,22 +5,10 @@
  * Functions in a definition (defaults, checks, indexes, policies) are listed. Those that a definition
  * evaluates at once (an index, a check over existing rows) give it their effects.
  */
-import type {
-  AlterTableStmt,
-  CreateSchemaStmt,
-  CreateStmt,
-  DropStmt,
-  Node,
-  RangeVar,
-  RenameStmt,
-  RuleStmt,
-} from 'libpg-query'
+import type { CreateSchemaStmt, CreateStmt, DropStmt, Node, RangeVar, RuleStmt } from 'libpg-query'
 import type { Access, Effect } from '../../facts.ts'
-import { lineageOf, type Value } from '../../lineage/value.ts'
 import { functionFacts } from '../functions.ts'
-import { tableItem } from '../lineage/from.ts'
-import { columnsOf, lookupIn, newScope, type Scope } from '../lineage/scope.ts'
-import { nameToRangeVar, resolveRelation, useRelation } from '../resolve.ts'
+import { nameToRangeVar, useRelation } from '../resolve.ts'
 import { as, stringsOf } from '../tree.ts'
 import { noteChanged, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
@@ -68,7 +56,6 @@ const TABLE: Readonly<Record<string, string>> = {
   TruncateStmt: 'truncate | write | write',
   CommentStmt: 'comment | ddl',
   SecLabelStmt: 'security label | ddl admin',
-  IndexStmt: 'create index | ddl',
   CreateStatsStmt: 'create statistics | ddl',
   AlterStatsStmt: 'alter statistics | ddl',
   CreateFunctionStmt: 'create function | ddl',
@@ -88,7 +75,6 @@ const TABLE: Readonly<Record<string, string>> = {
   AlterDatabaseSetStmt: 'alter database | admin',
   DropdbStmt: 'drop database | admin',
   AlterSystemStmt: 'alter system | admin',
-  ClusterStmt: 'cluster | admin | lock',
   VacuumStmt: 'vacuum | admin | lock',
   RefreshMatViewStmt: 'refresh materialized view | ddl write | write',
   CheckPointStmt: 'checkpoint | admin',
@@ -144,13 +130,13 @@ function commandOf(type: string, fields: object, command: string): string {
 }
 
 /** Every relation named in the statement, except those of CTEs in a body. */
-function noteRelations(run: Run, access: Access): void {
+export function noteRelations(run: Run, access: Access): void {
   for (const name of run.survey.relations) {
     useRelation(run.context, run.draft, { name, access })
   }
 }
 
-function noteFunctions(run: Run): void {
+export function noteFunctions(run: Run): void {
   for (const call of run.survey.calls) {
     const facts = functionFacts(run.context, stringsOf(call.funcname))
     run.draft.function(facts.use)
@@ -192,7 +178,7 @@ export function objectWords(type: string): string {
   }
 }
 
-const RELATION_OBJECTS = new Set([
+export const RELATION_OBJECTS = new Set([
   'OBJECT_TABLE',
   'OBJECT_VIEW',
   'OBJECT_MATVIEW',
@@ -200,7 +186,7 @@ const RELATION_OBJECTS = new Set([
   'OBJECT_FOREIGN_TABLE',
 ])
 /** Objects that belong to the server or to who may do what. */
-const ADMIN_OBJECTS =
+export const ADMIN_OBJECTS =
   /ROLE|DATABASE|TABLESPACE|EXTENSION|FDW|FOREIGN_SERVER|EVENT_TRIGGER|POLICY|PUBLICATION|SUBSCRIPTION|LANGUAGE|ACCESS_METHOD|USER_MAPPING/
 
 const drop: Handler = (run, fields) => {
@@ -264,98 +250,6 @@ const createSchema: Handler = (run, fields) => {
   }
 }
 
-const alterTable: Handler = (run, fields) => {
-  const { relation, cmds, objtype } = fields as AlterTableStmt
-  const { draft } = run
-  draft.command = `alter ${objectWords(objtype ?? 'OBJECT_TABLE')}`
-  draft.effect('ddl')
-  draft.literalIndependent = false
-  noteRelations(run, 'define')
-  noteFunctions(run)
-  if (relation === undefined) {
-    draft.unknown('ALTER without relation')
-    return
-  }
-  noteChanged(run, relation, 'altered')
-  const scope = relationScope(run, relation)
-  for (const node of cmds ?? []) {
-    const command = as(node, 'AlterTableCmd')
-    if (command?.subtype === 'AT_ChangeOwner') draft.effect('admin')
-    const definition = as(command?.def, 'ColumnDef')
-    const name = definition?.colname ?? command?.name ?? ''
-    for (const expression of storedExpressions(definition)) {
-      noteStored(run, relation, name, run.walk.value(expression, scope))
-    }
-  }
-}
-
-function relationScope(run: Run, relation: RangeVar): Scope {
-  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
-  return { ...newScope(null), entries: [{ item, bare: true, named: true }] }
-}
-
-/** Expressions whose values ALTER TABLE stores: USING, and new generated columns. */
-function storedExpressions(definition: ReturnType<typeof columnDefinition>): Node[] {
-  const expressions = definition?.raw_default === undefined ? [] : [definition.raw_default]
-  for (const node of definition?.constraints ?? []) {
-    const constraint = as(node, 'Constraint')
-    if (constraint?.contype === 'CONSTR_GENERATED' && constraint.raw_expr !== undefined) {
-      expressions.push(constraint.raw_expr)
-    }
-  }
-  return expressions
-}
-
-const columnDefinition = (node: Node | undefined) => as(node, 'ColumnDef')
-
-function noteStored(run: Run, relation: RangeVar, column: string, value: Value): void {
-  if (value.kind === 'constant') return
-  const name = relation.relname ?? ''
-  const [only, ...others] = resolveRelation(run.context, relation)
-  const schema =
-    only?.kind === 'relation' && others.length === 0
-      ? only.relation.schema
-      : (relation.schemaname ?? null)
-  const into = { kind: 'new-relation', schema, name, column } as const
-  run.draft.flows.push({ lineage: lineageOf(value), into })
-}
-
-/** A new name, schema or owner takes a column away from the rules that name it: data flows there. */
-const rename: Handler = (run, fields) => {
-  const { renameType = '', relation, subname, newname } = fields as RenameStmt
-  const { draft } = run
-  draft.command = `alter ${objectWords(renameType === 'OBJECT_COLUMN' ? 'OBJECT_TABLE' : renameType)}`
-  draft.effect('ddl')
-  if (ADMIN_OBJECTS.test(renameType)) draft.effect('admin')
-  draft.literalIndependent = false
-  draft.state.push({ kind: 'catalog' })
-  noteRelations(run, 'define')
-  if (relation === undefined) return
-  noteChanged(run, relation, renameType === 'OBJECT_COLUMN' ? 'altered' : 'dropped')
-  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
-  if (renameType === 'OBJECT_COLUMN') {
-    const value = lookupIn(item, subname ?? '')
-    if (value !== undefined) noteStored(run, relation, newname ?? '', value)
-  } else if (RELATION_OBJECTS.has(renameType)) {
-    for (const column of columnsOf(item) ?? []) {
-      noteStored(run, newname === undefined ? {} : { relname: newname }, column.name, column.value)
-    }
-  }
-}
-
-const setSchema: Handler = (run, fields) => {
-  const { objectType = '', relation } = fields as { objectType?: string; relation?: RangeVar }
-  run.draft.command = `alter ${objectWords(objectType)}`
-  run.draft.effect('ddl')
-  run.draft.literalIndependent = false
-  run.draft.state.push({ kind: 'catalog' })
-  noteRelations(run, 'define')
-  if (relation === undefined) return
-  noteChanged(run, relation, 'dropped')
-  const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
-  for (const column of columnsOf(item) ?? []) noteStored(run, relation, column.name, column.value)
-}
-
 /** A rule makes other statements run in place of those written. */
 const rule: Handler = (run, fields) => {
   const { relation } = fields as RuleStmt
@@ -381,8 +275,5 @@ export const definitionStatements: Readonly<Record<string, Handler>> = {
   CreateForeignTableStmt: createTable,
   CreateSeqStmt: createSequence,
   CreateSchemaStmt: createSchema,
-  AlterTableStmt: alterTable,
-  RenameStmt: rename,
-  AlterObjectSchemaStmt: setSchema,
   RuleStmt: rule,
 }

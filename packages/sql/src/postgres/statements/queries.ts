@@ -12,13 +12,14 @@ import type {
   SelectStmt,
   ViewStmt,
 } from 'libpg-query'
+import type { FactsDraft } from '../../draft.ts'
 import type { ColumnUse, Effect, OutputColumn, StatementFacts } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
 import type { QueryResult } from '../lineage/walk.ts'
 import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
-import { creationSchema, noteCreated } from './created.ts'
+import { creationSchema, isTemporary, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
 
 const DML: Readonly<Record<string, string>> = {
@@ -109,7 +110,8 @@ function noteNewRelation(
     kind: command === 'create materialized view' ? 'materialized-view' : 'table',
     columns: result.open === null ? columnNames(result.columns, names) : null,
   })
-  noteFlows(run, into.rel ?? {}, { result, names })
+  // The catalog keeps what a materialized view was made of.
+  if (command === 'create table as') noteFlows(run, into.rel ?? {}, { result, names })
 }
 
 const columnNames = (columns: readonly Column[], names: readonly string[]) =>
@@ -189,7 +191,8 @@ const createView: Handler = (run, fields) => {
     kind: 'view',
     columns: result.open === null ? columnNames(result.columns, names) : null,
   })
-  noteFlows(run, view ?? {}, { result, names })
+  // Whoever reads it reads by its definition, unless the session's end takes that away.
+  if (isTemporary(view ?? {})) noteFlows(run, view ?? {}, { result, names })
   run.requireAllVisited()
 }
 
@@ -209,6 +212,7 @@ const explain: Handler = (run, fields) => {
   const facts = run.nested(query)
   draft.absorb(facts, { effects: runs })
   if (!runs) draft.effect(...facts.effects.filter((effect) => FROM_FUNCTIONS.has(effect)))
+  notePlan(draft, facts)
   const { columns } = draft
   draft.outputs = [
     {
@@ -221,6 +225,21 @@ const explain: Handler = (run, fields) => {
       },
     },
   ]
+}
+
+/**
+ * A plan is made from the statistics of the columns that conditions and expressions look at, and how many lines
+ * it has is seen even where their text is not. Columns that are only read and sent have no part in it.
+ */
+function notePlan(draft: FactsDraft, facts: StatementFacts): void {
+  const looked = new Set(facts.uses.map((use) => use.column))
+  const results = Array.isArray(facts.outputs) ? facts.outputs : []
+  for (const { lineage } of [...results, ...facts.flows]) {
+    if (lineage.kind === 'derived' || lineage.kind === 'unknown') {
+      for (const source of lineage.sources) looked.add(source)
+    }
+  }
+  for (const column of looked) draft.use(column, 'cardinality')
 }
 
 /** Planning evaluates stable functions, so what they may do counts without ANALYZE, too. */
