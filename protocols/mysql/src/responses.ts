@@ -1,7 +1,7 @@
 /**
  * The packets that end things: OK, ERR and EOF, with the session state an OK may carry. Payloads only.
  *
- *     OK   0x00 or 0xfe | lenenc affected rows | lenenc insert id | status | warnings | info | session state
+ *     OK   0x00 or 0xfe | lenenc affected rows | lenenc insert id | status | warnings | lenenc info | lenenc state
  *     ERR  0xff | errno | '#' sqlstate | message
  *     EOF  0xfe | warnings | status                                        (without CLIENT_DEPRECATE_EOF)
  *
@@ -82,11 +82,10 @@ export function decodeOk(payload: Uint8Array, layout: OkLayout): OkPacket {
   const warnings = reader.uint16()
   let info: Uint8Array = Buffer.alloc(0)
   let sessionState: Uint8Array = info
-  if (!layout.sessionTrack) info = reader.rest()
-  else if (reader.remaining > 0) {
-    info = reader.lenencBytes()
-    if ((status & STATUS.SESSION_STATE_CHANGED) !== 0) sessionState = reader.lenencBytes()
-  }
+  // The documents have the text run to the end without session tracking; both servers write its length.
+  if (reader.remaining > 0) info = reader.lenencBytes()
+  const changed = layout.sessionTrack && (status & STATUS.SESSION_STATE_CHANGED) !== 0
+  if (changed && reader.remaining > 0) sessionState = reader.lenencBytes()
   reader.expectEnd()
   return { affectedRows, insertId, status, warnings, info, sessionState }
 }
@@ -103,8 +102,7 @@ export function encodeOk(ok: OkPacket, layout: OkLayout): Buffer {
   writeLenenc(out, ok.insertId)
   writeUint16(out, tracked ? flags | STATUS.SESSION_STATE_CHANGED : flags)
   writeUint16(out, ok.warnings)
-  if (!sessionTrack) writeBytes(out, ok.info)
-  else if (tracked || ok.info.length > 0) writeLenencBytes(out, ok.info)
+  if (tracked || ok.info.length > 0) writeLenencBytes(out, ok.info)
   if (tracked) writeLenencBytes(out, ok.sessionState)
   return out.take()
 }
