@@ -263,6 +263,13 @@ export type ApprovalRequested = Base<'approval-requested'> & {
   readonly useMs: number
   /** Why, in the requester's words. */
   readonly reason?: string
+  /** For a grant: the role, and how long it is held from its beginning, milliseconds. */
+  readonly grant?: {
+    readonly role: string
+    readonly forMs: number
+    /** Taken at once by a named responder, to be reviewed afterwards. */
+    readonly breakGlass: boolean
+  }
 }
 export type ApprovalDecided = Base<'approval-decided'> & {
   readonly approval: string
@@ -284,6 +291,13 @@ export type ApprovalClosed = Base<'approval-closed'> & {
   readonly binding?: string
   /** Cancelled: why. */
   readonly reason?: string
+}
+
+/** A grant ended before its time. */
+export type GrantEnded = Base<'grant-ended'> & {
+  readonly approval: string
+  readonly by: string
+  readonly reason: string
 }
 
 export type AuditEvent =
@@ -313,6 +327,7 @@ export type AuditEvent =
   | ApprovalRequested
   | ApprovalDecided
   | ApprovalClosed
+  | GrantEnded
 
 /** An event as read back: it may be of a later release, so only `type` and `v` are known. */
 export type StoredEvent = {
@@ -348,6 +363,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'approval-requested': true,
   'approval-decided': true,
   'approval-closed': true,
+  'grant-ended': true,
 }
 
 /**

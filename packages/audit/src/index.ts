@@ -11,6 +11,7 @@ export {
   type Cancel,
   type ConnectionOpened,
   type Cut,
+  type GrantEnded,
   isKnownEvent,
   type LegalHold,
   type Outcome,

@@ -20,6 +20,7 @@ import { loadConfig } from './config/load.ts'
 import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
+import { Grants } from './grants/grants.ts'
 import { type Listener, listen, type Reception } from './listeners/listen.ts'
 import { mysqlReception } from './listeners/mysql.ts'
 import { postgresReception } from './listeners/postgres.ts'
@@ -112,6 +113,7 @@ class Gateway implements RunningGateway {
   readonly #turnstile: Turnstile
   readonly #registry: SessionRegistry
   readonly #approvals: Approvals
+  readonly #grants: Grants
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
   readonly #deps: SessionDeps
@@ -143,6 +145,16 @@ class Gateway implements RunningGateway {
       now: Date.now,
       newId: newApprovalId,
       onError: (error) => parts.log.error({ err: error }, 'approvals'),
+    })
+    this.#grants = new Grants({
+      approvals: this.#approvals,
+      policy: () => parts.policy.policy,
+      ended: (id) => this.#registry.endGrant(id),
+      alarm: ({ id, request }) => {
+        const { subject, role, connection, reason } = request
+        parts.log.warn({ id, subject, role, connection, reason }, 'GLASS BROKEN: review this grant')
+      },
+      onError: (error) => parts.log.error({ err: error }, 'grants'),
     })
     this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
   }
@@ -240,6 +252,7 @@ class Gateway implements RunningGateway {
   async listen(): Promise<void> {
     const { log } = this.#parts
     await this.#approvals.abandon()
+    await this.#grants.start()
     if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
     for (const config of this.#config.listeners) {
       const { tls, certificate } = await this.#listenerTls(config)
@@ -298,6 +311,7 @@ class Gateway implements RunningGateway {
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
     this.#registry.close()
     await this.#admin?.close()
+    this.#grants.close()
     await this.#approvals.close()
     for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
@@ -382,6 +396,7 @@ class Gateway implements RunningGateway {
       telemetry,
       log,
       approvals: this.#approvals,
+      grants: this.#grants,
       approvalLink: () => this.#config.approvals.link,
       now: Date.now,
       micros: () => performance.now() * 1000,
@@ -473,6 +488,7 @@ class Gateway implements RunningGateway {
       verifier: () => this.#verifier,
       standing: () => this.#config.admin ?? address,
       approvals: this.#approvals,
+      grants: this.#grants,
       registry: this.#registry,
       audit,
       listeners: () =>

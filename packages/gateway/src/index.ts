@@ -1,5 +1,11 @@
 /** The public names of @sallyport/gateway. */
-export type { ApprovalView, ListenerView, SessionView, ShownView } from './admin/contract.ts'
+export type {
+  ApprovalView,
+  GrantView,
+  ListenerView,
+  SessionView,
+  ShownView,
+} from './admin/contract.ts'
 export { connectCatalog } from './catalog/connection.ts'
 export { loadCatalogData } from './catalog/postgres.ts'
 export type { CatalogLogin } from './catalog/source.ts'

@@ -17,6 +17,8 @@ import {
 import { compileMaskKind } from './masks/compile-spec.ts'
 import { checkPattern } from './masks/regex-safety.ts'
 import type {
+  ApproverRequirement,
+  GrantRule,
   LimitRule,
   MaskRule,
   Match,
@@ -38,6 +40,7 @@ import {
 } from './patterns.ts'
 import {
   EFFECT_WORDS,
+  type GrantFile,
   type LimitFile,
   type MaskFile,
   type MatchFile,
@@ -70,6 +73,7 @@ export function compilePolicy(
   const masks: MaskRule[] = []
   const limits: LimitRule[] = []
   const records: RecordRule[] = []
+  const grants: GrantRule[] = []
   const trusted: TrustedFunctions[] = []
   const contents: string[] = []
   if (files.length > POLICY_FILES_MAX)
@@ -92,6 +96,9 @@ export function compilePolicy(
     for (const [i, rule] of ruleFiles.entries()) compileRule(scope, rule, ['rules', i], rules)
     for (const [i, mask] of maskFiles.entries()) compileMask(scope, mask, ['masks', i], masks)
     for (const [i, limit] of limitFiles.entries()) compileLimit(scope, limit, ['limits', i], limits)
+    for (const [i, one] of (file.content.grants ?? []).entries()) {
+      compileGrant(scope, one, ['grants', i], grants)
+    }
     const names = file.content['trusted-functions']
     if (names !== undefined)
       trusted.push({
@@ -103,7 +110,10 @@ export function compilePolicy(
     errors.push(wholeFault(files[0]?.path ?? '', `more than ${POLICY_RULES_MAX} rules and masks`))
   if (errors.length > 0) return { kind: 'errors', errors: errors.slice(0, POLICY_ERRORS_MAX) }
   const version = createHash('sha256').update(contents.sort().join('\n')).digest('hex')
-  return { kind: 'policy', policy: { version, rules, masks, limits, records, trusted, warnings } }
+  return {
+    kind: 'policy',
+    policy: { version, rules, masks, limits, records, grants, trusted, warnings },
+  }
 }
 
 const wholeFault = (path: string, message: string): PolicyError => ({
@@ -257,7 +267,31 @@ function checkGrant(scope: Scope, match: MatchFile, at: Path): void {
     )
 }
 
-function compileApprovers(scope: Scope, rule: RuleFile, at: Path) {
+function compileGrant(scope: Scope, grant: GrantFile, at: Path, grants: GrantRule[]): void {
+  const max = parseDuration(grant.max ?? '8h')
+  if (max === null) {
+    const message = 'expected 1s to 7d, such as `4h`'
+    scope.errors.push(scope.file.fault([...at, 'max'], 'value', message))
+  }
+  const { approvers, role } = grant
+  const asRule = { name: `grant ${role}`, approvers, reason: grant.reason ?? 'required' } as const
+  const breakGlass = grant['break-glass']
+  grants.push({
+    path: scope.file.path,
+    connections: scope.connections,
+    role,
+    who: compileWho(grant.who),
+    approvers: compileApprovers(scope, asRule, at),
+    maxMs: max ?? 0,
+    breakGlass: breakGlass === undefined ? null : compileWho(breakGlass),
+  })
+}
+
+function compileApprovers(
+  scope: Scope,
+  rule: Pick<RuleFile, 'name' | 'approvers' | 'reason' | 'mode'>,
+  at: Path,
+): ApproverRequirement {
   const approvers = rule.approvers ?? {}
   const time = (key: 'within' | 'use-within', fallback: string): number => {
     const value = parseDuration(approvers[key] ?? fallback)

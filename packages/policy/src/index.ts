@@ -20,6 +20,7 @@ export type { CellType } from './masks/types.ts'
 export type {
   ApproverRequirement,
   ColumnMask,
+  GrantRule,
   Limits,
   MaskRule,
   OnExceed,
@@ -32,5 +33,5 @@ export { type MergedPlan, mergePlan, planFor, type Witness } from './plan.ts'
 export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
 export type { Allow, Approve, Deny, DenyCode, ResultPlan, Verdict } from './verdict.ts'
-export { type PrincipalView, type ViewOptions, viewFor } from './view.ts'
+export { grantsFor, type PrincipalView, type ViewOptions, viewFor } from './view.ts'
 export { type BindParameter, checkBind, isPlaceholder } from './write-back.ts'

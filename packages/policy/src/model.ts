@@ -163,6 +163,18 @@ export interface RecordRule {
   readonly recording: RecordingPolicy
 }
 
+/** Who may ask for a role they do not have, and who decides. */
+export interface GrantRule {
+  readonly path: string
+  readonly connections: readonly Glob[]
+  readonly role: string
+  readonly who: Who
+  readonly approvers: ApproverRequirement
+  readonly maxMs: number
+  /** Who may take it at once, to be reviewed afterwards. */
+  readonly breakGlass: Who | null
+}
+
 export interface TrustedFunctions {
   readonly connections: readonly Glob[]
   readonly patterns: readonly FunctionPattern[]
@@ -175,6 +187,7 @@ export interface Policy {
   readonly masks: readonly MaskRule[]
   readonly limits: readonly LimitRule[]
   readonly records: readonly RecordRule[]
+  readonly grants: readonly GrantRule[]
   readonly trusted: readonly TrustedFunctions[]
   /** Things that load but deserve a look, `path: text`. */
   readonly warnings: readonly string[]

@@ -260,6 +260,27 @@ const record = closed(
   { required: ['who'] },
 )
 
+const grant = closed(
+  {
+    description: text('for the reader'),
+    role: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 120,
+      description: 'the role that is asked for',
+    },
+    who: ref('who'),
+    approvers: ref('approvers'),
+    max: duration('the longest it is granted for (8h)'),
+    reason: {
+      enum: ['required', 'optional'],
+      description: 'must the requester say why (required)',
+    },
+    'break-glass': ref('who'),
+  },
+  { required: ['role', 'who', 'approvers'] },
+)
+
 export const POLICY_SCHEMA = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: 'https://sallyport.dev/schema/policy-1.json',
@@ -272,12 +293,13 @@ export const POLICY_SCHEMA = {
       rules: { type: 'array', items: ref('rule') },
       masks: { type: 'array', items: ref('mask') },
       limits: { type: 'array', items: ref('limit') },
+      grants: { type: 'array', items: ref('grant') },
       record: { type: 'array', items: ref('record') },
       'trusted-functions': texts('functions that may run in statements of principals under a mask'),
     },
     { required: ['version'] },
   ),
-  $defs: { who, whoClause, match, approvers, rule, maskKind, mask, limit, record },
+  $defs: { who, whoClause, match, approvers, rule, maskKind, mask, limit, record, grant },
 } as const
 
 /** A policy file after validation: exactly what the schema admits. */
@@ -288,6 +310,7 @@ export interface PolicyFile {
   readonly rules?: readonly RuleFile[]
   readonly masks?: readonly MaskFile[]
   readonly limits?: readonly LimitFile[]
+  readonly grants?: readonly GrantFile[]
   readonly record?: readonly RecordFile[]
   readonly 'trusted-functions'?: readonly string[]
 }
@@ -379,6 +402,15 @@ export interface MaskFile {
   readonly predicates?: 'equality' | 'deny' | 'open'
   readonly probes?: { readonly max: number; readonly within?: string }
   readonly groups?: { readonly min: number }
+}
+export interface GrantFile {
+  readonly description?: string
+  readonly role: string
+  readonly who: WhoFile
+  readonly approvers: NonNullable<RuleFile['approvers']>
+  readonly max?: string
+  readonly reason?: 'required' | 'optional'
+  readonly 'break-glass'?: WhoFile
 }
 export interface LimitFile {
   readonly description?: string

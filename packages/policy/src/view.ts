@@ -9,6 +9,7 @@ import { strengthOf, stricterSpec } from './masks/spec.ts'
 import type {
   ColumnMask,
   DerivedPolicy,
+  GrantRule,
   LimitRule,
   Limits,
   MaskRule,
@@ -111,6 +112,21 @@ export function viewFor(
     trusts: (use) =>
       trusted.some((pattern: FunctionPattern) => functionMatches(pattern, use, 'grant')),
   }
+}
+
+/** The rules by which this principal may ask for a role on a connection. */
+export function grantsFor(
+  policy: Policy,
+  subject: Subject,
+  of: { readonly role: string; readonly connection: string },
+): readonly { readonly rule: GrantRule; readonly breakGlass: boolean }[] {
+  return policy.grants
+    .filter(({ role, connections }) => role === of.role && anyGlob(connections, of.connection))
+    .filter(({ who }) => whoMatches(who, subject, 'gives'))
+    .map((rule) => ({
+      rule,
+      breakGlass: rule.breakGlass !== null && whoMatches(rule.breakGlass, subject, 'gives'),
+    }))
 }
 
 const smaller = (a: number | null, b: number | null): number | null =>

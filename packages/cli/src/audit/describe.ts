@@ -93,6 +93,8 @@ export function describe(event: AuditEvent): Described {
       return as(`${event.approval}: ${event.decision} by ${event.by}: ${event.reason}`, 'yellow')
     case 'approval-closed':
       return as(`${event.approval}: ${event.outcome}`)
+    case 'grant-ended':
+      return as(`${event.approval} by ${event.by}: ${event.reason}`, 'yellow')
     case 'policy-loaded':
       return as(`${event.rules} rules, ${event.masks} masks, version ${event.version.slice(0, 12)}`)
     case 'policy-rejected':

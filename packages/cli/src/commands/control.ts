@@ -4,6 +4,7 @@ import type { Cli } from '../context.ts'
 import type { DecideFlags, ListFlags } from '../control/approvals.ts'
 import type { ControlFlags } from '../control/client.ts'
 import type { ClientFlags } from '../control/client-program.ts'
+import type { RequestFlags } from '../control/grants.ts'
 import type { LoginFlags } from '../control/login.ts'
 import type { Exit } from '../program.ts'
 
@@ -20,6 +21,7 @@ function controlling(command: Command): Command {
 export function addControlCommands(program: Command, cli: Cli, exit: Exit): void {
   addLogin(program, cli, exit)
   addApprovals(program, cli, exit)
+  addGrants(program, cli, exit)
   addSessions(program, cli, exit)
   addClient(program, cli, exit, 'psql')
   addClient(program, cli, exit, 'mysql')
@@ -100,6 +102,45 @@ function addApprovals(program: Command, cli: Cli, exit: Exit): void {
     .action(async (flags: ControlFlags) => {
       const { watchApprovals } = await import('../control/approvals.ts')
       exit(await watchApprovals(flags, cli))
+    })
+}
+
+function addGrants(program: Command, cli: Cli, exit: Exit): void {
+  controlling(program.command('request'))
+    .summary('ask for a role for a time')
+    .requiredOption('--role <name>', 'the role')
+    .requiredOption('--connection <name>', 'where')
+    .option('--for <duration>', 'how long: 15m, 2h', '15m')
+    .option('--reason <text>', 'why')
+    .option('--graph <name>', 'only for this graph')
+    .option('--node <name>', 'only for this node of it')
+    .option('--run <id>', 'only for this run')
+    .option('--break-glass', 'take it now, where policy names you; it is reviewed afterwards')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sallyport request --role writer --connection crm --for 15m --reason "ticket 12"',
+    )
+    .action(async (flags: RequestFlags) => {
+      const { requestGrant } = await import('../control/grants.ts')
+      exit(await requestGrant(flags, cli))
+    })
+  const grants = program
+    .command('grants')
+    .summary('roles held for a time')
+    .addHelpText('after', '\nExamples:\n  $ sallyport grants ls')
+  controlling(grants.command('ls'))
+    .summary('who asked for which role, and who holds it')
+    .addHelpText('after', '\nExamples:\n  $ sallyport grants ls')
+    .action(async (flags: ControlFlags) => {
+      const { listGrants } = await import('../control/grants.ts')
+      exit(await listGrants(flags, cli))
+    })
+  controlling(grants.command('revoke <id>'))
+    .summary('end a grant, and the sessions that took its role')
+    .addHelpText('after', '\nExamples:\n  $ sallyport grants revoke ap_2Jx0bKq3V1cTzQ')
+    .action(async (id: string, flags: ControlFlags) => {
+      const { revokeGrant } = await import('../control/grants.ts')
+      exit(await revokeGrant(id, flags, cli))
     })
 }
 

@@ -21,6 +21,7 @@ const STYLES: Readonly<Record<ApprovalView['status'], Style>> = {
   denied: 'red',
   expired: 'dim',
   cancelled: 'dim',
+  ended: 'dim',
 }
 
 export async function listApprovals(flags: ListFlags, cli: Cli): Promise<ExitCode> {

@@ -202,7 +202,7 @@ function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): Ap
       reason: event.reason,
       ticket: event.ticket ?? null,
     })),
-    ended: status.kind === 'cancelled' ? status.why : null,
+    ended: status.kind === 'cancelled' || status.kind === 'ended' ? status.why : null,
     mayDecide: !isOver(status) && mayDecide(approval, caller),
     shown,
   }

@@ -4,7 +4,7 @@ export interface ApprovalView {
   readonly id: string
   readonly what: 'statement' | 'result' | 'grant'
   readonly mode: 'hold' | 'return'
-  readonly status: 'pending' | 'approved' | 'denied' | 'used' | 'expired' | 'cancelled'
+  readonly status: 'pending' | 'approved' | 'denied' | 'used' | 'expired' | 'cancelled' | 'ended'
   readonly requestedAt: string
   readonly decideBy: string
   /** Approved: it may be used until then. */
@@ -74,6 +74,25 @@ export interface SessionView {
   readonly activeAt: string
   readonly expiresAt: string
   readonly state: 'idle' | 'running' | 'in-transaction' | 'waiting-for-approval'
+}
+
+export interface GrantView {
+  /** That of its approval. */
+  readonly id: string
+  readonly status: 'pending' | 'approved' | 'held' | 'denied' | 'expired' | 'cancelled' | 'ended'
+  readonly subject: string
+  readonly issuer: string
+  readonly role: string
+  readonly connection: string
+  readonly graph: string | null
+  readonly node: string | null
+  readonly run: string | null
+  readonly reason: string | null
+  readonly seconds: number
+  readonly until: string | null
+  readonly breakGlass: boolean
+  /** Somebody has looked at it; every grant but one taken by breaking glass was approved first. */
+  readonly reviewed: boolean
 }
 
 export interface ListenerView {

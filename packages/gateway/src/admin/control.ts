@@ -9,10 +9,12 @@ import type { Verifier } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
+import type { Grants } from '../grants/grants.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
 import type { ListenerView } from './contract.ts'
+import { addGrantRoutes } from './grants.ts'
 import { addSessionRoutes } from './sessions.ts'
 
 /** Calls per caller and minute; a console that polls makes a few dozen. */
@@ -25,6 +27,7 @@ export interface ControlDeps {
   readonly verifier: () => Verifier
   readonly standing: () => Standing
   readonly approvals: Approvals
+  readonly grants: Grants
   readonly registry: SessionRegistry
   readonly audit: AuditLog
   readonly listeners: () => readonly ListenerView[]
@@ -60,6 +63,7 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
       scope.setErrorHandler(answerError)
       addApprovalRoutes(scope, deps)
       addSessionRoutes(scope, deps)
+      addGrantRoutes(scope, deps)
       scope.get(
         '/listeners',
         { schema: { summary: 'Where clients connect' } },
@@ -89,6 +93,9 @@ const STATUS_OF: Readonly<Record<ApprovalError['code'], number>> = {
   'ticket-needed': 422,
   'not-approved': 409,
   'other-statement': 409,
+  'not-grantable': 403,
+  'reason-needed': 422,
+  'too-long': 422,
   'too-many': 429,
   'too-large': 413,
   contended: 503,

@@ -118,6 +118,11 @@ export class Approvals {
     return this.#options.now()
   }
 
+  /** Ends a grant before its time. @throws ApprovalError closed: it is not held */
+  async endGrant(id: string, by: string, why: string): Promise<void> {
+    await this.#append(id, () => ({ type: 'grant-ended', v: 1, approval: id, by, reason: why }))
+  }
+
   /** As of now. */
   async get(id: string): Promise<Approval | null> {
     const approval = fold(await this.#options.journal.events(id))
@@ -150,7 +155,8 @@ export class Approvals {
   async abandon(): Promise<void> {
     for (const { id, request, status } of await this.list()) {
       if (isOver(status)) continue
-      const stays = request.mode === 'return' && status.kind === 'approved'
+      const stays =
+        request.what === 'grant' || (request.mode === 'return' && status.kind === 'approved')
       if (!stays) await this.cancel(id, 'the gateway was restarted')
     }
   }

@@ -11,6 +11,11 @@ export type ApprovalErrorCode =
   | 'ticket-needed'
   | 'not-approved'
   | 'other-statement'
+  /** Policy does not let the requester ask for this role. */
+  | 'not-grantable'
+  | 'reason-needed'
+  /** A grant for longer than policy allows. */
+  | 'too-long'
   | 'too-many'
   | 'too-large'
   /** Others kept changing it. */

@@ -7,7 +7,15 @@ import type { AuditEvent, StoredEvent } from '@sallyport/audit'
 import { isKnownEvent } from '@sallyport/audit'
 import type { ApprovalJournal, Shown } from './journal.ts'
 import { CLOSED_KEPT_MAX } from './limits.ts'
-import { type Approval, type ApprovalEvent, isOver, next, type Stamped } from './state.ts'
+import {
+  type Approval,
+  type ApprovalEvent,
+  heldUntil,
+  isOver,
+  next,
+  type Stamped,
+  statusAt,
+} from './state.ts'
 
 /** The part of the audit log that is written to. */
 export interface ApprovalLog {
@@ -99,8 +107,17 @@ export class LocalJournal implements ApprovalJournal {
     if (known === undefined) this.#entries.set(id, entry)
     if (!isOver(approval.status)) return
     entry.shown = null
-    this.#over.push(id)
-    if (this.#over.length > CLOSED_KEPT_MAX) this.#entries.delete(this.#over.shift() ?? '')
+    if (!this.#over.includes(id)) this.#over.push(id)
+    if (this.#over.length > CLOSED_KEPT_MAX) this.#forgetOldest(at)
+  }
+
+  /** Not a grant that is still held. */
+  #forgetOldest(now: number): void {
+    const index = this.#over.findIndex((id) => {
+      const approval = this.#entries.get(id)?.approval
+      return approval === undefined || heldUntil(approval, statusAt(approval, now)) === null
+    })
+    if (index >= 0) this.#entries.delete(this.#over.splice(index, 1)[0] ?? '')
   }
 }
 
@@ -115,6 +132,7 @@ export function approvalEvents(
       case 'approval-requested':
       case 'approval-decided':
       case 'approval-closed':
+      case 'grant-ended':
         found.push({ at, event })
         break
       default:

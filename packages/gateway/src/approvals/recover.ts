@@ -21,7 +21,7 @@ const PAGE_ROWS = 1_000
 /** Of each type; an approval has one request, one end and a few decisions. */
 const EVENTS_MAX = 100_000
 
-const TYPES = ['approval-requested', 'approval-decided', 'approval-closed'] as const
+const TYPES = ['approval-requested', 'approval-decided', 'approval-closed', 'grant-ended'] as const
 
 /** Oldest first. What cannot be read is left out: an approval that is not known lets nothing run. */
 export async function readApprovals(

@@ -6,6 +6,9 @@
  *                    ├──decideBy passes──▶ expired ◀── use time passes
  *                    └──requester leaves──▶ cancelled ◀──┘
  *
+ * A grant that is used has begun; it ends by time, or when it is ended. One taken by breaking glass begins
+ * at once, and people decide about it afterwards: whoever denies it ends it.
+ *
  * Every event not drawn here is an ApprovalError, when it is offered and when it is read back: a log that
  * says otherwise does not make a statement run. Time alone ends an approval; the `expired` event only says so.
  */
@@ -14,11 +17,12 @@ import type {
   ApprovalDecided,
   ApprovalRequested,
   ApproversNeeded,
+  GrantEnded,
 } from '@sallyport/audit'
 import { ApprovalError } from './errors.ts'
 import { DECISIONS_MAX } from './limits.ts'
 
-export type ApprovalEvent = ApprovalRequested | ApprovalDecided | ApprovalClosed
+export type ApprovalEvent = ApprovalRequested | ApprovalDecided | ApprovalClosed | GrantEnded
 
 /** Times are milliseconds since 1970. */
 export interface Stamped<T extends ApprovalEvent = ApprovalEvent> {
@@ -30,7 +34,15 @@ export type Status =
   | { readonly kind: 'pending' }
   | { readonly kind: 'approved'; readonly at: number; readonly until: number }
   | { readonly kind: 'denied'; readonly at: number; readonly by: string; readonly comment: string }
+  /** Of a grant: it has begun. */
   | { readonly kind: 'used'; readonly at: number }
+  /** A grant is over: by time, or because somebody ended it. */
+  | {
+      readonly kind: 'ended'
+      readonly at: number
+      readonly by: string | null
+      readonly why: string
+    }
   | { readonly kind: 'expired'; readonly at: number }
   | { readonly kind: 'cancelled'; readonly at: number; readonly why: string }
 
@@ -63,9 +75,18 @@ export function next(approval: Approval | null, event: ApprovalEvent, at: number
   if (event.approval !== approval.id) {
     throw new ApprovalError('out-of-order', 'the event is of another approval')
   }
-  return event.type === 'approval-decided'
-    ? decided(approval, event, at)
-    : closed(approval, event, at)
+  switch (event.type) {
+    case 'approval-decided':
+      return decided(approval, event, at)
+    case 'approval-closed':
+      return closed(approval, event, at)
+    case 'grant-ended':
+      return ended(approval, event, at)
+    default: {
+      const never: never = event
+      throw new Error(`unexpected event ${String(never)}`)
+    }
+  }
 }
 
 /** `status` at `now`: what has not happened in time does not happen any more. */
@@ -73,14 +94,26 @@ export function statusAt({ status, request }: Approval, now: number): Status {
   if (status.kind === 'pending' && now >= request.decideBy) {
     return { kind: 'expired', at: request.decideBy }
   }
-  if (status.kind === 'approved' && now >= status.until)
+  if (status.kind === 'approved' && now >= status.until) {
     return { kind: 'expired', at: status.until }
+  }
+  if (status.kind === 'used' && request.grant !== undefined) {
+    const end = status.at + request.grant.forMs
+    if (now >= end) return { kind: 'ended', at: end, by: null, why: 'its time is over' }
+  }
   return status
 }
 
-/** Nothing can happen to it any more. */
+/** It has been decided and used, or will not be. */
 export function isOver(status: Status): boolean {
   return status.kind !== 'pending' && status.kind !== 'approved'
+}
+
+/** A grant that is held, until when; null: it is none, or not held. `status`: as of now. */
+export function heldUntil({ request }: Approval, status: Status): number | null {
+  return request.grant !== undefined && status.kind === 'used'
+    ? status.at + request.grant.forMs
+    : null
 }
 
 /** How many more people each requirement asks for. */
@@ -120,6 +153,9 @@ function decided(approval: Approval, event: ApprovalDecided, at: number): Approv
   const { request } = approval
   const status = statusAt(approval, at)
   checkDecider(approval, event)
+  if (request.grant?.breakGlass === true && status.kind !== 'cancelled') {
+    return reviewed(approval, event, at)
+  }
   // Whoever objects in time is heard, also when enough others have agreed.
   if (isOver(status) || (status.kind === 'approved' && event.decision === 'approve')) {
     throw new ApprovalError('closed', `it is ${status.kind} already`)
@@ -133,6 +169,23 @@ function decided(approval: Approval, event: ApprovalDecided, at: number): Approv
   const after = { ...approval, decisions, version }
   if (missing(after).some((people) => people > 0)) return after
   return { ...after, status: { kind: 'approved', at, until: at + request.useMs } }
+}
+
+/** What was taken at once is looked at afterwards: agreed to, or ended. */
+function reviewed(approval: Approval, event: ApprovalDecided, at: number): Approval {
+  const decisions = [...approval.decisions, { at, event }]
+  const after = { ...approval, decisions, version: approval.version + 1 }
+  const isHeld = heldUntil(approval, statusAt(approval, at)) !== null
+  if (event.decision === 'approve' || !isHeld) return after
+  return { ...after, status: { kind: 'ended', at, by: event.by, why: event.reason } }
+}
+
+function ended(approval: Approval, event: GrantEnded, at: number): Approval {
+  if (heldUntil(approval, statusAt(approval, at)) === null) {
+    throw new ApprovalError('closed', 'it is not held')
+  }
+  const status = { kind: 'ended', at, by: event.by, why: event.reason } as const
+  return { ...approval, version: approval.version + 1, status }
 }
 
 /** A person other than the requester, who may decide this and says what was asked for. */
@@ -174,7 +227,10 @@ function closed(approval: Approval, event: ApprovalClosed, at: number): Approval
   if (event.outcome === 'cancelled') {
     return { ...approval, version, status: { kind: 'cancelled', at, why: event.reason ?? '' } }
   }
-  if (status.kind !== 'approved') throw new ApprovalError('not-approved', 'it is not approved')
+  const atOnce = approval.request.grant?.breakGlass === true
+  if (status.kind !== 'approved' && !atOnce) {
+    throw new ApprovalError('not-approved', 'it is not approved')
+  }
   if (event.binding !== approval.request.binding) {
     throw new ApprovalError('other-statement', 'it was given for something else')
   }

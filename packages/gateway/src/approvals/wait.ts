@@ -162,6 +162,7 @@ export class Hold {
         this.#to({ kind: 'refused', why: { kind: 'cancelled', why: status.why } })
         return
       case 'used':
+      case 'ended':
         throw new ApprovalError('out-of-order', 'used by somebody else')
       default: {
         const never: never = status

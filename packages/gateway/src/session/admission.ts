@@ -11,6 +11,7 @@ import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { LimitsConfig, WireProtocol } from '../config/model.ts'
 import type { ConnectionRuntime } from '../connections/runtime.ts'
+import type { Grants, HeldGrant } from '../grants/grants.ts'
 import type { RecordingRoom } from '../recordings/room.ts'
 import type { Logger, Telemetry } from '../telemetry/index.ts'
 import type { DecisionContexts } from './decisions.ts'
@@ -43,6 +44,7 @@ export interface SessionDeps {
   readonly micros: () => number
   readonly recorded: () => void
   readonly approvals: Approvals
+  readonly grants: Grants
   readonly approvalLink: () => ApprovalLink
   readonly revoked: (principal: Principal) => boolean | Promise<boolean>
   /** False while draining: nobody is let in. */
@@ -65,6 +67,8 @@ export class LoginRefused extends Error {
 export interface Admitted {
   readonly principal: Principal
   readonly role: string | null
+  /** Its role is held by this grant; null: it is the principal's own. */
+  readonly grant: HeldGrant | null
   readonly subject: Subject
   readonly connection: ConnectionRuntime
   readonly database: string
@@ -95,11 +99,15 @@ export async function admit(request: LoginRequest, deps: SessionDeps): Promise<A
   }
   const verifier = deps.verifier()
   const principal = await verifier.verify(request.token)
-  const { role, groups } = verifier.chooseRole(principal, request.user)
   const slash = request.database.indexOf('/')
   const name = slash < 0 ? request.database : request.database.slice(0, slash)
   const wanted = slash < 0 ? null : request.database.slice(slash + 1)
   assertConnection(principal, name)
+  const grant = await grantedRole(principal, request.user, name, deps)
+  const { role, groups } =
+    grant === null
+      ? verifier.chooseRole(principal, request.user)
+      : { role: grant.role, groups: verifier.config.roles[grant.role]?.groups ?? [] }
   const connection = deps.connections().get(name)
   const database = connection?.database(wanted) ?? null
   if (connection?.config.protocol !== request.protocol || database === null) {
@@ -112,10 +120,27 @@ export async function admit(request: LoginRequest, deps: SessionDeps): Promise<A
       message: 'too many connections for this identity',
     })
   }
-  const { subject: sub, kind, allGroups, roles: allRoles, graph, node, run, claims } = principal
+  const { subject: sub, kind, roles, graph, node, run, claims } = principal
   const who = { subject: sub, kind, graph, node, run, claims }
+  const allGroups = [...new Set([...principal.allGroups, ...groups])]
+  const allRoles = grant === null ? roles : [...roles, grant.role]
   const subject: Subject = { ...who, groups, allGroups, role, allRoles }
-  return { principal, role, subject, connection, database, leave }
+  return { principal, role, grant, subject, connection, database, leave }
+}
+
+/** The role named by the user name, where the principal does not have it and has been granted it. */
+async function grantedRole(
+  principal: Principal,
+  user: string,
+  connection: string,
+  { grants, verifier }: SessionDeps,
+): Promise<HeldGrant | null> {
+  const isRole = Object.hasOwn(verifier().config.roles, user)
+  if (!isRole || principal.roles.includes(user)) return null
+  // A token narrowed to roles was made to have no others.
+  if (principal.narrowed.roles !== null && !principal.narrowed.roles.includes(user)) return null
+  const held = await grants.held(principal, connection)
+  return held.find(({ role }) => role === user) ?? null
 }
 
 /** The same words whether it does not exist or may not be seen: names of connections are not told. */

@@ -9,6 +9,8 @@ import type { EndReason, Session } from './session.ts'
 
 /** How often deadlines are looked at, milliseconds: the error of every timeout here. */
 const SWEEP_MS = 500
+/** Ended grants remembered for sessions that are being opened. */
+const ENDED_GRANTS_MAX = 1_000
 
 export interface Deadlines {
   readonly idleMs: number
@@ -25,6 +27,8 @@ export class SessionRegistry {
   readonly #entries = new Map<string, Entry>()
   readonly #byPid = new Map<number, Set<Entry>>()
   readonly #bySubject = new Map<string, number>()
+  /** A session may be opening with one of these: seen when it is added. */
+  readonly #endedGrants = new Set<string>()
   readonly #now: () => number
   readonly #deadlines: () => Deadlines
   readonly #timer: NodeJS.Timeout
@@ -66,6 +70,10 @@ export class SessionRegistry {
     if (sameBefore === undefined) this.#byPid.set(key.pid, new Set([entry]))
     else sameBefore.add(entry)
     this.#count(subjectKey(session.principal), 1)
+    const { grant } = session
+    if (grant !== null && this.#endedGrants.has(grant.id)) {
+      session.end('grant-ended', ENDINGS['grant-ended'])
+    }
   }
 
   remove(session: Session): void {
@@ -103,6 +111,16 @@ export class SessionRegistry {
 
   endRevoked(session: Session): void {
     session.end('token-revoked', ENDINGS['token-revoked'])
+  }
+
+  /** A grant is over: so are the sessions that took its role. */
+  endGrant(id: string): void {
+    this.#endedGrants.add(id)
+    const [oldest] = this.#endedGrants
+    if (this.#endedGrants.size > ENDED_GRANTS_MAX) this.#endedGrants.delete(oldest ?? '')
+    for (const session of this.sessions) {
+      if (session.grant?.id === id) session.end('grant-ended', ENDINGS['grant-ended'])
+    }
   }
 
   /** Policy has moved. */
@@ -147,11 +165,13 @@ export class SessionRegistry {
       const reason: keyof typeof ENDINGS | null =
         now >= session.principal.expiresAt
           ? 'token-expired'
-          : now - session.startedAt >= sessionMs
-            ? 'session-timeout'
-            : now - session.activeAt >= idleMs && session.quiet
-              ? 'idle-timeout'
-              : null
+          : session.grant !== null && now >= session.grant.until
+            ? 'grant-ended'
+            : now - session.startedAt >= sessionMs
+              ? 'session-timeout'
+              : now - session.activeAt >= idleMs && session.quiet
+                ? 'idle-timeout'
+                : null
       if (reason !== null) session.end(reason, ENDINGS[reason])
     }
   }
@@ -176,6 +196,11 @@ const ENDINGS = {
   'token-revoked': {
     sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
     message: 'terminating connection: the token has been revoked',
+  },
+  'grant-ended': {
+    sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
+    message: 'terminating connection: the grant of its role is over',
+    hint: 'Connect again with a role of your own, or ask for it again.',
   },
   killed: {
     sqlstate: SQLSTATE.ADMIN_SHUTDOWN,

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net'
 import type { Principal } from '@sallyport/identity'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
+import type { HeldGrant } from '../grants/grants.ts'
 import { Leg, type LegOwner } from '../sockets/leg.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { SessionEngine, SessionRelay } from './engine.ts'
@@ -33,6 +34,7 @@ export type EndReason =
   | 'upstream-closed'
   | 'token-expired'
   | 'token-revoked'
+  | 'grant-ended'
   | 'idle-timeout'
   | 'session-timeout'
   | 'drain'
@@ -58,6 +60,7 @@ export interface SessionOptions {
   readonly id: string
   readonly principal: Principal
   readonly role: string | null
+  readonly grant: HeldGrant | null
   readonly connection: string
   readonly database: string
   readonly client: Socket
@@ -76,6 +79,8 @@ export class Session implements Waiting {
   readonly id: string
   readonly principal: Principal
   readonly role: string | null
+  /** What its role is held by; it ends with it. */
+  readonly grant: HeldGrant | null
   readonly connection: string
   readonly database: string
   readonly startedAt: number
@@ -101,6 +106,7 @@ export class Session implements Waiting {
     this.id = options.id
     this.principal = options.principal
     this.role = options.role
+    this.grant = options.grant
     this.connection = options.connection
     this.database = options.database
     this.startedAt = options.now()

@@ -316,6 +316,7 @@ async function start(
     id,
     principal,
     role,
+    grant: admitted.grant,
     connection: connection.config.name,
     database: admitted.database,
     client: greeting.socket,

@@ -238,6 +238,7 @@ async function start(
     id,
     principal,
     role,
+    grant: admitted.grant,
     connection: connection.config.name,
     database,
     client: greeting.socket,
