@@ -1,7 +1,7 @@
 /**
  * Puts the gateway together from its configuration, runs it, and takes it down in order.
  */
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -13,11 +13,18 @@ import type { FastifyInstance } from 'fastify'
 import { addControlRoutes } from './admin/control.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
+import type { ApprovalJournal } from './approvals/journal.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
+import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { newApprovalId, readApprovals } from './approvals/recover.ts'
-import type { Stamped } from './approvals/state.ts'
 import { loadConfig } from './config/load.ts'
-import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
+import type {
+  AdminConfig,
+  GatewayConfig,
+  ListenerConfig,
+  StoreConfig,
+  WireProtocol,
+} from "./config/model.ts"
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
 import { Grants } from './grants/grants.ts'
@@ -101,8 +108,7 @@ interface Parts {
   readonly secrets: Secrets
   readonly reader: PostgresReader
   readonly policy: PolicyHolder
-  /** Events of approvals of earlier runs. */
-  readonly approvalsBefore: readonly Stamped[]
+  readonly journal: ApprovalJournal
 }
 
 class Gateway implements RunningGateway {
@@ -141,7 +147,7 @@ class Gateway implements RunningGateway {
     this.#warming = setInterval(() => this.#warmIssuers(), ISSUER_RETRY_MS)
     this.#warming.unref()
     this.#approvals = new Approvals({
-      journal: new LocalJournal(parts.audit, parts.approvalsBefore),
+      journal: parts.journal,
       now: Date.now,
       newId: newApprovalId,
       onError: (error) => parts.log.error({ err: error }, 'approvals'),
@@ -163,7 +169,8 @@ class Gateway implements RunningGateway {
     const telemetry = createTelemetry()
     const log = given ?? createLogger({ level: config.logLevel })
     mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
-    const approvalsBefore = await readApprovals(config.audit.directory, Date.now(), log)
+    const before =
+      config.store === null ? await readApprovals(config.audit.directory, Date.now(), log) : []
     const audit = await openAuditLog({
       directory: config.audit.directory,
       now: Date.now,
@@ -208,6 +215,10 @@ class Gateway implements RunningGateway {
         warn: (warning) => log.warn({ warning }, 'secret'),
       })
       const reader = await PostgresReader.create()
+      const journal =
+        config.store === null
+          ? new LocalJournal(audit, before)
+          : await openSharedJournal(config.store, secrets, audit, log)
       const { directory, key } = config.audit.recordings
       const recordings = new RecordingRoom({
         directory,
@@ -225,7 +236,7 @@ class Gateway implements RunningGateway {
         secrets,
         reader,
         policy,
-        approvalsBefore,
+        journal,
       })
     } catch (error) {
       state.close()
@@ -251,7 +262,7 @@ class Gateway implements RunningGateway {
 
   async listen(): Promise<void> {
     const { log } = this.#parts
-    await this.#approvals.abandon()
+    await this.#approvals.sweep()
     await this.#grants.start()
     if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
     for (const config of this.#config.listeners) {
@@ -530,6 +541,27 @@ class Gateway implements RunningGateway {
         },
       },
     ]
+  }
+}
+
+/** Approvals of several gateways, in the store they share. */
+async function openSharedJournal(
+  store: StoreConfig,
+  secrets: Secrets,
+  audit: AuditLog,
+  log: Logger,
+): Promise<PostgresJournal> {
+  const url = await secrets.get(store.url)
+  try {
+    return await PostgresJournal.open({
+      connection: { connectionString: url.reveal() },
+      log: audit,
+      gateway: randomUUID(),
+      onError: (error) => log.error({ err: error }, 'the shared store does not answer'),
+    })
+  } catch (cause) {
+    // What the driver says may name the store's address and user.
+    throw new GatewayError('config', '`store.url`: the shared store cannot be used', { cause })
   }
 }
 

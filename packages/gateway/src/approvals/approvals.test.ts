@@ -72,6 +72,7 @@ function unhurried(journal: ApprovalJournal, scheduler: fc.Scheduler): ApprovalJ
     shown: (approval) => journal.shown(approval),
     list: () => later('list', () => journal.list()),
     bound: (binding) => later('bound', () => journal.bound(binding)),
+    orphans: () => journal.orphans(),
     subscribe: (listener) => journal.subscribe(listener),
     close: () => journal.close(),
   }

@@ -148,35 +148,20 @@ export class Approvals {
     return this.#options.journal.subscribe(listener)
   }
 
-  /**
-   * After a restart: nobody waits any more for what was held, and nobody can read what was asked and not
-   * decided, so both are cancelled. What was approved for whoever comes back stays.
-   */
-  async abandon(): Promise<void> {
-    for (const { id, request, status } of await this.list()) {
-      if (isOver(status)) continue
-      const stays =
-        request.what === 'grant' || (request.mode === 'return' && status.kind === 'approved')
-      if (!stays) await this.cancel(id, 'the gateway was restarted')
-    }
-  }
-
-  /** Records what time has ended. */
+  /** Records what time has ended, and takes back what nobody waits for. */
   async sweep(): Promise<void> {
     const now = this.#options.now()
+    for (const id of await this.#options.journal.orphans()) {
+      await this.cancel(id, 'the gateway that held it is gone').catch(ignoreLate)
+    }
     for (const approval of await this.#options.journal.list()) {
       if (isOver(approval.status) || statusAt(approval, now).kind !== 'expired') continue
-      try {
-        await this.#append(approval.id, ({ id }) => ({
-          type: 'approval-closed',
-          v: 1,
-          approval: id,
-          outcome: 'expired',
-        }))
-      } catch (error) {
-        // Another gateway has said so.
-        if (!(error instanceof ApprovalError)) throw error
-      }
+      await this.#append(approval.id, ({ id }) => ({
+        type: 'approval-closed',
+        v: 1,
+        approval: id,
+        outcome: 'expired',
+      })).catch(ignoreLate)
     }
   }
 
@@ -215,6 +200,11 @@ export class Approvals {
       throw new ApprovalError('too-many', 'too many approvals are waiting for a decision')
     }
   }
+}
+
+/** Another gateway has said so, or it was decided in this moment. */
+function ignoreLate(error: unknown): void {
+  if (!(error instanceof ApprovalError)) throw error
 }
 
 function groupsAskedFor(request: ApprovalRequested, groups: readonly string[]): readonly string[] {

@@ -38,6 +38,8 @@ export interface ApprovalJournal {
   list(): Promise<readonly Approval[]>
   /** Every one listed that is bound to this, newest first. */
   bound(binding: string): Promise<readonly Approval[]>
+  /** Ids of those nobody waits for any more, because the gateway that asked is gone. */
+  orphans(): Promise<readonly string[]>
   /** Calls back with the id of every approval that has a new event, wherever it was appended. */
   subscribe(listener: (approval: string) => void): () => void
   close(): Promise<void>

@@ -34,6 +34,8 @@ export class LocalJournal implements ApprovalJournal {
   /** In the order they were asked for. */
   readonly #entries = new Map<string, Entry>()
   readonly #over: string[] = []
+  /** Asked for before this start. */
+  readonly #former: Set<string>
   readonly #listeners = new Set<(approval: string) => void>()
 
   /** `before`: events of earlier runs, oldest first. Approvals whose events do not fold are left out. */
@@ -50,6 +52,7 @@ export class LocalJournal implements ApprovalJournal {
         this.#entries.delete(approval)
       }
     }
+    this.#former = new Set(this.#entries.keys())
   }
 
   async append(
@@ -84,6 +87,18 @@ export class LocalJournal implements ApprovalJournal {
   async bound(binding: string): Promise<readonly Approval[]> {
     const all = await this.list()
     return all.filter(({ request }) => request.binding === binding).reverse()
+  }
+
+  /** Of an earlier run: nobody waits on it, or nobody can read it. What was approved for whoever comes back stays. */
+  async orphans(): Promise<readonly string[]> {
+    const orphans = [...this.#former].filter((id) => {
+      const approval = this.#entries.get(id)?.approval
+      if (approval === undefined || isOver(approval.status)) return false
+      const { what, mode } = approval.request
+      return what !== 'grant' && (mode === 'hold' || approval.status.kind === 'pending')
+    })
+    this.#former.clear()
+    return orphans
   }
 
   subscribe(listener: (approval: string) => void): () => void {

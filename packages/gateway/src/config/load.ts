@@ -121,6 +121,7 @@ function build(path: string, raw: RawConfig): GatewayConfig {
             operators: raw.admin.operators ?? {},
             auditors: raw.admin.auditors ?? {},
           },
+    store: raw.store === undefined ? null : { url: raw.store.url },
     approvals: { link: raw.approvals?.link ?? null },
     identity: buildIdentity(raw),
     connections: new Map(

@@ -7,6 +7,8 @@ export interface GatewayConfig {
   readonly listeners: readonly ListenerConfig[]
   readonly admin: AdminConfig | null
   readonly approvals: ApprovalsConfig
+  /** What several gateways share; null: this one is alone. */
+  readonly store: StoreConfig | null
   readonly identity: IdentityConfig
   readonly connections: ReadonlyMap<string, ConnectionConfig>
   /** Policy files, absolute; globs are expanded at every load. */
@@ -26,6 +28,12 @@ export interface AdminConfig {
   readonly operators: Matcher
   /** Read the trail. */
   readonly auditors: Matcher
+}
+
+/** A PostgreSQL database. */
+export interface StoreConfig {
+  /** A secret reference to `postgres://user:password@host/database`. */
+  readonly url: string
 }
 
 export interface ApprovalsConfig {

@@ -89,6 +89,7 @@ export interface RawConfig {
     readonly recordings?: { readonly directory?: string; readonly key?: string }
   }
   readonly state?: { readonly directory?: string }
+  readonly store?: { readonly url: string }
   readonly limits?: {
     readonly connections?: number
     readonly 'connections-per-subject'?: number

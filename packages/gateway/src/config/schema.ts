@@ -112,6 +112,7 @@ export const CONFIG_SCHEMA = object(
       recordings: object({ directory: string, key: string }),
     }),
     state: object({ directory: string }),
+    store: object({ url: string }, ['url']),
     limits: object({
       connections: { type: 'integer', minimum: 1 },
       'connections-per-subject': { type: 'integer', minimum: 1 },

@@ -5,6 +5,7 @@
  * A simple Query is held whole. In the extended protocol a statement is held at Bind: its parameters are
  * known there, and the server has planned nothing with them yet.
  */
+import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import type { StateChange } from '@sallyport/sql'
@@ -94,14 +95,16 @@ export class Holding {
     if (NO_MEANING.test(key)) return
     if (this.#settings.size < SETTINGS_MAX || this.#settings.has(key))
       this.#settings.set(key, value)
-    else this.#settings.set('…', `${this.#settings.size}`)
+    else this.#settings.set('…', randomUUID())
   }
 
   /** A statement completed that changed session state. */
   apply(change: StateChange): void {
-    if (change.kind === 'set') this.setting(change.name, JSON.stringify(change.values))
-    // RESET ALL, DISCARD ALL, a function that may set anything: nothing of before is relied on.
-    else if (change.kind === 'uncertain') this.#settings.set('?', 'changed')
+    // RESET ALL, DISCARD ALL, a value that is computed: what it is now is not known, and equal to nothing.
+    if (change.kind === 'uncertain') this.#settings.set('?', randomUUID())
+    if (change.kind !== 'set') return
+    const { name, values, computed } = change
+    this.setting(name, values === null || computed ? `?${randomUUID()}` : JSON.stringify(values))
   }
 
   #state({ namesKey, meanings }: Wanted): string[] {

@@ -1,0 +1,146 @@
+/** Two gateways over one store: what is approved at one runs at the other, once, and nobody is left waiting. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Control, controlOf, pendingApproval } from '../support/control.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
+import { errorsOf, say, WireClient } from '../support/wire.ts'
+
+const POLICY = `version: 1
+rules:
+  - name: writes
+    who: everyone
+    approve: { effects: [write], relations: [public.t] }
+    approvers: { groups: [dba] }
+  - name: later
+    who: everyone
+    approve: { effects: [write], relations: [public.later] }
+    approvers: { groups: [dba] }
+    mode: return
+`
+const AGENT = { subject: 'agent', kind: 'machine' } as const
+const ANN = { subject: 'ann', kind: 'human', groups: ['dba'] } as const
+
+let database: TestDatabase
+let store: TestDatabase
+const gateways: TestGateway[] = []
+
+async function start(): Promise<TestGateway> {
+  const gateway = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    via: 'tcp',
+    policies: [POLICY],
+    config: { admin: { port: 0 }, store: { url: `plain:${store.url}` } },
+  })
+  gateways.push(gateway)
+  return gateway
+}
+
+beforeAll(async () => {
+  database = await usePostgres()
+  store = await usePostgres()
+  await database.sql('CREATE TABLE public.t (n int); CREATE TABLE public.later (n int)')
+  await Promise.all([start(), start()])
+})
+afterAll(async () => {
+  for (const gateway of gateways) await gateway.close()
+  await database.drop()
+  await store.drop()
+})
+
+const [first, second] = [() => at(0), () => at(1)]
+function at(index: number): TestGateway {
+  const gateway = gateways[index]
+  if (gateway === undefined) throw new Error('no such gateway')
+  return gateway
+}
+async function open(gateway: TestGateway): Promise<WireClient> {
+  return WireClient.connect({
+    host: gateway.host,
+    port: gateway.plainPort,
+    user: 'agent',
+    password: await gateway.token(AGENT),
+    database: gateway.connection,
+  })
+}
+const approve = (by: Control, id: string) =>
+  by.post(`/v1/approvals/${id}/decision`, { decision: 'approve' })
+
+test('what is held at one is approved at the other', async () => {
+  const ann = await controlOf(second(), ANN)
+  await using wire = await open(first())
+  wire.send({ kind: 'Query', text: 'INSERT INTO t VALUES (1)' })
+  await wire.until(({ type }) => type === 'N')
+  const { id } = await pendingApproval(ann)
+  expect((await ann.get(`/v1/approvals/${id}`)).body.shown.sql).toBe('INSERT INTO t VALUES (1)')
+  expect((await approve(ann, id)).status).toBe(200)
+  expect(say(await wire.replies())).toBe('C:INSERT 0 1 Z:I')
+})
+
+test('two people at two gateways at once: one decides, the other is told', async () => {
+  const ann = await controlOf(first(), ANN)
+  const bob = await controlOf(second(), { ...ANN, subject: 'bob' })
+  for (let round = 0; round < 5; round++) {
+    await using wire = await open(first())
+    wire.send({ kind: 'Query', text: `INSERT INTO t VALUES (${100 + round})` })
+    await wire.until(({ type }) => type === 'N')
+    const { id } = await pendingApproval(bob)
+    const answers = await Promise.all([
+      approve(ann, id),
+      bob.post(`/v1/approvals/${id}/decision`, { decision: 'deny' }),
+    ])
+    const outcome = say(await wire.replies())
+    const ran = await database.sql('SELECT 1 FROM t WHERE n = $1', [100 + round])
+    // Approved and used before the denial came, or denied: never both, never neither.
+    expect(outcome).toBe(ran.length === 1 ? 'C:INSERT 0 1 Z:I' : 'E:SP002 Z:I')
+    expect(answers.map(({ status }) => status)).toContain(200)
+  }
+})
+
+test('one approval, the same statement at both gateways at once: it runs once', async () => {
+  const ann = await controlOf(first(), ANN)
+  for (let round = 0; round < 5; round++) {
+    const text = `INSERT INTO later VALUES (${round})`
+    await using here = await open(first())
+    await using there = await open(second())
+    const refused = errorsOf(await here.query(text))[0]
+    const { approval } = JSON.parse(refused?.detail ?? '')
+    await approve(ann, approval)
+    const answers = (await Promise.all([here.query(text), there.query(text)])).map(say)
+    expect(answers.sort()).toEqual(['C:INSERT 0 1 Z:I', 'E:SP001 Z:I'])
+    expect(await database.sql('SELECT 1 FROM later WHERE n = $1', [round])).toHaveLength(1)
+  }
+})
+
+test('what a gateway that is gone was waiting for is cancelled by the other', async () => {
+  const ann = await controlOf(first(), ANN)
+  // A gateway that dies says nothing: its request is there, and it is not seen any more.
+  await store.sql(`INSERT INTO sallyport_gateways VALUES ('dead', now() - interval '1 minute')`)
+  const wire = await open(second())
+  wire.send({ kind: 'Query', text: 'INSERT INTO t VALUES (2)' })
+  await wire.until(({ type }) => type === 'N')
+  const { id } = await pendingApproval(ann)
+  await store.sql(`UPDATE sallyport_approvals SET gateway = 'dead' WHERE id = $1`, [id])
+  let status = 'pending'
+  for (let i = 0; i < 100 && status === 'pending'; i++) {
+    await sleep(30)
+    status = (await ann.get(`/v1/approvals/${id}`)).body.status
+  }
+  expect(status).toBe('cancelled')
+  expect(errorsOf(await wire.replies())[0]?.sqlstate).toBe('57014')
+  wire.close()
+})
+
+test('a store that does not answer: statements are refused, and none runs', async () => {
+  await store.sql('ALTER TABLE sallyport_approval_events RENAME TO away')
+  try {
+    await using wire = await open(first())
+    const [error] = errorsOf(await wire.query('INSERT INTO t VALUES (3)'))
+    expect(error).toMatchObject({ sqlstate: '58000' })
+    expect(error?.message).toMatch(/cannot be asked for right now/)
+    expect(await database.sql('SELECT 1 FROM t WHERE n = 3')).toEqual([])
+  } finally {
+    await store.sql('ALTER TABLE away RENAME TO sallyport_approval_events')
+  }
+})
