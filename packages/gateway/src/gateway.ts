@@ -24,7 +24,7 @@ import type {
   ListenerConfig,
   StoreConfig,
   WireProtocol,
-} from "./config/model.ts"
+} from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
 import { Grants } from './grants/grants.ts'
