@@ -252,7 +252,7 @@ async function run(
 
 describe.each(Object.keys(POLICIES) as Kind[])('%s', (kind) => {
   test('a pipeline is answered through the gateway as by the server', {
-    timeout: 120_000,
+    timeout: 60_000 + RUNS * 500,
   }, async () => {
     const gateway = gateways.get(kind) as TestGateway
     const [direct, upstream] = [databases.get('direct'), databases.get(kind)]
