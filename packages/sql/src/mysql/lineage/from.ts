@@ -326,12 +326,13 @@ function joined(first: From, second: From, merged: readonly Column[]): From {
 /** In the order the first side has them. */
 function usingNames(node: Join, first: Item): readonly string[] {
   const names = node.using.map((column) => column.value)
+  if (names.length < 2) return names
   const order = (columnsOf(first) ?? []).map((column) => column.name)
   const place = (name: string) => {
     const index = order.findIndex((other) => isSameColumnName(other, name))
     return index === -1 ? order.length : index
   }
-  return names.length < 2 ? names : [...names].sort((a, b) => place(a) - place(b))
+  return names.sort((a, b) => place(a) - place(b))
 }
 
 /** Names that both sides have, in the first side's order; null when a side's columns are not known. */

@@ -265,13 +265,7 @@ export function itemsNamed(
   name: string,
   database: string | null,
 ): readonly LeafItem[] {
-  const found: LeafItem[] = []
-  for (const { item } of scope.entries) {
-    if (item.kind !== 'leaf' || item.name !== name) continue
-    if (database !== null && item.database !== database) continue
-    found.push(item)
-  }
-  return found
+  return scope.entries.flatMap(({ item }) => (isNamed(item, name, database) ? item : []))
 }
 
 /** The column `table.name`, innermost query first; undefined when none around has it. */
@@ -288,12 +282,21 @@ export function lookupQualified(
   },
 ): Value | undefined {
   for (let at: Scope | null = scope; at !== null; at = at.parent) {
-    const values = itemsNamed(at, table, database).flatMap((item) => lookupIn(item, name) ?? [])
-    const [first, ...more] = values
-    if (first === undefined) continue
-    return more.length === 0 ? first : unknownOf('ambiguous table name', values)
+    let found: Value | undefined
+    for (const { item } of at.entries) {
+      if (!isNamed(item, table, database)) continue
+      const value = lookupIn(item, name)
+      if (value === undefined) continue
+      found = found === undefined ? value : unknownOf('ambiguous table name', [found, value])
+    }
+    if (found !== undefined) return found
   }
   return undefined
+}
+
+function isNamed(item: Item, name: string, database: string | null): item is LeafItem {
+  if (item.kind !== 'leaf' || item.name !== name) return false
+  return database === null || item.database === database
 }
 
 /** The column `name` of an item found by name; undefined when it has none such. */
