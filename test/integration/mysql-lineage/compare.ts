@@ -32,7 +32,10 @@ export function mismatch(
   const { outputs } = facts
   if (outputs === 'unknown' || outputs === null) return null
   const ours = outputs.map((output) => output.name).join('|')
-  const theirs = fields.map((field) => field.name).join('|')
+  // A name with literals in it is not among the facts.
+  const theirs = fields
+    .map((field, index) => (outputs[index]?.name === '?' ? '?' : field.name))
+    .join('|')
   if (ours !== theirs) return `columns ${ours} instead of ${theirs}`
   for (const [index, { schema, db, orgTable, orgName }] of fields.entries()) {
     const at = { schema: schema ?? db ?? '', relation: orgTable, column: orgName }

@@ -28,6 +28,7 @@ export type Handler<K extends Statement['kind']> = (
 
 export type Handlers<K extends Statement['kind']> = { readonly [Kind in K]: Handler<Kind> }
 
+/** A name with literals in it is given as `?`. */
 export function outputsOf(run: Run, result: QueryResult): readonly OutputColumn[] | 'unknown' {
   if (result.open !== null) {
     for (const why of result.open.why) run.draft.remark(why)
@@ -35,9 +36,9 @@ export function outputsOf(run: Run, result: QueryResult): readonly OutputColumn[
   }
   // Without a catalog nothing is known of any column.
   const blind = run.context.catalog === null
-  return result.columns.map(({ name, value }) => ({
-    name,
-    lineage: lineageOf(blind ? unknownOf('no catalog', [value]) : value),
+  return result.columns.map((column) => ({
+    name: run.walk.namedByLiterals.has(column) ? '?' : column.name,
+    lineage: lineageOf(blind ? unknownOf('no catalog', [column.value]) : column.value),
   }))
 }
 

@@ -37,6 +37,7 @@ export function createWalk(
     values: new Map(),
     windows: new Map(),
     merged: new Map(),
+    namedByLiterals: new Set(),
     subqueries: new Map(),
     assigned: options.assigned,
     targets: new Set(),

@@ -33,7 +33,7 @@ import { addFrom, resultItem, storedItem } from './from.ts'
 import { groupSize } from './groups.ts'
 import { noteHints } from './hints.ts'
 import { RESULT_COLUMNS_MAX } from './limits.ts'
-import { outputName } from './output-name.ts'
+import { columnByText, outputColumn } from './output-name.ts'
 import { compare } from './predicate.ts'
 import {
   anyOf,
@@ -136,12 +136,13 @@ export function listColumns(walk: Walk, items: readonly SelectItem[], scope: Sco
   scope.outputs = columns
   for (const item of items) {
     walk.visited.add(item)
-    if (item.expression.kind !== 'wildcard') {
-      const value = walk.value(item.expression, scope)
-      columns.push({ name: outputName(walk, item), value })
+    const { expression } = item
+    if (expression.kind !== 'wildcard') {
+      const value = walk.value(expression, scope)
+      columns.push(outputColumn(walk, { ...item, expression }, { value, scope }))
       continue
     }
-    const spread = wildcardColumns(walk, item.expression, scope)
+    const spread = wildcardColumns(walk, expression, scope)
     spend(spread.columns.length)
     columns.push(...spread.columns)
     if (spread.open !== null) opens.push(spread.open)
@@ -187,11 +188,9 @@ function valuesColumns(walk: Walk, node: TableValues, scope: Scope): QueryResult
   const first = node.rows[0]?.items ?? []
   const columns = first.map((expression, index) => {
     const cells = rows.map((row) => row[index] ?? unknownOf('VALUES of different widths'))
-    const name =
-      walk.context.dialect.flavour === 'mysql'
-        ? `column_${index}`
-        : walk.text.slice(expression.start, expression.end)
-    return { name, value: either(cells, 'values') }
+    const value = either(cells, 'values')
+    if (walk.context.dialect.flavour === 'mysql') return { name: `column_${index}`, value }
+    return columnByText(walk, expression, { value, scope })
   })
   return { columns, open: null }
 }

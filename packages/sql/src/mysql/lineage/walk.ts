@@ -37,6 +37,8 @@ export interface Walk {
   >
   /** Refs of merged join columns, by both sides: one object each, as for every column. */
   readonly merged: Map<ColumnRef, Map<ColumnRef, ColumnRef>>
+  /** Output columns whose names are text with literals in it. */
+  readonly namedByLiterals: Set<Column>
   /** Results of subqueries in expressions. */
   readonly subqueries: Map<Query, QueryResult>
   /** Lower-case names of user variables that this statement assigns. */
