@@ -4,10 +4,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Dialect, Statement } from '../ast.ts'
-import { CORPORA, CORPORA_FOLDER, dialectOf, load } from '../corpora.ts'
 import { MYSQL, nodesOf } from '../fixtures.ts'
 import { parseMysql } from '../parse.ts'
-import { KNOWN_ERRORS, loadOracles, type OracleName } from './oracles.ts'
+import { CORPORA, CORPORA_FOLDER, dialectOf, load } from '../testing-corpora.ts'
+import { KNOWN_ERRORS, loadOracles, type OracleName } from './testing-oracles.ts'
 
 const { oracles, unavailable } = await loadOracles()
 
