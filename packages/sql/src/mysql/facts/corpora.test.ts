@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { StatementFacts } from '../../facts.ts'
-import { CORPORA, CORPORA_FOLDER, type Corpus, dialectOf, type Entry, load } from '../corpora.ts'
+import { CORPORA, CORPORA_FOLDER, type Corpus, dialectOf, type Entry, load } from '../testing-corpora.ts'
 import { fingerprintMysql } from '../fingerprint.ts'
 import { analysisOf } from './fixtures.ts'
 
