@@ -17,6 +17,7 @@ import type { ApprovalJournal } from './approvals/journal.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
 import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { newApprovalId, readApprovals } from './approvals/recover.ts'
+import { Channels } from './channels/channels.ts'
 import { loadConfig } from './config/load.ts'
 import type {
   AdminConfig,
@@ -120,6 +121,7 @@ class Gateway implements RunningGateway {
   readonly #registry: SessionRegistry
   readonly #approvals: Approvals
   readonly #grants: Grants
+  readonly #channels: Channels
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
   readonly #deps: SessionDeps
@@ -150,7 +152,15 @@ class Gateway implements RunningGateway {
       journal: parts.journal,
       now: Date.now,
       newId: newApprovalId,
+      recorded: (approval, event) => this.#channels.tell(approval, event),
       onError: (error) => parts.log.error({ err: error }, 'approvals'),
+    })
+    this.#channels = new Channels({
+      config: config.approvals,
+      secrets: parts.secrets,
+      approvals: this.#approvals,
+      now: Date.now,
+      onError: (error) => parts.log.error({ err: error }, 'an approval could not be told of'),
     })
     this.#grants = new Grants({
       approvals: this.#approvals,
@@ -323,6 +333,7 @@ class Gateway implements RunningGateway {
     this.#registry.close()
     await this.#admin?.close()
     this.#grants.close()
+    this.#channels.close()
     await this.#approvals.close()
     for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
@@ -500,6 +511,7 @@ class Gateway implements RunningGateway {
       standing: () => this.#config.admin ?? address,
       approvals: this.#approvals,
       grants: this.#grants,
+      slack: this.#channels.slack,
       registry: this.#registry,
       audit,
       listeners: () =>

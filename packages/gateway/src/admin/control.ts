@@ -9,6 +9,7 @@ import type { Verifier } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
+import type { Slack } from '../channels/slack.ts'
 import type { Grants } from '../grants/grants.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import { addApprovalRoutes } from './approvals.ts'
@@ -28,6 +29,8 @@ export interface ControlDeps {
   readonly standing: () => Standing
   readonly approvals: Approvals
   readonly grants: Grants
+  /** Null: not configured. */
+  readonly slack: Slack | null
   readonly registry: SessionRegistry
   readonly audit: AuditLog
   readonly listeners: () => readonly ListenerView[]
@@ -80,7 +83,32 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
     authorization_servers: deps.issuers(),
     bearer_methods_supported: ['header'],
   }))
+  if (deps.slack !== null) await addSlackRoute(app, deps.slack)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+}
+
+/** Where Slack sends clicks. The signature is over the bytes as they came, so the body is not parsed before. */
+async function addSlackRoute(app: FastifyInstance, slack: Slack): Promise<void> {
+  await app.register(async (scope) => {
+    scope.removeContentTypeParser('application/x-www-form-urlencoded')
+    scope.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      (_request, body, done) => done(null, body),
+    )
+    scope.post('/slack/actions', { schema: { hide: true } }, async (request, reply) => {
+      const { headers, body } = request
+      const isSlack = await slack.clicked(typeof body === 'string' ? body : '', {
+        timestamp: single(headers['x-slack-request-timestamp']),
+        signature: single(headers['x-slack-signature']),
+      })
+      return isSlack ? reply.send() : reply.code(401).send({ error: 'not_signed' })
+    })
+  })
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? undefined : header
 }
 
 const STATUS_OF: Readonly<Record<ApprovalError['code'], number>> = {

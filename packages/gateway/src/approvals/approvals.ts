@@ -42,6 +42,8 @@ export interface ApprovalsOptions {
   readonly now: () => number
   /** A new approval's id: unguessable, printable. */
   readonly newId: () => string
+  /** This gateway has recorded an event of it; never throws. */
+  readonly recorded?: (approval: Approval, event: ApprovalEvent) => void
   /** The sweep failed; it is tried again. */
   readonly onError: (error: unknown) => void
 }
@@ -73,6 +75,7 @@ export class Approvals {
     if (!(await journal.append({ at, event }, 0, shown))) {
       throw new ApprovalError('contended', 'the approval id is taken')
     }
+    this.#options.recorded?.(approval, event)
     return approval
   }
 
@@ -186,7 +189,10 @@ export class Approvals {
       // Clocks of two gateways differ: events never go back in time.
       const at = Math.max(now(), events.at(-1)?.at ?? 0)
       const after = next(approval, event, at)
-      if (await journal.append({ at, event }, approval.version, null)) return after
+      if (await journal.append({ at, event }, approval.version, null)) {
+        this.#options.recorded?.(after, event)
+        return after
+      }
     }
     throw new ApprovalError('contended', 'others keep changing this approval')
   }

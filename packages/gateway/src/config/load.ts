@@ -9,6 +9,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
 import type {
+  ApprovalsConfig,
   AuditConfig,
   ConnectionConfig,
   Credential,
@@ -122,7 +123,7 @@ function build(path: string, raw: RawConfig): GatewayConfig {
             auditors: raw.admin.auditors ?? {},
           },
     store: raw.store === undefined ? null : { url: raw.store.url },
-    approvals: { link: raw.approvals?.link ?? null },
+    approvals: buildApprovals(raw.approvals ?? {}),
     identity: buildIdentity(raw),
     connections: new Map(
       Object.entries(raw.connections).map(([name, connection]) => [
@@ -156,6 +157,24 @@ function buildAudit(
           : at(recordings.directory),
       key: recordings.key ?? null,
     },
+  }
+}
+
+function buildApprovals(raw: NonNullable<RawConfig['approvals']>): ApprovalsConfig {
+  const { link, webhooks, slack } = raw
+  return {
+    link: link ?? null,
+    webhooks: webhooks ?? [],
+    slack:
+      slack === undefined
+        ? null
+        : {
+            token: slack.token,
+            signingSecret: slack['signing-secret'],
+            channel: slack.channel,
+            api: slack.api ?? 'https://slack.com/api',
+            people: slack.people,
+          },
   }
 }
 

@@ -39,6 +39,24 @@ export interface StoreConfig {
 export interface ApprovalsConfig {
   /** Shown to requesters and approvers, `{id}` standing for the approval; null: only the command. */
   readonly link: string | null
+  /** Told of everything that happens to approvals, signed. `secret`: a secret reference. */
+  readonly webhooks: readonly { readonly url: string; readonly secret: string }[]
+  readonly slack: SlackConfig | null
+}
+
+export interface SlackConfig {
+  /** Secret references. */
+  readonly token: string
+  readonly signingSecret: string
+  readonly channel: string
+  readonly api: string
+  /** Who the users of the workspace are; others decide nothing. */
+  readonly people: readonly {
+    readonly user: string
+    readonly subject: string
+    readonly issuer: string
+    readonly groups: readonly string[]
+  }[]
 }
 
 export type WireProtocol = 'postgres' | 'mysql'

@@ -5,7 +5,7 @@ import type {
   RoleConfig,
   SignatureAlgorithm,
 } from '@sallyport/identity'
-import type { UpstreamTlsConfig, WireProtocol } from './model.ts'
+import type { SlackConfig, UpstreamTlsConfig, WireProtocol } from './model.ts'
 
 export interface RawListener {
   readonly protocol: WireProtocol
@@ -69,7 +69,17 @@ export interface RawConfig {
     readonly operators?: RoleConfig
     readonly auditors?: RoleConfig
   }
-  readonly approvals?: { readonly link?: string }
+  readonly approvals?: {
+    readonly link?: string
+    readonly webhooks?: readonly { readonly url: string; readonly secret: string }[]
+    readonly slack?: {
+      readonly token: string
+      readonly 'signing-secret': string
+      readonly channel: string
+      readonly api?: string
+      readonly people: SlackConfig['people']
+    }
+  }
   readonly identity: {
     readonly issuers: readonly RawIssuer[]
     readonly roles?: Readonly<Record<string, RoleConfig>>

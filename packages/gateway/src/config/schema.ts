@@ -89,7 +89,32 @@ export const CONFIG_SCHEMA = object(
     version: { const: 1 },
     listeners: { type: 'array', items: listener, minItems: 1 },
     admin: object({ host: string, port, operators: role, auditors: role }, ['port']),
-    approvals: object({ link: string }),
+    approvals: object({
+      link: string,
+      webhooks: {
+        type: 'array',
+        maxItems: 16,
+        items: object({ url: string, secret: string }, ['url', 'secret']),
+      },
+      slack: object(
+        {
+          token: string,
+          'signing-secret': string,
+          channel: string,
+          api: string,
+          people: {
+            type: 'array',
+            items: object({ user: string, subject: string, issuer: string, groups: strings }, [
+              'user',
+              'subject',
+              'issuer',
+              'groups',
+            ]),
+          },
+        },
+        ['token', 'signing-secret', 'channel', 'people'],
+      ),
+    }),
     identity: object(
       {
         issuers: { type: 'array', items: issuer },
