@@ -4,8 +4,15 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { StatementFacts } from '../../facts.ts'
-import { CORPORA, CORPORA_FOLDER, type Corpus, dialectOf, type Entry, load } from '../testing-corpora.ts'
 import { fingerprintMysql } from '../fingerprint.ts'
+import {
+  CORPORA,
+  CORPORA_FOLDER,
+  type Corpus,
+  dialectOf,
+  type Entry,
+  load,
+} from '../testing-corpora.ts'
 import { analysisOf } from './fixtures.ts'
 
 /** Only known when they run, or in the session they belong to. */

@@ -43,6 +43,12 @@ function noteFunctions(run: Run): void {
 const define = (run: Run, name: ObjectName) =>
   useRelation(run.context, run.draft, { name, access: 'define' })
 
+/** A name that is not taken yet. */
+function defineNew(run: Run, name: ObjectName): void {
+  const schema = databaseOf(run.context, name)
+  run.draft.relation({ schema, name: name.name.value, access: 'define', kind: 'table' })
+}
+
 /** A relation that the statement makes: it is not in the catalog, or no longer as it is there. */
 function noteCreated(
   run: Run,
@@ -220,9 +226,11 @@ function noteAction(
     case 'exchange partition':
     case 'convert partition':
       if (action.table === null) return
-      define(run, action.table)
+      if (action.action === 'rename table') defineNew(run, action.table)
+      else define(run, action.table)
       // Rows of one become rows of the other.
       noteRowsOf(run, action.table, name)
+      if (action.action === 'rename table') noteTemporaryRenamed(run, name, action.table)
       if (action.action !== 'rename table') noteRowsOf(run, name, action.table)
       noteAltered(run, action.table)
       return
@@ -297,12 +305,22 @@ function noteRenamed(
   noteStored(run, name, to.value, value)
 }
 
+/** A temporary table keeps being one under its new name. */
+function noteTemporaryRenamed(run: Run, from: ObjectName, to: ObjectName): void {
+  if (resolveRelation(run.context, from).every(({ kind }) => kind !== 'temporary')) return
+  const schema = databaseOf(run.context, to)
+  if (schema === null) return
+  const relation = temporaryKey(run.context.catalog, schema, to.name.value)
+  run.draft.state.push({ kind: 'create-temporary', relation, columns: null })
+}
+
 const renameTables: Handler<'rename-tables'> = (run, { renames }) => {
   begin(run, 'rename table')
   for (const { from, to } of renames) {
     define(run, from)
-    define(run, to)
+    defineNew(run, to)
     noteRowsOf(run, to, from)
+    noteTemporaryRenamed(run, from, to)
     noteAltered(run, from)
   }
 }

@@ -117,11 +117,11 @@ const STATEMENTS: readonly (readonly [string, string, More?])[] = [
   ['alter table people add x int', 'alter table | ddl | define crm.people table'],
   [
     'alter table people rename to p2',
-    'alter table | ddl | define crm.p2 unresolved; define crm.people table',
+    'alter table | ddl | define crm.p2 table; define crm.people table',
   ],
   [
     'rename table people to p2',
-    'rename table | ddl | define crm.p2 unresolved; define crm.people table',
+    'rename table | ddl | define crm.p2 table; define crm.people table',
   ],
   ['drop table people', 'drop table | ddl | define crm.people table'],
   ['drop database crm', 'drop database | ddl admin |'],
@@ -419,6 +419,18 @@ const STATE: readonly (readonly [string, readonly object[], More?])[] = [
   [
     'drop temporary table t',
     [{ kind: 'drop-temporary', relation: 'crm.t' }],
+    { names: { temporaries: new Map([['crm.t', null]]) } },
+  ],
+  [
+    'alter table t rename to people',
+    [
+      { kind: 'create-temporary', relation: 'crm.t', columns: null },
+      { kind: 'commit' },
+      { kind: 'catalog' },
+      { kind: 'create-temporary', relation: 'crm.people', columns: null },
+      { kind: 'commit' },
+      { kind: 'catalog' },
+    ],
     { names: { temporaries: new Map([['crm.t', null]]) } },
   ],
   ['deallocate prepare S', [{ kind: 'deallocate', name: 's' }]],

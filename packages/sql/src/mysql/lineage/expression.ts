@@ -41,7 +41,7 @@ import { useRelation } from '../resolve.ts'
 import { functionValue } from './call.ts'
 import { noteLazyConditions, noteLazyOperands } from './lazy.ts'
 import { compare, comparison, fieldsOf } from './predicate.ts'
-import { anyOf, everythingIn, lookupBare, lookupQualified, type Scope } from './scope.ts'
+import { everythingIn, lookupBare, lookupQualified, type Scope } from './scope.ts'
 import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
@@ -345,8 +345,7 @@ function defaultValue(walk: Walk, node: Default, scope: Scope): Value {
   if (node.column === null) return CONSTANT
   walk.visited.add(node.column)
   if (walk.context.dialect.flavour === 'mysql') return CONSTANT
-  const [first] = scope.entries
-  return first === undefined ? CONSTANT : anyOf(first.item, 'default of a column')
+  return everythingIn(scope, 'default of a column')
 }
 
 function sequenceValue(walk: Walk, node: SequenceValue, scope: Scope): Value {
