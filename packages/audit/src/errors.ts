@@ -17,6 +17,8 @@ export type AuditErrorCode =
   | 'key-unsafe'
   /** An option is out of range. */
   | 'invalid-option'
+  /** A legal hold forbids it. */
+  | 'on-hold'
   /** No such record, session or segment. */
   | 'not-found'
   /** The index does not exist or cannot be read. */

@@ -59,4 +59,11 @@ export {
   type RecordingsOptions,
   type SessionRecording,
 } from './recording/recordings.ts'
+export {
+  type Erasure,
+  type Expiry,
+  eraseRecording,
+  expireRecordings,
+  sessionsOnHold,
+} from './recording/retention.ts'
 export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

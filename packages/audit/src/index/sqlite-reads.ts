@@ -122,8 +122,8 @@ export function prepareReads(db: Database.Database) {
         const holder = '(SELECT max(first) FROM blocks WHERE first <= ?)'
         parts.push([`${column} >= coalesce(${holder}, 0)`, query.after])
       }
+      parts.push(...between(column, query))
       if (query.since !== null) parts.push(['b.last_at >= ?', query.since])
-      if (query.until !== null) parts.push(['b.first_at < ?', query.until])
       const { sql, values } = selectOver('blocks b', 'b.first', sources, parts)
       const order = `${column} ${query.ascending ? 'ASC' : 'DESC'}`
       return db
@@ -141,12 +141,8 @@ export function prepareReads(db: Database.Database) {
       if (query.prefix !== null) {
         parts.push(['x.session >= ? AND x.session < ?', query.prefix, `${query.prefix}\uffff`])
       }
-      if (query.since !== null) {
-        // Sessions are numbered as they begin: what began in an earlier block began earlier.
-        const holder = '(SELECT max(first) FROM blocks WHERE first_at < ?)'
-        parts.push([`${column} >= coalesce(${holder}, 0)`, query.since])
-        parts.push(['x.started_at >= ?', query.since])
-      }
+      parts.push(...between(column, query))
+      if (query.since !== null) parts.push(['x.started_at >= ?', query.since])
       if (query.until !== null) parts.push(['x.started_at < ?', query.until])
       if (query.live) parts.push(['x.ended_at IS NULL'])
       const { sql, values } = selectOver('sessions x', 'x.first', sources, parts)
@@ -157,6 +153,24 @@ export function prepareReads(db: Database.Database) {
         .all(...values, query.limit)
     },
   }
+}
+
+/** Bounds of a number by time: blocks and sessions are numbered in the order in which they begin. */
+function between(
+  column: string,
+  { since, until }: { since: number | null; until: number | null },
+): Part[] {
+  const parts: Part[] = []
+  if (since !== null) {
+    const holder =
+      'SELECT first FROM blocks WHERE first_at < ? ORDER BY first_at DESC, first DESC LIMIT 1'
+    parts.push([`${column} >= coalesce((${holder}), 0)`, since])
+  }
+  if (until !== null) {
+    const later = 'SELECT first FROM blocks WHERE first_at >= ? ORDER BY first_at, first LIMIT 1'
+    parts.push([`${column} < coalesce((${later}), ${Number.MAX_SAFE_INTEGER})`, until])
+  }
+  return parts
 }
 
 /** FROM and WHERE over the numbers that are in every source and meet every condition. */

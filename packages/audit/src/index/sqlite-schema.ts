@@ -8,7 +8,7 @@ import { INDEX_CACHE_KIB } from '../limits.ts'
 
 const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 const BUSY_MS = 5_000
 
 const SCHEMA = `
@@ -24,6 +24,7 @@ CREATE TABLE blocks (
   first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
   segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX blocks_at ON blocks (first_at, first);
 CREATE TABLE block_terms (
   term INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (term, block)
 ) STRICT, WITHOUT ROWID;

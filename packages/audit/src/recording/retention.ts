@@ -1,0 +1,109 @@
+/**
+ * The end of recordings: by age, or because somebody asks for it. What is destroyed leaves a record in the
+ * chained log, written first; a legal hold on a session keeps its recording whatever its age.
+ */
+
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { AuditError } from '../errors.ts'
+import type { RecordingErased } from '../event.ts'
+import { openAuditReader } from '../index/reader.ts'
+import { QUERY_ROWS_MAX } from '../limits.ts'
+import type { AuditLog } from '../log.ts'
+import { recordingKeyPath, recordingPath } from './recording-file.ts'
+
+const REC = '.rec'
+
+/** Sessions under a legal hold, by the log's records; what is not indexed yet is indexed first. */
+export async function sessionsOnHold(directory: string): Promise<ReadonlySet<string>> {
+  const reader = await openAuditReader({ directory, update: true })
+  try {
+    const decided = new Map<string, boolean>()
+    let before: number | null = Number.MAX_SAFE_INTEGER
+    while (before !== null) {
+      const page = await reader.search({ type: 'legal-hold', limit: QUERY_ROWS_MAX, before })
+      for (const { event } of page.items) {
+        const session = String(event['session'])
+        // Newest first: the first word on a session is the last one.
+        if (!decided.has(session)) decided.set(session, event['state'] === 'placed')
+      }
+      before = page.next
+    }
+    return new Set([...decided].flatMap(([session, isHeld]) => (isHeld ? [session] : [])))
+  } finally {
+    await reader.close()
+  }
+}
+
+export interface Erasure {
+  /** Of recordings. */
+  readonly directory: string
+  readonly log: AuditLog
+  readonly session: string
+  /** key: the file stays and still verifies, but nobody can read it, nor any copy of it. */
+  readonly what: RecordingErased['what']
+  readonly by: string
+  readonly reason: string
+}
+
+/**
+ * Destroys a recording, or its key, after the log says so.
+ * @throws AuditError not-found; on-hold; unavailable: the log cannot be written, and nothing was destroyed
+ */
+export async function eraseRecording(erasure: Erasure): Promise<void> {
+  const { directory, log, session, what } = erasure
+  const file =
+    what === 'key' ? recordingKeyPath(directory, session) : recordingPath(directory, session)
+  if (!existsSync(file)) {
+    throw new AuditError(
+      'not-found',
+      `session \`${session}\` has no such recording, or no key to it`,
+    )
+  }
+  if ((await sessionsOnHold(log.directory)).has(session)) throw onHold(session)
+  destroy(erasure)
+}
+
+/** A log that cannot be written keeps the files as they are. */
+function destroy({ directory, log, session, what, by, reason }: Erasure): void {
+  log.append({ type: 'recording-erased', v: 1, session, what, by, reason })
+  log.flush('fdatasync')
+  rmSync(recordingKeyPath(directory, session), { force: true })
+  if (what === 'recording') rmSync(recordingPath(directory, session), { force: true })
+}
+
+export interface Expiry {
+  /** Of recordings. */
+  readonly directory: string
+  readonly log: AuditLog
+  /** Recordings last written before this go, ms since 1970. */
+  readonly before: number
+  /** The rule, as it is to stand in the record. */
+  readonly reason: string
+}
+
+/** Destroys recordings that are old enough. Returns how many went and how many a hold kept. */
+export async function expireRecordings(expiry: Expiry): Promise<{ erased: number; held: number }> {
+  const old = oldRecordings(expiry)
+  if (old.length === 0) return { erased: 0, held: 0 }
+  const held = await sessionsOnHold(expiry.log.directory)
+  const due = old.filter((session) => !held.has(session))
+  const { directory, log, reason } = expiry
+  for (const session of due) {
+    destroy({ directory, log, session, what: 'recording', by: 'retention', reason })
+  }
+  return { erased: due.length, held: old.length - due.length }
+}
+
+function oldRecordings({ directory, before }: Expiry): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
+    if (!name.endsWith(REC)) return []
+    const session = name.slice(name.lastIndexOf('/') + 1, -REC.length)
+    // Only ever appended to: its time is that of the last thing it holds.
+    return statSync(recordingPath(directory, session)).mtimeMs < before ? [session] : []
+  })
+}
+
+function onHold(session: string): AuditError {
+  return new AuditError('on-hold', `session \`${session}\` is under a legal hold`)
+}
