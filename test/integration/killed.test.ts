@@ -45,25 +45,29 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Writes and reads marks until its connection dies; adds to `seen` what it was shown. */
-async function live(name: string, seen: Set<string>): Promise<void> {
-  const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    for (let i = 0; ; i++) {
-      const mark = `${name}-${i}`
-      if (i % 3 === 0) await client.query('INSERT INTO marks VALUES ($1)', [mark])
-      else if (i % 3 === 1) await client.query(`INSERT INTO marks VALUES ('${mark}')`)
-      else {
-        const { rows } = await client.query<{ shown: string }>(`SELECT '${mark}' || '!' AS shown`)
-        seen.add(rows[0]?.shown ?? '')
-      }
+/** Writes and reads marks until the round is over; adds to `seen` what it was shown. */
+async function live(name: string, seen: Set<string>, round: AbortSignal): Promise<void> {
+  for (let connection = 0; !round.aborted; connection++) {
+    const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      for (let i = 0; ; i++) await act(client, `${name}-${connection}-${i}`, i, seen)
+    } catch {
+      // Killed, or not up yet.
+    } finally {
+      await client.end().catch(() => undefined)
     }
-  } catch {
-    // The gateway was killed.
-  } finally {
-    await client.end().catch(() => undefined)
+    await sleep(50)
+  }
+}
+
+async function act(client: pg.Client, mark: string, i: number, seen: Set<string>): Promise<void> {
+  if (i % 3 === 0) await client.query('INSERT INTO marks VALUES ($1)', [mark])
+  else if (i % 3 === 1) await client.query(`INSERT INTO marks VALUES ('${mark}')`)
+  else {
+    const { rows } = await client.query<{ shown: string }>(`SELECT '${mark}' || '!' AS shown`)
+    seen.add(rows[0]?.shown ?? '')
   }
 }
 
@@ -100,10 +104,14 @@ test(
     const seen = new Set<string>()
     for (let round = 0; round < ROUNDS; round++) {
       if (round > 0) await gateway.revive()
-      const lives = Array.from({ length: CLIENTS }, (_, i) => live(`r${round}c${i}`, seen))
+      const over = new AbortController()
+      const lives = Array.from({ length: CLIENTS }, (_, i) =>
+        live(`r${round}c${i}`, seen, over.signal),
+      )
       const before = seen.size
-      await expect.poll(() => seen.size, { timeout: 20_000 }).toBeGreaterThan(before)
+      await expect.poll(() => seen.size, { timeout: 40_000 }).toBeGreaterThan(before)
       await sleep(Math.random() * LIFE_MS_MAX)
+      over.abort()
       await gateway.crash()
       await Promise.all(lives)
     }

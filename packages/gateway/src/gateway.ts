@@ -229,10 +229,11 @@ class Gateway implements RunningGateway {
         config.store === null
           ? new LocalJournal(audit, before)
           : await openSharedJournal(config.store, secrets, audit, log)
-      const { directory, key } = config.audit.recordings
+      const { directory, key, keepDays } = config.audit.recordings
       const recordings = new RecordingRoom({
         directory,
         key: key === null ? null : await recordingKey(secrets, key),
+        keepDays,
         audit,
         log,
         now: Date.now,

@@ -4,6 +4,7 @@
  */
 
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
 import { AuditError } from '../errors.ts'
 import type { RecordingErased } from '../event.ts'
 import { openAuditReader } from '../index/reader.ts'
@@ -98,7 +99,7 @@ function oldRecordings({ directory, before }: Expiry): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
     if (!name.endsWith(REC)) return []
-    const session = name.slice(name.lastIndexOf('/') + 1, -REC.length)
+    const session = basename(name, REC)
     // Only ever appended to: its time is that of the last thing it holds.
     return statSync(recordingPath(directory, session)).mtimeMs < before ? [session] : []
   })

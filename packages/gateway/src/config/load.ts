@@ -156,6 +156,7 @@ function buildAudit(
           ? join(directory, 'recordings')
           : at(recordings.directory),
       key: recordings.key ?? null,
+      keepDays: recordings['keep-days'] ?? null,
     },
   }
 }

@@ -96,7 +96,11 @@ export interface RawConfig {
     readonly directory?: string
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
-    readonly recordings?: { readonly directory?: string; readonly key?: string }
+    readonly recordings?: {
+      readonly directory?: string
+      readonly key?: string
+      readonly 'keep-days'?: number
+    }
   }
   readonly state?: { readonly directory?: string }
   readonly store?: { readonly url: string }

@@ -134,7 +134,11 @@ export const CONFIG_SCHEMA = object(
       directory: string,
       'segment-bytes': { type: 'integer', minimum: 65_536 },
       sync: { enum: ['page-cache', 'fdatasync'] },
-      recordings: object({ directory: string, key: string }),
+      recordings: object({
+        directory: string,
+        key: string,
+        'keep-days': { type: 'integer', minimum: 1 },
+      }),
     }),
     state: object({ directory: string }),
     store: object({ url: string }, ['url']),

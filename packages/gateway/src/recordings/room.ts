@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import {
   type AuditLog,
+  expireRecordings,
   type RecordingOpen,
   Recordings,
   type SessionRecording,
@@ -13,10 +14,16 @@ import { GatewayError } from '../errors.ts'
 import type { Secrets } from '../secrets/store.ts'
 import type { Logger } from '../telemetry/index.ts'
 
+/** How often recordings past their time are looked for, ms. */
+const RETENTION_INTERVAL_MS = 3_600_000
+const DAY_MS = 86_400_000
+
 export interface RecordingRoomOptions {
   readonly directory: string
   /** 32 bytes; null: recordings are not encrypted. */
   readonly key: Uint8Array | null
+  /** Null: none goes by age. */
+  readonly keepDays: number | null
   readonly audit: AuditLog
   readonly log: Logger
   readonly now: () => number
@@ -25,6 +32,8 @@ export interface RecordingRoomOptions {
 export class RecordingRoom {
   readonly #options: RecordingRoomOptions
   #recordings: Recordings | null = null
+  readonly #retention: NodeJS.Timeout | null
+  #expiring: Promise<void> = Promise.resolve()
 
   constructor(options: RecordingRoomOptions) {
     this.#options = options
@@ -32,6 +41,12 @@ export class RecordingRoom {
     const isUnfinished =
       existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.journal'))
     if (isUnfinished) this.#open()
+    const { keepDays } = options
+    this.#retention =
+      keepDays === null
+        ? null
+        : setInterval(() => this.#expire(keepDays), RETENTION_INTERVAL_MS).unref()
+    if (keepDays !== null) this.#expire(keepDays)
   }
 
   /** False: what is to be recorded cannot be, so nothing of it is to be run. */
@@ -51,7 +66,21 @@ export class RecordingRoom {
 
   /** After every session has ended, before the log is closed. */
   async close(): Promise<void> {
+    if (this.#retention !== null) clearInterval(this.#retention)
+    await this.#expiring
     await this.#recordings?.close()
+  }
+
+  #expire(keepDays: number): void {
+    const { directory, audit, log, now } = this.#options
+    const before = now() - keepDays * DAY_MS
+    const expiry = { directory, log: audit, before, reason: `keep-days: ${keepDays}` }
+    this.#expiring = this.#expiring
+      .then(() => expireRecordings(expiry))
+      .then(({ erased, held }) => {
+        if (erased + held > 0) log.info({ erased, held }, 'recordings past their time')
+      })
+      .catch((error: unknown) => log.error({ err: error }, 'recordings past their time stay'))
   }
 
   #open(): Recordings {
