@@ -328,6 +328,18 @@ describe('policies', () => {
     })
   })
 
+  test('suggested masks are a policy file without any value', async () => {
+    const ran = await sallyport(['policy', 'suggest', '-c', 'sallyport.yaml', '--rows', '50'])
+    expect(ran.exit, ran.stderr).toBe(0)
+    expect(ran.stdout).toContain('columns: [ public.customers.email ], with: email')
+    expect(ran.stdout).toMatch(/# .*sampled values have an e-mail address/)
+    expect(ran.stdout).not.toMatch(/[a-z]@[a-z]/)
+    write('suggested.yaml', ran.stdout)
+    expect(await sallyport(['policy', 'check', 'suggested.yaml'])).toMatchObject({ exit: 0 })
+    const named = await sallyport(['policy', 'suggest', '-c', 'sallyport.yaml', '--no-samples'])
+    expect(named.stdout).not.toContain('sampled')
+  })
+
   test('a snapshot stands in for the database', async () => {
     const snapshot = await sallyport(['policy', 'catalog', '-c', 'sallyport.yaml'])
     expect(snapshot.exit).toBe(0)

@@ -8,7 +8,7 @@ export type {
 } from './admin/contract.ts'
 export { connectCatalog } from './catalog/connection.ts'
 export { loadCatalogData } from './catalog/postgres.ts'
-export type { CatalogLogin } from './catalog/source.ts'
+export type { CatalogLogin, CatalogReader } from './catalog/source.ts'
 export { loadConfig, parseConfig } from './config/load.ts'
 export type {
   AuditConfig,

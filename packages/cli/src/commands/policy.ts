@@ -1,7 +1,13 @@
-/** `sallyport policy …`: check, explain, test, schema and catalog. */
+/** `sallyport policy …`: check, explain, test, schema, catalog and suggest. */
 import type { Command } from 'commander'
 import type { Cli } from '../context.ts'
-import type { CatalogFlags, CheckFlags, ExplainFlags, TestFlags } from '../policy/flags.ts'
+import type {
+  CatalogFlags,
+  CheckFlags,
+  ExplainFlags,
+  SuggestFlags,
+  TestFlags,
+} from '../policy/flags.ts'
 import type { Exit } from '../program.ts'
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [
@@ -13,12 +19,15 @@ export function addPolicyCommands(program: Command, cli: Cli, exit: Exit): void 
   const policy = program
     .command('policy')
     .summary('check, explain and test policies')
-    .description('Works on files alone; only --config with a live schema reaches a database.')
+    .description(
+      'Works on files alone; only --config with a live schema, and `suggest`, reach a database.',
+    )
   addCheck(policy, cli, exit)
   addExplain(policy, cli, exit)
   addTest(policy, cli, exit)
   addSchema(policy, cli)
   addCatalog(policy, cli, exit)
+  addSuggest(policy, cli, exit)
 }
 
 function addCheck(policy: Command, cli: Cli, exit: Exit): void {
@@ -151,5 +160,33 @@ Exit codes: 0 printed, 2 wrong flags or configuration, 3 the database cannot be 
     .action(async (flags: CatalogFlags) => {
       const { printCatalog } = await import('../policy/catalog.ts')
       exit(await printCatalog(flags, cli))
+    })
+}
+
+function addSuggest(policy: Command, cli: Cli, exit: Exit): void {
+  policy
+    .command('suggest')
+    .summary('masks for columns that look sensitive, to read and keep what is right')
+    .description(
+      'Looks at the names of all columns, and at some rows of every table, and prints `masks` for a policy ' +
+        'file with the reasons. Values are looked at here and never printed; it needs SELECT with the ' +
+        'schema reader’s credential, and says which tables it could not read.',
+    )
+    .requiredOption('-c, --config <file>', 'configuration')
+    .option('--connection <name>', 'connection, or connection/database (default: the only one)')
+    .option('--rows <n>', 'rows of each table to look at (default 200)')
+    .option('--no-samples', 'names only: no row is read')
+    .option('--json', 'print as JSON')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport policy suggest -c sallyport.yaml --connection crm > masks.yaml
+
+Exit codes: 0 printed, 1 nothing looks sensitive, 2 wrong flags or configuration, 3 the database cannot be reached`,
+    )
+    .action(async (flags: SuggestFlags) => {
+      const { suggest } = await import('../policy/suggest.ts')
+      exit(await suggest(flags, cli))
     })
 }

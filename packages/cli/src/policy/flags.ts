@@ -33,6 +33,14 @@ export interface TestFlags {
   readonly json?: boolean
 }
 
+export interface SuggestFlags {
+  readonly config: string
+  readonly connection?: string
+  readonly rows?: string
+  readonly samples: boolean
+  readonly json?: boolean
+}
+
 export interface CatalogFlags {
   readonly config: string
   readonly connection?: string

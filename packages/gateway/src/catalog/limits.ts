@@ -5,6 +5,9 @@ export const SERVER_VERSION_MIN = 130_000
 /** Oldest MySQL and MariaDB: the first whose information_schema has check constraints and JSON_ARRAY in full. */
 export const MYSQL_VERSION_MIN = 80_016
 export const MARIADB_VERSION_MIN = 100_600
+/** Characters of a sampled value. */
+export const SAMPLE_CHARS_MAX = 256
+
 /** Oids below this were given out at initdb (FirstNormalObjectId in transam.h). */
 export const FIRST_USER_OID = 16_384
 

@@ -13,6 +13,7 @@ import {
   loadMysqlCatalog,
   prepareReader,
   probeMysqlCatalog,
+  sampleMysql,
 } from './mysql.ts'
 import type { CatalogLogin, CatalogReader, CatalogSource } from './source.ts'
 
@@ -24,6 +25,7 @@ export const MYSQL_CATALOG: CatalogSource = {
       return {
         load: () => loadMysqlCatalog(connection, server),
         probe: () => probeMysqlCatalog(connection, server),
+        sample: (relation, columns, rows) => sampleMysql(connection, relation, { columns, rows }),
         definitions: (views) => currentMysqlDefinitions(connection, views),
         onEnd: (ended) => {
           connection.on('end', ended)

@@ -15,7 +15,7 @@ import type {
 } from '@sallyport/sql'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { CatalogError } from './errors.ts'
-import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN } from './limits.ts'
+import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN, SAMPLE_CHARS_MAX } from './limits.ts'
 import {
   COLUMNS,
   CURRENT_DEFINITIONS,
@@ -119,6 +119,19 @@ export async function currentMysqlDefinitions(
   const rows = await rowsOf<[string, string, string]>(connection, CURRENT_DEFINITIONS, [named])
   const found = new Map(rows.map(([schema, name, text]) => [JSON.stringify([schema, name]), text]))
   return named.map((name) => found.get(JSON.stringify(name)) ?? null)
+}
+
+/** Rows of a table as they come; the names are the catalog's own. */
+export async function sampleMysql(
+  connection: Connection,
+  { schema, name }: CatalogRelation,
+  { columns, rows }: { readonly columns: readonly string[]; readonly rows: number },
+): Promise<(string | null)[][]> {
+  const texts = columns.map(
+    (column) => `LEFT(CAST(${quoted(column)} AS CHAR), ${SAMPLE_CHARS_MAX})`,
+  )
+  const text = `SELECT ${texts.join(', ')} FROM ${quoted(schema)}.${quoted(name)} LIMIT ?`
+  return rowsOf<(string | null)[]>(connection, text, [rows])
 }
 
 export async function probeMysqlCatalog(

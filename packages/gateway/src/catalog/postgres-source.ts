@@ -1,6 +1,6 @@
 /** The catalog of a PostgreSQL database, for the catalog store. */
 import { classify, connectCatalog } from './connection.ts'
-import { currentDefinitions, loadCatalogData, probeCatalog } from './postgres.ts'
+import { currentDefinitions, loadCatalogData, probeCatalog, samplePostgres } from './postgres.ts'
 import type { CatalogSource } from './source.ts'
 
 export const POSTGRES_CATALOG: CatalogSource = {
@@ -9,6 +9,7 @@ export const POSTGRES_CATALOG: CatalogSource = {
     return {
       load: () => loadCatalogData(client),
       probe: () => probeCatalog(client),
+      sample: (relation, columns, rows) => samplePostgres(client, relation, { columns, rows }),
       definitions: (views) => currentDefinitions(client, views),
       onEnd(ended) {
         client.once('end', ended)

@@ -22,6 +22,7 @@ import {
   FIRST_USER_OID,
   FUNCTIONS_MAX,
   RELATIONS_MAX,
+  SAMPLE_CHARS_MAX,
   SERVER_VERSION_MIN,
   VIEWS_MISSING_MAX,
 } from './limits.ts'
@@ -112,6 +113,20 @@ export async function currentDefinitions(
       return schemaNow === schema && nameNow === name ? (definition ?? null) : null
     })
   })
+}
+
+/** Rows of a table as they come; the names are the catalog's own. */
+export async function samplePostgres(
+  client: pg.Client,
+  { schema, name }: CatalogRelation,
+  { columns, rows }: { readonly columns: readonly string[]; readonly rows: number },
+): Promise<(string | null)[][]> {
+  const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`
+  const texts = columns.map(
+    (column) => `pg_catalog.left(${quoted(column)}::pg_catalog.text, ${SAMPLE_CHARS_MAX})`,
+  )
+  const text = `SELECT ${texts.join(', ')} FROM ${quoted(schema)}.${quoted(name)} LIMIT $1`
+  return inSnapshot(client, () => rowsOf<(string | null)[]>(client, text, [rows]))
 }
 
 async function readProbe(client: pg.Client): Promise<string> {

@@ -29,6 +29,12 @@ export interface CatalogReader {
   probe(): Promise<string>
   /** Definitions of these views as of now, as `load` gives them; null for one that is gone or another now. */
   definitions(views: readonly CatalogRelation[]): Promise<readonly (string | null)[]>
+  /** At most `rows` rows of a table, the named columns as text cut to SAMPLE_CHARS_MAX; no order is promised. */
+  sample(
+    relation: CatalogRelation,
+    columns: readonly string[],
+    rows: number,
+  ): Promise<readonly (readonly (string | null)[])[]>
   /** Called once when the connection has ended, by whoever. */
   onEnd(ended: () => void): void
   end(): Promise<void>

@@ -159,6 +159,11 @@ export class CatalogStore {
     }
   }
 
+  /** A connection of its own, for who reads more than the schema; the caller ends it. Throws CatalogError. */
+  connect(): Promise<CatalogReader> {
+    return this.#connectTwice()
+  }
+
   status(): CatalogStatus {
     const snapshot = this.#snapshot
     if (snapshot === undefined || this.get() === null) {

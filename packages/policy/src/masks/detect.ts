@@ -57,6 +57,25 @@ function scan(enabled: Enabled, src: Buffer, range: Range, out: ByteSink): numbe
   return out.at - before
 }
 
+/** What all detectors find in a text, each kind once; `isWhole`: it is all there is but blanks. */
+export function detectedIn(
+  text: string,
+): readonly { readonly kind: Detector; readonly isWhole: boolean }[] {
+  const src = Buffer.from(text.trim())
+  const found = new Map<Detector, boolean>()
+  for (let at = 0; at < src.length; ) {
+    const step = findAt(ALL, src, at, { start: 0, end: src.length })
+    if (step !== null && step.kind !== null) {
+      const isWhole = step.start === 0 && step.end === src.length
+      found.set(step.kind, isWhole || found.get(step.kind) === true)
+    }
+    at = step === null ? at + 1 : Math.max(step.end, at + 1)
+  }
+  return [...found].map(([kind, isWhole]) => ({ kind, isWhole }))
+}
+
+const ALL = Object.fromEntries(DETECTORS.map((kind) => [kind, true])) as Enabled // Safe: every detector.
+
 /** `kind` null: nothing here, go on at `end`. */
 type Step = Found | { readonly kind: null; readonly end: number } | null
 
