@@ -41,7 +41,7 @@ RUN install -d -o node -g node -m 0700 /var/lib/sallyport && install -d /etc/sal
 USER node
 VOLUME /var/lib/sallyport
 # The listener and the admin address as the configurations here have them.
-EXPOSE 6432 9464
+EXPOSE 6432 6306 9464
 ENV SALLYPORT_READY_URL=http://127.0.0.1:9464/readyz
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(process.env.SALLYPORT_READY_URL).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

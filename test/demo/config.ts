@@ -1,5 +1,6 @@
 /** The demo's configuration file: text, because a reader should find comments in it. */
 import { AUDIENCE, CONNECTION, ROLES } from './people.ts'
+import { SHOP } from './shop.ts'
 
 export interface ConfigFacts {
   readonly port: number
@@ -8,12 +9,20 @@ export interface ConfigFacts {
   readonly plainPort: number | null
   readonly issuer: string
   readonly upstream: { readonly host: string; readonly port: number }
+  /** Null where no MySQL or MariaDB server could be had. */
+  readonly shop: {
+    /** The gateway's port for MySQL clients. */
+    readonly port: number
+    readonly upstream: { readonly host: string; readonly port: number }
+    /** File in PEM; null: the server has a certificate of its own making, or none. */
+    readonly ca: string | null
+  } | null
   /** Absolute: secret references and CA. */
   readonly secrets: string
 }
 
 export function configText(facts: ConfigFacts): string {
-  const { port, adminPort, plainPort, issuer, upstream, secrets } = facts
+  const { port, adminPort, plainPort, issuer, upstream, shop, secrets } = facts
   const login = (account: string): string =>
     `{ user: ${account}, password: ${JSON.stringify(`file:${secrets}/${account}.password`)} }`
   const roles = Object.entries(ROLES)
@@ -35,7 +44,7 @@ ${
     port: ${plainPort}
     tls: off # loopback only: the tour looks at the bytes that leave
 `
-}
+}${shop === null ? '' : shopListener(shop.port)}
 admin: { host: 127.0.0.1, port: ${adminPort} } # /healthz /readyz /metrics, token exchange and revocation
 
 identity:
@@ -59,12 +68,43 @@ connections:
     roles:
 ${roles.map(([name, { account }]) => `      ${name}: ${login(account)}`).join('\n')}
     catalog: ${login('app_admin')} # reads the schema: names and types, no rows
-
+${shop === null ? '' : shopConnection(shop, login)}
 policies: [policies/*.yaml]
 
 audit: { directory: audit }
 state: { directory: state }
 limits: { drain-seconds: 5 }
 log: { level: info }
+`
+}
+
+function shopListener(port: number): string {
+  return `  - protocol: mysql
+    host: 127.0.0.1
+    port: ${port}
+    tls: { generated: true, hosts: [localhost, 127.0.0.1] }
+`
+}
+
+function shopConnection(
+  { upstream, ca }: NonNullable<ConfigFacts['shop']>,
+  login: (account: string) => string,
+): string {
+  const tls = ca === null ? '{ mode: prefer }' : `{ mode: verify-full, ca: ${JSON.stringify(ca)} }`
+  const logins = Object.entries(ROLES).map(
+    ([name, { shopAccount }]) => `      ${name}: ${login(shopAccount)}`,
+  )
+  return `
+  ${SHOP}:
+    protocol: mysql
+    host: ${upstream.host}
+    port: ${upstream.port}
+    database: ${SHOP}
+    tls: ${tls}
+    user: shop_reader
+    password: ${login('shop_reader').replace(/.*password: (.*) }/, '$1')}
+    roles:
+${logins.join('\n')}
+    catalog: ${login('shop_admin')}
 `
 }

@@ -22,6 +22,7 @@ import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { AUDIENCE, CONNECTION, USERS } from './people.ts'
 import { writePolicies } from './policies.ts'
 import type { DemoPorts } from './ports.ts'
+import { SHOP_ACCOUNTS, type Shop, startShop } from './shop.ts'
 import { keepTokensFresh, writePrivate } from './tokens.ts'
 
 /** The folder that commands are printed for and run from. */
@@ -34,6 +35,8 @@ export interface DemoOptions {
   readonly ports: DemoPorts
   /** Listen without TLS as well, on loopback. */
   readonly plainPort: number | null
+  /** Look for a MySQL or MariaDB server for the shop. */
+  readonly withShop: boolean
   /** Leave the folder when stopped. */
   readonly keep: boolean
   /** Told before each step. */
@@ -48,6 +51,8 @@ export interface RunningDemo {
   /** PEM of the gateway's self-signed certificate. */
   readonly certificate: string
   readonly server: PostgresServer
+  /** Or why there is none. */
+  readonly shop: Shop | string
   readonly issuer: RunningIssuer
   readonly gateway: GatewayProcess
   readonly database: string
@@ -59,6 +64,8 @@ export interface RunningDemo {
 export interface DemoAddress {
   readonly pid: number
   readonly port: number
+  /** Of the MySQL listener; null: there is none. */
+  readonly shopPort: number | null
   readonly certificate: string
   readonly connection: string
 }
@@ -82,11 +89,13 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     undo.push(() => server.stop())
     await server.sql('postgres', `CREATE DATABASE ${DATABASE}`)
     await loadDemo(server, DATABASE)
+    const shop = await shopFor(options)
+    if (typeof shop !== 'string') undo.push(() => shop.stop())
     onStep('an OpenID provider')
     const issuer = await startIssuer({ port: ports.issuer, audience: AUDIENCE, users: USERS })
     undo.push(() => issuer.close())
     onStep('the gateway')
-    const configFile = await writeFiles(options, server, issuer)
+    const configFile = await writeFiles(options, server, shop, issuer)
     const gateway = await startGatewayProcess({
       config: configFile,
       log: join(folder, 'gateway.log'),
@@ -94,9 +103,20 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     })
     undo.push(() => gateway.stop())
     const certificate = join(folder, 'state', 'tls', 'server.crt')
-    await writeAddress(folder, { port: ports.gateway, certificate })
+    const shopPort = typeof shop === 'string' ? null : ports.shop
+    await writeAddress(folder, { port: ports.gateway, shopPort, certificate })
     undo.push(await keepTokensFresh(join(folder, 'tokens'), issuer))
-    const parts = { folder, ports, plainPort, configFile, certificate, server, issuer, gateway }
+    const parts = {
+      folder,
+      ports,
+      plainPort,
+      configFile,
+      certificate,
+      server,
+      shop,
+      issuer,
+      gateway,
+    }
     return { ...parts, database: DATABASE, stop }
   } catch (error) {
     await stop()
@@ -126,6 +146,7 @@ function isAlive(pid: number): boolean {
 async function writeFiles(
   { folder, ports, plainPort }: DemoOptions,
   server: PostgresServer,
+  shop: Shop | string,
   issuer: RunningIssuer,
 ): Promise<string> {
   const secrets = join(folder, 'secrets')
@@ -134,6 +155,9 @@ async function writeFiles(
     await writePrivate(join(secrets, `${account}.password`), password)
   }
   await writeFile(join(secrets, 'upstream-ca.crt'), server.ca ?? '')
+  for (const [account, { password }] of Object.entries(SHOP_ACCOUNTS)) {
+    await writePrivate(join(secrets, `${account}.password`), password)
+  }
   await writePolicies(join(folder, 'policies'))
   const configFile = join(folder, 'sallyport.yaml')
   const text = configText({
@@ -142,15 +166,34 @@ async function writeFiles(
     plainPort,
     issuer: issuer.issuer,
     upstream: server,
+    shop: typeof shop === 'string' ? null : await shopFacts(ports.shop, shop, secrets),
     secrets,
   })
   await writeFile(configFile, text)
   return configFile
 }
 
+async function shopFor({ withShop, onStep }: DemoOptions): Promise<Shop | string> {
+  if (!withShop) return 'not asked for'
+  onStep('MySQL or MariaDB with a shop (installed first where that is possible: a minute)')
+  const shop = await startShop()
+  onStep(typeof shop === 'string' ? `nothing for MySQL: ${shop}` : `… ${shop.server.version}`)
+  return shop
+}
+
+async function shopFacts(
+  port: number,
+  { server }: Shop,
+  secrets: string,
+): Promise<NonNullable<Parameters<typeof configText>[0]['shop']>> {
+  const ca = server.ca === undefined ? null : join(secrets, 'shop-ca.crt')
+  if (ca !== null) await writeFile(ca, server.ca ?? '')
+  return { port, upstream: server, ca }
+}
+
 async function writeAddress(
   folder: string,
-  address: Pick<DemoAddress, 'port' | 'certificate'>,
+  address: Pick<DemoAddress, 'port' | 'shopPort' | 'certificate'>,
 ): Promise<void> {
   const whole: DemoAddress = { pid: process.pid, connection: CONNECTION, ...address }
   await writePrivate(join(folder, 'demo.json'), `${JSON.stringify(whole, null, 2)}\n`)

@@ -3,8 +3,11 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { PROJECT, type RunningDemo } from './demo.ts'
 import { CONNECTION, ROLE_NAMES, ROLES } from './people.ts'
+import { SHOP } from './shop.ts'
 
 const QUERY = 'SELECT id, name, email, phone, ssn FROM customers WHERE id < 4'
+
+const SHOP_QUERY = 'SELECT id, name, email, phone, birth_date FROM customers WHERE id < 4'
 
 export function guideText(demo: RunningDemo, keep: boolean): string {
   const at = (...path: string[]): string => shortest(join(demo.folder, ...path))
@@ -19,7 +22,7 @@ export function guideText(demo: RunningDemo, keep: boolean): string {
   return `
 The demo runs.
   PostgreSQL clients   localhost:${gateway}, TLS, database ${CONNECTION}; password: a token
-  admin address        http://127.0.0.1:${admin}/readyz  /metrics  /oauth/token  /oauth/revoke
+${shopAddress(demo)}  admin address        http://127.0.0.1:${admin}/readyz  /metrics  /oauth/token  /oauth/revoke
   OpenID provider      ${demo.issuer.issuer}
   configuration        ${at('sallyport.yaml')}   (after an edit: kill -HUP ${demo.gateway.pid})
   policies             ${at('policies')}/*.yaml   (edits are in force as you save them)
@@ -46,8 +49,8 @@ ${ROLE_NAMES.map((role) => `   ${query(role, QUERY)}`).join('\n')}
 4. From a program
 ${snippets(at, gateway)}
 
-5. Why? And who did what?
-   ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --token-file ${at('tokens', 'analyst')}
+${shopSection(demo, at, query)}5. Why? And who did what?
+   ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --connection ${CONNECTION} --token-file ${at('tokens', 'analyst')}
    ${sallyport()} audit tail -c ${at('sallyport.yaml')} --follow
    ${sallyport()} audit search -c ${at('sallyport.yaml')} --verdict deny
    ${sallyport()} audit verify ${at('audit')} --live --public-key ${at('audit')}/public-key-*.pem
@@ -57,6 +60,29 @@ ${snippets(at, gateway)}
    sed -i 's/with: email/with: redact/' ${at('policies', 'analyst-read-only.yaml')}
 
 ${keep ? `Ctrl-C stops everything; ${at()} stays (--keep).` : `Ctrl-C stops everything and removes ${at()} (--keep leaves it).`}
+`
+}
+
+function shopAddress({ shop, ports }: RunningDemo): string {
+  return typeof shop === 'string'
+    ? `  MySQL clients        none: ${shop}\n`
+    : `  MySQL clients        localhost:${ports.shop}, TLS, database ${SHOP} (${shop.server.version}); password: a token\n`
+}
+
+function shopSection(
+  { shop, ports }: RunningDemo,
+  at: (...path: string[]) => string,
+  query: (role: string, ...statements: string[]) => string,
+): string {
+  if (typeof shop === 'string') return ''
+  const mysql = (role: string, sql: string): string =>
+    `mysql -h 127.0.0.1 -P ${ports.shop} --ssl-ca=${at('state', 'tls', 'server.crt')} -u ${role} ` +
+    `-p"$(cat ${at('tokens', role)})" ${SHOP} -e "${sql}"`
+  return `   // MySQL: the same people, the same words
+${ROLE_NAMES.map((role) => `   ${mysql(role, SHOP_QUERY)}`).join('\n')}
+   # without a MySQL client:
+${ROLE_NAMES.map((role) => `   ${query(`${role} --shop`, SHOP_QUERY)}`).join('\n')}
+
 `
 }
 

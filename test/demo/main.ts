@@ -17,13 +17,15 @@ import { runTour } from './tour/tour.ts'
 
 const USAGE = `usage: npm run demo -- [options]
 
-Starts PostgreSQL 18 with a small CRM, an OpenID provider and the gateway on this machine (loopback
-only), prints commands to try, and runs until Ctrl-C. Needs nothing installed but this project.
+Starts PostgreSQL 18 with a small CRM, MySQL or MariaDB with a shop where one can be had, an OpenID provider
+and the gateway on this machine (loopback only), prints commands to try, and runs until Ctrl-C. Needs nothing
+installed but this project.
 
   --tour         run those commands, check every promise, exit 0 when all hold and 1 when one is broken
   --port N       the gateway's port (default 6432, or the next free one)
   --dir FOLDER   where its files go (default .sallyport/demo; the tour: a temporary folder)
   --keep         leave that folder when it ends; the next start finds edited policies and the log there
+  --no-mysql     without the shop: looks for no MySQL or MariaDB server
   --quiet        print addresses only (with --tour: broken promises and the sum only)
   -h, --help     this`
 
@@ -39,6 +41,7 @@ interface Flags {
   readonly port: number | null
   readonly dir: string | null
   readonly keep: boolean
+  readonly withShop: boolean
   readonly quiet: boolean
 }
 
@@ -56,6 +59,7 @@ function parseFlags(): Flags | null {
       port: { type: 'string' },
       dir: { type: 'string' },
       keep: { type: 'boolean', default: false },
+      'no-mysql': { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -69,13 +73,16 @@ function parseFlags(): Flags | null {
     throw new Error(`--port takes a number from 1 to 65535, not \`${values.port}\``)
   }
   const { tour: asTour, dir = null, keep, quiet } = values
-  return { tour: asTour, port, dir: dir === null ? null : resolve(dir), keep, quiet }
+  const withShop = !values['no-mysql']
+  return { tour: asTour, port, dir: dir === null ? null : resolve(dir), keep, withShop, quiet }
 }
 
 async function demo(flags: Flags): Promise<number> {
   const folder = flags.dir ?? DEFAULT_FOLDER
   const ports = await demoPorts(flags.port)
-  const options = { folder, ports, plainPort: null, keep: flags.keep, onStep: stepPrinter(flags) }
+  const { keep, withShop } = flags
+  const onStep = stepPrinter(flags)
+  const options = { folder, ports, plainPort: null, keep, withShop, onStep }
   return whileRunning(options, async (running, stopped) => {
     if (flags.quiet) print(`localhost:${ports.gateway} ${running.configFile}`)
     else print(guideText(running, flags.keep))
@@ -95,6 +102,7 @@ async function tour(flags: Flags): Promise<number> {
     ports: { ...ports, gateway },
     plainPort: await freePort(),
     keep: flags.keep,
+    withShop: flags.withShop,
     onStep: stepPrinter(flags),
   }
   const started = performance.now()

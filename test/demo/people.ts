@@ -1,6 +1,7 @@
 /** Who the demo's issuer knows, which role each takes, and which database account stands behind it. */
 import type { IssuerUser } from '../support/issuer.ts'
 import type { DEMO_ROLES } from './data/load.ts'
+import type { ShopAccount } from './shop.ts'
 
 export const AUDIENCE = 'sallyport'
 /** What clients give as database name. */
@@ -15,6 +16,8 @@ export interface DemoRole {
   readonly group: string
   /** The account the gateway uses upstream for this role: least privilege a second time. */
   readonly account: keyof typeof DEMO_ROLES
+  /** The same, in the shop. */
+  readonly shopAccount: ShopAccount
   /** For the guide. */
   readonly about: string
 }
@@ -24,6 +27,7 @@ export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
     user: { sub: 'ada', groups: ['analysts', 'support-leads'], kind: 'human' },
     group: 'analysts',
     account: 'app_reader',
+    shopAccount: 'shop_reader',
     about:
       'Ada, an analyst: reads, with personal data masked; leads support, so she approves order changes',
   },
@@ -36,12 +40,14 @@ export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
     },
     group: 'support-agents',
     account: 'app_writer',
+    shopAccount: 'shop_writer',
     about: 'the agent of graph `support`: works on tickets, sees tokens in place of values',
   },
   dba: {
     user: { sub: 'dora', groups: ['dba'], kind: 'human' },
     group: 'dba',
     account: 'app_admin',
+    shopAccount: 'shop_admin',
     about: 'Dora, a DBA: sees values, needs a second DBA for structure',
   },
 }

@@ -33,7 +33,7 @@ export async function writePolicies(folder: string): Promise<void> {
   for (const file of [...CASES, 'schema.json', 'cases.schema.json']) {
     await copyNew(new URL(file, STARTERS), join(folder, file))
   }
-  for (const file of ['demo.yaml', 'demo.cases.yaml']) {
+  for (const file of ['demo.yaml', 'demo.cases.yaml', 'shop.yaml']) {
     await copyNew(new URL(file, OWN), join(folder, file))
   }
 }

@@ -4,12 +4,14 @@ import { freePort } from '../support/ports.ts'
 
 export interface DemoPorts {
   readonly gateway: number
+  /** The gateway's listener for MySQL clients. */
+  readonly shop: number
   readonly admin: number
   readonly issuer: number
   readonly postgres: number
 }
 
-const DEFAULTS: DemoPorts = { gateway: 6432, admin: 9464, issuer: 9474, postgres: 6543 }
+const DEFAULTS: DemoPorts = { gateway: 6432, shop: 6306, admin: 9464, issuer: 9474, postgres: 6543 }
 /** How many ports after the remembered one are tried before any free one is taken. */
 const TRIES_MAX = 20
 
@@ -27,6 +29,7 @@ export async function demoPorts(gateway: number | null): Promise<DemoPorts> {
   }
   return {
     gateway: gateway ?? (await next(DEFAULTS.gateway)),
+    shop: await next(DEFAULTS.shop),
     admin: await next(DEFAULTS.admin),
     issuer: await next(DEFAULTS.issuer),
     postgres: await next(DEFAULTS.postgres),
@@ -35,13 +38,13 @@ export async function demoPorts(gateway: number | null): Promise<DemoPorts> {
 
 /** Ports nobody remembers, for runs that may stand beside others. */
 export async function anyPorts(): Promise<DemoPorts> {
-  const [gateway, admin, issuer, postgres] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ]
-  return { gateway, admin, issuer, postgres }
+  return {
+    gateway: await freePort(),
+    shop: await freePort(),
+    admin: await freePort(),
+    issuer: await freePort(),
+    postgres: await freePort(),
+  }
 }
 
 function isFree(port: number): Promise<boolean> {

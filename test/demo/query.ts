@@ -7,14 +7,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import mysql from 'mysql2/promise'
 import pg from 'pg'
-import { DEFAULT_FOLDER, readAddress } from './demo.ts'
+import { DEFAULT_FOLDER, type DemoAddress, readAddress } from './demo.ts'
 import { ROLE_NAMES } from './people.ts'
+import { SHOP } from './shop.ts'
 import { formatError, formatResult } from './table.ts'
 import { tokenFile } from './tokens.ts'
 
-const USAGE = `usage: query.ts [--as ${ROLE_NAMES.join('|')}] [--dir FOLDER] SQL...
-Runs each SQL at the demo that \`npm run demo\` started. Exit code 1 when one fails.`
+const USAGE = `usage: query.ts [--as ${ROLE_NAMES.join('|')}] [--shop] [--dir FOLDER] SQL...
+Runs each SQL at the demo that \`npm run demo\` started; --shop: on its MySQL side. Exit code 1 when one fails.`
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -22,6 +24,7 @@ async function main(): Promise<number> {
     options: {
       as: { type: 'string', default: 'analyst' },
       dir: { type: 'string', default: DEFAULT_FOLDER },
+      shop: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -29,6 +32,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return values.help ? 0 : 2
   }
+  if (values.shop) return askShop(values.as, values.dir, positionals)
   const client = new pg.Client(await configFor(values.as, values.dir))
   // The end of the session is told by the query that it breaks.
   client.on('error', () => undefined)
@@ -45,10 +49,47 @@ async function main(): Promise<number> {
   }
 }
 
-async function configFor(role: string, folder: string): Promise<pg.ClientConfig> {
-  const { port, certificate, connection } = await readAddress(folder).catch(() => {
+async function addressIn(folder: string): Promise<DemoAddress> {
+  return readAddress(folder).catch(() => {
     throw new Error('no demo is running: start one with `npm run demo`')
   })
+}
+
+async function askShop(role: string, folder: string, texts: readonly string[]): Promise<number> {
+  let client: mysql.Connection | null = null
+  try {
+    const { shopPort, certificate } = await addressIn(folder)
+    if (shopPort === null) throw new Error('the demo found no MySQL or MariaDB server for the shop')
+    client = await mysql.createConnection({
+      host: 'localhost',
+      port: shopPort,
+      user: role,
+      password: await readFile(tokenFile(join(folder, 'tokens'), role), 'utf8'),
+      database: SHOP,
+      ssl: { ca: await readFile(certificate, 'utf8') },
+      rowsAsArray: true,
+      typeCast: (field) => field.string(),
+    })
+    for (const sql of texts) {
+      const [answer, fields] = await client.query(sql)
+      const columns = (fields ?? []).map(({ name }) => name)
+      const rows = (Array.isArray(answer) ? answer : []) as (string | null)[][]
+      process.stdout.write(
+        `${formatResult({ columns, rows, tag: columns.length === 0 ? 'OK' : '' })}\n`,
+      )
+    }
+    return 0
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    process.stderr.write(`${formatError(error)}\n`)
+    return 1
+  } finally {
+    await client?.end().catch(() => undefined)
+  }
+}
+
+async function configFor(role: string, folder: string): Promise<pg.ClientConfig> {
+  const { port, certificate, connection } = await addressIn(folder)
   return {
     host: 'localhost',
     port,

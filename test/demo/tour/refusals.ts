@@ -5,6 +5,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunningDemo } from '../demo.ts'
+import { CONNECTION } from '../people.ts'
 import { tokenFile } from '../tokens.ts'
 import { sallyport, type Tour } from './context.ts'
 import { errorOf, say, shapeOf, WireClient } from './wire.ts'
@@ -72,7 +73,8 @@ async function explained({ narrator, demo }: Tour): Promise<void> {
   const sql = "UPDATE orders SET note = 'x' WHERE id = 1"
   const token = tokenFile(join(demo.folder, 'tokens'), 'analyst')
   narrator.command('$', `sallyport policy explain "${sql}" --token-file ${token} --config …`)
-  const flags = ['--token-file', token, '--config', demo.configFile]
+  const at = ['--config', demo.configFile, '--connection', CONNECTION]
+  const flags = ['--token-file', token, ...at]
   const why = await sallyport('policy', 'explain', sql, ...flags)
   narrator.output(why.stdout || why.stderr)
   narrator.promise(

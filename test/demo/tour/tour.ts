@@ -9,6 +9,7 @@ import { refusalChapter } from './refusals.ts'
 import { reloadChapter } from './reload.ts'
 import { secrecyChapter } from './secrecy.ts'
 import { sessionChapter } from './sessions.ts'
+import { shopChapter } from './shop.ts'
 import { startTap } from './tap.ts'
 import { tokenChapter } from './tokens.ts'
 
@@ -19,6 +20,7 @@ const CHAPTERS = [
   sessionChapter,
   reloadChapter,
   secrecyChapter,
+  shopChapter,
   // Last: it stops the gateway.
   auditChapter,
 ]
