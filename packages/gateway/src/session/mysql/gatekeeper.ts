@@ -375,7 +375,8 @@ export class MysqlGatekeeper implements Gatekeeper {
       now: this.#options.now(),
     })
     telemetry.decisionCache(from)
-    return { decided, forward: forwardOf(decided) }
+    // A text with a fingerprint is sent as it came; what was decided holds the text of another.
+    return { decided, forward: from === 'fingerprint' ? null : forwardOf(decided) }
   }
 
   #admit(

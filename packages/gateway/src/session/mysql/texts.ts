@@ -3,6 +3,7 @@ import {
   type Analysis,
   type Catalog,
   type Dialect,
+  fingerprintMysql,
   type MysqlReader,
   withoutMysqlLiterals,
 } from '@sallyport/sql'
@@ -27,9 +28,8 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
     return analysis.statements.slice(0, -1).some(movesNames) ? MOVED : analysis
   }
 
-  /** Texts that differ in literals are not known from each other. */
-  fingerprint(): string | null {
-    return null
+  fingerprint(text: string, names: MysqlSessionNames): string | null {
+    return fingerprintMysql(text, dialectOf(names))
   }
 
   withoutLiterals(text: string, names: MysqlSessionNames): string {
