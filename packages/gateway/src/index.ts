@@ -7,6 +7,7 @@ export type {
   ShownView,
 } from './admin/contract.ts'
 export { connectCatalog } from './catalog/connection.ts'
+export { MYSQL_CATALOG } from './catalog/mysql-source.ts'
 export { loadCatalogData } from './catalog/postgres.ts'
 export type { CatalogLogin, CatalogReader } from './catalog/source.ts'
 export { loadConfig, parseConfig } from './config/load.ts'

@@ -2,6 +2,7 @@
 import type { ConnectionConfig, ConnectionRuntime, Credential } from '@sallyport/gateway'
 import { failureOf, systemCodeOf } from '../errors.ts'
 import type { Area } from './findings.ts'
+import { checkMysqlLogin } from './mysql-login.ts'
 
 /** Every credential once: default, roles', the catalog's. */
 export async function checkCredentials(
@@ -15,7 +16,8 @@ export async function checkCredentials(
   if (forCatalog !== null) uses.set(forCatalog, 'the catalog credential')
   for (const [credential, use] of uses) {
     const readsCatalog = credential === (forCatalog ?? config.credential)
-    await checkLogin(area, { config, runtime, credential, use, readsCatalog })
+    const check = config.protocol === 'mysql' ? checkMysqlLogin : checkLogin
+    await check(area, { config, runtime, credential, use, readsCatalog })
   }
 }
 

@@ -36,7 +36,10 @@ export async function checkConnection(config: ConnectionConfig, now: () => numbe
   }
   try {
     if (!(await checkReachable(area, config))) return area
-    if (!(await checkUpstreamTls(area, { config, runtime, now: now() }))) return area
+    // MySQL starts TLS inside its login: the login says what is wrong with it.
+    const tls =
+      config.protocol === 'mysql' || (await checkUpstreamTls(area, { config, runtime, now: now() }))
+    if (!tls) return area
     await checkCredentials(area, config, runtime)
   } finally {
     await runtime.close()
@@ -47,7 +50,7 @@ export async function checkConnection(config: ConnectionConfig, now: () => numbe
 async function checkReachable(area: Area, config: ConnectionConfig): Promise<boolean> {
   const { host, port, socket: folder } = config
   if (folder !== null) {
-    const path = join(folder, `.s.PGSQL.${port}`)
+    const path = config.protocol === 'mysql' ? folder : join(folder, `.s.PGSQL.${port}`)
     if (!existsSync(path)) {
       area.fail(
         `there is no socket \`${path}\``,

@@ -31,7 +31,7 @@ export async function testCases(
   flags: TestFlags,
   cli: Cli,
 ): Promise<ExitCode> {
-  const analyze = await createAnalyze(flags.searchPath)
+  const analyze = await createAnalyze({ searchPath: flags.searchPath })
   const catalogs = await namedCatalogs(flags, cli)
   const shared =
     flags.policy === undefined && flags.config === undefined ? null : await policyOf(flags, cli)

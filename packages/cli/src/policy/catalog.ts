@@ -68,7 +68,7 @@ function catalogData(value: unknown, path: string): CatalogData {
   if (!isObject(value) || value['version'] !== FORMAT_VERSION) {
     throw notACatalog(path, `has no \`"version": ${FORMAT_VERSION}\``)
   }
-  const { relations, functions, userOperators, database, serverVersion } = value
+  const { relations, functions, userOperators, database, serverVersion, mysql } = value
   if (typeof database !== 'string' || typeof serverVersion !== 'number') {
     throw notACatalog(path, 'lacks `database` or `serverVersion`')
   }
@@ -81,7 +81,14 @@ function catalogData(value: unknown, path: string): CatalogData {
     throw notACatalog(path, 'has a function without name or schema')
   }
   // Checked as far as resolution needs it; the rest was written by `policy catalog`.
-  return { database, serverVersion, relations, functions, userOperators } as CatalogData
+  return {
+    database,
+    serverVersion,
+    relations,
+    functions,
+    userOperators,
+    ...(isObject(mysql) && { mysql: mysql as CatalogData['mysql'] }),
+  } as CatalogData
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -33,7 +33,10 @@ export async function explainStatement(
   const catalog = await catalogOf(flags, place, cli)
   const { Views } = await import('@sallyport/gateway')
   const { view } = new Views().of(policy, subject, connection, catalog)
-  const analyze = await createAnalyze(flags.searchPath)
+  const analyze = await createAnalyze({
+    searchPath: flags.searchPath,
+    database: place?.database,
+  })
   const analysis = analyze(given === '-' ? await readStdin(cli) : given, catalog)
   const explanation = explain(view, analysis, { now })
   if (flags.json === true) cli.out.json({ subject, connection, ...explanation })

@@ -123,7 +123,7 @@ class Judge {
     cli: Cli,
   ): Promise<Judge> {
     const gateway = await import('@sallyport/gateway')
-    const analyze = await createAnalyze(flags.searchPath)
+    const analyze = await createAnalyze({ searchPath: flags.searchPath })
     return new Judge({ policy, reader, analyze, gateway, catalogFor: await catalogs(flags, cli) })
   }
 
