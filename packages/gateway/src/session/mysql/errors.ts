@@ -45,6 +45,8 @@ const CODES: Readonly<Record<string, Code>> = {
   [SQLSTATE.QUERY_CANCELED]: { errno: 1317, sqlstate: '70100' },
   // Machine-readable: whoever waits for an approval looks for it.
   [SQLSTATE.HELD]: { errno: UNKNOWN.errno, sqlstate: SQLSTATE.HELD },
+  [SQLSTATE.APPROVAL_DENIED]: { errno: UNKNOWN.errno, sqlstate: SQLSTATE.APPROVAL_DENIED },
+  [SQLSTATE.APPROVAL_EXPIRED]: { errno: UNKNOWN.errno, sqlstate: SQLSTATE.APPROVAL_EXPIRED },
 }
 
 export function errPacketOf(report: Report): ErrPacket {
