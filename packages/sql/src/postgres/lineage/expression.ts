@@ -29,8 +29,8 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
-import { noteUserCast, noteUserOperator, operandsOf } from '../operators.ts'
-import { castMayFail, failingOperands, isOneValue, mayOverflow } from '../total.ts'
+import { noteUserCast, noteUserOperator } from '../operators.ts'
+import { castMayFail, isOneValue } from '../total.ts'
 import {
   as,
   hasTypeModifier,
@@ -42,7 +42,8 @@ import {
 } from '../tree.ts'
 import { functionValue } from './call.ts'
 import { jsonValue } from './json.ts'
-import { noteLazyConditions, noteLazyNulls, noteLazyOperator } from './lazy.ts'
+import { noteLazyConditions, noteLazyNulls } from './lazy.ts'
+import { operatorValue } from './operator.ts'
 import { compare, comparison } from './predicate.ts'
 import { lookupBare, lookupIn, lookupItem, newScope, rowOfItem, type Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
@@ -224,35 +225,6 @@ function asFunctionOf(walk: Walk, row: Value, name: string): Value {
   walk.draft.effect('procedural')
   return asUnknown(row, 'function written as a column')
 }
-
-function operatorValue(walk: Walk, expr: A_Expr, scope: Scope): Value {
-  const left = expr.lexpr === undefined ? null : expressionValue(walk, expr.lexpr, scope)
-  const right = expr.rexpr === undefined ? null : expressionValue(walk, expr.rexpr, scope)
-  const symbol = stringsOf(expr.name).at(-1) ?? ''
-  const parts = [left, right].filter((part) => part !== null)
-  const why = `operator ${symbol}`
-  if (noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, right))) {
-    return asUnknown(derive(parts, { why }), `operator ${symbol} made by a user`)
-  }
-  noteLazyOperator(walk, expr, { parts, scope })
-  const fallible = expr.kind === 'AEXPR_NULLIF' ? [] : failingOperands(symbol, left, right)
-  const joins = symbol === '||'
-  const unsafe = joins && mayOverflow(parts) ? parts : fallible
-  for (const part of unsafe) walk.draft.useAll(part, 'failure')
-  const type = operatorType(expr, symbol, left)
-  return derive(parts, { why, type, mayFail: unsafe.length > 0, ...(joins && { joins: 1 }) })
-}
-
-/** Result type where it follows from the operator alone. */
-function operatorType(expr: A_Expr, symbol: string, left: Value | null): string | null {
-  if (expr.kind === 'AEXPR_NULLIF') return left?.type ?? null
-  if (expr.kind !== 'AEXPR_OP') return 'bool'
-  if (symbol === '->>' || symbol === '#>>') return 'text'
-  if (symbol === '->' || symbol === '#>') return left?.type ?? null
-  if (COMPARISON.test(symbol)) return 'bool'
-  return symbol === '||' && (left?.type === 'text' || left?.type === 'varchar') ? 'text' : null
-}
-const COMPARISON = /^([<>]=?|=|<>|!=|!?~~?\*?|@>|<@)$/
 
 /** The operator of `x IN (SELECT ...)`. */
 const EQUALS: readonly Node[] = [{ String: { sval: '=' } }]

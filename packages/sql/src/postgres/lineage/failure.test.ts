@@ -12,6 +12,9 @@ const usesOf = (sql: string, context: ColumnUse['context']) =>
 describe('may fail for some values of', () => {
   test.each([
     ['select 1 / (pay - 7) from people', ['people.pay']],
+    ['select pay * 12 / 0 from people', ['people.pay']],
+    ['select pay * $1 from people', ['people.pay']],
+    ['select id * 12 from people', ['people.id']],
     ['select pay * 1e131071 from people', ['people.pay']],
     ['select ssn::int from people', ['people.ssn']],
     ['select cast(ssn as uuid) from people', ['people.ssn']],
@@ -59,6 +62,7 @@ describe('fails for no value', () => {
     "select ssn = 'x', ssn is null, id between 1 and 2, id in (1, 2) from people",
     'select row_to_json(p), to_jsonb(p), jsonb_build_object($$a$$, ssn) from people p',
     "select ssn::varchar(3), round(pay, 2), to_char(pay, '999') from people",
+    'select pay * 12, round(pay / 12, 2), 100 - pay * 1.19 from people',
     "select case when active then ssn else '' end from people",
     "select json_value(profile, '$.a'), json_object('a': ssn) from people",
     'select lag(ssn) over (order by id), string_agg(email, $1) from people group by id, ssn',

@@ -13,7 +13,7 @@ import type {
 import { derive, ROW_COUNT, unknownOf, type Value } from '../../lineage/value.ts'
 import { as, unwrap } from '../tree.ts'
 import { sortValue, windowValues } from './call.ts'
-import { newScope, type Scope } from './scope.ts'
+import { newScope, noteOrdered, type Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
 
 export function jsonValue(walk: Walk, type: string, fields: object, scope: Scope): Value {
@@ -139,6 +139,7 @@ function aggregate(
     walk.predicate(clauses.agg_filter, scope)
     parts.push(walk.value(clauses.agg_filter, scope))
   }
+  if (clauses?.agg_order === undefined) noteOrdered(scope)
   for (const node of clauses?.agg_order ?? []) {
     const value = sortValue(walk, node, scope)
     walk.draft.useAll(value, 'order')

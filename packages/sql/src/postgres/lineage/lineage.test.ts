@@ -268,6 +268,18 @@ const USES: readonly (readonly [string, string])[] = [
   ['select distinct on (ssn) name from people', 'people.ssn distinct; people.ssn order'],
   ['select count(distinct ssn) from people', 'people.ssn equality-column people.ssn'],
   [
+    'select count(distinct ssn), array_agg(id) from people',
+    'people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), json_arrayagg(id) from people',
+    'people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), max(id), array_agg(id order by id) from people',
+    'people.id order; people.ssn equality-column people.ssn',
+  ],
+  [
     'select rank() over (partition by dept order by pay) from people',
     'people.dept group; people.pay window',
   ],

@@ -63,7 +63,14 @@ function selectColumns(walk: Walk, select: SelectStmt, scope: Scope): QueryResul
   }
   noteDistinct(walk, select, { result, scope })
   noteOrder(walk, select.sortClause, { result, scope })
+  noteAggregates(walk, scope)
   return result
+}
+
+/** The server sorts a group for an aggregate with DISTINCT, and others may be given their rows in that order. */
+function noteAggregates(walk: Walk, { aggregates }: Scope): void {
+  if (!aggregates.ordered) return
+  for (const value of aggregates.distinct) walk.draft.useAll(value, 'order')
 }
 
 /** Output columns of a target list, with `*` spread out; also of RETURNING. */

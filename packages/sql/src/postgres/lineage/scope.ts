@@ -63,16 +63,34 @@ export interface Scope {
   readonly windows: Map<string, Node>
   /** Rows in every group of this query, at least; null when it does not say. */
   groupSize: number | null
+  /** Its aggregates, and those of queries inside, which may be its own. */
+  readonly aggregates: Aggregates
 }
 
+export interface Aggregates {
+  /** Columns whose different values are counted. */
+  readonly distinct: Value[]
+  /** Some give what they do by the order in which rows come to them. */
+  ordered: boolean
+}
+
+const newAggregates = (): Aggregates => ({ distinct: [], ordered: false })
+
 export function newScope(parent: Scope | null): Scope {
-  return { parent, entries: [], ctes: new Map(), windows: new Map(), groupSize: null }
+  return {
+    parent,
+    entries: [],
+    ctes: new Map(),
+    windows: new Map(),
+    groupSize: null,
+    aggregates: newAggregates(),
+  }
 }
 
 /** The scope of a subquery in FROM without LATERAL: everything around but its neighbours. */
 export function withoutEntries(scope: Scope): Scope {
   const { parent, ctes, windows } = scope
-  return { parent, entries: [], ctes, windows, groupSize: null }
+  return { parent, entries: [], ctes, windows, groupSize: null, aggregates: newAggregates() }
 }
 
 export function findCte(scope: Scope | null, name: string): Cte | undefined {
@@ -231,4 +249,9 @@ export function lookupIn(item: Item, name: string): Value | undefined {
   return open === null
     ? undefined
     : unknownOf('column of a relation whose columns are not known', [open])
+}
+
+/** An aggregate in this query, or in one inside it over columns from here, depends on the order of rows. */
+export function noteOrdered(scope: Scope): void {
+  for (let at: Scope | null = scope; at !== null; at = at.parent) at.aggregates.ordered = true
 }
