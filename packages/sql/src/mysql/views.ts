@@ -22,7 +22,7 @@ import {
 import type { Dialect, Query } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { createWalk, type RelationReader } from './lineage/create-walk.ts'
-import { scopeOf } from './lineage/scope.ts'
+import { leafOf, scopeOf } from './lineage/scope.ts'
 import type { Walk } from './lineage/walk.ts'
 import { isSystemDatabase } from './names.ts'
 import { parseMysql } from './parse.ts'
@@ -145,16 +145,7 @@ export class RelationColumnsReader {
     const query = queryOf(text, stored.dialect)
     if (query === null || query.body.kind !== 'select') return unknownOf('generation expression')
     const { walk, isUnderstood } = this.#walkOver(stored, query, text)
-    const scope = scopeOf({
-      kind: 'leaf',
-      name: relation.name,
-      database: relation.schema,
-      columns,
-      invisible: new Set(),
-      open: null,
-      stored: true,
-      table: false,
-    })
+    const scope = scopeOf(leafOf(relation.name, columns))
     const { columns: outputs, open } = walk.query(query, scope)
     const value = outputs[0]?.value
     return open === null && value !== undefined && isUnderstood()

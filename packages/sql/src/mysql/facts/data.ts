@@ -1,8 +1,10 @@
 /** INSERT, REPLACE, UPDATE, DELETE, LOAD DATA, CALL, DO and HANDLER. */
 import { derive, unknownOf } from '../../lineage/value.ts'
 import type { Handler as HandlerStatement, Query } from '../ast.ts'
-import { deleteColumns, insertColumns, noteLoad, updateColumns } from '../lineage/dml.ts'
+import { deleteColumns, updateColumns } from '../lineage/change.ts'
 import { storedItem } from '../lineage/from.ts'
+import { insertColumns } from '../lineage/insert.ts'
+import { noteLoad } from '../lineage/load.ts'
 import { noteLimit } from '../lineage/query.ts'
 import { columnsOf, newScope, openOf, scopeOf } from '../lineage/scope.ts'
 import type { QueryResult } from '../lineage/walk.ts'

@@ -2,101 +2,28 @@
  * CREATE, ALTER, DROP, RENAME, TRUNCATE. Each commits the transaction. Functions in a definition (defaults, checks,
  * generated columns, partitions) are listed; those that a definition evaluates over rows give it effects.
  */
-import type { RelationUse } from '../../facts.ts'
-import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
-import type {
-  AlterAction,
-  AlterTable,
-  Expression,
-  Identifier,
-  ObjectName,
-  TableElement,
-} from '../ast.ts'
-import { functionFacts } from '../functions.ts'
-import { storedItem } from '../lineage/from.ts'
-import { columnsOf, type LeafItem, lookupIn, openOf, scopeOf } from '../lineage/scope.ts'
-import type { QueryResult } from '../lineage/walk.ts'
-import { foldTable, temporaryKey } from '../names.ts'
-import { databaseOf, resolveRelation, useRelation } from '../resolve.ts'
+import { type Column, lineageOf, unknownOf } from '../../lineage/value.ts'
+import type { ObjectName, TableElement } from '../ast.ts'
+import { columnsOf, leafOf, scopeOf } from '../lineage/scope.ts'
+import { temporaryKey } from '../names.ts'
+import { useRelation } from '../resolve.ts'
+import { alterTable, renameTables } from './alter-table.ts'
 import { noteBody } from './compound.ts'
+import {
+  begin,
+  define,
+  end,
+  itemOf,
+  noteAltered,
+  noteChecked,
+  noteCreated,
+  noteFunctions,
+  noteRowsOf,
+  noteStored,
+  noteStoredAll,
+  referencesOf,
+} from './defined.ts'
 import type { Handler, Handlers, Run } from './run.ts'
-
-function begin(run: Run, command: string): void {
-  run.draft.command = command
-  run.draft.effect('ddl')
-  run.draft.literalIndependent = false
-}
-
-/** Definitions end the transaction, and the schema is another. */
-function end(run: Run): void {
-  run.draft.state.push({ kind: 'commit' }, { kind: 'catalog' })
-}
-
-function noteFunctions(run: Run): void {
-  for (const call of run.survey.calls) {
-    const facts = functionFacts(run.context, call)
-    run.draft.function(facts.use)
-    run.draft.effect(...facts.effects)
-  }
-}
-
-const define = (run: Run, name: ObjectName) =>
-  useRelation(run.context, run.draft, { name, access: 'define' })
-
-/** A name that is not taken yet. */
-function defineNew(run: Run, name: ObjectName): void {
-  const schema = databaseOf(run.context, name)
-  run.draft.relation({ schema, name: name.name.value, access: 'define', kind: 'table' })
-}
-
-/** A relation that the statement makes: it is not in the catalog, or no longer as it is there. */
-function noteCreated(
-  run: Run,
-  name: ObjectName,
-  {
-    kind,
-    columns,
-    temporary,
-  }: {
-    readonly kind: RelationUse['kind']
-    readonly columns: readonly string[] | null
-    readonly temporary: boolean
-  },
-): void {
-  const schema = databaseOf(run.context, name)
-  const relation = name.name.value
-  const use = { schema, name: relation, access: 'define' } as const
-  run.draft.relation({ ...use, kind: temporary ? 'temporary' : kind })
-  if (!temporary) return end(run)
-  const key = temporaryKey(run.context.catalog, schema ?? '', relation)
-  if (schema === null) run.draft.state.push({ kind: 'uncertain', why: 'no current database' })
-  else run.draft.state.push({ kind: 'create-temporary', relation: key, columns })
-}
-
-function noteStored(run: Run, name: ObjectName, column: string, value: Value): void {
-  if (value.kind === 'constant') return
-  const schema = databaseOf(run.context, name)
-  run.draft.flows.push({
-    lineage: lineageOf(value),
-    into: { kind: 'new-relation', schema, name: name.name.value, column },
-  })
-}
-
-function noteStoredAll(run: Run, name: ObjectName, { columns, open }: QueryResult): void {
-  for (const column of columns) noteStored(run, name, column.name, column.value)
-  if (open !== null) noteStored(run, name, '', open)
-}
-
-/** The rows of `from` are, or become, rows of `name`. */
-function noteRowsOf(run: Run, name: ObjectName, from: ObjectName): void {
-  const item = itemOf(run, from)
-  noteStoredAll(run, name, { columns: columnsOf(item) ?? [], open: openOf(item) })
-}
-
-function itemOf(run: Run, name: ObjectName): LeafItem {
-  const folded = foldTable(run.context.catalog, name.name.value)
-  return storedItem(run.walk, { table: name, name: folded, access: null })
-}
 
 const createTable: Handler<'create-table'> = (run, node) => {
   const { draft } = run
@@ -149,179 +76,11 @@ function noteGenerated(
     readonly columns: readonly Column[]
   },
 ): void {
-  const item: LeafItem = {
-    kind: 'leaf',
-    name: null,
-    database: null,
-    columns,
-    invisible: new Set(),
-    open: null,
-    stored: false,
-    table: false,
-  }
+  const item = leafOf(null, columns)
   for (const element of elements) {
     if (element.kind !== 'column-definition' || element.generated === null) continue
     const value = run.walk.value(element.generated, scopeOf(item))
     noteStored(run, name, element.name.value, value)
-  }
-}
-
-function referencesOf(elements: readonly TableElement[]): readonly ObjectName[] {
-  return elements.flatMap((element) => {
-    if (element.kind === 'foreign-key') return element.references.table
-    return element.kind === 'column-definition' && element.references !== null
-      ? element.references.table
-      : []
-  })
-}
-
-const alterTable: Handler<'alter-table'> = (run, node) => {
-  begin(run, 'alter table')
-  define(run, node.name)
-  noteFunctions(run)
-  noteAltered(run, node.name)
-  const item = itemOf(run, node.name)
-  for (const action of node.actions) noteAction(run, node, { action, item })
-}
-
-/** What the name stood for is no longer known. */
-function noteAltered(run: Run, name: ObjectName): void {
-  for (const candidate of resolveRelation(run.context, name)) {
-    if (candidate.kind === 'temporary') {
-      const relation = temporaryKey(run.context.catalog, candidate.database, candidate.name)
-      run.draft.state.push({ kind: 'create-temporary', relation, columns: null })
-    }
-  }
-  end(run)
-}
-
-function noteAction(
-  run: Run,
-  { name }: AlterTable,
-  { action, item }: { readonly action: AlterAction; readonly item: LeafItem },
-): void {
-  const elements = action.elements
-  for (const other of [...action.union, ...referencesOf(elements)]) define(run, other)
-  for (const other of action.union) noteRowsOf(run, name, other)
-  for (const element of elements) {
-    if (element.kind === 'column-definition') {
-      for (const stored of storedExpressions(element.generated, element.default)) {
-        noteStored(run, name, element.name.value, run.walk.value(stored, scopeOf(item)))
-      }
-    } else noteChecked(run, element, item)
-  }
-  const [first, second] = action.names
-  switch (action.action) {
-    case 'change column':
-      noteRenamed(run, name, {
-        item,
-        from: first,
-        to: elements[0]?.kind === 'column-definition' ? elements[0].name : undefined,
-      })
-      return
-    case 'rename column':
-      noteRenamed(run, name, { item, from: first, to: second })
-      return
-    case 'rename table':
-    case 'exchange partition':
-    case 'convert partition':
-      if (action.table === null) return
-      if (action.action === 'rename table') defineNew(run, action.table)
-      else define(run, action.table)
-      // Rows of one become rows of the other.
-      noteRowsOf(run, action.table, name)
-      if (action.action === 'rename table') noteTemporaryRenamed(run, name, action.table)
-      if (action.action !== 'rename table') noteRowsOf(run, name, action.table)
-      noteAltered(run, action.table)
-      return
-    case 'drop partition':
-    case 'truncate partition':
-      run.draft.effect('write')
-      useRelation(run.context, run.draft, { name, access: 'write' })
-      return
-    case 'order by':
-      for (const expression of action.expressions) {
-        run.draft.useAll(run.walk.value(expression, scopeOf(item)), 'order')
-      }
-      return
-    case 'modify column':
-      // A type that some values do not fit into is refused.
-      for (const column of elements) {
-        if (column.kind !== 'column-definition') continue
-        const value = lookupIn(item, column.name.value)
-        if (value !== undefined) run.draft.useAll(value, 'failure')
-      }
-  }
-}
-
-const storedExpressions = (...expressions: readonly (Expression | null)[]): readonly Expression[] =>
-  expressions.filter((expression) => expression !== null)
-
-/** Whether a new key or check can be made tells of the rows there are. */
-function noteChecked(
-  run: Run,
-  element: Exclude<TableElement, { kind: 'column-definition' }>,
-  item: LeafItem,
-): void {
-  const scope = scopeOf(item)
-  const failing = (expression: Expression) =>
-    run.draft.useAll(run.walk.value(expression, scope), 'failure')
-  switch (element.kind) {
-    case 'check':
-      failing(element.condition)
-      return
-    case 'key-definition':
-      if (element.type !== 'unique' && element.type !== 'primary') return
-      for (const part of element.parts) failing(part.expression)
-      return
-    case 'foreign-key':
-      for (const part of element.columns) failing(part.expression)
-      return
-    case 'period':
-      return
-  }
-}
-
-/** A new name takes a column away from the rules that name it: data flows there. */
-function noteRenamed(
-  run: Run,
-  name: ObjectName,
-  {
-    item,
-    from,
-    to,
-  }: {
-    readonly item: LeafItem
-    readonly from: Identifier | undefined
-    readonly to: Identifier | undefined
-  },
-): void {
-  if (from === undefined || to === undefined) {
-    run.draft.unknown('renamed column not known')
-    return
-  }
-  const value = lookupIn(item, from.value)
-  if (value === undefined || from.value.toLowerCase() === to.value.toLowerCase()) return
-  noteStored(run, name, to.value, value)
-}
-
-/** A temporary table keeps being one under its new name. */
-function noteTemporaryRenamed(run: Run, from: ObjectName, to: ObjectName): void {
-  if (resolveRelation(run.context, from).every(({ kind }) => kind !== 'temporary')) return
-  const schema = databaseOf(run.context, to)
-  if (schema === null) return
-  const relation = temporaryKey(run.context.catalog, schema, to.name.value)
-  run.draft.state.push({ kind: 'create-temporary', relation, columns: null })
-}
-
-const renameTables: Handler<'rename-tables'> = (run, { renames }) => {
-  begin(run, 'rename table')
-  for (const { from, to } of renames) {
-    define(run, from)
-    defineNew(run, to)
-    noteRowsOf(run, to, from)
-    noteTemporaryRenamed(run, from, to)
-    noteAltered(run, from)
   }
 }
 
@@ -405,6 +164,7 @@ const defineObject: Handler<'define-object'> = (run, { verb, object }) => {
 
 /** Objects that belong to the server. */
 const SERVER_OBJECTS = /^(database|server|tablespace|undo|logfile|resource|spatial)/
+
 const RELATIONS = new Set(['table', 'view', 'sequence'])
 
 const drop: Handler<'drop'> = (run, node) => {

@@ -1,13 +1,10 @@
 /** Tables of FROM: what columns they bring, in the order and under the names the server gives them. */
-import { spend } from '../../budget.ts'
-import type { Access, ColumnRef } from '../../facts.ts'
+import type { Access } from '../../facts.ts'
 import {
   asComputed,
   asUnknown,
   type Column,
   derive,
-  either,
-  isSameColumn,
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
@@ -22,33 +19,21 @@ import type {
   Table,
   TableReference,
 } from '../ast.ts'
-import { foldTable, isSameColumnName } from '../names.ts'
+import { foldTable } from '../names.ts'
 import { type Candidate, databaseOf, resolveRelation, useRelation } from '../resolve.ts'
 import { noteIndexHints } from './hints.ts'
-import { compare } from './predicate.ts'
+import { commonNames, type From, joined, mergedColumn, openJoin, usingNames } from './join.ts'
 import {
-  anyOf,
-  columnOf,
-  columnsOf,
-  type Entry,
   findCte,
-  type Item,
-  type JoinItem,
   type LeafItem,
+  leafOf,
+  NO_COLUMNS_HIDDEN,
   newScope,
-  openOf,
+  openLeaf,
   type Scope,
   withoutEntries,
 } from './scope.ts'
 import type { QueryResult, Walk } from './walk.ts'
-
-interface From {
-  readonly item: Item
-  /** What the item adds to the namespace. */
-  readonly entries: readonly Entry[]
-}
-
-const NOTHING: ReadonlySet<Column> = new Set()
 
 /** Adds the tables of a FROM list to the scope, left to right. */
 export function addFrom(walk: Walk, nodes: readonly TableReference[], scope: Scope): void {
@@ -96,23 +81,6 @@ function groupItem(walk: Walk, nodes: readonly TableReference[], scope: Scope): 
   return rest.reduce((all, next) => joined(all, next, []), first)
 }
 
-function openLeaf(name: string | null, why: string): LeafItem {
-  return { ...withColumns(name, []), open: unknownOf(why) }
-}
-
-function withColumns(name: string | null, columns: readonly Column[]): LeafItem {
-  return {
-    kind: 'leaf',
-    name,
-    database: null,
-    columns,
-    invisible: NOTHING,
-    open: null,
-    stored: false,
-    table: false,
-  }
-}
-
 function renamed(
   columns: readonly Column[],
   names: readonly Identifier[] | null,
@@ -130,7 +98,7 @@ export function resultItem(
   { columns, open }: QueryResult,
   names: readonly Identifier[] | null,
 ): LeafItem {
-  return { ...withColumns(name, renamed(columns, names)), open }
+  return { ...leafOf(name, renamed(columns, names)), open }
 }
 
 function tableItem(walk: Walk, node: Table, scope: Scope): LeafItem {
@@ -203,9 +171,9 @@ function invisibleOf(
   columns: readonly Column[],
 ): ReadonlySet<Column> {
   const [only] = candidates
-  if (candidates.length !== 1 || only?.kind !== 'relation') return NOTHING
+  if (candidates.length !== 1 || only?.kind !== 'relation') return NO_COLUMNS_HIDDEN
   const { relation } = only
-  if (relation.columns.every((column) => column.invisible !== true)) return NOTHING
+  if (relation.columns.every((column) => column.invisible !== true)) return NO_COLUMNS_HIDDEN
   let known = invisibles.get(columns)
   if (known === undefined) {
     known = new Set(columns.filter((_, index) => relation.columns[index]?.invisible === true))
@@ -277,7 +245,7 @@ function jsonItem(walk: Walk, node: JsonTable, scope: Scope): LeafItem {
   const columns: Column[] = []
   addJsonColumns(walk, node.columns, { document, columns, scope })
   const name = node.alias === null ? null : foldTable(walk.context.catalog, node.alias.value)
-  return withColumns(name, columns)
+  return leafOf(name, columns)
 }
 
 function addJsonColumns(
@@ -315,95 +283,4 @@ function joinItem(walk: Walk, node: Join, scope: Scope): From {
   const merged = names.map((name) => mergedColumn(walk, node, { name, first, second }))
   // Without merged columns `*` lists the sides as they were written.
   return merged.length === 0 ? joined(left, right, []) : joined(first, second, merged)
-}
-
-function joined(first: From, second: From, merged: readonly Column[]): From {
-  const item: JoinItem = { kind: 'join', first: first.item, second: second.item, merged }
-  const inner = [...first.entries, ...second.entries].map((entry) => ({ ...entry, bare: false }))
-  return { item, entries: [...inner, { item, bare: true }] }
-}
-
-/** In the order the first side has them. */
-function usingNames(node: Join, first: Item): readonly string[] {
-  const names = node.using.map((column) => column.value)
-  if (names.length < 2) return names
-  const order = (columnsOf(first) ?? []).map((column) => column.name)
-  const place = (name: string) => {
-    const index = order.findIndex((other) => isSameColumnName(other, name))
-    return index === -1 ? order.length : index
-  }
-  return names.sort((a, b) => place(a) - place(b))
-}
-
-/** Names that both sides have, in the first side's order; null when a side's columns are not known. */
-function commonNames(first: Item, second: Item): readonly string[] | null {
-  const firsts = columnsOf(first)
-  const seconds = columnsOf(second)
-  if (firsts === null || seconds === null) return null
-  const names = new Set(seconds.map((column) => column.name.toLowerCase()))
-  return firsts.map((column) => column.name).filter((name) => names.has(name.toLowerCase()))
-}
-
-function mergedColumn(
-  walk: Walk,
-  node: Join,
-  { name, first, second }: { readonly name: string; readonly first: From; readonly second: From },
-): Column {
-  const a = sideValue(first.item, name)
-  const b = sideValue(second.item, name)
-  compare(walk, a, b)
-  for (const value of [a, b]) for (const source of value.sources) walk.draft.column(source)
-  if (node.type === 'full') return { name, value: either([a, b], 'full join') }
-  return { name, value: mergedValue(walk, a, b) }
-}
-
-/** A merged column is the first side's; where rows match both are equal, so the other's protection is kin. */
-function mergedValue(walk: Walk, kept: Value, other: Value): Value {
-  if (kept.kind !== 'direct' || other.kind !== 'direct') {
-    return derive([kept, other], { why: 'merged join column' })
-  }
-  const source = kept.sources[0]!
-  const twin = other.sources[0]!
-  if (isSameColumn(source, twin)) return kept
-  return { ...kept, sources: [mergedRef(walk, source, twin)] }
-}
-
-function mergedRef(walk: Walk, source: ColumnRef, twin: ColumnRef): ColumnRef {
-  let known = walk.merged.get(source)
-  if (known === undefined) {
-    known = new Map()
-    walk.merged.set(source, known)
-  }
-  let ref = known.get(twin)
-  if (ref === undefined) {
-    const { kin: more = [], ...bare } = twin
-    spend(more.length + (source.kin?.length ?? 0))
-    ref = { ...source, kin: [...(source.kin ?? []), bare, ...more] }
-    known.set(twin, ref)
-  }
-  return ref
-}
-
-function sideValue(item: Item, name: string): Value {
-  const value = columnOf(item, name)
-  if (value === 'ambiguous') return anyOf(item, 'ambiguous join column')
-  if (value !== 'none') return value
-  const open = openOf(item)
-  return unknownOf('join column not found', open === null ? [] : [open])
-}
-
-/** NATURAL over columns not known: which are merged is not known either. */
-function openJoin(left: From, right: From): From {
-  const values = [left, right].map((side) => anyOf(side.item, 'join'))
-  const item: LeafItem = {
-    ...openLeaf(null, 'natural join'),
-    open: unknownOf('natural join over columns not known', values),
-  }
-  const sides = [...left.entries, ...right.entries].map((entry) => ({ ...entry, bare: false }))
-  return { item, entries: [...sides, { item, bare: true }] }
-}
-
-/** An item that stands for no table: what INSERT's row alias and the like name. */
-export function valuesItem(name: string, columns: readonly Column[]): LeafItem {
-  return withColumns(name, columns)
 }

@@ -34,6 +34,26 @@ export interface LeafItem {
   readonly table: boolean
 }
 
+export const NO_COLUMNS_HIDDEN: ReadonlySet<Column> = new Set()
+
+/** An item that is no stored table: a derived one, a CTE, the rows of an INSERT. */
+export function leafOf(name: string | null, columns: readonly Column[]): LeafItem {
+  return {
+    kind: 'leaf',
+    name,
+    database: null,
+    columns,
+    invisible: NO_COLUMNS_HIDDEN,
+    open: null,
+    stored: false,
+    table: false,
+  }
+}
+
+export function openLeaf(name: string | null, why: string): LeafItem {
+  return { ...leafOf(name, []), open: unknownOf(why) }
+}
+
 export interface JoinItem {
   readonly kind: 'join'
   /** The side whose columns `*` lists first. */
