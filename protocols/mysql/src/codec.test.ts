@@ -153,6 +153,24 @@ describe('handshakes', () => {
     expect(decode({ attributes })).toThrow(expect.objectContaining({ code: 'too-large' }))
   })
 
+  test('attributes that grow over the cap, because they were no UTF-8, are left out', () => {
+    const response = {
+      capabilities: FULL,
+      packetBytesMax: 0,
+      collation: 45,
+      user: 'u',
+      authentication: Buffer.alloc(0),
+      database: null,
+      plugin: 'p',
+      attributes: [
+        ['a', 'kept'],
+        ['b', '\ufffd'.repeat(30_000)],
+      ] as [string, string][],
+    }
+    const decoded = decodeClientHello(encodeHandshakeResponse(response))
+    expect(decoded).toMatchObject({ response: { attributes: [['a', 'kept']] } })
+  })
+
   test('a switch of plugins', () => {
     const request = { plugin: 'client_ed25519', data: Buffer.alloc(32, 7) }
     expect(decodeAuthSwitch(encodeAuthSwitch(request))).toEqual(request)

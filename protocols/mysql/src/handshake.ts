@@ -247,11 +247,16 @@ export function encodeHandshakeResponse(response: HandshakeResponse): Buffer {
   return out.take()
 }
 
+/** Those that do not fit the server's cap any more are left out: they only describe. */
 function writeAttributes(out: ByteWriter, attributes: HandshakeResponse['attributes']): void {
-  const body = new ByteWriter({ bytesMax: CONNECTION_ATTRIBUTES_BYTES_MAX })
-  for (const [name, value] of attributes) {
-    writeLenencBytes(body, Buffer.from(name))
-    writeLenencBytes(body, Buffer.from(value))
+  const body = new ByteWriter()
+  for (const pair of attributes) {
+    const name = Buffer.from(pair[0], 'utf8')
+    const value = Buffer.from(pair[1], 'utf8')
+    // Two lengths of up to four bytes each.
+    if (body.at + name.length + value.length + 8 > CONNECTION_ATTRIBUTES_BYTES_MAX) break
+    writeLenencBytes(body, name)
+    writeLenencBytes(body, value)
   }
   writeLenenc(out, body.at)
   writeBytes(out, body.view())
