@@ -22,7 +22,7 @@ export function nodesOf<T extends { readonly kind: string }>(root: unknown, kind
   return 'kind' in root && root.kind === kind ? [root as unknown as T, ...below] : below
 }
 
-/** An expression with all its brackets: what precedence made of it. */
+/** An expression with all its brackets, as SQL: what precedence made of it. */
 export function shape(node: Expression): string {
   switch (node.kind) {
     case 'literal':
@@ -38,11 +38,11 @@ export function shape(node: Expression): string {
     case 'is':
       return `(${shape(node.operand)} is ${node.negated ? 'not ' : ''}${node.test})`
     case 'between':
-      return `(${shape(node.operand)} between ${shape(node.low)} and ${shape(node.high)})`
+      return `(${shape(node.operand)} ${node.negated ? 'not ' : ''}between ${shape(node.low)} and ${shape(node.high)})`
     case 'like':
-      return `(${shape(node.operand)} ${node.operator} ${shape(node.pattern)})`
+      return `(${shape(node.operand)} ${node.negated ? 'not ' : ''}${node.operator} ${shape(node.pattern)})`
     case 'in':
-      return `(${shape(node.operand)} ${node.negated ? 'not ' : ''}in ${node.list.map(shape).join(',')})`
+      return `(${shape(node.operand)} ${node.negated ? 'not ' : ''}in (${node.list.map(shape).join(', ')}))`
     case 'collate':
       return `(${shape(node.operand)} collate)`
     case 'interval':

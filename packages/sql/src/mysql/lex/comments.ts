@@ -1,8 +1,8 @@
 /**
- * Which comments the server runs. `/*!` and MariaDB's `/*M!` may carry a version of five or six digits right
- * after the mark; fewer digits, and what follows the sixth, are SQL.
+ * Which comments the server runs. `/*!` and MariaDB's `/*M!` may carry a version of five or six digits right after
+ * the mark; what is no version is SQL.
  */
-import { isDigit } from './characters.ts'
+import { isDigit, isSpace } from './characters.ts'
 
 /** Versions that only MySQL has had: MariaDB ignores `/*!` comments for these. */
 const MYSQL_ONLY_FROM = 50700
@@ -22,7 +22,7 @@ export function blockComment(
 ): BlockComment {
   const body = executableBody(sql, at, server.flavour)
   if (body === -1) return { kind: 'plain', end: endOfPlain(sql, at + 2) }
-  const digits = versionDigits(sql, body)
+  const digits = versionDigits(sql, body, server.flavour)
   if (digits === 0) return { kind: 'executable', body }
   const version = Number(sql.slice(body, body + digits))
   const forMariadbOnly = sql.charCodeAt(at + 2) === 77
@@ -43,10 +43,14 @@ function executableBody(sql: string, at: number, flavour: 'mysql' | 'mariadb'): 
   return marked && flavour === 'mariadb' ? at + 4 : -1
 }
 
-/** 5 or 6 where there are that many digits or more, else 0. */
-function versionDigits(sql: string, at: number): 0 | 5 | 6 {
+/**
+ * How many digits are the version: 0 where there are fewer than five. MariaDB takes a sixth; MySQL only with
+ * white space behind it, else the sixth is SQL.
+ */
+function versionDigits(sql: string, at: number, flavour: 'mysql' | 'mariadb'): 0 | 5 | 6 {
   for (let i = 0; i < 5; i++) if (!isDigit(sql.charCodeAt(at + i))) return 0
-  return isDigit(sql.charCodeAt(at + 5)) ? 6 : 5
+  if (!isDigit(sql.charCodeAt(at + 5))) return 5
+  return flavour === 'mariadb' || isSpace(sql.charCodeAt(at + 6)) ? 6 : 5
 }
 
 function endOfPlain(sql: string, at: number): number {

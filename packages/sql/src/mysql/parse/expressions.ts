@@ -159,6 +159,8 @@ function predicate(cursor: Cursor): Expression {
     if (found === null) return left
     left = found
     cursor.chained++
+    // How MariaDB associates `a LIKE b NOT LIKE c` depends on the mode and on the predicates.
+    if (cursor.mariadb && cursor.is('NOT')) cursor.unsupported('NOT behind a predicate')
   }
 }
 
