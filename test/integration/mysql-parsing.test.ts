@@ -206,7 +206,8 @@ describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
         } catch {
           expect(theirs).toMatch(/^error/)
         }
-        if (literals === null || theirs.startsWith('error')) return
+        // Two literals are two strings with signs in between.
+        if (literals?.length !== 1 || theirs.startsWith('error')) return
         expect(theirs, sql).toBe(JSON.stringify([literals.map(({ value }) => value)]))
       }),
       { numRuns: 200 },

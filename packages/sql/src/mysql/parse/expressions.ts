@@ -159,8 +159,6 @@ function predicate(cursor: Cursor): Expression {
     if (found === null) return left
     left = found
     cursor.chained++
-    // How MariaDB associates `a LIKE b NOT LIKE c` depends on the mode and on the predicates.
-    if (cursor.mariadb && cursor.is('NOT')) cursor.unsupported('NOT behind a predicate')
   }
 }
 
@@ -221,12 +219,29 @@ function like(
   start: number,
   fields: { operand: Expression; negated: boolean; operator: 'like' | 'regexp' },
 ): Expression {
-  // MySQL takes a term as a pattern, MariaDB any arithmetic.
-  const term = fields.operator === 'like' && !cursor.mariadb
-  const pattern = term ? concatenation(cursor) : arithmetic(cursor, 0)
+  const read = fields.operator === 'like' && !cursor.mariadb ? concatenation : pattern
+  const what = read(cursor)
   const escaped = fields.operator === 'like' && cursor.accept('ESCAPE')
-  const mark = escaped ? (term ? concatenation(cursor) : arithmetic(cursor, 0)) : null
-  return node(cursor, start, { kind: 'like', ...fields, pattern, escape: mark })
+  const mark = escaped ? read(cursor) : null
+  return node(cursor, start, { kind: 'like', ...fields, pattern: what, escape: mark })
+}
+
+/**
+ * MySQL takes a term behind LIKE, arithmetic behind REGEXP; MariaDB arithmetic behind both, and a predicate
+ * that begins with NOT belongs to it: `a LIKE b NOT IN (c)` is `a LIKE (b NOT IN (c))`.
+ */
+function pattern(cursor: Cursor): Expression {
+  const { start } = cursor
+  let found = arithmetic(cursor, 0)
+  cursor.enter()
+  while (cursor.mariadb && cursor.is('NOT')) {
+    const more = predicateAfter(cursor, start, found)
+    if (more === null) break
+    found = more
+    cursor.chained++
+  }
+  cursor.leave()
+  return found
 }
 
 function memberOf(cursor: Cursor, start: number, operand: Expression): Expression | null {
