@@ -37,7 +37,7 @@ beforeAll(async () => {
     database: database.database,
     via: 'tcp',
     policies: [POLICY],
-    config: { admin: { port: 0, operators: { groups: ['ops'] } } },
+    config: { admin: { port: 0, operators: { groups: ['ops'] }, auditors: { groups: ['audit'] } } },
   })
   ann = await controlOf(gateway, { subject: 'ann', kind: 'human', groups: ['dba'] })
   url = ann.base
@@ -161,6 +161,31 @@ test('operators see and end sessions of others; others do not', async () => {
     (await sallyport(await gateway.token(operator), 'sessions', 'kill', session.id)).exit,
   ).toBe(0)
   expect(await ended).toMatch(/administrator command/)
+})
+
+test('operators see, check and reload policy; auditors read the trail, and that is on record', async () => {
+  const olga = await controlOf(gateway, { subject: 'olga', kind: 'human', groups: ['ops'] })
+  const otto = await controlOf(gateway, { subject: 'otto', kind: 'human', groups: ['audit'] })
+  expect((await olga.get('/v1/policy')).body).toMatchObject({ rules: 2 })
+  const bad = { files: [{ path: 'p.yaml', text: 'version: 1\nrulez: []' }] }
+  expect((await olga.post('/v1/policy/validate', bad)).body).toMatchObject({
+    valid: false,
+    errors: [expect.stringContaining('p.yaml:2:1')],
+  })
+  expect((await olga.post('/v1/policy/reload')).status).toBe(200)
+  for (const path of ['/v1/policy/validate', '/v1/policy/reload']) {
+    expect((await otto.post(path, bad)).status).toBe(403)
+  }
+  expect((await olga.get('/v1/audit/records')).status).toBe(403)
+  const { status, body } = await otto.get('/v1/audit/records?type=trail-read&limit=5')
+  expect(status).toBe(200)
+  let found = body.records
+  for (let i = 0; i < 50 && found.length === 0; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    found = (await otto.get('/v1/audit/records?type=trail-read&limit=5')).body.records
+  }
+  expect(found[0].event).toMatchObject({ type: 'trail-read', actor: 'otto' })
+  expect((await otto.get('/v1/audit/records?limit=100000')).status).toBe(400)
 })
 
 test('the document describes every route', async () => {

@@ -513,6 +513,9 @@ class Gateway implements RunningGateway {
       approvals: this.#approvals,
       grants: this.#grants,
       slack: this.#channels.slack,
+      auditDirectory: this.#config.audit.directory,
+      policy: () => this.#parts.policy.policy,
+      reload: () => this.reload(),
       registry: this.#registry,
       audit,
       listeners: () =>

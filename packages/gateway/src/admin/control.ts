@@ -6,6 +6,7 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import type { AuditLog } from '@sallyport/audit'
 import type { Verifier } from '@sallyport/identity'
+import type { Policy } from '@sallyport/policy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
@@ -16,7 +17,9 @@ import { addApprovalRoutes } from './approvals.ts'
 import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
 import type { ListenerView } from './contract.ts'
 import { addGrantRoutes } from './grants.ts'
+import { addPolicyRoutes } from './policy.ts'
 import { addSessionRoutes } from './sessions.ts'
+import { addTrailRoutes } from './trail.ts'
 
 /** Calls per caller and minute; a console that polls makes a few dozen. */
 export const CALLS_PER_MINUTE_MAX = 600
@@ -33,6 +36,9 @@ export interface ControlDeps {
   readonly slack: Slack | null
   readonly registry: SessionRegistry
   readonly audit: AuditLog
+  readonly auditDirectory: string
+  readonly policy: () => Policy
+  readonly reload: () => Promise<void>
   readonly listeners: () => readonly ListenerView[]
   readonly issuers: () => readonly string[]
   readonly now: () => number
@@ -67,6 +73,8 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
       addApprovalRoutes(scope, deps)
       addSessionRoutes(scope, deps)
       addGrantRoutes(scope, deps)
+      addPolicyRoutes(scope, deps)
+      addTrailRoutes(scope, deps)
       scope.get(
         '/listeners',
         { schema: { summary: 'Where clients connect' } },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ApprovalError } from './errors.ts'
-import { type Approval, type ApprovalEvent, fold, next, statusAt } from './state.ts'
+import { type Approval, type ApprovalEvent, fold, heldUntil, next, statusAt } from './state.ts'
 import { decision, requested } from './testing.ts'
 
 const closed = (outcome: 'used' | 'expired' | 'cancelled', binding = 'b1'): ApprovalEvent => ({
@@ -155,5 +155,49 @@ describe('use', () => {
     const nobody = { groups: ['dba'], subjects: [], count: 0, ticket: null }
     expect(codeOf(() => play([0, requested({ approvers: [] })]))).toBe('out-of-order')
     expect(codeOf(() => play([0, requested({ approvers: [nobody] })]))).toBe('out-of-order')
+  })
+})
+
+describe('grants', () => {
+  const grant = { role: 'writer', forMs: 5_000, breakGlass: false }
+  const over: ApprovalEvent = {
+    type: 'grant-ended',
+    v: 1,
+    approval: 'a1',
+    by: 'bob',
+    reason: 'done',
+  }
+  const held = play(
+    [0, requested({ what: 'grant', grant })],
+    [1, decision('ann')],
+    [2, closed('used')],
+  )
+
+  test('are held from their beginning for as long as they were asked for', () => {
+    expect(heldUntil(held, statusAt(held, 3))).toBe(5_002)
+    expect(statusAt(held, 5_001).kind).toBe('used')
+    expect(statusAt(held, 5_002)).toMatchObject({ kind: 'ended', by: null })
+    expect(heldUntil(held, statusAt(held, 5_002))).toBeNull()
+  })
+
+  test('are ended once, and only while they are held', () => {
+    const ended = next(held, over, 10)
+    expect(ended.status).toEqual({ kind: 'ended', at: 10, by: 'bob', why: 'done' })
+    expect(codeOf(() => next(ended, over, 11))).toBe('closed')
+    expect(codeOf(() => next(held, over, 5_002))).toBe('closed')
+    expect(codeOf(() => next(play([0, one], [1, decision('ann')]), over, 2))).toBe('closed')
+  })
+
+  test('taken by breaking glass begin undecided; a reviewer who objects ends them', () => {
+    const asked = play([0, requested({ what: 'grant', grant: { ...grant, breakGlass: true } })])
+    const broken = next(asked, closed('used'), 1)
+    expect(broken.status.kind).toBe('used')
+    expect(next(broken, decision('ann'), 2).status.kind).toBe('used')
+    const denied = next(broken, decision('ann', { decision: 'deny' }), 2)
+    expect(denied.status).toMatchObject({ kind: 'ended', by: 'ann' })
+    expect(codeOf(() => next(broken, decision('agent'), 2))).toBe('own-request')
+    expect(
+      codeOf(() => next(play([0, requested({ what: 'grant', grant })]), closed('used'), 1)),
+    ).toBe('not-approved')
   })
 })

@@ -1,0 +1,71 @@
+/** The audit trail over HTTP, for auditors. Reading it is on record before anything is answered. */
+import { type AuditLog, openAuditReader, type SearchQuery } from '@sallyport/audit'
+import type { FastifyInstance } from 'fastify'
+import { ApiError } from './caller.ts'
+
+/** Records of one answer. */
+const RECORDS_MAX = 200
+
+const TEXTS = [
+  'subject',
+  'group',
+  'connection',
+  'role',
+  'graph',
+  'node',
+  'run',
+  'rule',
+  'relation',
+  'column',
+  'type',
+  'about',
+  'session',
+  'text',
+] as const
+const WHOLE = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
+
+export interface TrailRoutesDeps {
+  readonly audit: AuditLog
+  readonly auditDirectory: string
+}
+
+export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): void {
+  app.get<{ Querystring: SearchQuery }>(
+    '/audit/records',
+    {
+      schema: {
+        summary: 'Records of the trail, newest first; `next` is the `before` of the next page',
+        querystring: {
+          type: 'object',
+          properties: {
+            ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string', maxLength: 300 }])),
+            verdict: { enum: ['allow', 'deny', 'approve'] },
+            since: WHOLE,
+            until: WHOLE,
+            before: WHOLE,
+            limit: { type: 'integer', minimum: 1, maximum: RECORDS_MAX, default: 100 },
+          },
+          additionalProperties: false,
+        },
+      },
+    },
+    async ({ caller, query }) => {
+      if (!caller.isAuditor) throw new ApiError(403, 'not_an_auditor', 'for auditors')
+      deps.audit.append({
+        type: 'trail-read',
+        v: 1,
+        actor: caller.principal.subject,
+        action: 'search',
+        query: JSON.stringify(query),
+      })
+      deps.audit.flush()
+      const reader = await openAuditReader({ directory: deps.auditDirectory })
+      try {
+        const { items, next } = await reader.search(query)
+        return { records: items, next }
+      } finally {
+        await reader.close()
+      }
+    },
+  )
+}
