@@ -1,5 +1,6 @@
 /** The public names of @sallyport/audit. */
 
+export { ecsOf } from './ecs.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {
   type ApprovalClosed,
@@ -25,6 +26,7 @@ export {
   type StoredEvent,
 } from './event.ts'
 export type { Finding, FindingCode } from './findings.ts'
+export { type FollowedRecord, type LogPosition, recordsFrom } from './follow.ts'
 export { type Anchor, anchorToFile } from './heads.ts'
 export { rebuildIndex, updateIndex } from './index/indexer.ts'
 export {

@@ -42,6 +42,13 @@ export interface SessionsFlags extends FilterFlags {
   readonly live?: boolean
 }
 
+export interface ExportFlags extends ReadingFlags {
+  readonly format?: string
+  readonly to?: string
+  readonly cursor?: string
+  readonly follow?: boolean
+}
+
 export interface VerifyFlags {
   readonly publicKey: readonly string[]
   readonly heads?: readonly string[]

@@ -1,6 +1,7 @@
 /** `sallyport audit …`: tail, show, search, sessions and verify. */
 import type { Command } from 'commander'
 import type {
+  ExportFlags,
   ReadingFlags,
   SearchFlags,
   SessionsFlags,
@@ -30,6 +31,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addSessions(audit, cli, exit)
   addVerify(audit, cli, exit)
   addProve(audit, cli, exit)
+  addExport(audit, cli, exit)
 }
 
 function reading(command: Command): Command {
@@ -190,5 +192,32 @@ Example:
     .action(async (seq: string, flags: ReadingFlags) => {
       const { prove } = await import('../audit/verify.ts')
       exit(await prove(seq, flags, cli))
+    })
+}
+
+function addExport(audit: Command, cli: Cli, exit: Exit): void {
+  audit
+    .command('export')
+    .summary('the log for a SIEM: JSON Lines or ECS, to stdout or to a URL')
+    .description(
+      'Reads the segments in order, also while a gateway writes them. With --cursor it goes on where it was, and ' +
+        'a record is sent at least once. A receiver that is slow or down delays the export and nothing else.',
+    )
+    .option('-c, --config <file>', 'configuration that names the audit directory')
+    .option('-d, --dir <directory>', 'the audit directory itself')
+    .option('--format <format>', 'jsonl (as recorded) or ecs (Elastic Common Schema)')
+    .option('--to <url>', 'POST batches there as application/x-ndjson, instead of stdout')
+    .option('--cursor <file>', 'keeps where it stands in this file')
+    .option('-f, --follow', 'go on with new records until interrupted')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sallyport audit export -c sallyport.yaml --format ecs -f --cursor /var/lib/sallyport/siem | logger -t sallyport
+  $ sallyport audit export -c sallyport.yaml -f --cursor siem --to https://siem.example/ingest`,
+    )
+    .action(async (flags: ExportFlags) => {
+      const { exportLog } = await import('../audit/export.ts')
+      exit(await exportLog(flags, cli))
     })
 }
