@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AuditEvent, RecordingSealed } from '../event.ts'
@@ -233,5 +235,64 @@ describe('the journal', () => {
     refuses = false
     await expect.poll(() => listJournals(directory), { timeout: 5_000 }).toHaveLength(1)
     expect(shown(directory, 'session-1')).toBe('open:ann output:rows')
+  })
+})
+
+/** A file system of 256 KiB, or null where none may be mounted. */
+function mountSmallDisk(): string | null {
+  const directory = temporaryDirectory()
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory], {
+      stdio: 'ignore',
+    })
+  } catch {
+    return null
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', directory]))
+  return directory
+}
+
+describe('a full disk', () => {
+  test('lets nothing be shown until there is room, and loses nothing that was', async ({
+    skip,
+  }) => {
+    const disk = mountSmallDisk()
+    if (disk === null) return skip('needs the right to mount a tmpfs')
+    const directory = join(disk, 'recordings')
+    const { recordings, failures } = start(directory)
+    const one = recordings.open(OPEN)
+    one.output(...bytes('first'))
+    recordings.flush()
+    const ballast = join(disk, 'ballast')
+    expect(() => {
+      for (let size = 200_000; size > 0; size -= 4_096) {
+        try {
+          writeFileSync(ballast, Buffer.alloc(size))
+          break
+        } catch {
+          // As much as fits.
+        }
+      }
+      const large = randomBytes(100_000)
+      one.output(large, 0, large.length)
+      recordings.flush()
+    }).toThrow(expect.objectContaining({ code: 'unavailable' }))
+    expect(recordings.available).toBe(false)
+    expect(() => recordings.open({ ...OPEN, session: 'session-2' })).toThrow(
+      expect.objectContaining({ code: 'unavailable' }),
+    )
+    expect(failures).toEqual(['recordings cannot be written: ENOSPC'])
+    rmSync(ballast)
+    recordings.flush()
+    expect(recordings.available).toBe(true)
+    one.end('done')
+    await recordings.archived()
+    const frames = [...readRecording({ directory, session: 'session-1' })]
+    const length = frames.reduce(
+      (sum, one) => sum + (one.kind === 'output' ? one.bytes.length : 0),
+      0,
+    )
+    expect(length).toBe(100_005)
+    expect(frames.at(-1)).toMatchObject({ kind: 'end' })
   })
 })
