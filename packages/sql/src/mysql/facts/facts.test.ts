@@ -283,7 +283,7 @@ const FLOWS: readonly (readonly [string, readonly string[], More?])[] = [
   ['call p(@x)', ['? → the user variable @x']],
   ['create table t as select ssn s from people', ['=people.ssn → new crm.t.s']],
   ['create table other.t select ssn from people', ['=people.ssn → new other.t.ssn']],
-  ['create view v (a) as select ssn from people', ['=people.ssn → new crm.v.a']],
+  ['create view v (a) as select ssn from people', []],
   [
     'create table m (id int, ssn int) engine=merge union=(people)',
     [
