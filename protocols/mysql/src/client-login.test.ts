@@ -230,6 +230,19 @@ describe('without TLS', () => {
     expect(decodeErr(said(login).at(-1)?.payload ?? Buffer.alloc(0)).message).toBe('use TLS')
   })
 
+  test('one in clear is taken where the caller says that the channel is good enough', () => {
+    const asked = greeted({ encrypted: false, passwordInClear: true })
+    respond(asked).nextEvent()
+    asked.askPassword()
+    asked.receive(encodePacket(3, Buffer.from('token\0')))
+    expect(asked.nextEvent()).toEqual({ kind: 'password', password: 'token' })
+    const first = greeted({ encrypted: false, passwordInClear: true })
+    const authentication = Buffer.from('token\0')
+    respond(first, { plugin: 'mysql_clear_password', authentication }).nextEvent()
+    first.askPassword()
+    expect(first.nextEvent()).toEqual({ kind: 'password', password: 'token' })
+  })
+
   test('one in the first packet is asked for again, by key', () => {
     const login = greeted({ encrypted: false, rsa: RSA })
     respond(login, {

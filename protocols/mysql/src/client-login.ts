@@ -50,14 +50,20 @@ export interface ClientLoginOptions {
   readonly greeting: Greeting
   /** The channel is as good as TLS from its first byte: ended in front of us, or a unix socket. */
   readonly encrypted?: boolean
-  /** For passwords on a channel in clear; without it, none can come there. */
+  /** For passwords on a channel in clear. */
   readonly rsa?: RsaKey
+  /**
+   * A password in clear is taken on a channel in clear too: from a loopback address, say, where MariaDB's
+   * Connector/C sends it so without being told.
+   */
+  readonly passwordInClear?: boolean
 }
 
 /** One client's login. Any ProtocolError it throws ends it: only `refuse` and `takeOutput` are legal then. */
 export class ClientLogin {
   readonly #greeting: Greeting
   readonly #rsa: RsaKey | null
+  readonly #passwordInClear: boolean
   readonly #cursor = new PayloadCursor(LOGIN_PACKET_BYTES_MAX)
   #state: State = { kind: 'greeted' }
   #encrypted: boolean
@@ -71,6 +77,7 @@ export class ClientLogin {
     this.#greeting = options.greeting
     this.#encrypted = options.encrypted ?? false
     this.#rsa = options.rsa ?? null
+    this.#passwordInClear = options.passwordInClear ?? false
     this.#send(encodeHandshake({ ...options.greeting, plugin: PLUGIN.CACHING_SHA2 }))
   }
 
@@ -178,8 +185,8 @@ export class ClientLogin {
   }
 
   /**
-   * Asks for the password. On a channel in clear only an RSA key can carry one: a client that was told to send
-   * it unencrypted anyway is refused ('unsupported-authentication').
+   * Asks for the password. On a channel in clear only an RSA key can carry one, unless `passwordInClear`: a
+   * client that sends it unencrypted anyway is refused ('unsupported-authentication').
    */
   askPassword(): void {
     this.#guard(() => {
@@ -193,9 +200,13 @@ export class ClientLogin {
     })
   }
 
+  get #takesClear(): boolean {
+    return this.#encrypted || this.#passwordInClear
+  }
+
   /** A client that sends its password with its first packet: taken inside TLS, asked for by key outside. */
   #clear(answer: Buffer): null {
-    return this.#encrypted ? this.#passwordIs(answer) : this.#switchPlugin()
+    return this.#takesClear ? this.#passwordIs(answer) : this.#switchPlugin()
   }
 
   #switchPlugin(): null {
@@ -210,7 +221,7 @@ export class ClientLogin {
     if (answer.length === 0 || (answer.length === 1 && answer[0] === 0)) {
       return this.#passwordIs(Buffer.alloc(0))
     }
-    if (!this.#encrypted && this.#rsa === null) throw inClear()
+    if (!this.#takesClear && this.#rsa === null) throw inClear()
     this.#send(encodeAuthMoreData(Buffer.of(CACHING_SHA2.FULL_AUTHENTICATION)))
     this.#state = { kind: 'full' }
     return null
@@ -223,7 +234,7 @@ export class ClientLogin {
       this.#state = { kind: 'key' }
       return null
     }
-    if (!this.#encrypted) throw inClear()
+    if (!this.#takesClear) throw inClear()
     return this.#passwordIs(payload)
   }
 

@@ -28,7 +28,7 @@ export interface ClientChannel {
   readonly tls: ServerTls | null
   /** May a token come over plain TCP from this address? */
   readonly plainAllowed: boolean
-  /** For tokens over plain TCP, which no client sends unencrypted. */
+  /** For tokens over plain TCP; of the stock clients only MariaDB's Connector/C sends them unencrypted there. */
   readonly rsa: RsaKey
 }
 
@@ -47,7 +47,7 @@ export class MysqlGreeting {
     this.connectionId = greeting.connectionId
     this.#machine = new ClientLogin({
       greeting,
-      ...(channel.plainAllowed && { rsa: channel.rsa }),
+      ...(channel.plainAllowed && { rsa: channel.rsa, passwordInClear: true }),
     })
     this.#reader = new ChunkReader(socket)
     // Errors end the reader; without a listener of our own they would end the process.
