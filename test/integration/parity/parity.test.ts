@@ -30,6 +30,14 @@ describe.each(['postgres', 'mysql', 'mariadb'] as const)('one policy on %s', (na
   })
   afterAll(() => engine?.close())
 
+  test.skipIf(why !== undefined)(
+    'what is no SQL is the error that the server has for it',
+    async () => {
+      const seen = await engine.run('agent', 'SELEC 1')
+      expect(seen).toMatchObject({ kind: 'error', code: name === 'postgres' ? '42601' : '1064' })
+    },
+  )
+
   test.skipIf(why !== undefined).each(CASES)('$as: $name', async (one) => {
     const sql = name === 'postgres' ? one.sql : (one.mysql ?? one.sql)
     const seen = await engine.run(one.as, sql)

@@ -16,6 +16,8 @@ interface Code {
 const UNKNOWN: Code = { errno: 1105, sqlstate: 'HY000' }
 /** ER_ACCESS_DENIED_ERROR. */
 const ACCESS_DENIED: Code = { errno: 1045, sqlstate: '28000' }
+/** ER_PARSE_ERROR. */
+const PARSE_ERROR: Code = { errno: 1064, sqlstate: '42000' }
 /** ER_SERVER_SHUTDOWN. */
 const SHUTDOWN: Code = { errno: 1053, sqlstate: '08S01' }
 
@@ -30,8 +32,9 @@ const CODES: Readonly<Record<string, Code>> = {
   [SQLSTATE.TOO_MANY_CONNECTIONS]: { errno: 1040, sqlstate: '08004' },
   // ER_USER_LIMIT_REACHED
   [SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED]: { errno: 1226, sqlstate: '42000' },
-  // ER_PARSE_ERROR
-  [SQLSTATE.SYNTAX_ERROR]: { errno: 1064, sqlstate: '42000' },
+  [SQLSTATE.SYNTAX_ERROR]: PARSE_ERROR,
+  // What the reader of MySQL texts says of one that is none.
+  '42000': PARSE_ERROR,
   // ER_NOT_SUPPORTED_YET
   [SQLSTATE.FEATURE_NOT_SUPPORTED]: { errno: 1235, sqlstate: '42000' },
   // ER_CONNECT_TO_FOREIGN_DATA_SOURCE

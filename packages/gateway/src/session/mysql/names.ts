@@ -59,12 +59,17 @@ export class MysqlSessionNames implements MysqlNames {
   #prepared = new Map<string, Prepared>()
   #handlers = new Map<string, StatementFacts>()
   #version = 0
+  /** Status bits that show sql_mode, and what they are under this one. */
+  readonly #watchedBits: number
+  #expectedBits = 0
   readonly #stillMeans: (prepared: Prepared) => boolean
 
   constructor(server: ServerSide, stillMeans: (prepared: Prepared) => boolean) {
     this.#server = server
     this.#database = server.database
     this.#charset = server.charset
+    this.#watchedBits =
+      STATUS.NO_BACKSLASH_ESCAPES | (this.flavour === 'mariadb' ? STATUS.ANSI_QUOTES : 0)
     this.#stillMeans = stillMeans
   }
 
@@ -113,6 +118,7 @@ export class MysqlSessionNames implements MysqlNames {
     if (database === this.#database && sqlMode === this.#sqlMode) return this
     const other = new MysqlSessionNames({ ...this.#server, database }, this.#stillMeans)
     other.#sqlMode = sqlMode
+    other.#expectedBits = this.#expectedBits
     other.#charset = this.#charset
     other.#asked = this.#asked
     other.#temporaries = this.#temporaries
@@ -240,6 +246,10 @@ export class MysqlSessionNames implements MysqlNames {
       return
     }
     this.#sqlMode = mode
+    const modes = mode.split(',')
+    this.#expectedBits =
+      (modes.includes('NO_BACKSLASH_ESCAPES') ? STATUS.NO_BACKSLASH_ESCAPES : 0) |
+      (modes.includes('ANSI_QUOTES') ? STATUS.ANSI_QUOTES & this.#watchedBits : 0)
     this.#database = database ?? null
     this.#charset = CHARSETS[charset ?? ''] ?? null
   }
@@ -267,11 +277,7 @@ export class MysqlSessionNames implements MysqlNames {
   /** Status bits of a reply: some of sql_mode shows in them. */
   status(bits: number): void {
     if (!this.#asked || this.#sqlMode === null) return
-    const modes = this.#sqlMode.split(',')
-    const escapes = (bits & STATUS.NO_BACKSLASH_ESCAPES) !== 0
-    const quotes = (bits & STATUS.ANSI_QUOTES) !== 0
-    if (escapes !== modes.includes('NO_BACKSLASH_ESCAPES')) this.doubt()
-    else if (this.flavour === 'mariadb' && quotes !== modes.includes('ANSI_QUOTES')) this.doubt()
+    if ((bits & this.#watchedBits) !== this.#expectedBits) this.doubt()
   }
 
   #changed(): void {
