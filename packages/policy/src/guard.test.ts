@@ -490,3 +490,12 @@ test.each([
 ])('%s under masks: %s', (command, expected) => {
   expect(outcome(view, facts({ command, commands: [command], effects: ['ddl'] }))).toBe(expected)
 })
+
+test.each([
+  ['public.customers.email', 'masked-predicate'],
+  ['public.safe.x', 'allow'],
+  ['public.notes.body', 'allow'],
+])('values computed row by row, written to %s: %s', (name, expected) => {
+  const constantWrites = [{ column: column(name), value: { kind: 'computed' } as const }]
+  expect(outcome(view, facts({ effects: ['write'], constantWrites }))).toBe(expected)
+})

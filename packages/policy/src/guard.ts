@@ -306,6 +306,12 @@ const WHOLE = strengthOf({ kind: 'redact' })
 
 function guardWrites(view: PrincipalView, facts: StatementFacts): Deny | null {
   for (const { column, value, fresh } of facts.constantWrites) {
+    if (value.kind === 'computed' && view.maskFor(column)?.predicates === 'equality')
+      return deny('masked-predicate', {
+        message: `the masked column ${sayColumn(column)} may not be filled with values computed row by row`,
+        detail: 'joined with, they would be guesses without number',
+        hint: 'Give the values as constants or parameters.',
+      })
     // A new row may well have no value there.
     if (value.kind === 'null' ? fresh : value.kind !== 'literal') continue
     const mask = view.maskFor(column)

@@ -4,7 +4,8 @@
  * Who keeps the count knows the statement's text and parameters; here is what one execution costs.
  */
 
-import type { StatementFacts } from '@sallyport/sql'
+import type { ColumnRef, ColumnUse, ConstantWrite, StatementFacts } from '@sallyport/sql'
+import { assertNever } from './errors.ts'
 import type { PrincipalView } from './view.ts'
 import type { BindParameter } from './write-back.ts'
 
@@ -26,24 +27,43 @@ export function probesFor(
 ): readonly Probes[] {
   if (!view.masked) return NONE
   const found = new Map<string, Probes>()
-  for (const { uses } of statements) {
-    for (const use of uses) {
-      if (use.context !== 'equality-constant') continue
-      const mask = view.maskFor(use.column)
-      if (mask?.probes == null) continue
-      const name = mask.names.join(', ')
-      const { values = 0, parameters = [] } = found.get(name) ?? {}
-      found.set(name, {
-        mask: name,
-        ...mask.probes,
-        values: values + (use.values ?? 1),
-        parameters: [...parameters, ...(use.parameters ?? [])],
-      })
-    }
+  const add = (column: ColumnRef, given: Pick<ColumnUse, 'values' | 'parameters'>): void => {
+    const mask = view.maskFor(column)
+    if (mask?.probes == null) return
+    const name = mask.names.join(', ')
+    const { values = 0, parameters = [] } = found.get(name) ?? {}
+    found.set(name, {
+      mask: name,
+      ...mask.probes,
+      values: values + (given.values ?? 1),
+      parameters: [...parameters, ...(given.parameters ?? [])],
+    })
+  }
+  for (const { uses, constantWrites } of statements) {
+    for (const use of uses) if (use.context === 'equality-constant') add(use.column, use)
+    // A value planted in a column is one that a join compares with.
+    for (const { column, value } of constantWrites) add(column, plantedBy(value))
   }
   return found.size === 0 ? NONE : [...found.values()]
 }
 const NONE: readonly Probes[] = []
+
+function plantedBy(value: ConstantWrite['value']): Pick<ColumnUse, 'values' | 'parameters'> {
+  switch (value.kind) {
+    case 'null':
+      return { values: 0 }
+    case 'literal':
+      return { values: 1 }
+    case 'parameter':
+      return { values: 0, parameters: [value.index] }
+    case 'computed':
+    case 'sent':
+      // Nobody can say how many.
+      return { values: Number.POSITIVE_INFINITY }
+    default:
+      return assertNever(value)
+  }
+}
 
 /** How many values one execution compares with, given its parameters. */
 export function probesSpent(probes: Probes, parameters: readonly BindParameter[]): number {

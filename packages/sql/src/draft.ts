@@ -115,11 +115,12 @@ export class FactsDraft {
     else if (context === 'equality-constant') uses[at] = withProbes(known, more ?? {})
   }
 
-  /** Every source of `value` is used in `context`. */
+  /** Every source of `value` is used in `context`; of what reveals only how many or whether, no more is. */
   useAll(value: Value, context: UseContext): void {
     spend(value.sources.length)
     const more = value.groups === null ? undefined : { groups: value.groups }
-    for (const source of value.sources) this.use(source, context, more)
+    const told = value.revealsNoValue ? 'is-null' : context
+    for (const source of value.sources) this.use(source, told, more)
   }
 
   /** An UPDATE or DELETE; every one of them must have a WHERE for `hasWhere` to be true. */

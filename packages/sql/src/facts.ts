@@ -169,6 +169,8 @@ export interface ConstantWrite {
     | { readonly kind: 'literal'; readonly text: string }
     | { readonly kind: 'null' }
     | { readonly kind: 'parameter'; readonly index: number }
+    /** Computed by the statement from constants, row by row: there may be any number of them. */
+    | { readonly kind: 'computed' }
     /** What the client sends as this field (0-based) of every row of a COPY FROM STDIN or LOAD DATA. */
     | { readonly kind: 'sent'; readonly field: number }
 }

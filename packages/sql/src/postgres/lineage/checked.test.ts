@@ -53,6 +53,15 @@ test.each([
   expect(usesText(factsOf(sql, { catalog }))).toBe(expected)
 })
 
+test('values computed row by row are said to be written', () => {
+  const sql = 'insert into staff (note) select g::text from generate_series(1, 9) g'
+  expect(factsOf(sql, { catalog }).constantWrites).toMatchObject([
+    { column: { column: 'note' }, value: { kind: 'computed' } },
+    {},
+    {},
+  ])
+})
+
 test('a client that copies rows in says which field is which column', () => {
   expect(factsOf('copy staff (note, ssn) from stdin', { catalog }).constantWrites).toEqual([
     {

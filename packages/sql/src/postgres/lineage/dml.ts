@@ -124,6 +124,13 @@ function noteWrite(
           : { kind: 'column', column: into },
     })
   }
+  if (value.varies === 'computed' && into !== null) {
+    draft.constantWrites.push({
+      column: into,
+      value: { kind: 'computed' },
+      ...(fresh && { fresh }),
+    })
+  }
   if (value.constants === null || into === null) return
   draft.literalIndependent = false
   const constants = flattenConstants(value.constants, CONSTANT_WRITES_MAX)

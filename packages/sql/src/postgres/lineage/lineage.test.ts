@@ -265,6 +265,11 @@ const USES: readonly (readonly [string, string])[] = [
     'people.name group; people.ssn predicate',
   ],
   ['select distinct ssn from people', 'people.ssn distinct'],
+  [
+    'select dept, count(ssn) from people group by 1 order by 2',
+    'people.dept group; people.ssn is-null',
+  ],
+  ['select id from people order by ssn is null', 'people.ssn is-null'],
   ['select distinct on (ssn) name from people', 'people.ssn distinct; people.ssn order'],
   ['select count(distinct ssn) from people', 'people.ssn equality-column people.ssn'],
   [
