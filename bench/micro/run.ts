@@ -1,5 +1,5 @@
-/** All micro benchmarks, or those named: node bench/micro/run.ts [sql] [decisions] [rows] [audit] */
-const NAMES = ['sql', 'decisions', 'rows', 'audit'] as const
+/** All micro benchmarks, or those named: node bench/micro/run.ts [sql] [mysql] [decisions] [rows] [audit] */
+const NAMES = ['sql', 'mysql', 'decisions', 'rows', 'audit'] as const
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.find((name) => !NAMES.some((known) => known === name))
