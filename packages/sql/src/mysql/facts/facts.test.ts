@@ -474,6 +474,25 @@ describe('session state', () => {
   })
 })
 
+describe('columns of a plan', () => {
+  test.each([
+    ['explain select ssn from people', 1, {}],
+    ['explain format=traditional select ssn from people', 12, {}],
+    ['explain select ssn from people', 12, { dialect: { version: 80_400 } }],
+    ['explain select ssn from people', 10, maria],
+    ['explain extended select ssn from people', 11, maria],
+    ['analyze select ssn from people', 13, maria],
+  ] as const)('%s: %i', (sql, width, more) => {
+    const { outputs } = factsOf(sql, more)
+    expect(outputs).toHaveLength(width)
+    expect(outputs).toContainEqual(
+      expect.objectContaining({
+        lineage: expect.objectContaining({ kind: 'derived', revealsNoValue: false }),
+      }),
+    )
+  })
+})
+
 describe('rows that are not of relations', () => {
   test.each([
     ['show tables', 'metadata'],

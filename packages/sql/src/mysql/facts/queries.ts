@@ -85,19 +85,30 @@ const FROM_FUNCTIONS = new Set<Effect>(['procedural', 'unknown'])
 
 const words = (text: string): readonly string[] => text.split(' ')
 
-/** Columns of the plan; a server that gives others has them redacted. */
+/** From here on EXPLAIN gives a tree where no format is asked for. */
+const TREE_VERSION = 90_700
+
+/** Columns of the plan; a server that gives others has them redacted under masks. */
 function planColumns(run: Run, { analyze, options }: Explain): readonly string[] {
-  if (run.context.dialect.flavour === 'mysql') {
-    if (analyze || options.some((option) => /^(json|tree)$/.test(option))) return ['EXPLAIN']
-    return words(
-      'id select_type table partitions type possible_keys key key_len ref rows filtered Extra',
-    )
+  const { flavour, version } = run.context.dialect
+  const has = (option: RegExp) => options.some((one) => option.test(one))
+  if (flavour === 'mysql') {
+    const tree = has(/^(json|tree)$/) || (version >= TREE_VERSION && !has(/^traditional/))
+    return analyze || tree
+      ? ['EXPLAIN']
+      : words(
+          'id select_type table partitions type possible_keys key key_len ref rows filtered Extra',
+        )
   }
-  if (options.includes('json')) return [analyze ? 'ANALYZE' : 'EXPLAIN']
-  const plan = words('id select_type table type possible_keys key key_len ref rows')
+  if (has(/^json$/)) return [analyze ? 'ANALYZE' : 'EXPLAIN']
+  const partitions = has(/^partitions$/) ? ['partitions'] : []
+  const plan = [
+    ...words('id select_type table'),
+    ...partitions,
+    ...words('type possible_keys key key_len ref rows'),
+  ]
   if (analyze) return [...plan, ...words('r_rows filtered r_filtered Extra')]
-  if (options.includes('extended')) return [...plan, 'filtered', 'Extra']
-  return options.includes('partitions') ? [...plan, 'partitions', 'Extra'] : [...plan, 'Extra']
+  return has(/^extended$/) ? [...plan, 'filtered', 'Extra'] : [...plan, 'Extra']
 }
 
 const DYNAMIC = 'text that is put together when it runs'
