@@ -1,5 +1,11 @@
 /** The public names of @sallyport/audit. */
 
+export {
+  anchorToAll,
+  anchorToStore,
+  anchorToWebhook,
+  type ObjectStore,
+} from './anchors.ts'
 export { ecsOf } from './ecs.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {

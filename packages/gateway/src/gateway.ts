@@ -5,7 +5,15 @@ import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { type AuditEvent, type AuditLog, openAuditLog } from '@sallyport/audit'
+import {
+  type Anchor,
+  type AuditEvent,
+  type AuditLog,
+  anchorToAll,
+  anchorToFile,
+  anchorToWebhook,
+  openAuditLog,
+} from '@sallyport/audit'
 import { createVerifier, type Verifier } from '@sallyport/identity'
 import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
 import { MysqlReader, PostgresReader } from '@sallyport/sql'
@@ -186,6 +194,7 @@ class Gateway implements RunningGateway {
       now: Date.now,
       segmentBytes: config.audit.segmentBytes,
       sync: config.audit.sync,
+      ...(config.audit.anchors.length > 0 && { anchor: anchorOf(config.audit) }),
       onFailure: (error) => {
         telemetry.auditFailed()
         log.fatal({ err: error }, 'audit log failed: statements are refused')
@@ -587,4 +596,10 @@ function maskKeys(stateDirectory: string): MaskKeys {
   if (!existsSync(file))
     writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
   return { hmac: createSecretKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'hex')) }
+}
+
+function anchorOf({ anchors }: GatewayConfig['audit']): Anchor {
+  return anchorToAll(
+    anchors.map((one) => ('url' in one ? anchorToWebhook(one.url) : anchorToFile(one.file))),
+  )
 }

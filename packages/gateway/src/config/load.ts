@@ -150,6 +150,9 @@ function buildAudit(
     directory,
     segmentBytes: raw['segment-bytes'] ?? 64 * 1024 * 1024,
     sync: raw.sync ?? 'page-cache',
+    anchors: (raw.anchors ?? []).map((anchor) =>
+      'url' in anchor ? { url: new URL(anchor.url) } : { file: at(anchor.file) },
+    ),
     recordings: {
       directory:
         recordings.directory === undefined

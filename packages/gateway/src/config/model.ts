@@ -118,6 +118,8 @@ export interface AuditConfig {
   readonly directory: string
   readonly segmentBytes: number
   readonly sync: 'page-cache' | 'fdatasync'
+  /** Where signed heads also go: absolute paths of files, and URLs. */
+  readonly anchors: readonly ({ readonly file: string } | { readonly url: URL })[]
   readonly recordings: {
     readonly directory: string
     /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */

@@ -96,6 +96,7 @@ export interface RawConfig {
     readonly directory?: string
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
+    readonly anchors?: readonly ({ readonly file: string } | { readonly url: string })[]
     readonly recordings?: {
       readonly directory?: string
       readonly key?: string

@@ -3,6 +3,8 @@
  * so a misspelt one is an error and never a silent default.
  */
 const string = { type: 'string', minLength: 1 } as const
+/** Heads hold no secret, but who receives them is to be who is meant. */
+const httpsUrl = { type: 'string', pattern: '^https://[^ ]+$', maxLength: 2048 } as const
 const strings = { type: 'array', items: string } as const
 const port = { type: 'integer', minimum: 0, maximum: 65535 } as const
 const seconds = { type: 'integer', minimum: 1 } as const
@@ -134,6 +136,10 @@ export const CONFIG_SCHEMA = object(
       directory: string,
       'segment-bytes': { type: 'integer', minimum: 65_536 },
       sync: { enum: ['page-cache', 'fdatasync'] },
+      anchors: {
+        type: 'array',
+        items: { anyOf: [object({ file: string }, ['file']), object({ url: httpsUrl }, ['url'])] },
+      },
       recordings: object({
         directory: string,
         key: string,
