@@ -453,7 +453,19 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (!same) {
       // Read again as it was prepared; not remembered, because the context is another session state's.
       const again = this.#rereadAt(own, home)
-      return this.#renewedAs(admitted, context.decideFacts(again, this.#options.now()))
+      const now = this.#options.now()
+      // No statements would need no leave: what cannot be read there is decided as unreadable.
+      const decidedAgain =
+        again.length > 0
+          ? context.decideFacts(again, now)
+          : context.decide(this.#options.texts, {
+              bytes: `\0${own}`,
+              text: own,
+              names: this.names,
+              readable: false,
+              now,
+            }).decided
+      return this.#renewedAs(admitted, decidedAgain)
     }
     const bytes = encodeText(own, this.names.charset)?.toString('latin1') ?? own
     return this.#renewedAs(admitted, this.#decide(context, bytes, own).decided)
