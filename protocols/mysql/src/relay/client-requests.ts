@@ -5,8 +5,8 @@
  * A text, an execution or a command that needs a decision is forwarded only after the gatekeeper admitted it.
  */
 import { ByteReader, ByteWriter, uint16At, uint32At, writeBytes, writeUint8 } from '../bytes.ts'
-import { COM, SET_OPTION } from '../commands.ts'
-import { assertNever, ProtocolError } from '../errors.ts'
+import { COM } from '../commands.ts'
+import { ProtocolError } from '../errors.ts'
 import { PAYLOAD_BYTES_MAX, PREPARED_STATEMENTS_MAX } from '../limits.ts'
 import { encodePacket, type PayloadCursor, packetsOf } from '../packets.ts'
 import { decodeExecuteHead, EXECUTE_FLAG, type Parameters } from '../parameters.ts'
@@ -18,12 +18,12 @@ import {
   type Refusal,
   type RelayRefusal,
   SETTLE,
-  type SessionCommand,
   WAIT,
 } from './gatekeeper.ts'
 import { forgetLongData, keepLongData } from './long-data.ts'
 import { mustWait, park } from './parking.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
+import { decodeSessionCommand, effectOf } from './session-command.ts'
 import type { RelayState } from './state.ts'
 
 /** Command byte, statement id, parameter number. */
@@ -243,7 +243,8 @@ export class ClientRequests {
 
   #sessionCommand(request: Command): boolean {
     const { gatekeeper } = this.#state
-    const command = sessionCommand(request)
+    const { bytes, body, bodyEnd } = request
+    const command = decodeSessionCommand(request.command, bytes, body, bodyEnd)
     const verdict = gatekeeper.decideCommand(command)
     if (isNotYet(verdict)) return this.#notYet(verdict)
     if (verdict.kind !== 'admission') return this.#answer(request, verdict)
@@ -353,52 +354,6 @@ function executed(
 
 function statementId(request: Command): number {
   return new ByteReader(request.bytes, request.body, request.bodyEnd).uint32()
-}
-
-function sessionCommand(request: Command): SessionCommand {
-  const reader = new ByteReader(request.bytes, request.body, request.bodyEnd)
-  switch (request.command) {
-    case COM.INIT_DB:
-      return { kind: 'init-db', database: reader.rest().toString('utf8') }
-    case COM.FIELD_LIST:
-      return {
-        kind: 'field-list',
-        table: reader.nulBytes().toString('utf8'),
-        wildcard: reader.nulOrRest().toString('utf8'),
-      }
-    case COM.PROCESS_KILL:
-      return { kind: 'process-kill', connectionId: reader.uint32() }
-    case COM.STATISTICS:
-      return { kind: 'statistics' }
-    case COM.RESET_CONNECTION:
-      return { kind: 'reset-connection' }
-    case COM.SET_OPTION:
-      return { kind: 'set-option', multiStatements: setOption(reader.uint16()) }
-    default:
-      throw new ProtocolError('illegal-call', 'local', `command ${request.command}`)
-  }
-}
-
-function setOption(option: number): boolean {
-  if (option === SET_OPTION.MULTI_STATEMENTS_ON) return true
-  if (option === SET_OPTION.MULTI_STATEMENTS_OFF) return false
-  throw new ProtocolError('bad-value', 'remote', `option ${option} of COM_SET_OPTION`)
-}
-
-function effectOf(command: SessionCommand): Effect {
-  switch (command.kind) {
-    case 'set-option':
-      return command.multiStatements ? 'multi-statements-on' : 'multi-statements-off'
-    case 'reset-connection':
-      return 'reset-connection'
-    case 'init-db':
-    case 'field-list':
-    case 'process-kill':
-    case 'statistics':
-      return 'none'
-    default:
-      return assertNever(command)
-  }
 }
 
 function isNotYet(verdict: unknown): verdict is NotYet {

@@ -3,6 +3,7 @@
  * Nothing outside this folder touches it.
  */
 import { type Capabilities, CLIENT, has } from '../capabilities.ts'
+import { assertNever } from '../errors.ts'
 import { encodePacket } from '../packets.ts'
 import { Parameters } from '../parameters.ts'
 import { type Effect, type Expected, ExpectedQueue, expect, REPLY } from './expected.ts'
@@ -87,8 +88,30 @@ export class RelayState {
     }
   }
 
+  /** What a command changes once it has been answered well. */
+  takeEffect(effect: Effect): void {
+    switch (effect) {
+      case 'multi-statements-on':
+        this.multiStatements = true
+        return
+      case 'multi-statements-off':
+        this.multiStatements = false
+        return
+      case 'reset-connection':
+        for (const statement of this.statements.values()) this.close(statement)
+        return
+      case 'forget-last-prepared':
+        this.lastPrepared = null
+        return
+      case 'none':
+        return
+      default:
+        assertNever(effect)
+    }
+  }
+
   #say(entry: Expected): void {
-    if (entry.effect === 'forget-last-prepared') this.lastPrepared = null
+    this.takeEffect(entry.effect)
     if (entry.payload !== null) this.toClient.give(encodePacket(entry.sequence, entry.payload))
   }
 

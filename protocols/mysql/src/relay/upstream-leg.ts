@@ -11,7 +11,7 @@
 import { decodeColumnCount, decodePrepareOk } from '../columns.ts'
 import { ProtocolError } from '../errors.ts'
 import { MASKED_ROW_BYTES_MAX, PACKET_PAYLOAD_BYTES_MAX } from '../limits.ts'
-import { encodePacket, HEADER_BYTES, outOfOrder, PayloadCursor } from '../packets.ts'
+import { encodePacket, outOfOrder, PayloadCursor } from '../packets.ts'
 import {
   decodeEof,
   decodeErr,
@@ -25,7 +25,7 @@ import {
 } from '../responses.ts'
 import { decodeSessionState } from '../session-state.ts'
 import { type Expected, REPLY } from './expected.ts'
-import type { ExecutionOutcome } from './gatekeeper.ts'
+import { completed, failed, pass, sayInstead } from './passing.ts'
 import { probeAnswered, probeRow } from './probe.ts'
 import { Results } from './results.ts'
 import type { RelayState } from './state.ts'
@@ -40,9 +40,6 @@ type Phase =
   | 'prepared-parameters-eof'
   | 'prepared-columns'
   | 'prepared-columns-eof'
-
-/** What an outcome says beyond what its entry knows. */
-type End = Pick<ExecutionOutcome, 'status' | 'affectedRows' | 'warnings' | 'errno' | 'sqlstate'>
 
 /** Errors after which the server closes the connection: shutdown, killed (both servers), timed out. */
 const LAST_ERRORS: ReadonlySet<number> = new Set([1053, 1927, 3169, 4031])
@@ -174,9 +171,9 @@ export class UpstreamLeg {
         throw outOfSync('a reply')
       case REPLY.fieldList:
         if (header === HEADER.EOF) return this.#end(entry, buf)
-        return this.#pass(entry, buf)
+        return pass(this.#state, entry, buf, this.#cursor)
       case REPLY.statistics:
-        this.#pass(entry, buf)
+        pass(this.#state, entry, buf, this.#cursor)
         return this.#over(entry, plainOk(this.#state.status))
       case REPLY.fetch:
         throw outOfSync('a packet before rows')
@@ -188,7 +185,7 @@ export class UpstreamLeg {
     if (entry.admission?.masked === true && !metadata && !entry.told) {
       this.#tell(entry, this.#state.gatekeeper.refusal({ kind: 'undescribed-rows' }).error)
     }
-    this.#pass(entry, buf)
+    pass(this.#state, entry, buf, this.#cursor)
     this.#columns = count
     this.#left = metadata ? count : 0
     this.#results.reset()
@@ -201,7 +198,7 @@ export class UpstreamLeg {
     if (entry.admission?.masked === true && !entry.told) {
       throw new ProtocolError('too-large', 'remote', 'a column definition over the cap')
     }
-    this.#pass(entry, buf)
+    pass(this.#state, entry, buf, this.#cursor)
     this.#left--
     if (this.#left === 0) this.#columnsDone(entry)
   }
@@ -217,7 +214,7 @@ export class UpstreamLeg {
     this.#begin(entry)
     const opened = entry.kind === REPLY.execute && (eof.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened) this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
-    else this.#pass(entry, buf)
+    else pass(this.#state, entry, buf, this.#cursor)
   }
 
   #amongRows(entry: Expected, header: number, buf: Buffer): void {
@@ -261,17 +258,16 @@ export class UpstreamLeg {
     const { admission } = entry
     const opened = entry.kind === REPLY.execute && (ok.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened && admission !== null) this.#results.openCursor(entry, admission)
-    if (entry.told) this.#pass(entry, buf)
+    if (entry.told) pass(this.#state, entry, buf, this.#cursor)
     else if (entry.over && admission?.limit?.exceeded === 'refuse') {
       const stands = entry.kind !== REPLY.fetch
       this.#tell(entry, this.#state.gatekeeper.limitExceeded(admission, stands).error)
     } else {
-      if (replacement === null) this.#pass(entry, buf)
-      else this.#sayInstead(entry, replacement)
+      if (replacement === null) pass(this.#state, entry, buf, this.#cursor)
+      else sayInstead(this.#state, entry, replacement)
       const more = entry.kind === REPLY.fetch && (ok.status & STATUS.LAST_ROW_SENT) === 0
-      const { affectedRows, warnings } = ok
       const status = opened || more ? 'cursor' : 'complete'
-      this.#outcome(entry, { status, affectedRows, warnings, errno: 0, sqlstate: '' })
+      completed(this.#state, entry, status, ok)
     }
     this.#results.reset()
     if ((ok.status & STATUS.MORE_RESULTS_EXISTS) === 0) return this.#over(entry, ok)
@@ -280,18 +276,6 @@ export class UpstreamLeg {
     entry.rows = 0
     entry.bytes = 0
     entry.over = false
-  }
-
-  #outcome(entry: Expected, end: End): void {
-    const { admission, execution, result, rows, bytes } = entry
-    // A COM_STMT_PREPARE runs nothing: it has no number.
-    if (admission === null || execution === 0) return
-    this.#state.gatekeeper.outcome({ admission, execution, result, rows, bytes, ...end })
-  }
-
-  #failed(entry: Expected, { errno, sqlstate }: ErrPacket): void {
-    const none = { affectedRows: 0n, warnings: 0 }
-    this.#outcome(entry, { status: 'error', ...none, errno, sqlstate: sqlstate ?? '' })
   }
 
   #error(entry: Expected, buf: Buffer): void {
@@ -312,16 +296,16 @@ export class UpstreamLeg {
     }
     const { bytes, payloadStart, payloadEnd } = this.#cursor
     const redacted = gatekeeper.redactError(admission, bytes, payloadStart, payloadEnd)
-    if (redacted === null) this.#pass(entry, buf)
-    else this.#sayInstead(entry, redacted)
-    this.#failed(entry, err)
+    if (redacted === null) pass(this.#state, entry, buf, this.#cursor)
+    else sayInstead(this.#state, entry, redacted)
+    failed(this.#state, entry, err)
   }
 
   /** The client gets this error in place of what is left of the reply. */
   #tell(entry: Expected, error: Buffer): void {
-    this.#sayInstead(entry, error)
+    sayInstead(this.#state, entry, error)
     entry.told = true
-    this.#failed(entry, decodeErr(error))
+    failed(this.#state, entry, decodeErr(error))
   }
 
   /** The reply is at its end; null: by an error. */
@@ -331,33 +315,17 @@ export class UpstreamLeg {
     this.#entry = null
     if (ok !== null) {
       state.status = ok.status
-      this.#takeEffect(entry)
+      state.takeEffect(entry.effect)
     }
     state.answered()
     if (entry.fate === 'forward') state.gatekeeper.ready(state.status)
     else if (entry.kind === REPLY.query) probeAnswered(state, ok === null)
   }
 
-  #takeEffect(entry: Expected): void {
-    const state = this.#state
-    switch (entry.effect) {
-      case 'multi-statements-on':
-        state.multiStatements = true
-        return
-      case 'multi-statements-off':
-        state.multiStatements = false
-        return
-      case 'reset-connection':
-        for (const statement of state.statements.values()) state.close(statement)
-        return
-      default:
-    }
-  }
-
   #localInfile(entry: Expected, buf: Buffer): void {
     const state = this.#state
     if (entry.fate === 'forward' && entry.admission?.localInfile === true) {
-      this.#pass(entry, buf)
+      pass(this.#state, entry, buf, this.#cursor)
       state.infile = true
       return
     }
@@ -387,7 +355,7 @@ export class UpstreamLeg {
     state.statements.set(ok.statementId, statement)
     state.lastPrepared = statement
     state.gatekeeper.prepared(statement)
-    this.#pass(entry, buf)
+    pass(this.#state, entry, buf, this.#cursor)
     this.#columns = ok.metadata ? ok.columns : 0
     this.#left = ok.metadata ? ok.parameters : 0
     if (this.#left > 0) this.#phase = 'prepared-parameters'
@@ -396,7 +364,7 @@ export class UpstreamLeg {
 
   /** Definitions of parameters and columns, and their EOFs: nothing in them matters before execution. */
   #prepared(entry: Expected, buf: Buffer): void {
-    this.#pass(entry, buf)
+    pass(this.#state, entry, buf, this.#cursor)
     const { deprecateEof } = this.#state
     switch (this.#phase) {
       case 'prepared-parameters':
@@ -427,28 +395,6 @@ export class UpstreamLeg {
   #payload(): Buffer {
     const { bytes, payloadStart, payloadEnd } = this.#cursor
     return bytes.subarray(payloadStart, payloadEnd)
-  }
-
-  /** Passes the packet at hand on, numbered as the client counts, unless it is not for the client. */
-  #pass(entry: Expected, buf: Buffer): void {
-    if (entry.fate !== 'forward' || entry.told) return
-    const state = this.#state
-    const { start, end, packets } = this.#cursor
-    let at = start
-    for (let i = 0; i < packets; i++) {
-      buf[at + 3] = state.clientSequence
-      state.clientSequence = (state.clientSequence + 1) & 0xff
-      at += HEADER_BYTES + (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16))
-    }
-    state.toClient.forward(buf, start, end)
-  }
-
-  #sayInstead(entry: Expected, payload: Buffer): void {
-    if (entry.fate !== 'forward' || entry.told) return
-    const state = this.#state
-    const packet = encodePacket(state.clientSequence, payload)
-    state.clientSequence = (state.clientSequence + 1) & 0xff
-    state.toClient.give(packet)
   }
 }
 
