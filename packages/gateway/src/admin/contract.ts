@@ -101,8 +101,3 @@ export interface ListenerView {
   readonly port: number
   readonly tls: boolean
 }
-
-export interface ErrorView {
-  readonly error: string
-  readonly message: string
-}
