@@ -49,6 +49,18 @@ export interface ExportFlags extends ReadingFlags {
   readonly follow?: boolean
 }
 
+export interface HoldFlags extends ReadingFlags {
+  readonly by: string
+  readonly reason: string
+  readonly lift?: boolean
+}
+
+export interface EraseFlags extends ReadingFlags {
+  readonly by: string
+  readonly reason: string
+  readonly keyOnly?: boolean
+}
+
 export interface VerifyFlags {
   readonly publicKey: readonly string[]
   readonly heads?: readonly string[]

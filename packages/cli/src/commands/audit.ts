@@ -1,7 +1,9 @@
 /** `sallyport audit …`: tail, show, search, sessions and verify. */
 import type { Command } from 'commander'
 import type {
+  EraseFlags,
   ExportFlags,
+  HoldFlags,
   ReadingFlags,
   SearchFlags,
   SessionsFlags,
@@ -32,6 +34,8 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addVerify(audit, cli, exit)
   addProve(audit, cli, exit)
   addExport(audit, cli, exit)
+  addHold(audit, cli, exit)
+  addErase(audit, cli, exit)
 }
 
 function reading(command: Command): Command {
@@ -219,5 +223,45 @@ Examples:
     .action(async (flags: ExportFlags) => {
       const { exportLog } = await import('../audit/export.ts')
       exit(await exportLog(flags, cli))
+    })
+}
+
+function addHold(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('hold <session>'))
+    .summary('a legal hold: keeps a session’s recording whatever its age')
+    .description('Recorded in the log, so not while a gateway writes it.')
+    .requiredOption('--by <name>', 'on whose authority')
+    .requiredOption('--reason <text>', 'why')
+    .option('--lift', 'ends the hold')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit hold 0f5d3c9a -c sallyport.yaml --by counsel --reason "case 7"`,
+    )
+    .action(async (session: string, flags: HoldFlags) => {
+      const { hold } = await import('../audit/keep.ts')
+      exit(await hold(session, flags, cli))
+    })
+}
+
+function addErase(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('erase <session>'))
+    .summary('destroys a session’s recording, or the key to it')
+    .description(
+      'The log says so first. Not under a legal hold, and not while a gateway writes the log.',
+    )
+    .requiredOption('--by <name>', 'on whose authority')
+    .requiredOption('--reason <text>', 'why')
+    .option('--key-only', 'the file stays and verifies; nobody can read it, nor any copy of it')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit erase 0f5d3c9a -c sallyport.yaml --by dpo --reason "request 12" --key-only`,
+    )
+    .action(async (session: string, flags: EraseFlags) => {
+      const { erase } = await import('../audit/keep.ts')
+      exit(await erase(session, flags, cli))
     })
 }
