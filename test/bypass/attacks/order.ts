@@ -111,4 +111,11 @@ export const attacks: AttackList = [
   'EXPLAIN (ANALYZE, SERIALIZE, TIMING off, SUMMARY off, BUFFERS off) SELECT ssn FROM people',
   'EXPLAIN (VERBOSE, FORMAT json) SELECT (SELECT max(ssn) FROM people)',
   'EXPLAIN (ANALYZE, VERBOSE) INSERT INTO notes (id, body) SELECT id + 400, ssn FROM people',
+  // A group is sorted once for its DISTINCT aggregate, and the others see that order.
+  'SELECT count(DISTINCT salary), array_agg(id) FROM people',
+  "SELECT count(DISTINCT ssn), string_agg(id::text, ',') FROM people",
+  'SELECT count(DISTINCT ssn), any_value(city) FROM people',
+  'SELECT city, count(DISTINCT ssn), json_agg(id) FROM people GROUP BY city',
+  'SELECT count(DISTINCT ssn), array_agg(id ORDER BY id) FROM people',
+  'SELECT count(DISTINCT email), jsonb_object_agg(id, city) FROM people',
 ]

@@ -1,0 +1,62 @@
+/** One statement in both worlds: what a client is shown must be the same. */
+import type { Frame, WireClient } from '../../support/wire.ts'
+import type { Masked, World } from '../world.ts'
+
+export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'different'
+
+const CHANGES = /^(UPDATE|DELETE|INSERT)/
+
+async function shown(wire: WireClient, statement: string): Promise<readonly Frame[]> {
+  if (!CHANGES.test(statement)) return wire.query(statement)
+  wire.send(
+    { kind: 'Query', text: 'BEGIN' },
+    { kind: 'Query', text: statement },
+    { kind: 'Query', text: 'ROLLBACK' },
+  )
+  return wire.replies(3)
+}
+
+const bytesOf = (frames: readonly Frame[]): string =>
+  Buffer.concat(frames.map(({ bytes }) => bytes)).toString('latin1')
+
+/** The rows in no order. */
+const sorted = (frames: readonly Frame[]): string =>
+  frames
+    .map(({ bytes }) => bytes.toString('latin1'))
+    .sort()
+    .join('')
+
+export class Comparison implements Disposable {
+  readonly #wires: readonly [WireClient, WireClient]
+  readonly #world: World
+
+  private constructor(world: World, wires: readonly [WireClient, WireClient]) {
+    this.#world = world
+    this.#wires = wires
+  }
+
+  static async open(world: World, who: Masked): Promise<Comparison> {
+    return new Comparison(world, [await world.connect(who, 'a'), await world.connect(who, 'b')])
+  }
+
+  /** `same rows`: in another order, where nobody asked for one. */
+  async run(statement: string): Promise<Outcome> {
+    const [a, b] = await Promise.all([
+      shown(this.#wires[0], statement),
+      shown(this.#wires[1], statement),
+    ])
+    const [x, y] = [bytesOf(a), bytesOf(b)]
+    if (this.#world.detector.find(Buffer.from(x, 'latin1')).length > 0) return 'different'
+    if (x !== y)
+      return !/ORDER BY|LIMIT/.test(statement) && sorted(a) === sorted(b)
+        ? 'same rows'
+        : 'different'
+    const error = a.find(({ message }) => message.kind === 'ErrorResponse')?.message
+    if (error?.kind !== 'ErrorResponse') return 'same'
+    return error.fields.sqlstate === '42501' ? 'refused' : 'failed'
+  }
+
+  [Symbol.dispose](): void {
+    for (const wire of this.#wires) wire.close()
+  }
+}
