@@ -48,3 +48,9 @@ CREATE FUNCTION forbid_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RAISE EXCEPTION 'not % of %', old.ssn, old.salary USING DETAIL = old::text, HINT = old.email, COLUMN = old.phone, CONSTRAINT = old.iban, DATATYPE = old.city, TABLE = old.ssn, SCHEMA = old.email;
 END $$;
 CREATE TRIGGER forbids BEFORE UPDATE OF manager_id ON people FOR EACH ROW EXECUTE FUNCTION forbid_change();
+-- Statistics and pages change by what is done through the gateway alone, so the worlds stay alike.
+DO $$ DECLARE r regclass; BEGIN
+  FOR r IN SELECT oid FROM pg_class WHERE relkind IN ('r', 'm') AND relnamespace = 'public'::regnamespace LOOP
+    EXECUTE format('ALTER %s %s SET (autovacuum_enabled = off)', CASE (SELECT relkind FROM pg_class WHERE oid = r) WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, r);
+  END LOOP;
+END $$;
