@@ -28,7 +28,7 @@ const subject = {
   run: null,
   claims: {},
 } as const
-const reader = new PostgresTexts(await PostgresReader.create())
+const reader = new PostgresTexts(await PostgresReader.create(), console.error)
 
 const cases = Object.entries(TEXTS).flatMap(([size, text]) => {
   const context = new DecisionContext(viewFor(compiled.policy, subject, 'crm'), CATALOG)

@@ -395,14 +395,16 @@ class Gateway implements RunningGateway {
     { protocol, connection }: ListenerConfig,
     tls: ServerTls | null,
   ): Promise<Reception> {
+    const onFault = (fault: string): void =>
+      this.#parts.log.error({ fault }, 'a statement could not be analysed and was refused')
     switch (protocol) {
       case 'postgres': {
         const { reader } = this.#parts
-        const texts = new PostgresTexts(reader)
+        const texts = new PostgresTexts(reader, onFault)
         return postgresReception(tls, { ...this.#deps, reader, texts })
       }
       case 'mysql': {
-        const texts = new MysqlTexts(new MysqlReader())
+        const texts = new MysqlTexts(new MysqlReader(), onFault)
         const rsa = await generateRsaKey()
         return mysqlReception(tls, connection, { ...this.#deps, texts, rsa })
       }

@@ -275,4 +275,6 @@ export type Analysis =
       readonly position: number | null
       readonly hint: string | null
       readonly detail: string | null
+      /** What went wrong inside, where that is our fault (`internal`): for the operator's log, never shown. */
+      readonly fault?: string
     }

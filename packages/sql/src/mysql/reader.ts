@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Analysis } from '../facts.ts'
+import { faultOf } from '../fault.ts'
 import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
@@ -26,7 +27,7 @@ export class MysqlReader {
     } catch (error) {
       if (error instanceof SqlError) return rejected(sql, error)
       // A fault of ours: refused, and the next text is another.
-      return refused('internal', 'the statement could not be parsed')
+      return internal('the statement could not be parsed', error)
     }
     try {
       const analyzer = { context, relations: this.#relations }
@@ -40,7 +41,7 @@ export class MysqlReader {
       }
     } catch (error) {
       if (error instanceof AnalysisTooComplex) return refused('too-complex', error.message)
-      return refused('internal', 'the statement could not be analysed')
+      return internal('the statement could not be analysed', error)
     }
   }
 }
@@ -65,6 +66,10 @@ function rejected(sql: string, { code, message, position }: SqlError): Unparsabl
     hint: null,
     detail: null,
   }
+}
+
+function internal(message: string, error: unknown): Unparsable {
+  return { ...refused('internal', message), fault: faultOf(error) }
 }
 
 function refused(code: 'internal' | 'too-complex', message: string): Unparsable {

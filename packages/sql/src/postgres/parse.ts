@@ -4,8 +4,10 @@
  * Texts reach this after guards.ts. An exception out of WASM leaves an instance that fails every later
  * parse, so it is discarded and another one made; until that is there, every parse says `broken`.
  */
+
 import type { RawStmt } from 'libpg-query'
 import createParser, { type ParserModule } from 'libpg-query/wasm/libpg-query.js'
+import { faultOf } from '../fault.ts'
 import { PARSER_MEMORY_BYTES_MAX } from './limits.ts'
 
 export type ParseOutcome =
@@ -50,7 +52,7 @@ export class Parser {
       return outcome
     } catch (error) {
       this.#recreate()
-      return { kind: 'broken', why: error instanceof Error ? error.message : 'unknown fault' }
+      return { kind: 'broken', why: faultOf(error) }
     }
   }
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
+import { faultOf } from '../fault.ts'
 import type { AnalysisContext } from './context.ts'
 import { fingerprintPostgres } from './fingerprint.ts'
 import { type Refusal, refusalFor } from './guards.ts'
@@ -38,7 +39,7 @@ export class PostgresReader {
     const outcome = this.#parser.parse(sql)
     switch (outcome.kind) {
       case 'broken':
-        return internal('the statement could not be parsed')
+        return internal('the statement could not be parsed', outcome.why)
       case 'rejected':
         return {
           kind: 'unparsable',
@@ -60,20 +61,20 @@ export class PostgresReader {
             return refused({ code: 'too-complex', sqlstate: '54001', message: error.message })
           }
           // A fault of ours, or a tree too deep for the stack: refused, and the next text is another.
-          return internal('the statement could not be analysed')
+          return internal('the statement could not be analysed', faultOf(error))
         }
       }
     }
   }
 }
 
-function internal(message: string): Analysis {
-  return refused({ code: 'internal', sqlstate: 'XX000', message })
+function internal(message: string, fault: string): Analysis {
+  return { ...refused({ code: 'internal', sqlstate: 'XX000', message }), fault }
 }
 
 function refused(
   refusal: Refusal | { code: 'internal'; sqlstate: string; message: string },
-): Analysis {
+): Extract<Analysis, { kind: 'unparsable' }> {
   return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
 }
 

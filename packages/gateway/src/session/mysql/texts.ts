@@ -13,9 +13,12 @@ import { type MysqlSessionNames, movesNames } from './names.ts'
 export class MysqlTexts implements TextReader<MysqlSessionNames> {
   readonly unreadable = UNREADABLE
   readonly #reader: MysqlReader
+  readonly #onFault: (fault: string) => void
 
-  constructor(reader: MysqlReader) {
+  /** `onFault`: an analysis failed by a fault of ours; its text was refused. */
+  constructor(reader: MysqlReader, onFault: (fault: string) => void) {
     this.#reader = reader
+    this.#onFault = onFault
   }
 
   /**
@@ -24,7 +27,10 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
    */
   analyze(text: string, catalog: Catalog | null, names: MysqlSessionNames): Analysis {
     const analysis = this.#reader.analyze(text, { catalog, names, dialect: dialectOf(names) })
-    if (analysis.kind !== 'statements') return analysis
+    if (analysis.kind !== 'statements') {
+      if (analysis.fault) this.#onFault(analysis.fault)
+      return analysis
+    }
     return analysis.statements.slice(0, -1).some(movesNames) ? MOVED : analysis
   }
 

@@ -24,9 +24,12 @@ const UNREADABLE: Analysis = {
 export class PostgresTexts implements TextReader<NamesAndPending> {
   readonly unreadable = UNREADABLE
   readonly #reader: PostgresReader
+  readonly #onFault: (fault: string) => void
 
-  constructor(reader: PostgresReader) {
+  /** `onFault`: an analysis failed by a fault of ours; its text was refused. */
+  constructor(reader: PostgresReader, onFault: (fault: string) => void) {
     this.#reader = reader
+    this.#onFault = onFault
   }
 
   /** Resolves when texts can be read again; null: they can. */
@@ -39,10 +42,16 @@ export class PostgresTexts implements TextReader<NamesAndPending> {
    * them changes what names mean, all are read again with every candidate the later ones could have.
    */
   analyze(text: string, catalog: Catalog | null, names: NamesAndPending): Analysis {
-    const analysis = this.#reader.analyze(text, { catalog, names })
+    const analysis = this.#read(text, catalog, names)
     if (analysis.kind !== 'statements' || analysis.statements.length < 2) return analysis
     const moved: SessionNames = namesDuring(names, analysis.statements)
-    return moved === names ? analysis : this.#reader.analyze(text, { catalog, names: moved })
+    return moved === names ? analysis : this.#read(text, catalog, moved)
+  }
+
+  #read(text: string, catalog: Catalog | null, names: SessionNames): Analysis {
+    const analysis = this.#reader.analyze(text, { catalog, names })
+    if (analysis.kind === 'unparsable' && analysis.fault) this.#onFault(analysis.fault)
+    return analysis
   }
 
   fingerprint(text: string): string | null {
