@@ -236,7 +236,7 @@ class Gateway implements RunningGateway {
       const reader = await PostgresReader.create()
       const journal =
         config.store === null
-          ? new LocalJournal(audit, before)
+          ? new LocalJournal(audit, Date.now, before)
           : await openSharedJournal(config.store, secrets, audit, log)
       const { directory, key, keepDays } = config.audit.recordings
       const recordings = new RecordingRoom({

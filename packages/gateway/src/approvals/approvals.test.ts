@@ -100,7 +100,11 @@ class World {
   }
 
   #start(): void {
-    const journal = new LocalJournal(this.log, approvalEvents(this.log.events as never))
+    const journal = new LocalJournal(
+      this.log,
+      () => this.#clock,
+      approvalEvents(this.log.events as never),
+    )
     const make = (): Approvals =>
       new Approvals({
         journal: unhurried(journal, this.#scheduler),

@@ -31,6 +31,7 @@ interface Entry {
 
 export class LocalJournal implements ApprovalJournal {
   readonly #log: ApprovalLog
+  readonly #now: () => number
   /** In the order they were asked for. */
   readonly #entries = new Map<string, Entry>()
   readonly #over: string[] = []
@@ -38,9 +39,13 @@ export class LocalJournal implements ApprovalJournal {
   readonly #former: Set<string>
   readonly #listeners = new Set<(approval: string) => void>()
 
-  /** `before`: events of earlier runs, oldest first. Approvals whose events do not fold are left out. */
-  constructor(log: ApprovalLog, before: readonly Stamped[] = []) {
+  /**
+   * `now`: the log's clock, milliseconds since 1970. `before`: events of earlier runs, oldest first. Approvals
+   * whose events do not fold are left out.
+   */
+  constructor(log: ApprovalLog, now: () => number, before: readonly Stamped[] = []) {
     this.#log = log
+    this.#now = now
     const unsound = new Set<string>()
     for (const stamped of before) {
       const { approval } = stamped.event
@@ -60,14 +65,16 @@ export class LocalJournal implements ApprovalJournal {
     after: number,
     shown: Shown | null,
   ): Promise<boolean> {
-    const { event, at } = stamped
+    const { event } = stamped
+    // As the log will say it: what was in time when it was asked for may be late by now.
+    const at = Math.max(stamped.at, this.#now())
     const known = this.#entries.get(event.approval)
     if ((known?.events.length ?? 0) !== after) return false
     next(known?.approval ?? null, event, at)
     // INVARIANT: nothing is awaited from the check above until the event is written and installed.
     this.#log.append(event)
     this.#log.flush()
-    this.#install(stamped, shown)
+    this.#install({ event, at }, shown)
     for (const listener of [...this.#listeners]) listener(event.approval)
     return true
   }

@@ -543,6 +543,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   #viewsMoved({ views }: Decided): Refusal | NotYet | null {
     switch (this.#viewCheck.of(views, this.#options.micros() / 1000)) {
       case 'run':
+        // Commands are answered one by one: an answer about views holds for the one that asked.
+        this.#viewCheck.ended()
         return null
       case 'refuse':
         return refusal(REPORTS.catalogUnavailable)
