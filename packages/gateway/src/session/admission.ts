@@ -90,7 +90,7 @@ export interface LoginRequest {
 }
 
 /** Throws LoginRefused, IdentityError. */
-export async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted> {
+async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted> {
   if (!deps.accepting()) {
     throw new LoginRefused('draining', {
       sqlstate: SQLSTATE.CANNOT_CONNECT_NOW,
@@ -153,7 +153,7 @@ export function noSuchConnection(name: string): LoginRefused {
 }
 
 /** What decisions stand on for whom was admitted; throws LoginRefused where policy gives no access at all. */
-export function groundFor(
+function groundFor(
   { subject, connection, database }: Admitted,
   asked: string,
   deps: SessionDeps,
@@ -197,8 +197,52 @@ export function holdsOf(
   })
 }
 
+/** A protocol's part in a login. */
+export interface Doorway {
+  /** Throws LoginRefused where the token need not even be looked at. */
+  readonly mayAsk?: () => void
+  /** Throws LoginRefused where this session may not start. */
+  readonly mayStart: (ground: SessionGround) => void | Promise<void>
+  /** Tells the client why not, and closes. */
+  readonly refuse: (report: Report) => void
+  readonly start: (admitted: Admitted, ground: SessionGround) => Promise<void>
+}
+
+/** Admits whoever asks, or refuses them; either way it is recorded before the client is answered. */
+export async function letIn(
+  id: string,
+  request: LoginRequest,
+  deps: SessionDeps,
+  door: Doorway,
+): Promise<void> {
+  let admitted: Admitted | null = null
+  let ground: SessionGround
+  try {
+    door.mayAsk?.()
+    admitted = await admit(request, deps)
+    ground = groundFor(admitted, request.database, deps)
+    await door.mayStart(ground)
+  } catch (error) {
+    admitted?.leave()
+    const refused = loginRefusalOf(error)
+    if (refused === null) throw error
+    deps.telemetry.authenticated('refused', refused.code)
+    deps.log.info({ session: id, code: refused.code }, 'login refused')
+    record(deps, authentication(id, 'refused', refused.code, request, null))
+    door.refuse(refused.report)
+    return
+  }
+  try {
+    record(deps, authentication(id, 'ok', 'ok', request, admitted))
+    deps.telemetry.authenticated('accepted', 'ok')
+    await door.start(admitted, ground)
+  } finally {
+    admitted.leave()
+  }
+}
+
 /** Null: not a refusal but a fault. */
-export function loginRefusalOf(error: unknown): LoginRefused | null {
+function loginRefusalOf(error: unknown): LoginRefused | null {
   if (error instanceof LoginRefused) return error
   if (!(error instanceof IdentityError)) return null
   const sqlstate =

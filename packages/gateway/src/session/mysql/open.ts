@@ -22,14 +22,12 @@ import { openMysqlUpstream } from '../../upstream/mysql.ts'
 import {
   type Admitted,
   APPROVALS_SETTING,
-  admit,
   authentication,
   connectionOpened,
-  groundFor,
   holdsOf,
   LoginRefused,
   type LoginRequest,
-  loginRefusalOf,
+  letIn,
   record,
   type SessionDeps,
   sessionStarted,
@@ -228,29 +226,13 @@ async function login(
   token: string,
   deps: MysqlDeps,
 ): Promise<void> {
-  let admitted: Admitted | null = null
-  let ground: SessionGround
-  try {
-    admitted = await admit({ ...request, token }, deps)
-    ground = groundFor(admitted, request.database, deps)
-    if (ground.view().recording !== null) throw new LoginRefused('not-recordable', NOT_RECORDED)
-  } catch (error) {
-    admitted?.leave()
-    const refused = loginRefusalOf(error)
-    if (refused === null) throw error
-    deps.telemetry.authenticated('refused', refused.code)
-    deps.log.info({ session: id, code: refused.code }, 'login refused')
-    record(deps, authentication(id, 'refused', refused.code, request, null))
-    greeting.refuse(refused.report)
-    return
-  }
-  try {
-    record(deps, authentication(id, 'ok', 'ok', request, admitted))
-    deps.telemetry.authenticated('accepted', 'ok')
-    await start(id, greeting, startup, admitted, ground, deps)
-  } finally {
-    admitted.leave()
-  }
+  await letIn(id, { ...request, token }, deps, {
+    mayStart: (ground) => {
+      if (ground.view().recording !== null) throw new LoginRefused('not-recordable', NOT_RECORDED)
+    },
+    refuse: (report) => greeting.refuse(report),
+    start: (admitted, ground) => start(id, greeting, startup, admitted, ground, deps),
+  })
 }
 
 async function start(

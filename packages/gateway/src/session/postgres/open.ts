@@ -13,14 +13,12 @@ import { openUpstream } from '../../upstream/postgres.ts'
 import {
   type Admitted,
   APPROVALS_SETTING,
-  admit,
   authentication,
   connectionOpened,
-  groundFor,
   holdsOf,
   LoginRefused,
   type LoginRequest,
-  loginRefusalOf,
+  letIn,
   record,
   type SessionDeps,
   sessionStarted,
@@ -142,31 +140,14 @@ async function login(
   token: string,
   deps: PostgresDeps,
 ): Promise<void> {
-  const request = requestOf(startup)
-  let admitted: Admitted | null = null
-  let ground: SessionGround
-  try {
-    if (startup.replication !== 'none') throw new LoginRefused('replication', NO_REPLICATION)
-    admitted = await admit({ ...request, token }, deps)
-    ground = groundFor(admitted, startup.database, deps)
-    await checkStartupSettings(startup, ground.view(), deps.reader, deps.now())
-  } catch (error) {
-    admitted?.leave()
-    const refused = loginRefusalOf(error)
-    if (refused === null) throw error
-    deps.telemetry.authenticated('refused', refused.code)
-    deps.log.info({ session: id, code: refused.code }, 'login refused')
-    record(deps, authentication(id, 'refused', refused.code, request, null))
-    greeting.refuse(refused.report)
-    return
-  }
-  try {
-    record(deps, authentication(id, 'ok', 'ok', request, admitted))
-    deps.telemetry.authenticated('accepted', 'ok')
-    await start(id, greeting, startup, admitted, ground, deps)
-  } finally {
-    admitted.leave()
-  }
+  await letIn(id, { ...requestOf(startup), token }, deps, {
+    mayAsk: () => {
+      if (startup.replication !== 'none') throw new LoginRefused('replication', NO_REPLICATION)
+    },
+    mayStart: (ground) => checkStartupSettings(startup, ground.view(), deps.reader, deps.now()),
+    refuse: (report) => greeting.refuse(report),
+    start: (admitted, ground) => start(id, greeting, startup, admitted, ground, deps),
+  })
 }
 
 async function start(

@@ -101,7 +101,7 @@ export function characteristics(cursor: Cursor): Option[] {
   }
 }
 
-/** `db.library AS alias`. */
+/** A library, of which database it may be, and its alias. */
 function library(cursor: Cursor): string {
   const { name } = objectName(cursor)
   if (cursor.accept('AS')) cursor.name()
