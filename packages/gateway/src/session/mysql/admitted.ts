@@ -32,3 +32,8 @@ export function limitOf(
   if (!returns) return null
   return { rows, bytes, exceeded: onExceed === 'truncate' ? 'truncate' : 'refuse' }
 }
+
+/** Null: not read, or no statement at all. */
+export function factsOf(decided: Decided | null): readonly StatementFacts[] | null {
+  return decided?.analysis.kind === 'statements' ? decided.analysis.statements : null
+}

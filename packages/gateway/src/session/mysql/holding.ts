@@ -11,8 +11,8 @@ import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
 import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
-import type { Report } from '../reports.ts'
 import { errorPayloadOf } from './errors.ts'
+import type { Records } from './records.ts'
 
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
 const SETTINGS_MAX = 256
@@ -21,10 +21,7 @@ type HeldVia = 'simple' | 'execute'
 
 export interface HoldingOptions {
   readonly holds: SessionHolds
-  /** Writes the record of what is held; a refusal: it cannot be written. */
-  readonly record: (via: HeldVia, decided: Decided, text: string) => number | Refusal
-  /** Refuses and records that. */
-  readonly refuse: (via: HeldVia, text: string, code: string, report: Report) => Refusal
+  readonly records: Records
 }
 
 export interface Wanted {
@@ -62,9 +59,9 @@ export class Holding {
     if (found === null) {
       const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
       if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
-        return this.#options.refuse(via, text, 'reason-needed', REASON_NEEDED)
+        return this.#options.records.refuse(via, text, 'reason-needed', REASON_NEEDED)
       }
-      const statement = this.#options.record(via, decided, text)
+      const statement = this.#options.records.statement(via, decided, text)
       if (typeof statement !== 'number') return statement
       // What a parameter is compared with or written to is not known here: one sensitive, all masked.
       const shown = (parameters ?? []).map((one) => (decided.sensitive ? '[masked]' : one))

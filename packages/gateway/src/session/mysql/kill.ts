@@ -34,6 +34,34 @@ export function killerFor(principal: Principal, deps: SessionDeps): Killer {
   }
 }
 
+/** The KILL of one session that is under way: asked once, answered when it is done. */
+export class Killing {
+  readonly #kill: Killer
+  #under: { readonly text: string; done: boolean } | null = null
+
+  constructor(kill: Killer) {
+    this.#kill = kill
+  }
+
+  /** `done`: it may be answered; a promise: wait for it and ask again; null: not the principal's to kill. */
+  ask(request: KillRequest | null, text: string): 'done' | 'wait' | Promise<void> | null {
+    if (request === null) return null
+    const under = this.#under
+    if (under?.text === text) {
+      if (!under.done) return 'wait'
+      this.#under = null
+      return 'done'
+    }
+    const done = this.#kill(request)
+    if (done === null) return null
+    const killing = { text, done: false }
+    this.#under = killing
+    return done.finally(() => {
+      killing.done = true
+    })
+  }
+}
+
 /** `KILL [HARD | SOFT] [CONNECTION | QUERY] id`, as text is forwarded: without comments. Null: another form. */
 export function killRequestOf(text: string): KillRequest | null {
   const match =

@@ -15,10 +15,10 @@ import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
 import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
-import type { Report } from '../reports.ts'
 import { factsText } from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
 import { errorFrame } from './frames.ts'
+import type { Records } from './records.ts'
 
 /** Settings that change how long, how or for whom something runs, and not what it means. */
 const NO_MEANING =
@@ -30,10 +30,7 @@ export interface HoldingOptions {
   readonly holds: SessionHolds
   /** Settings of the start-up packet. */
   readonly settings: ReadonlyMap<string, string>
-  /** Writes the record of what is held; null: it cannot be written. */
-  readonly record: (via: 'simple' | 'bind', decided: Decided, text: string) => number | Refusal
-  /** Refuses and records that. */
-  readonly refuse: (via: 'simple' | 'bind', text: string, code: string, report: Report) => Refusal
+  readonly records: Records
 }
 
 export interface Wanted {
@@ -75,9 +72,9 @@ export class Holding {
     if (found === null) {
       const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
       if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
-        return this.#options.refuse(via, text, 'reason-needed', REASON_NEEDED)
+        return this.#options.records.refuse(via, text, 'reason-needed', REASON_NEEDED)
       }
-      const statement = this.#options.record(via, decided, text)
+      const statement = this.#options.records.statement(via, decided, text)
       if (typeof statement !== 'number') return statement
       holds.begin({ verdict, binding, statement, shown: shownOf(wanted), reason })
       return WAIT

@@ -1,0 +1,159 @@
+/** What a gateway holds from its start to its end, opened in the order things depend on each other: the log first. */
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  type Anchor,
+  type AuditEvent,
+  type AuditLog,
+  anchorToAll,
+  anchorToFile,
+  anchorToWebhook,
+  openAuditLog,
+} from '@sallyport/audit'
+import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
+import { PostgresReader } from '@sallyport/sql'
+import type { ApprovalJournal } from './approvals/journal.ts'
+import { LocalJournal } from './approvals/local-journal.ts'
+import { PostgresJournal } from './approvals/postgres-journal.ts'
+import { readApprovals } from './approvals/recover.ts'
+import type { GatewayConfig, StoreConfig } from './config/model.ts'
+import { GatewayError } from './errors.ts'
+import { PolicyHolder } from './policy/holder.ts'
+import { RecordingRoom, recordingKey } from './recordings/room.ts'
+import { createSecrets, type Secrets } from './secrets/store.ts'
+import { StateStore } from './state/store.ts'
+import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
+
+export interface Parts {
+  readonly telemetry: Telemetry
+  readonly log: Logger
+  readonly audit: AuditLog
+  readonly recordings: RecordingRoom
+  readonly state: StateStore
+  readonly secrets: Secrets
+  readonly reader: PostgresReader
+  readonly policy: PolicyHolder
+  readonly journal: ApprovalJournal
+  /** Of hashing masks. */
+  readonly keys: MaskKeys
+}
+
+export async function openParts(config: GatewayConfig, given: Logger | undefined): Promise<Parts> {
+  const telemetry = createTelemetry()
+  const log = given ?? createLogger({ level: config.logLevel })
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
+  const before =
+    config.store === null ? await readApprovals(config.audit.directory, Date.now(), log) : []
+  const audit = await openAuditLog({
+    directory: config.audit.directory,
+    now: Date.now,
+    segmentBytes: config.audit.segmentBytes,
+    sync: config.audit.sync,
+    ...(config.audit.anchors.length > 0 && { anchor: anchorOf(config.audit) }),
+    onFailure: (error) => {
+      telemetry.auditFailed()
+      log.fatal({ err: error }, 'audit log failed: statements are refused')
+    },
+    onIndexFailure: (error) => log.error({ err: error }, 'audit index failed'),
+  })
+  const state = new StateStore(config.stateDirectory)
+  try {
+    const policy = await openPolicy(config.policies, { telemetry, log, audit })
+    const secrets = createSecrets({
+      now: Date.now,
+      warn: (warning) => log.warn({ warning }, 'secret'),
+    })
+    const reader = await PostgresReader.create()
+    const journal =
+      config.store === null
+        ? new LocalJournal(audit, Date.now, before)
+        : await openSharedJournal(config.store, secrets, audit, log)
+    const { directory, key, keepDays } = config.audit.recordings
+    const recordings = new RecordingRoom({
+      directory,
+      key: key === null ? null : await recordingKey(secrets, key),
+      keepDays,
+      audit,
+      log,
+      now: Date.now,
+    })
+    return {
+      telemetry,
+      log,
+      audit,
+      recordings,
+      state,
+      secrets,
+      reader,
+      policy,
+      journal,
+      keys: maskKeys(config.stateDirectory),
+    }
+  } catch (error) {
+    state.close()
+    await audit.close()
+    throw error
+  }
+}
+
+/** Every version that comes into force, or is rejected, is in the log. */
+function openPolicy(
+  paths: GatewayConfig['policies'],
+  { telemetry, log, audit }: Pick<Parts, 'telemetry' | 'log' | 'audit'>,
+): Promise<PolicyHolder> {
+  const record = (event: AuditEvent): void => {
+    audit.append(event)
+    audit.flush()
+  }
+  return PolicyHolder.open(paths, (event) => {
+    if (event.kind === 'loaded') {
+      const { version, rules, masks, warnings } = event.policy
+      for (const warning of warnings) log.warn(warning)
+      telemetry.policyReloaded('loaded')
+      const counts = { rules: rules.length, masks: masks.length }
+      log.info({ version, ...counts }, 'policy loaded')
+      record({ type: 'policy-loaded', v: 1, version, files: event.files, ...counts })
+    } else {
+      const reason = event.errors.map(formatPolicyError).join('\n')
+      telemetry.policyReloaded('failed')
+      log.error({ errors: reason }, 'policy rejected: the one before stays in force')
+      record({ type: 'policy-rejected', v: 1, reason })
+    }
+  })
+}
+
+/** Approvals of several gateways, in the store they share. */
+async function openSharedJournal(
+  store: StoreConfig,
+  secrets: Secrets,
+  audit: AuditLog,
+  log: Logger,
+): Promise<PostgresJournal> {
+  const url = await secrets.get(store.url)
+  try {
+    return await PostgresJournal.open({
+      connection: { connectionString: url.reveal() },
+      log: audit,
+      gateway: randomUUID(),
+      onError: (error) => log.error({ err: error }, 'the shared store does not answer'),
+    })
+  } catch (cause) {
+    // What the driver says may name the store's address and user.
+    throw new GatewayError('config', '`store.url`: the shared store cannot be used', { cause })
+  }
+}
+
+/** The key of hashing masks: made once, kept with the gateway's state, so that hashes stay joinable. */
+function maskKeys(stateDirectory: string): MaskKeys {
+  const file = join(stateDirectory, 'mask.key')
+  if (!existsSync(file))
+    writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
+  return { hmac: createSecretKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'hex')) }
+}
+
+function anchorOf({ anchors }: GatewayConfig['audit']): Anchor {
+  return anchorToAll(
+    anchors.map((one) => ('url' in one ? anchorToWebhook(one.url) : anchorToFile(one.file))),
+  )
+}

@@ -1,0 +1,64 @@
+/** What is asked of every statement that policy lets pass, right before it runs. */
+import type { BindParameter, PrincipalView } from '@sallyport/policy'
+import type { CatalogRelation } from '@sallyport/sql'
+import type { Decided } from './decisions.ts'
+import type { ProbeBudgets } from './probe-budgets.ts'
+import type { StatementRates } from './rates.ts'
+import { type ViewAnswer, ViewCheck } from './view-check.ts'
+
+export interface CheckOptions {
+  readonly rates: StatementRates
+  readonly probes: ProbeBudgets
+  /** Tells principals apart, for `rates` and `probes`. */
+  readonly principal: string
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Microseconds, monotonic. */
+  readonly micros: () => number
+  /** Called before `wait`: ask whether these views are what the ground's catalog says, then resume the relay. */
+  readonly confirmViews: (
+    views: readonly CatalogRelation[],
+    answered: (answer: ViewAnswer) => void,
+  ) => void
+}
+
+export class SessionChecks {
+  readonly #options: CheckOptions
+  readonly #viewCheck = new ViewCheck()
+
+  constructor(options: CheckOptions) {
+    this.#options = options
+  }
+
+  withinRate({ limits: { statementsPerMinute } }: PrincipalView): boolean {
+    if (statementsPerMinute === null) return true
+    const { rates, principal, now } = this.#options
+    return rates.admit(principal, statementsPerMinute, now())
+  }
+
+  /** Compares it masked columns with more values than are left? `sent`: everything its values are in. */
+  probesSpent(
+    { verdict }: Decided,
+    values: () => {
+      readonly sent: readonly Uint8Array[]
+      readonly parameters: readonly BindParameter[]
+    },
+  ): boolean {
+    if (verdict.kind === 'deny' || verdict.probes.length === 0) return false
+    const { probes, principal, now } = this.#options
+    return probes.admit(principal, { probes: verdict.probes, ...values() }, now()) !== null
+  }
+
+  /** Are the views it reads what the snapshot says? `wait`: the relay is resumed when that is known. */
+  views({ views }: Decided): 'run' | 'wait' | 'refuse' {
+    const standing = this.#viewCheck.of(views, this.#options.micros() / 1000)
+    if (standing !== 'ask') return standing
+    this.#options.confirmViews(views, (answer) => this.#viewCheck.answered(answer))
+    return 'wait'
+  }
+
+  /** An answer about views holds for the pipeline that asked. */
+  pipelineEnded(): void {
+    this.#viewCheck.ended()
+  }
+}

@@ -1,0 +1,155 @@
+/** From a text to its admission, and from an earlier admission to what it would be now. */
+import type { Refusal } from '@sallyport/protocol-mysql'
+import type { StatementFacts } from '@sallyport/sql'
+import type { Telemetry } from '../../telemetry/index.ts'
+import { type Decided, type DecisionContext, SESSION_COMMANDS } from '../decisions.ts'
+import type { Via } from '../recorder.ts'
+import { REPORTS } from '../reports.ts'
+import type { Standing } from '../standing.ts'
+import { type Admitted, factsOf, limitOf } from './admitted.ts'
+import type { MysqlSessionNames } from './names.ts'
+import type { Records } from './records.ts'
+import { refusal, refusalOf } from './refusals.ts'
+import { encodeText } from './text-encoding.ts'
+import type { MysqlTexts } from './texts.ts'
+
+export interface AdmittingOptions {
+  readonly standing: Standing
+  readonly names: MysqlSessionNames
+  readonly records: Records
+  readonly texts: MysqlTexts
+  readonly telemetry: Telemetry
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Refusals were appended to the record and wait to be written. */
+  readonly recorded: () => void
+  /** Facts of a text as it means now in that database and mode; none where it cannot be read. */
+  readonly rereadAt: (text: string, home: Admitted['home']) => readonly StatementFacts[]
+}
+
+/** A text as the client sent it (null: it is no text), and as it is forwarded (null: as it came). */
+interface Texts {
+  readonly own: string | null
+  readonly forward: string | null
+}
+
+export class Admitting {
+  readonly #options: AdmittingOptions
+
+  constructor(options: AdmittingOptions) {
+    this.#options = options
+  }
+
+  /** `bytes`: the text as latin1, one character per byte; `text`: null where it cannot be decoded. */
+  decide(
+    context: DecisionContext,
+    bytes: string,
+    text: string | null,
+  ): { decided: Decided; forward: string | null } {
+    const { telemetry, texts, names, now } = this.#options
+    const known = context.exact(bytes)
+    if (known !== undefined) {
+      telemetry.decisionCache('exact')
+      return { decided: known, forward: forwardOf(known) }
+    }
+    const { decided, from } = context.decide(texts, {
+      bytes,
+      text: text ?? '',
+      names,
+      readable: names.readable && text !== null,
+      now: now(),
+    })
+    telemetry.decisionCache(from)
+    // A text with a fingerprint is sent as it came; what was decided holds the text of another.
+    return { decided, forward: from === 'fingerprint' ? null : forwardOf(decided) }
+  }
+
+  /** Denials are recorded, and what is prepared; other texts when they run. */
+  admit(via: Via, decided: Decided, texts: Texts): Admitted | Refusal {
+    const { verdict, analysis } = decided
+    const { telemetry, records, recorded, standing } = this.#options
+    const own = texts.own ?? '/* not readable */'
+    telemetry.statement(standing.view.connection, verdict.kind)
+    if (verdict.kind === 'deny' || via === 'parse') {
+      const seq = records.statement(via, decided, own)
+      if (typeof seq !== 'number') return seq
+    }
+    if (verdict.kind === 'deny') {
+      recorded()
+      return refusalOf(verdict, analysis.kind === 'unparsable' ? analysis.position : null)
+    }
+    const statements = factsOf(decided)
+    const { names } = this.#options
+    return {
+      ...this.#admitted(),
+      text: texts.forward === null ? null : encodeText(texts.forward, names.charset),
+      limit: limitOf(standing.view, statements),
+      barrier: statements === null || statements.some((one) => names.isBarrier(one)),
+      decided,
+      own,
+      volatile: isVolatile(statements),
+    }
+  }
+
+  /** For who is in, whatever policy says: it only gives up what the session has. */
+  free({ barrier }: { readonly barrier: boolean }): Admitted {
+    return { ...this.#admitted(), barrier }
+  }
+
+  /** A statement prepared earlier, as it stands now; the server keeps the database and mode it was prepared in. */
+  renewed(admitted: Admitted, context: DecisionContext): Admitted | Refusal {
+    const { standing, names } = this.#options
+    if (admitted.checked === standing.epoch && !admitted.volatile) return admitted
+    const { own, home } = admitted
+    if (admitted.decided === null) return refusal(REPORTS.internal)
+    const same = home.database === names.database && home.sqlMode === names.sqlMode
+    const bytes = encodeText(own, names.charset)?.toString('latin1') ?? own
+    const decided = same
+      ? this.decide(context, bytes, own).decided
+      : this.#decideAt(home, context, own)
+    const again = this.admit('execute', decided, { own, forward: null })
+    return again.kind === 'refusal' ? again : { ...again, home }
+  }
+
+  /** Not remembered, because the context is another session state's. */
+  #decideAt(home: Admitted['home'], context: DecisionContext, own: string): Decided {
+    const { rereadAt, texts, names, now } = this.#options
+    const again = rereadAt(own, home)
+    if (again.length > 0) return context.decideFacts(again, now())
+    // No statements would need no leave: what cannot be read there is decided as unreadable.
+    const unreadable = { bytes: `\0${own}`, text: own, names, readable: false, now: now() }
+    return context.decide(texts, unreadable).decided
+  }
+
+  /** As the session stands; nothing in it is a statement's yet. */
+  #admitted(): Admitted {
+    const { standing, names } = this.#options
+    const { database, sqlMode } = names
+    return {
+      kind: 'admission',
+      text: null,
+      masked: standing.view.masked,
+      limit: null,
+      barrier: false,
+      localInfile: false,
+      epoch: standing.epoch,
+      decided: null,
+      own: '',
+      ground: standing.admitting,
+      checked: standing.epoch,
+      volatile: false,
+      home: { database, sqlMode },
+      granted: null,
+    }
+  }
+}
+
+/** What is sent for its text: what was read, and nothing else. Null: the text as it came. */
+function forwardOf({ analysis }: Decided): string | null {
+  return analysis.kind === 'statements' ? (analysis.texts?.join('; ') ?? null) : null
+}
+
+function isVolatile(statements: readonly StatementFacts[] | null): boolean {
+  if (statements === null) return true
+  return statements.some((one) => one.commands.some((command) => SESSION_COMMANDS.has(command)))
+}
