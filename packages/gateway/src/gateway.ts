@@ -1,48 +1,25 @@
 /**
  * Puts the gateway together from its configuration, runs it, and takes it down in order.
  */
-import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import {
-  type Anchor,
-  type AuditEvent,
-  type AuditLog,
-  anchorToAll,
-  anchorToFile,
-  anchorToWebhook,
-  openAuditLog,
-} from '@sallyport/audit'
 import { createVerifier, type Verifier } from '@sallyport/identity'
-import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
-import { MysqlReader, PostgresReader } from '@sallyport/sql'
+import { MysqlReader } from '@sallyport/sql'
 import type { FastifyInstance } from 'fastify'
 import { addControlRoutes } from './admin/control.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
-import type { ApprovalJournal } from './approvals/journal.ts'
-import { LocalJournal } from './approvals/local-journal.ts'
-import { PostgresJournal } from './approvals/postgres-journal.ts'
-import { newApprovalId, readApprovals } from './approvals/recover.ts'
+import { newApprovalId } from './approvals/recover.ts'
 import { Channels } from './channels/channels.ts'
 import { loadConfig } from './config/load.ts'
-import type {
-  AdminConfig,
-  GatewayConfig,
-  ListenerConfig,
-  StoreConfig,
-  WireProtocol,
-} from './config/model.ts'
+import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
 import { GatewayError } from './errors.ts'
 import { Grants } from './grants/grants.ts'
 import { type Listener, listen, type Reception } from './listeners/listen.ts'
 import { mysqlReception } from './listeners/mysql.ts'
 import { postgresReception } from './listeners/postgres.ts'
-import { PolicyHolder } from './policy/holder.ts'
-import { RecordingRoom, recordingKey } from './recordings/room.ts'
-import { createSecrets, type Secrets } from './secrets/store.ts'
+import { listenerTls } from './listeners/tls.ts'
+import { openParts, type Parts } from './parts.ts'
 import type { SessionDeps } from './session/admission.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
@@ -53,18 +30,9 @@ import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { checkDirectSockets } from './sockets/direct-socket.ts'
-import { StateStore } from './state/store.ts'
-import {
-  createAdminServer,
-  createLogger,
-  createTelemetry,
-  type Logger,
-  type ReadyPiece,
-  type Telemetry,
-} from './telemetry/index.ts'
+import { createAdminServer, type Logger, type ReadyPiece } from './telemetry/index.ts'
 import { generateRsaKey } from './tls/rsa-key.ts'
-import { generateSelfSigned } from './tls/self-signed.ts'
-import { loadServerTls, type ServerTls } from './tls/server.ts'
+import type { ServerTls } from './tls/server.ts'
 
 /** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
 const OUTCOME_FLUSH_MS = 5
@@ -98,7 +66,15 @@ export async function startGateway(
   config: GatewayConfig,
   options: { readonly log?: Logger } = {},
 ): Promise<RunningGateway> {
-  const gateway = await Gateway.open(config, options.log)
+  const parts = await openParts(config, options.log)
+  let gateway: Gateway
+  try {
+    gateway = new Gateway(config, parts)
+  } catch (error) {
+    parts.state.close()
+    await parts.audit.close()
+    throw error
+  }
   try {
     await gateway.listen()
     return gateway
@@ -106,18 +82,6 @@ export async function startGateway(
     await gateway.close()
     throw error
   }
-}
-
-interface Parts {
-  readonly telemetry: Telemetry
-  readonly log: Logger
-  readonly audit: AuditLog
-  readonly recordings: RecordingRoom
-  readonly state: StateStore
-  readonly secrets: Secrets
-  readonly reader: PostgresReader
-  readonly policy: PolicyHolder
-  readonly journal: ApprovalJournal
 }
 
 class Gateway implements RunningGateway {
@@ -180,89 +144,7 @@ class Gateway implements RunningGateway {
       },
       onError: (error) => parts.log.error({ err: error }, 'grants'),
     })
-    this.#deps = this.#sessionDeps(maskKeys(config.stateDirectory))
-  }
-
-  static async open(config: GatewayConfig, given: Logger | undefined): Promise<Gateway> {
-    const telemetry = createTelemetry()
-    const log = given ?? createLogger({ level: config.logLevel })
-    mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
-    const before =
-      config.store === null ? await readApprovals(config.audit.directory, Date.now(), log) : []
-    const audit = await openAuditLog({
-      directory: config.audit.directory,
-      now: Date.now,
-      segmentBytes: config.audit.segmentBytes,
-      sync: config.audit.sync,
-      ...(config.audit.anchors.length > 0 && { anchor: anchorOf(config.audit) }),
-      onFailure: (error) => {
-        telemetry.auditFailed()
-        log.fatal({ err: error }, 'audit log failed: statements are refused')
-      },
-      onIndexFailure: (error) => log.error({ err: error }, 'audit index failed'),
-    })
-    const state = new StateStore(config.stateDirectory)
-    try {
-      const record = (event: AuditEvent): void => {
-        audit.append(event)
-        audit.flush()
-      }
-      const policy = await PolicyHolder.open(config.policies, (event) => {
-        if (event.kind === 'loaded') {
-          const { version, rules, masks, warnings } = event.policy
-          for (const warning of warnings) log.warn(warning)
-          telemetry.policyReloaded('loaded')
-          log.info({ version, rules: rules.length, masks: masks.length }, 'policy loaded')
-          const { files } = event
-          record({
-            type: 'policy-loaded',
-            v: 1,
-            version,
-            files,
-            rules: rules.length,
-            masks: masks.length,
-          })
-        } else {
-          const reason = event.errors.map(formatPolicyError).join('\n')
-          telemetry.policyReloaded('failed')
-          log.error({ errors: reason }, 'policy rejected: the one before stays in force')
-          record({ type: 'policy-rejected', v: 1, reason })
-        }
-      })
-      const secrets = createSecrets({
-        now: Date.now,
-        warn: (warning) => log.warn({ warning }, 'secret'),
-      })
-      const reader = await PostgresReader.create()
-      const journal =
-        config.store === null
-          ? new LocalJournal(audit, Date.now, before)
-          : await openSharedJournal(config.store, secrets, audit, log)
-      const { directory, key, keepDays } = config.audit.recordings
-      const recordings = new RecordingRoom({
-        directory,
-        key: key === null ? null : await recordingKey(secrets, key),
-        keepDays,
-        audit,
-        log,
-        now: Date.now,
-      })
-      return new Gateway(config, {
-        telemetry,
-        log,
-        audit,
-        recordings,
-        state,
-        secrets,
-        reader,
-        policy,
-        journal,
-      })
-    } catch (error) {
-      state.close()
-      await audit.close()
-      throw error
-    }
+    this.#deps = this.#sessionDeps()
   }
 
   get addresses(): readonly GatewayAddress[] {
@@ -286,7 +168,10 @@ class Gateway implements RunningGateway {
     await this.#grants.start()
     if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
     for (const config of this.#config.listeners) {
-      const { tls, certificate } = await this.#listenerTls(config)
+      const { tls, certificate } = await listenerTls(config, {
+        stateDirectory: this.#config.stateDirectory,
+        log,
+      })
       if (tls === null && config.insecure) {
         log.warn({ port: config.port }, 'tokens are accepted in clear on this listener')
       }
@@ -411,8 +296,8 @@ class Gateway implements RunningGateway {
     }
   }
 
-  #sessionDeps(keys: MaskKeys): SessionDeps {
-    const { audit, policy, telemetry, log } = this.#parts
+  #sessionDeps(): SessionDeps {
+    const { audit, policy, telemetry, log, keys } = this.#parts
     return {
       audit,
       verifier: () => this.#verifier,
@@ -469,39 +354,6 @@ class Gateway implements RunningGateway {
   #warmIssuers(): void {
     const waiting = this.#verifier.status().some((issuer) => !issuer.ready)
     if (waiting) void this.#verifier.warm().catch(() => undefined)
-  }
-
-  async #listenerTls(
-    config: ListenerConfig,
-  ): Promise<{ tls: ServerTls | null; certificate: string | null }> {
-    const { log } = this.#parts
-    if (config.tls.kind === 'off') return { tls: null, certificate: null }
-    let files = { certFile: '', keyFile: '' }
-    let certificate: string | null = null
-    if (config.tls.kind === 'files') {
-      files = { certFile: config.tls.certificate, keyFile: config.tls.key }
-    } else {
-      const made = await generateSelfSigned({
-        hosts: config.tls.hosts,
-        directory: join(this.#config.stateDirectory, 'tls'),
-        now: Date.now,
-      })
-      if (made.created)
-        log.info({ fingerprint: made.fingerprint }, 'made a self-signed certificate')
-      files = made
-      certificate = made.certFile
-    }
-    const { certFile, keyFile } = files
-    const tls = await loadServerTls({
-      certFile,
-      keyFile,
-      now: Date.now,
-      onEvent: (event) => {
-        if (event.kind === 'loaded') log.debug({ event }, 'certificate')
-        else log.warn({ event }, 'certificate')
-      },
-    })
-    return { tls, certificate }
   }
 
   async #startAdmin(address: AdminConfig): Promise<FastifyInstance> {
@@ -569,39 +421,4 @@ class Gateway implements RunningGateway {
       },
     ]
   }
-}
-
-/** Approvals of several gateways, in the store they share. */
-async function openSharedJournal(
-  store: StoreConfig,
-  secrets: Secrets,
-  audit: AuditLog,
-  log: Logger,
-): Promise<PostgresJournal> {
-  const url = await secrets.get(store.url)
-  try {
-    return await PostgresJournal.open({
-      connection: { connectionString: url.reveal() },
-      log: audit,
-      gateway: randomUUID(),
-      onError: (error) => log.error({ err: error }, 'the shared store does not answer'),
-    })
-  } catch (cause) {
-    // What the driver says may name the store's address and user.
-    throw new GatewayError('config', '`store.url`: the shared store cannot be used', { cause })
-  }
-}
-
-/** The key of hashing masks: made once, kept with the gateway's state, so that hashes stay joinable. */
-function maskKeys(stateDirectory: string): MaskKeys {
-  const file = join(stateDirectory, 'mask.key')
-  if (!existsSync(file))
-    writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' })
-  return { hmac: createSecretKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'hex')) }
-}
-
-function anchorOf({ anchors }: GatewayConfig['audit']): Anchor {
-  return anchorToAll(
-    anchors.map((one) => ('url' in one ? anchorToWebhook(one.url) : anchorToFile(one.file))),
-  )
 }
