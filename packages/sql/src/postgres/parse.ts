@@ -21,7 +21,9 @@ export type ParseOutcome =
     }
   | { readonly kind: 'broken'; readonly why: string }
 
-const quiet = { print: () => {}, printErr: () => {} }
+/** Emscripten makes the object it is given the instance: each instance needs one of its own. */
+const instantiate = (): Promise<ParserModule> =>
+  createParser({ print: () => {}, printErr: () => {} })
 
 export class Parser {
   #module: ParserModule | null
@@ -32,7 +34,7 @@ export class Parser {
   }
 
   static async create(): Promise<Parser> {
-    return new Parser(await createParser(quiet))
+    return new Parser(await instantiate())
   }
 
   /** Non-null while a new instance is being made. */
@@ -76,7 +78,7 @@ export class Parser {
   #recreate(): void {
     this.#module = null
     // A failure leaves the module null; the next parse tries again.
-    this.#recreation ??= createParser(quiet)
+    this.#recreation ??= instantiate()
       .then(
         (module) => {
           this.#module = module
