@@ -31,28 +31,40 @@ afterAll(async () => {
 })
 
 async function run(groups: readonly string[], ...texts: readonly string[]): Promise<void> {
+  await runAt(gateway, groups, ...texts)
+}
+
+async function runAt(
+  at: TestGateway,
+  groups: readonly string[],
+  ...texts: readonly string[]
+): Promise<void> {
   const client = new pg.Client({
-    host: gateway.host,
-    port: gateway.port,
+    host: at.host,
+    port: at.port,
     user: 'someone',
     database: 'crm',
-    password: await gateway.token({ groups }),
-    ssl: { ca: gateway.ca },
+    password: await at.token({ groups }),
+    ssl: { ca: at.ca },
   })
   await client.connect()
   for (const text of texts) await client.query(text).catch(() => undefined)
   await client.end()
 }
 
-function recorded(): { sql: string; verdict: string }[] {
-  const folder = gateway.auditDirectory
+function recorded(at = gateway): { sql: string; verdict: string; code?: string }[] {
+  const folder = at.auditDirectory
   return readdirSync(folder)
     .filter((name) => /^\d+\.jsonl$/.test(name))
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))
     .filter((line) => line !== '')
     .map(
       (line) =>
-        (JSON.parse(line) as { event: { type: string; sql: string; verdict: string } }).event,
+        (
+          JSON.parse(line) as {
+            event: { type: string; sql: string; verdict: string; code?: string }
+          }
+        ).event,
     )
     .filter((event) => event.type === 'statement')
 }
@@ -80,4 +92,22 @@ test('other statements are recorded as they were sent', async () => {
   const text = `SELECT name FROM people WHERE id = 4711 AND name <> 'nobody' -- why not`
   await run(['analysts'], text)
   expect(recorded().map((one) => one.sql)).toContain(text)
+})
+
+test('nor in what the gateway refuses before anybody decided it', async () => {
+  const limited = await startTestGateway({
+    upstream: database,
+    database: database.database,
+    connection: 'crm',
+    policies: [`${POLICY}\nlimits: [{ who: everyone, statements-per-minute: 1 }]`],
+  })
+  try {
+    const text = `SELECT id FROM people WHERE ssn = '${CANARY}'`
+    await runAt(limited, ['analysts'], 'SELECT 1', text)
+    const [, refused] = recorded(limited)
+    expect(refused).toMatchObject({ code: 'rate-limit', verdict: 'deny' })
+    expect(refused?.sql).toBe("SELECT id FROM people WHERE ssn = '…'")
+  } finally {
+    await limited.close()
+  }
 })
