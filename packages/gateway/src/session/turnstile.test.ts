@@ -19,7 +19,7 @@ beforeEach(async () => {
     key: null,
     keepDays: null,
     audit,
-    log: createLogger({ level: 'fatal' }),
+    log: createLogger({ level: 'error' }),
     now: Date.now,
   })
   turnstile = new Turnstile(audit, recordings)
