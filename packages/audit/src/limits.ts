@@ -61,6 +61,10 @@ export const INDEX_PROBE_ROWS = 10_000
 /** Terms (relation names, rules, …) whose number in the index is remembered. */
 export const INDEX_TERMS_MAX = 50_000
 
+/** Statements met lately whose terms the indexer remembers, and how long one may be. */
+export const INDEX_STATEMENTS_MAX = 2_000
+export const INDEX_STATEMENT_CHARS_MAX = 4_096
+
 /** Bytes of a segment indexed in one transaction: the worker's memory and how long it holds the lock. */
 export const INDEX_READ_BYTES = 2_097_152
 

@@ -3,7 +3,7 @@
 import { type AuditEvent, isKnownEvent, type StoredEvent } from '../event.ts'
 import { INDEX_BLOCK_RECORDS } from '../limits.ts'
 import { leafHash } from '../merkle.ts'
-import { type AuditRecord, decodeRecord } from '../record.ts'
+import type { IndexedRecord, Line } from './lines.ts'
 import type { RememberedSession, SessionMemory } from './session-memory.ts'
 import {
   addToTotals,
@@ -13,35 +13,17 @@ import {
   type SessionTotals,
 } from './session-row.ts'
 import type { IndexBatch, IndexBlock, Position } from './store.ts'
-import { recordTermsOf, sessionTermsOf, termOf } from './terms.ts'
-
-const NEWLINE = 0x0a
-
-/** A line, [start, end) of the bytes read, without its newline; `record` null when it is none. */
-export interface Line {
-  readonly start: number
-  readonly end: number
-  readonly record: AuditRecord | null
-}
-
-/** `bytes` ends in a newline. */
-export function parseLines(bytes: Buffer): Line[] {
-  const lines: Line[] = []
-  for (let start = 0; start < bytes.length; ) {
-    const end = bytes.indexOf(NEWLINE, start)
-    lines.push({ start, end, record: decodeRecord(bytes.subarray(start, end)) })
-    start = end + 1
-  }
-  return lines
-}
+import { sessionTermsOf, termOf } from './terms.ts'
 
 interface OpenBlock {
   readonly start: number
-  readonly first: AuditRecord
-  last: AuditRecord
+  readonly first: IndexedRecord
+  last: IndexedRecord
   end: number
   records: number
   readonly terms: Set<string>
+  /** Lists of terms that `terms` has all of. */
+  readonly taken: Set<readonly string[]>
   readonly sessions: Set<number>
   readonly texts: Set<string>
 }
@@ -51,6 +33,8 @@ interface OpenUpdate {
   readonly description: SessionDescription
   terms: readonly string[] | null
   readonly used: Set<string>
+  /** Lists of terms that the index has, or that `used` has. */
+  readonly taken: Set<readonly string[]>
   readonly totals: SessionTotals
 }
 
@@ -104,7 +88,7 @@ export class BatchBuilder {
     return { from, to, blocks: this.#blocks, sessions: [...this.#updates.values()] }
   }
 
-  #blockFor(record: AuditRecord, line: Line): OpenBlock {
+  #blockFor(record: IndexedRecord, line: Line): OpenBlock {
     if (this.#block !== null && this.#block.records >= INDEX_BLOCK_RECORDS) this.#closeBlock()
     this.#block ??= {
       start: line.start,
@@ -113,6 +97,7 @@ export class BatchBuilder {
       end: line.end + 1,
       records: 0,
       terms: new Set(),
+      taken: new Set(),
       sessions: new Set(),
       texts: new Set(),
     }
@@ -138,21 +123,19 @@ export class BatchBuilder {
     })
   }
 
-  #takeEvent(record: AuditRecord, block: OpenBlock): void {
-    const { event } = record
-    const terms = recordTermsOf(event)
-    for (const term of terms) block.terms.add(term)
-    const refers = event['statement']
-    if (typeof refers === 'number' && refers < block.first.seq) {
-      block.terms.add(termOf('refers', refers))
+  #takeEvent(record: IndexedRecord, block: OpenBlock): void {
+    const { event, terms, refers, session } = record
+    if (!block.taken.has(terms)) {
+      block.taken.add(terms)
+      for (const term of terms) block.terms.add(term)
     }
+    if (refers !== null && refers < block.first.seq) block.terms.add(termOf('refers', refers))
     if (typeof event['sql'] === 'string') block.texts.add(event['sql'])
-    if (typeof event['session'] === 'string')
-      this.#takeSession(record, event['session'], terms, block)
+    if (session !== null) this.#takeSession(record, session, block)
   }
 
-  #takeSession(record: AuditRecord, id: string, terms: readonly string[], block: OpenBlock): void {
-    const { event } = record
+  #takeSession(record: IndexedRecord, id: string, block: OpenBlock): void {
+    const { event, terms } = record
     const session = this.#memory.of(id, record.seq)
     const update = this.#updateOf(id, session, record)
     if (isKnownEvent(event)) this.#describe(update, event, record.at)
@@ -162,6 +145,8 @@ export class BatchBuilder {
       for (const term of session.terms) block.terms.add(term)
     }
     block.sessions.add(session.first)
+    if (update.taken.has(terms)) return
+    update.taken.add(terms)
     for (const term of terms) {
       if (session.used.has(term)) continue
       session.used.add(term)
@@ -169,7 +154,7 @@ export class BatchBuilder {
     }
   }
 
-  #updateOf(id: string, session: RememberedSession, record: AuditRecord): OpenUpdate {
+  #updateOf(id: string, session: RememberedSession, record: IndexedRecord): OpenUpdate {
     let update = this.#updates.get(id)
     if (update === undefined) {
       update = {
@@ -177,6 +162,7 @@ export class BatchBuilder {
         description: blankSession(id, record.at),
         terms: null,
         used: new Set(),
+        taken: new Set(),
         totals: { statements: 0, refused: 0, rows: 0, bytes: 0 },
       }
       this.#updates.set(id, update)

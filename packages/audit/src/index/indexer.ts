@@ -7,7 +7,8 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { INDEX_READ_BYTES } from '../limits.ts'
 import { leafHash } from '../merkle.ts'
 import { segmentPath } from '../segments.ts'
-import { BatchBuilder, parseLines } from './batch.ts'
+import { BatchBuilder } from './batch.ts'
+import { LineReader } from './lines.ts'
 import { SessionMemory } from './session-memory.ts'
 import { SqliteIndexStore } from './sqlite-store.ts'
 import type { IndexBatch, IndexStore, Position } from './store.ts'
@@ -19,6 +20,7 @@ export class Indexer {
   readonly #store: IndexStore
   readonly #buffer = Buffer.allocUnsafe(INDEX_READ_BYTES)
   readonly #sessions: SessionMemory
+  readonly #lines = new LineReader()
   /** Where the store stands, as far as this one knows. */
   #position: Position | null = null
 
@@ -100,7 +102,7 @@ export class Indexer {
   }
 
   async #build(from: Position, bytes: Buffer): Promise<IndexBatch> {
-    const lines = parseLines(bytes)
+    const lines = this.#lines.read(bytes)
     await this.#sessions.recall(lines)
     const builder = new BatchBuilder(this.#sessions, from, bytes)
     for (const line of lines) builder.take(line)

@@ -1,7 +1,7 @@
 /** The sessions an indexer has met lately, so that it need not ask the index for each record. */
 
 import { INDEX_SESSIONS_MAX } from '../limits.ts'
-import type { Line } from './batch.ts'
+import type { Line } from './lines.ts'
 import type { IndexStore } from './store.ts'
 
 export interface RememberedSession {
@@ -29,8 +29,8 @@ export class SessionMemory {
   async recall(lines: readonly Line[]): Promise<void> {
     const unknown = new Set<string>()
     for (const { record } of lines) {
-      const session = record?.event['session']
-      if (typeof session === 'string' && !this.#sessions.has(session)) unknown.add(session)
+      const session = record?.session ?? null
+      if (session !== null && !this.#sessions.has(session)) unknown.add(session)
     }
     if (unknown.size === 0) return
     for (const [session, { first, terms }] of await this.#store.recall([...unknown])) {
