@@ -173,7 +173,27 @@ describe('flows', () => {
       into({ kind: 'new-relation', schema: 'public', name: 't', column: 'c' }),
       'masked-flow',
     ],
+    [
+      'into a new relation that a mask covers',
+      into({ kind: 'new-relation', schema: 'public', name: 'vault', column: 'c' }),
+      'allow',
+    ],
+    [
+      'into a column without a name of one',
+      into({ kind: 'new-relation', schema: 'public', name: 'vault', column: '' }),
+      'masked-flow',
+    ],
+    [
+      'into one whose schema is not known',
+      into({ kind: 'new-relation', schema: null, name: 'vault', column: 'c' }),
+      'masked-flow',
+    ],
     ['into a setting', into({ kind: 'other', what: 'a setting' }), 'masked-flow'],
+    [
+      'a count, into an open column',
+      into(to('public.notes.body'), { ...derived(EMAIL), revealsNoValue: true } as never),
+      'allow',
+    ],
     [
       'of unknown lineage',
       into(to('public.vault.x'), { kind: 'unknown', sources: [], why: [] } as never),
@@ -397,6 +417,34 @@ masks: [{ name: pay, columns: [public.staff.pay], with: redact, groups: { min: 5
   }
   test('are shown from the least size on', () => {
     expect([masked(), masked(4), masked(5), masked(6)]).toEqual([true, true, false, false])
+  })
+  test('may not be had by copying to where groups are smaller, or any do', () => {
+    const copied = (min: number | null, from: number | null) =>
+      outcome(
+        viewOf(
+          policyOf(`
+rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]
+masks:
+  - { columns: [public.staff.pay], with: redact${from === null ? '' : `, groups: { min: ${from} }`} }
+  - { columns: [public.copies.pay], with: redact${min === null ? '' : `, groups: { min: ${min} }`} }
+`),
+        ),
+        facts({
+          command: 'insert',
+          effects: ['write'],
+          outputs: null,
+          flows: [
+            { lineage: direct(PAY), into: { kind: 'column', column: column('public.copies.pay') } },
+          ],
+        }),
+      )
+    expect([copied(3, 5), copied(5, 5), copied(7, 5), copied(null, 5), copied(5, null)]).toEqual([
+      'masked-flow',
+      'allow',
+      'allow',
+      'allow',
+      'masked-flow',
+    ])
   })
   test('may be sorted by', () => {
     const sorted = (groups: number) =>
