@@ -2,6 +2,7 @@ import type { StateChange, StatementFacts } from '@sallyport/sql'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
+import { NESTED_FACTS_MAX } from './limits.ts'
 import { batch, changing, column, facts, judge, outcome, policyOf, use, viewOf } from './testing.ts'
 
 const READ = `
@@ -194,6 +195,20 @@ rules:
       state: [{ kind: 'prepare', name: 'p', facts: inner }],
     })
     expect(outcome(view, prepare)).toBe('not-allowed')
+  })
+
+  test('nested deeper than is followed, they are refused, whatever lies below', () => {
+    const within = (inner: StatementFacts): StatementFacts =>
+      facts({ command: 'prepare', state: [{ kind: 'prepare', name: 'p', facts: inner }] })
+    const nested = (levels: number): StatementFacts =>
+      levels === 0 ? facts() : within(nested(levels - 1))
+    const open = viewOf(
+      policyOf(
+        "rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]",
+      ),
+    )
+    expect(outcome(open, nested(NESTED_FACTS_MAX))).toBe('allow')
+    expect(outcome(open, nested(NESTED_FACTS_MAX + 1))).toBe('too-complex')
   })
 
   test('refusals say what is missing and never a literal', () => {
