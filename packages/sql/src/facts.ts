@@ -262,7 +262,7 @@ export type Analysis =
       readonly statements: readonly StatementFacts[]
       /** What to send to the server for each statement, and nothing else; absent: the text as it came. */
       readonly texts?: readonly string[]
-      /** Literal-normalised identity of the text (lower-case hex), stable across literals. */
+      /** Identity of the text (lower-case hex) that literals, comments and white space do not change. */
       readonly fingerprint: string
     }
   | {

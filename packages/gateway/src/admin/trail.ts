@@ -17,6 +17,7 @@ const TEXTS = [
   'rule',
   'relation',
   'column',
+  'fingerprint',
   'type',
   'about',
   'session',

@@ -27,6 +27,8 @@ export interface TextReader<Names> {
 export interface Decided {
   readonly analysis: Analysis
   readonly verdict: Verdict
+  /** Identity of the text but for its literals; undefined: it has none. */
+  readonly fingerprint: string | undefined
   /** Relations as the audit record names them. */
   readonly relations: readonly {
     readonly access: 'read' | 'write' | 'define' | 'lock'
@@ -89,9 +91,9 @@ export class DecisionContext {
     return { decided, from: 'parse' }
   }
 
-  /** For a statement that SQL prepared or declared: its facts are known, its text is not. */
-  decideFacts(facts: readonly StatementFacts[], now: number): Decided {
-    const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint: '' }
+  /** For a statement whose facts are known: one that SQL prepared or declared, or one decided before. */
+  decideFacts(facts: readonly StatementFacts[], now: number, fingerprint = ''): Decided {
+    const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint }
     return summarise(analysis, decide(this.view, analysis, { now }), this)
   }
 }
@@ -154,6 +156,7 @@ function summarise(
   return {
     analysis,
     verdict,
+    fingerprint: (analysis.kind === 'statements' && analysis.fingerprint) || undefined,
     relations: relationsOf(statements),
     effects: analysis.kind === 'statements' ? effectsOf(statements) : ['unknown'],
     masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],

@@ -53,7 +53,7 @@ export class StatementRecorder {
     const { verdict } = decided
     if (!this.#options.recordable()) return null
     const sql = decided.sensitive ? this.#withoutLiterals(decided, text) : text
-    const { relations, effects, masks } = decided
+    const { relations, effects, masks, fingerprint } = decided
     const { kind, rule } = verdict
     const rest: Rest =
       verdict.kind === 'deny'
@@ -67,8 +67,9 @@ export class StatementRecorder {
             masks,
           }
         : { verdict: kind, rule, relations, effects, masks }
-    const bound = parameters === undefined ? rest : { ...rest, parameters }
-    return this.#append(via, sql, bound)
+    if (fingerprint !== undefined) rest.fingerprint = fingerprint
+    if (parameters !== undefined) rest.parameters = parameters
+    return this.#append(via, sql, rest)
   }
 
   /** What was recorded runs from now on. */
@@ -150,7 +151,8 @@ const RECORDED = new WeakMap<Decided, { readonly text: string; readonly sql: str
 type Event = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'statement' }>
 type Ended = { -readonly [K in keyof OutcomeEvent]: OutcomeEvent[K] }
 type OutcomeEvent = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'outcome' }>
-type Rest = Omit<Event, 'type' | 'v' | 'session' | 'ordinal' | 'via' | 'sql'>
+type RestOfEvent = Omit<Event, 'type' | 'v' | 'session' | 'ordinal' | 'via' | 'sql'>
+type Rest = { -readonly [K in keyof RestOfEvent]: RestOfEvent[K] }
 
 const STATUS: Readonly<Record<string, 'ok' | 'refused'>> = {
   complete: 'ok',

@@ -10,9 +10,9 @@ import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
 import { analyzeStatement } from './facts/analyze-statement.ts'
-import { fingerprintMysql } from './fingerprint.ts'
 import { parseMysql } from './parse.ts'
 import { RelationColumnsReader } from './views.ts'
+import { withoutMysqlLiterals } from './without-literals.ts'
 
 type Unparsable = Extract<Analysis, { kind: 'unparsable' }>
 
@@ -37,7 +37,7 @@ export class MysqlReader {
           analyzeStatement(analyzer, statement, { text: sql, parameters }),
         ),
         texts: parsed.map(({ text }) => text),
-        fingerprint: identityOf(fingerprintMysql(sql, context.dialect) ?? sql),
+        fingerprint: identityOf(withoutMysqlLiterals(sql, context.dialect)),
       }
     } catch (error) {
       if (error instanceof AnalysisTooComplex) return refused('too-complex', error.message)
@@ -84,7 +84,7 @@ function refused(code: 'internal' | 'too-complex', message: string): Unparsable 
   }
 }
 
-/** 128 bits over the text. */
-function identityOf(sql: string): string {
-  return createHash('sha256').update(sql).digest('hex').slice(0, 32)
+/** 128 bits over a text without literals and comments: it tells nothing of them. */
+function identityOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }

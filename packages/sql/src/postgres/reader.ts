@@ -7,12 +7,12 @@ import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext } from './context.ts'
-import { fingerprintPostgres } from './fingerprint.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { Parser } from './parse.ts'
 import { rejectionFor } from './rejections.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
+import { COMMENT, withoutLiterals } from './without-literals.ts'
 
 export class PostgresReader {
   readonly #parser: Parser
@@ -78,8 +78,8 @@ function refused(
   return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
 }
 
-/** 128 bits over the text without its literals, or over all of it where they cannot be told apart. */
+/** 128 bits over the text without literals, comments and what space it was written with: it tells nothing of them. */
 function identityOf(sql: string): string {
-  const key = fingerprintPostgres(sql) ?? sql
-  return createHash('sha256').update(key).digest('hex').slice(0, 32)
+  const text = withoutLiterals(sql).replaceAll(COMMENT, ' ').replace(/\s+/g, ' ').trim()
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }

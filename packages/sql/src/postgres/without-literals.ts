@@ -18,7 +18,8 @@ import { COMMENT_DEPTH_MAX } from './limits.ts'
 
 const STRING = "'…'"
 const NUMBER = '0'
-const COMMENT = '/*…*/'
+/** Stands for a comment. */
+export const COMMENT = '/*…*/'
 const REST = '…'
 
 /** Strings are read with backslash escapes: the longer reading, which can only hide more. */

@@ -106,16 +106,21 @@ export class Admitting {
     const bytes = encodeText(own, names.charset)?.toString('latin1') ?? own
     const decided = same
       ? this.decide(context, bytes, own).decided
-      : this.#decideAt(home, context, own)
+      : this.#decideAt(home, context, admitted.decided, own)
     const again = this.admit('execute', decided, { own, forward: null })
     return again.kind === 'refusal' ? again : { ...again, home }
   }
 
   /** Not remembered, because the context is another session state's. */
-  #decideAt(home: Admitted['home'], context: DecisionContext, own: string): Decided {
+  #decideAt(
+    home: Admitted['home'],
+    context: DecisionContext,
+    { fingerprint }: Decided,
+    own: string,
+  ): Decided {
     const { rereadAt, texts, names, now } = this.#options
     const again = rereadAt(own, home)
-    if (again.length > 0) return context.decideFacts(again, now())
+    if (again.length > 0) return context.decideFacts(again, now(), fingerprint)
     // No statements would need no leave: what cannot be read there is decided as unreadable.
     const unreadable = { bytes: `\0${own}`, text: own, names, readable: false, now: now() }
     return context.decide(texts, unreadable).decided

@@ -154,9 +154,9 @@ export class Admitting {
   }
 
   /** An earlier meaning under the present policy. */
-  #decidedNow(context: DecisionContext, { analysis }: Decided): Decided {
+  #decidedNow(context: DecisionContext, { analysis, fingerprint }: Decided): Decided {
     const facts = analysis.kind === 'statements' ? analysis.statements : []
-    return context.decideFacts(facts, this.#options.now())
+    return context.decideFacts(facts, this.#options.now(), fingerprint)
   }
 }
 
