@@ -204,6 +204,28 @@ describe('without TLS', () => {
     expect(login.nextEvent()).toEqual({ kind: 'password', password: 'spt_x' })
   })
 
+  test.each([false, true])(
+    'one comes encrypted from who has the key (clear taken: %s)',
+    (passwordInClear) => {
+      const login = greeted({ encrypted: false, rsa: RSA, passwordInClear })
+      respond(login).nextEvent()
+      login.askPassword()
+      login.receive(
+        encodePacket(3, encryptPassword(Buffer.from('spt_x'), CHALLENGE, RSA.publicKeyPem)),
+      )
+      expect(login.nextEvent()).toEqual({ kind: 'password', password: 'spt_x' })
+    },
+  )
+
+  test('one in clear that is as long as what is encrypted is read as it is', () => {
+    const login = greeted({ encrypted: false, rsa: RSA, passwordInClear: true })
+    respond(login).nextEvent()
+    login.askPassword()
+    const password = 'x'.repeat(255)
+    login.receive(encodePacket(3, Buffer.from(`${password}\0`)))
+    expect(login.nextEvent()).toEqual({ kind: 'password', password })
+  })
+
   test('what was not encrypted for it is refused', () => {
     const login = greeted({ encrypted: false, rsa: RSA })
     respond(login).nextEvent()

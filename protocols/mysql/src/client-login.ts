@@ -8,6 +8,7 @@
  *     greeted --HandshakeResponse41--> startup --askPassword--> switching | full | password
  *     switching --(its answer)--> full --password--> decision --accept--> done
  *     full --request for the public key--> key --encrypted password--> decision
+ *     full --encrypted password (the client has the key)--> decision
  *
  * The password arrives whole: full authentication of caching_sha2_password is always asked for, as a server
  * does whose cache is empty, and every stock client then sends it in clear inside TLS, or to our RSA key.
@@ -15,6 +16,7 @@
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
  */
 
+import { isUtf8 } from 'node:buffer'
 import { decryptPassword } from './auth/rsa.ts'
 import { CACHING_SHA2, PLUGIN } from './auth/scramble.ts'
 import { decodeUtf8 } from './bytes.ts'
@@ -234,8 +236,17 @@ export class ClientLogin {
       this.#state = { kind: 'key' }
       return null
     }
+    if (this.#isForOurKey(payload)) return this.#encryptedPassword(payload)
     if (!this.#takesClear) throw inClear()
     return this.#passwordIs(payload)
+  }
+
+  /** A client that has the key already (it logged in before, or was given a file) does not ask for it. */
+  #isForOurKey(payload: Buffer): boolean {
+    if (this.#encrypted || this.#rsa === null) return false
+    const bits = this.#rsa.privateKey.asymmetricKeyDetails?.modulusLength ?? 0
+    // A password in clear may be as long; what is encrypted is no text.
+    return payload.length * 8 === bits && !isUtf8(payload)
   }
 
   #encryptedPassword(payload: Buffer): null {
