@@ -47,7 +47,7 @@ const admission: Admission = {
   masked: true,
   limit: { rows: 3, bytes: 1000, exceeded: 'refuse' },
   barrier: false,
-  localInfile: false,
+  localFiles: [],
   epoch: 1,
 }
 

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { Readable } from 'node:stream'
 import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -101,6 +102,16 @@ describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) =
     const connection = await client({ database: undefined as never })
     const [rows] = await connection.query('SELECT DATABASE() AS d')
     expect(rows).toEqual([{ d: null }])
+  })
+
+  test('files of clients are not taken unless the connection says so', async () => {
+    const connection = await client()
+    const loading = connection.query({
+      sql: "LOAD DATA LOCAL INFILE 'x' INTO TABLE t",
+      infileStreamFactory: () => Readable.from([Buffer.from('9\tnine\n')]),
+    })
+    await expect(loading).rejects.toThrow(/disabled/)
+    expect((await connection.query('SELECT COUNT(*) AS n FROM t'))[0]).toEqual([{ n: 2 }])
   })
 
   test('an error of the server is its own, and the connection stays', async () => {

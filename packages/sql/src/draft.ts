@@ -45,6 +45,7 @@ export class FactsDraft {
   parameters = 0
   literalIndependent = true
   copy: CopyFacts | null = null
+  localFile: string | null = null
   readonly flows: Flow[] = []
   readonly constantWrites: ConstantWrite[] = []
   readonly state: StateChange[] = []
@@ -171,6 +172,7 @@ export class FactsDraft {
       state: this.state,
       literalIndependent: this.literalIndependent,
       copy: this.copy,
+      ...(this.localFile !== null && { localFile: this.localFile }),
       unknowns: [...this.#unknowns],
     }
   }

@@ -241,6 +241,8 @@ export interface StatementFacts {
   readonly literalIndependent: boolean
   /** COPY ... TO STDOUT / FROM STDIN and its format; null when not a COPY over the wire. */
   readonly copy: CopyFacts | null
+  /** LOAD DATA LOCAL: the file of the client's that it reads; absent otherwise. */
+  readonly localFile?: string
   /** Why `unknown` is among the effects, or an output is unknown: short, for explain and refusals; no literals. */
   readonly unknowns: readonly string[]
 }

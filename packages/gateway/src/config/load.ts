@@ -278,6 +278,7 @@ function buildConnection(
     catalogCredential:
       catalogUser === undefined ? null : credential(catalogUser, raw.catalog?.password),
     catalogRefreshSeconds: raw.catalog?.['refresh-seconds'] ?? 30,
+    localInfile: raw['local-infile'] ?? false,
     reuse:
       raw.reuse === undefined
         ? null
@@ -321,6 +322,9 @@ function check(config: GatewayConfig): ConfigProblem[] {
     }
     if (connection.reuse !== null && connection.protocol === 'mysql') {
       problems.push(problem('cannot reuse connections of MySQL', `${key}.reuse`))
+    }
+    if (connection.localInfile && connection.protocol !== 'mysql') {
+      problems.push(problem('is for MySQL only', `${key}.local-infile`))
     }
     const { mode, ca } = connection.tls
     if ((mode === 'verify-ca' || mode === 'verify-full') && connection.socket !== null) {

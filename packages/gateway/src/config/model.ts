@@ -110,6 +110,8 @@ export interface ConnectionConfig {
   /** For reading the schema; the default credential when null. */
   readonly catalogCredential: Credential | null
   readonly catalogRefreshSeconds: number
+  /** MySQL: LOAD DATA LOCAL may read files of clients, where policy allows the statement. */
+  readonly localInfile: boolean
   /** Keep authenticated upstream connections after DISCARD ALL for the next client of the same shape. */
   readonly reuse: { readonly max: number; readonly idleSeconds: number } | null
 }

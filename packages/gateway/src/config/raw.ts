@@ -57,6 +57,7 @@ export interface RawConnection extends RawCredential {
     readonly password?: string
     readonly 'refresh-seconds'?: number
   }
+  readonly 'local-infile'?: boolean
   readonly reuse?: { readonly max?: number; readonly 'idle-seconds'?: number }
 }
 

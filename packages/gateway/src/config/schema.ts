@@ -81,6 +81,7 @@ const connection = object(
     password: string,
     roles: { type: 'object', additionalProperties: credential },
     catalog: object({ user: string, password: string, 'refresh-seconds': seconds }),
+    'local-infile': { type: 'boolean' },
     reuse: object({ max: { type: 'integer', minimum: 1 }, 'idle-seconds': seconds }),
   },
   ['protocol', 'database', 'user'],

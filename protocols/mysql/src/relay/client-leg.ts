@@ -196,7 +196,9 @@ export class ClientLeg {
     state.upstreamSequence = (state.upstreamSequence + 1) & 0xff
     state.toUpstream.forward(buf, at, at + HEADER_BYTES)
     this.#passing = packetLength(buf, at)
-    if (this.#passing === 0) state.infile = false
+    // Behind a packet that is full, an empty one belongs to it.
+    if (this.#passing === 0 && !this.#continues) state.infile = false
+    this.#continues = this.#passing === PACKET_PAYLOAD_BYTES_MAX
     return at + HEADER_BYTES
   }
 }

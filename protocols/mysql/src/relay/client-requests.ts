@@ -268,10 +268,10 @@ export class ClientRequests {
     text: number | null,
     init: ExpectedInit & { readonly admission: Admission },
   ): true {
-    const { limit, localInfile } = init.admission
+    const { limit, localFiles } = init.admission
     const limited = limit?.exceeded === 'refuse'
     // What follows a request for a file is the file: no command may be there before the end of it.
-    const barrier = init.admission.barrier || localInfile
+    const barrier = init.admission.barrier || localFiles.length > 0
     const owed = { ...init, barrier, limited }
     return text === null
       ? this.#send(kind, request, owed)

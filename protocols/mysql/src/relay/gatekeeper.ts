@@ -49,8 +49,8 @@ export interface Admission {
   readonly limit: ResultLimit | null
   /** Its outcome changes what later commands mean: they are decided only after it. */
   readonly barrier: boolean
-  /** It is a LOAD DATA LOCAL that may read the client's file. */
-  readonly localInfile: boolean
+  /** Files of the client's that LOAD DATA LOCAL in it may have the upstream ask for, each name as the upstream sends it. */
+  readonly localFiles: readonly Uint8Array[]
   /** Changes when it has to be decided anew (policy, catalog or session state moved on). */
   readonly epoch: number
 }
@@ -80,7 +80,7 @@ export type RelayRefusal =
   | { readonly kind: 'command-too-long'; readonly command: number; readonly bytes: number }
   /** The body is not laid out as the command's is. */
   | { readonly kind: 'malformed'; readonly command: number }
-  /** The server asked for a file of the client, and that had not been admitted. */
+  /** The server asked for a file of the client, and that one had not been admitted. */
   | { readonly kind: 'local-infile' }
   /** Rows to be masked came without their description (resultset_metadata=NONE). */
   | { readonly kind: 'undescribed-rows' }

@@ -681,9 +681,12 @@ describe('the upstream', () => {
     )
   })
 
-  test('gets an empty file and the client an error where no file was admitted', () => {
+  test.each([
+    ['no file was admitted', 'load'],
+    ['another one was', 'infile'],
+  ])('gets an empty file and the client an error where %s', (_name, text) => {
     const bench = new Bench()
-      .client(query('load'))
+      .client(query(text))
       .upstream(packets([Buffer.from('\xfb/etc/passwd', 'latin1')]))
     expect(tell(bench.toClient())).toEqual(['1:ERR 3948 Loading local data is disabled'])
     expect(bench.toUpstream().subarray(-4)).toEqual(encodePacket(2, Buffer.alloc(0)))
@@ -703,6 +706,36 @@ describe('the upstream', () => {
     bench.upstream(packets([OK()], 4))
     expect(tell(bench.toClient())).toEqual(['1:.x', '4:OK'])
     expect(bench.toUpstream()).toEqual(query('select'))
+  })
+})
+
+describe('a file of the client', () => {
+  const asked = (): Bench => {
+    const bench = new Bench()
+      .client(query('infile'))
+      .upstream(packets([Buffer.from('\xfbx', 'latin1')]))
+    bench.toClient()
+    bench.toUpstream()
+    return bench
+  }
+
+  test('goes on behind a packet that is full', () => {
+    const bench = asked()
+    const full = Buffer.concat([Buffer.of(0xff, 0xff, 0xff, 2), Buffer.alloc(0xffffff, 1)])
+    const file = Buffer.concat([full, packets([Buffer.alloc(0), Buffer.of(9), Buffer.alloc(0)], 3)])
+    bench.client(Buffer.concat([file, query('select')]))
+    expect(bench.toUpstream().equals(file)).toBe(true)
+    bench.upstream(packets([OK()], 6))
+    expect(tell(bench.toClient())).toEqual(['6:OK'])
+    expect(bench.toUpstream()).toEqual(query('select'))
+  })
+
+  test('is read to its end: a reply before that ends the session', () => {
+    const bench = asked()
+    bench.client(packets([Buffer.from('one\n')], 2))
+    expect(() => bench.upstream(packets([OK()], 3))).toThrow(
+      expect.objectContaining({ code: 'out-of-sync' }),
+    )
   })
 })
 

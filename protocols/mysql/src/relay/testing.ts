@@ -116,7 +116,7 @@ export class WordGatekeeper implements Gatekeeper {
         ? { rows: LIMIT_ROWS, bytes: null, exceeded: text.includes('cut') ? 'truncate' : 'refuse' }
         : null,
       barrier: text.includes('barrier'),
-      localInfile: text.includes('infile'),
+      localFiles: text.includes('infile') ? [Buffer.from('x')] : [],
       epoch: 1,
     }
     this.#admissions.set(text, admission)

@@ -124,6 +124,8 @@ export class UpstreamLeg {
 
   #packet(entry: Expected, buf: Buffer): void {
     const state = this.#state
+    // INVARIANT: whoever stopped reading the file would take what is left of it for commands.
+    if (state.infile) throw outOfSync('a reply before the end of the file')
     const cursor = this.#cursor
     const { bytes, payloadStart, payloadEnd } = cursor
     if (payloadStart === payloadEnd) throw outOfSync('an empty packet')
@@ -324,7 +326,9 @@ export class UpstreamLeg {
 
   #localInfile(entry: Expected, buf: Buffer): void {
     const state = this.#state
-    if (entry.fate === 'forward' && entry.admission?.localInfile === true) {
+    const name = this.#payload().subarray(1)
+    const admitted = entry.admission?.localFiles.some((file) => name.equals(file)) === true
+    if (entry.fate === 'forward' && !entry.told && admitted) {
       pass(this.#state, entry, buf, this.#cursor)
       state.infile = true
       return

@@ -83,6 +83,7 @@ export class Admitting {
     return {
       ...this.#admitted(),
       text: texts.forward === null ? null : encodeText(texts.forward, names.charset),
+      localFiles: localFilesOf(statements, names.charset),
       limit: limitOf(standing.view, statements),
       barrier: statements === null || statements.some((one) => names.isBarrier(one)),
       decided,
@@ -136,7 +137,7 @@ export class Admitting {
       masked: standing.view.masked,
       limit: null,
       barrier: false,
-      localInfile: false,
+      localFiles: [],
       epoch: standing.epoch,
       decided: null,
       own: '',
@@ -152,6 +153,17 @@ export class Admitting {
 /** What is sent for its text: what was read, and nothing else. Null: the text as it came. */
 function forwardOf({ analysis }: Decided): string | null {
   return analysis.kind === 'statements' ? (analysis.texts?.join('; ') ?? null) : null
+}
+
+/** Of what was not read, none. */
+function localFilesOf(
+  statements: readonly StatementFacts[] | null,
+  charset: MysqlSessionNames['charset'],
+): readonly Uint8Array[] {
+  return (statements ?? []).flatMap(({ localFile }) => {
+    const name = localFile === undefined ? null : encodeText(localFile, charset)
+    return name === null ? [] : [name]
+  })
 }
 
 function isVolatile(statements: readonly StatementFacts[] | null): boolean {

@@ -7,6 +7,8 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
 import {
+  type Capabilities,
+  CLIENT,
   type Greeting,
   offerTo,
   ProtocolError,
@@ -177,14 +179,15 @@ async function greet(
   socket.on('error', () => undefined)
   const face = await home.mysqlServer?.face()
   if (face === undefined) throw new GatewayError('config', 'not a MySQL connection')
-  const others = [...deps.connections().values()].flatMap((one) => one.mysqlServer?.known ?? [])
+  const all = [...deps.connections().values()]
+  const others = all.flatMap((one) => one.mysqlServer?.known ?? [])
   const greeting: Greeting = {
     serverVersion: face.serverVersion,
     connectionId: randomInt(CONNECTION_ID_MIN, CONNECTION_ID_MAX),
     challenge: challenge(),
     capabilities: offerTo(
       others.map(({ offered }) => offered),
-      { tls: channel.tls !== null, localInfile: false },
+      { tls: channel.tls !== null, localInfile: all.some((one) => one.config.localInfile) },
     ),
     collation: face.collation,
     status: STATUS.AUTOCOMMIT,
@@ -235,6 +238,14 @@ async function login(
   })
 }
 
+/** Of a connection that takes no files of clients, the server refuses LOAD DATA LOCAL by itself. */
+function withoutFiles(
+  { flags, mariadb }: Capabilities,
+  { config }: ConnectionRuntime,
+): Capabilities {
+  return { flags: config.localInfile ? flags : (flags & ~CLIENT.LOCAL_FILES) >>> 0, mariadb }
+}
+
 async function start(
   id: string,
   greeting: MysqlGreeting,
@@ -247,13 +258,14 @@ async function start(
   // As with a server: who names no database has none selected.
   const database = startup.database === null || startup.database === '' ? null : admitted.database
   const { capabilities, collation, attributes } = startup
+  const client = { capabilities: withoutFiles(capabilities, connection), collation, attributes }
   const opened = await openWithCredential(id, admitted, deps, (user, password) =>
     openMysqlUpstream({
       target: connection.target,
       user,
       password,
       database,
-      client: { capabilities, collation, attributes },
+      client,
     }),
   )
   if (opened.kind === 'failed') {

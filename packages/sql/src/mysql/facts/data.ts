@@ -43,7 +43,10 @@ const load: Handler<'load'> = (run, node) => {
   const { draft } = run
   draft.command = node.format === 'xml' ? 'load xml' : 'load data'
   draft.effect('copy')
-  if (!node.local) draft.effect('admin')
+  if (node.local) {
+    draft.localFile = node.file
+    draft.literalIndependent = false
+  } else draft.effect('admin')
   noteLoad(run.walk, node)
   run.requireAllVisited()
 }

@@ -328,6 +328,18 @@ describe('flows', () => {
   })
 })
 
+describe('files of the client', () => {
+  test.each([
+    ["load data local infile 'a\\tb''c' into table people", "a\tb'c"],
+    ["load xml local infile 'x' into table people", 'x'],
+    ["load data infile '/x' into table people", undefined],
+  ])('%s', (sql, file) => {
+    const { localFile, literalIndependent } = factsOf(sql)
+    expect(localFile).toBe(file)
+    expect(literalIndependent).toBe(false)
+  })
+})
+
 describe('constants written', () => {
   test.each([
     [
