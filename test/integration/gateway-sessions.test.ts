@@ -1,7 +1,7 @@
 /** The life of a session: who gets in, how it ends, what a cancel does, and what is on record afterwards. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openAuditReader } from '@sallyport/audit'
-import { StateStore } from '@sallyport/gateway'
+import { loadConfig, openTokenState } from '@sallyport/gateway'
 import { OPERATOR_ISSUER } from '@sallyport/identity'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway, type TokenRequest } from '../support/gateway.ts'
@@ -152,8 +152,8 @@ describe('ends', () => {
     const wire = await open({ subject: 'gone' })
     wire.send({ kind: 'Query', text: FOREVER })
     await until(async () => (await runningOf(FOREVER)) === 1)
-    const state = new StateStore(gateway.stateDirectory)
-    state.revoke({
+    const state = await openTokenState(loadConfig(gateway.configFile))
+    await state.revoke({
       kind: 'subject',
       issuer: OPERATOR_ISSUER,
       subject: 'gone',
@@ -161,7 +161,7 @@ describe('ends', () => {
       issuedBefore: Date.now() + 1000,
       reason: null,
     } as never)
-    state.close()
+    await state.close()
     const frames = await wire.replies()
     expect(errorsOf(frames).at(-1)?.message).toMatch(/revoked/)
     expect(await until(async () => (await runningOf(FOREVER)) === 0)).toBe(true)

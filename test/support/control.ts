@@ -18,8 +18,11 @@ export interface Control {
 export async function controlOf(gateway: TestGateway, who: TokenRequest): Promise<Control> {
   const address = gateway.running?.admin
   if (!address) throw new Error('the gateway has no admin address')
-  const token = await gateway.token(who)
-  const base = `http://${address.host}:${address.port}`
+  return controlAt(`http://${address.host}:${address.port}`, await gateway.token(who))
+}
+
+/** The control API at an address, also of a gateway in a process of its own. */
+export function controlAt(base: string, token: string): Control {
   const call = async (method: string, path: string, body?: unknown): Promise<Answer> => {
     const response = await fetch(`${base}${path}`, {
       method,

@@ -15,7 +15,13 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { loadConfig, type RunningGateway, StateStore, startGateway } from '@sallyport/gateway'
+import {
+  loadConfig,
+  openTokenState,
+  type RunningGateway,
+  startGateway,
+  type TokenState,
+} from '@sallyport/gateway'
 import { mintOperatorToken, type OperatorMintRequest } from '@sallyport/identity'
 import { stringify } from 'yaml'
 import { createCertificateAuthority } from './certs.ts'
@@ -243,14 +249,14 @@ function gatewayOver(
   const { directory, configFile, port, plainPort, running } = parts
   let { child } = parts
   const stateDirectory = join(directory, 'state')
-  let state: StateStore | undefined
+  let state: Promise<TokenState> | undefined
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     closed ??= shutDown()
     return closed
   }
   const shutDown = async (): Promise<void> => {
-    state?.close()
+    await (await state)?.close()
     await running?.close()
     if (child !== null) await stopChild(child)
     await rm(directory, { recursive: true, force: true })
@@ -261,14 +267,14 @@ function gatewayOver(
     auditDirectory: join(directory, 'audit'),
     stateDirectory,
     async token(request = {}) {
-      state ??= new StateStore(stateDirectory)
+      state ??= openTokenState(loadConfig(configFile))
       const { token } = await mintOperatorToken(
         { subject: 'tester', kind: 'machine', groups: [], ...request },
         {
           config: loadConfig(configFile).identity,
           now: Date.now,
           randomBytes,
-          sessionTokens: state,
+          sessionTokens: await state,
         },
       )
       return token

@@ -39,6 +39,9 @@ const OUTCOME_FLUSH_MS = 5
 
 /** How often an issuer without keys is asked again, ms. */
 const ISSUER_RETRY_MS = 5_000
+/** Expired session tokens are kept this long, for whoever lists them, and looked for this often, ms. */
+const TOKENS_KEPT_MS = 7 * 24 * 3_600_000
+const PURGE_MS = 3_600_000
 /** How often a failed audit log is tried again, ms. */
 const AUDIT_RECOVERY_MS = 2_000
 
@@ -71,7 +74,8 @@ export async function startGateway(
   try {
     gateway = new Gateway(config, parts)
   } catch (error) {
-    parts.state.close()
+    await parts.state.close()
+    await parts.shared?.close()
     await parts.audit.close()
     throw error
   }
@@ -103,6 +107,7 @@ class Gateway implements RunningGateway {
   #flushTimer: NodeJS.Timeout | null = null
   readonly #recovery: NodeJS.Timeout
   readonly #warming: NodeJS.Timeout
+  readonly #purging: NodeJS.Timeout
 
   constructor(config: GatewayConfig, parts: Parts) {
     this.#config = config
@@ -120,6 +125,8 @@ class Gateway implements RunningGateway {
     this.#recovery.unref()
     this.#warming = setInterval(() => this.#warmIssuers(), ISSUER_RETRY_MS)
     this.#warming.unref()
+    this.#purging = setInterval(() => void this.#purgeTokens(), PURGE_MS)
+    this.#purging.unref()
     this.#approvals = new Approvals({
       journal: parts.journal,
       now: Date.now,
@@ -221,7 +228,7 @@ class Gateway implements RunningGateway {
   }
 
   async #close(): Promise<void> {
-    const { audit, recordings, state, policy, log } = this.#parts
+    const { audit, recordings, shared, state, policy, log } = this.#parts
     this.#accepting = false
     for (const { listener } of this.#listeners) listener.stop()
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
@@ -233,10 +240,12 @@ class Gateway implements RunningGateway {
     for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
     policy.close()
-    state.close()
+    await state.close()
+    await shared?.close()
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     clearInterval(this.#recovery)
     clearInterval(this.#warming)
+    clearInterval(this.#purging)
     await recordings.close().catch((error: unknown) => {
       log.error({ err: error }, 'recordings are completed at the next start')
     })
@@ -347,6 +356,15 @@ class Gateway implements RunningGateway {
       log.warn('audit log can be written again')
     } catch {
       // Still failing; it was logged when it began.
+    }
+  }
+
+  async #purgeTokens(): Promise<void> {
+    const { state, log } = this.#parts
+    try {
+      await state.purge(Date.now() - TOKENS_KEPT_MS)
+    } catch (error) {
+      log.error({ err: error }, 'expired session tokens could not be removed')
     }
   }
 

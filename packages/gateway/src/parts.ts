@@ -17,12 +17,16 @@ import type { ApprovalJournal } from './approvals/journal.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
 import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { readApprovals } from './approvals/recover.ts'
-import type { GatewayConfig, StoreConfig } from './config/model.ts'
+import type { GatewayConfig } from './config/model.ts'
 import { GatewayError } from './errors.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
+import { PostgresState } from './state/postgres-store.ts'
 import { StateStore } from './state/store.ts'
+import type { TokenState } from './state/token-state.ts'
+import { openSharedStore } from './store/open.ts'
+import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
 
 export interface Parts {
@@ -30,7 +34,9 @@ export interface Parts {
   readonly log: Logger
   readonly audit: AuditLog
   readonly recordings: RecordingRoom
-  readonly state: StateStore
+  /** With other gateways; null: this one is alone. */
+  readonly shared: SharedStore | null
+  readonly state: TokenState
   readonly secrets: Secrets
   readonly reader: PostgresReader
   readonly policy: PolicyHolder
@@ -57,7 +63,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
     },
     onIndexFailure: (error) => log.error({ err: error }, 'audit index failed'),
   })
-  const state = new StateStore(config.stateDirectory)
+  const opened: { close(): void | Promise<void> }[] = [audit]
   try {
     const policy = await openPolicy(config.policies, { telemetry, log, audit })
     const secrets = createSecrets({
@@ -65,10 +71,25 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       warn: (warning) => log.warn({ warning }, 'secret'),
     })
     const reader = await PostgresReader.create()
+    const shared = config.store && (await openSharedStore(config.store, secrets, notAnswering(log)))
+    if (shared !== null) opened.unshift(shared)
+    const state =
+      shared === null
+        ? new StateStore(config.stateDirectory)
+        : await inStore(PostgresState.open(shared))
+    opened.unshift(state)
     const journal =
-      config.store === null
+      shared === null
         ? new LocalJournal(audit, Date.now, before)
-        : await openSharedJournal(config.store, secrets, audit, log)
+        : await inStore(
+            PostgresJournal.open({
+              store: shared,
+              log: audit,
+              gateway: randomUUID(),
+              onError: notAnswering(log),
+            }),
+          )
+    opened.unshift(journal)
     const { directory, key, keepDays } = config.audit.recordings
     const recordings = new RecordingRoom({
       directory,
@@ -83,6 +104,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       log,
       audit,
       recordings,
+      shared,
       state,
       secrets,
       reader,
@@ -91,8 +113,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       keys: maskKeys(config.stateDirectory),
     }
   } catch (error) {
-    state.close()
-    await audit.close()
+    for (const part of opened) await part.close()
     throw error
   }
 }
@@ -123,24 +144,16 @@ function openPolicy(
   })
 }
 
-/** Approvals of several gateways, in the store they share. */
-async function openSharedJournal(
-  store: StoreConfig,
-  secrets: Secrets,
-  audit: AuditLog,
-  log: Logger,
-): Promise<PostgresJournal> {
-  const url = await secrets.get(store.url)
+function notAnswering(log: Logger): (error: unknown) => void {
+  return (error) => log.error({ err: error }, 'the shared store does not answer')
+}
+
+/** @throws GatewayError: what the driver says may name the store's address and user */
+async function inStore<T>(open: Promise<T>): Promise<T> {
   try {
-    return await PostgresJournal.open({
-      connection: { connectionString: url.reveal() },
-      log: audit,
-      gateway: randomUUID(),
-      onError: (error) => log.error({ err: error }, 'the shared store does not answer'),
-    })
+    return await open
   } catch (cause) {
-    // What the driver says may name the store's address and user.
-    throw new GatewayError('config', '`store.url`: the shared store cannot be used', { cause })
+    throw new GatewayError('config', '`store.url`: its tables cannot be used', { cause })
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the token commands do: call identity, the gateway's state or its HTTP endpoints, and print. */
 import { randomBytes } from 'node:crypto'
-import type { StateStore } from '@sallyport/gateway'
+import type { TokenState } from '@sallyport/gateway'
 import {
   mintOperatorToken,
   type Narrowed,
@@ -69,11 +69,11 @@ export async function mint(flags: MintFlags, cli: Cli): Promise<ExitCode> {
         randomBytes,
         sessionTokens: state,
       })
-      recordMinted(minted.record, { recorder, state, now: cli.now })
+      await recordMinted(minted.record, { recorder, state, now: cli.now })
       printMinted(minted, { flags, recorded: recorder.log !== null, cli })
       return EXIT.ok
     } finally {
-      state.close()
+      await state.close()
     }
   } finally {
     await recorder.close()
@@ -81,10 +81,10 @@ export async function mint(flags: MintFlags, cli: Cli): Promise<ExitCode> {
 }
 
 /** INVARIANT: a token leaves only after its record is written; one that could not be recorded is dead. */
-function recordMinted(
+async function recordMinted(
   record: SessionTokenRecord,
-  { recorder, state, now }: { recorder: Recorder; state: StateStore; now: () => number },
-): void {
+  { recorder, state, now }: { recorder: Recorder; state: TokenState; now: () => number },
+): Promise<void> {
   const { id: tokenId, subject, expiresAt, narrowed, graph, node, run } = record
   try {
     recorder.record({
@@ -99,7 +99,7 @@ function recordMinted(
       ...(run && { run }),
     })
   } catch (error) {
-    state.revoke({ kind: 'token', tokenId, at: now(), until: null, reason: 'not recorded' })
+    await state.revoke({ kind: 'token', tokenId, at: now(), until: null, reason: 'not recorded' })
     throw error
   }
 }
@@ -228,11 +228,12 @@ export async function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
   try {
     const now = cli.now()
     const filter = { issuer: null, subject: flags.subject ?? null, limit: LIST_ROWS_MAX }
-    const rows = state
-      .list(filter)
-      .map((record) => ({ record, status: statusOf(record, { state, now }) }))
-      .filter(({ status }) => flags.all === true || status === 'live')
-      .slice(0, limit)
+    const rows: { record: SessionTokenRecord; status: Status }[] = []
+    for (const record of await state.list(filter)) {
+      if (rows.length >= limit) break
+      const status = await statusOf(record, { state, now })
+      if (flags.all === true || status === 'live') rows.push({ record, status })
+    }
     if (flags.json === true) {
       cli.out.json(rows.map(({ record, status }) => ({ status, ...publicRecord(record) })))
       return EXIT.ok
@@ -259,16 +260,19 @@ export async function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
     )
     return EXIT.ok
   } finally {
-    state.close()
+    await state.close()
   }
 }
 
-function statusOf(
+type Status = 'live' | 'expired' | 'revoked'
+
+async function statusOf(
   record: SessionTokenRecord,
-  { state, now }: { state: StateStore; now: number },
-): 'live' | 'expired' | 'revoked' {
+  { state, now }: { state: TokenState; now: number },
+): Promise<Status> {
   const { id, ancestorTokenIds, issuer, subject, issuedAt, expiresAt } = record
   if (expiresAt <= now) return 'expired'
-  const revoked = state.isRevoked({ tokenId: id, ancestorTokenIds, issuer, subject, issuedAt })
+  const of = { tokenId: id, ancestorTokenIds, issuer, subject, issuedAt }
+  const revoked = await state.isRevoked(of)
   return revoked ? 'revoked' : 'live'
 }

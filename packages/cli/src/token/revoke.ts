@@ -1,5 +1,5 @@
 /** `token revoke`: offline through the gateway's state, or over HTTP with the token itself. */
-import type { GatewayConfig, StateStore } from '@sallyport/gateway'
+import type { GatewayConfig, TokenState } from '@sallyport/gateway'
 import { OPERATOR_ISSUER, type Revocation, sessionTokenHash } from '@sallyport/identity'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode, failureOf } from '../errors.ts'
@@ -33,7 +33,7 @@ export async function revoke(flags: RevokeFlags, cli: Cli): Promise<ExitCode> {
     print(revocations, { recorded, flags, cli })
     return EXIT.ok
   } finally {
-    state.close()
+    await state.close()
   }
 }
 
@@ -53,7 +53,7 @@ async function giveBack(flags: RevokeFlags, cli: Cli): Promise<ExitCode> {
 
 interface Revoking {
   readonly config: GatewayConfig
-  readonly state: StateStore
+  readonly state: TokenState
   readonly cli: Cli
 }
 
@@ -74,7 +74,7 @@ async function revocationsFor(
   if (flags.id !== undefined) {
     const { id } = flags
     const filter = { issuer: null, subject: null, limit: RECORDS_MAX }
-    const known = state.list(filter).find((record) => record.id === id)
+    const known = (await state.list(filter)).find((record) => record.id === id)
     if (known === undefined) {
       cli.out.note(
         `warning: no session token here has the id \`${id}\`; it is revoked as the jti of a JWT`,
@@ -83,7 +83,7 @@ async function revocationsFor(
     return [{ kind: 'token', tokenId: id, at, until: known?.expiresAt ?? null, reason }]
   }
   const token = await readToken(flags.tokenFile, cli)
-  const known = state.findByHash(sessionTokenHash(token))
+  const known = await state.findByHash(sessionTokenHash(token))
   if (known !== undefined) {
     return [{ kind: 'token', tokenId: known.id, at, until: known.expiresAt, reason }]
   }
@@ -104,7 +104,7 @@ async function apply(
   revocations: readonly Revocation[],
   { config, state, cli, reason }: Revoking & { readonly reason: string | undefined },
 ): Promise<boolean> {
-  for (const revocation of revocations) state.revoke(revocation)
+  for (const revocation of revocations) await state.revoke(revocation)
   try {
     return await record(revocations, reason ?? 'not given', { config, cli })
   } catch (error) {

@@ -18,7 +18,7 @@ export type Verified =
   | { readonly kind: 'accepted'; readonly principal: Principal; readonly verifier: Verifier }
   | { readonly kind: 'refused'; readonly diagnosis: Diagnosis; readonly retryable: boolean }
 
-/** Asks the issuer for its keys. Session tokens and revocations are those of the state directory, if any. */
+/** Asks the issuer for its keys. Session tokens and revocations are those of the gateway, if any. */
 export async function verifyToken(
   token: string,
   config: GatewayConfig,
@@ -41,6 +41,6 @@ export async function verifyToken(
       retryable: error.retryable,
     }
   } finally {
-    state?.close()
+    await state?.close()
   }
 }

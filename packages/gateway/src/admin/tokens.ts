@@ -12,7 +12,7 @@ import {
   type Verifier,
 } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { StateStore } from '../state/store.ts'
+import type { TokenState } from '../state/token-state.ts'
 import { bearerOf } from './caller.ts'
 
 /** A token request: a JWT with many groups, URL-encoded. */
@@ -21,7 +21,7 @@ const BODY_BYTES_MAX = 128 * 1024
 export interface TokenRoutesDeps {
   readonly verifier: () => Verifier
   readonly config: () => IdentityConfig
-  readonly state: StateStore
+  readonly state: TokenState
   readonly audit: AuditLog
   readonly now: () => number
 }

@@ -130,17 +130,23 @@ export class LocalJournal implements ApprovalJournal {
     if (!isOver(approval.status)) return
     entry.shown = null
     if (!this.#over.includes(id)) this.#over.push(id)
-    if (this.#over.length > CLOSED_KEPT_MAX) this.#forgetOldest(at)
+    const gone = oldestOver(this.#over, (one) => this.#entries.get(one)?.approval, at)
+    if (gone !== null) this.#entries.delete(gone)
   }
+}
 
-  /** Not a grant that is still held. */
-  #forgetOldest(now: number): void {
-    const index = this.#over.findIndex((id) => {
-      const approval = this.#entries.get(id)?.approval
-      return approval === undefined || heldUntil(approval, statusAt(approval, now)) === null
-    })
-    if (index >= 0) this.#entries.delete(this.#over.splice(index, 1)[0] ?? '')
-  }
+/** Takes out of `over` what need not be remembered any more; null: there is room. Not a grant that is still held. */
+export function oldestOver(
+  over: string[],
+  approvalOf: (id: string) => Approval | undefined,
+  now: number,
+): string | null {
+  if (over.length <= CLOSED_KEPT_MAX) return null
+  const index = over.findIndex((id) => {
+    const approval = approvalOf(id)
+    return approval === undefined || heldUntil(approval, statusAt(approval, now)) === null
+  })
+  return index < 0 ? null : (over.splice(index, 1)[0] ?? null)
 }
 
 /** The approval events among records of the log, oldest first. */

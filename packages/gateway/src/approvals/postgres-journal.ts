@@ -6,44 +6,42 @@
  * Each event is in the audit log of the gateway that appended it, and here for the others.
  */
 import type { AuditEvent } from '@sallyport/audit'
-import pg from 'pg'
+import type { SharedStore, Watch } from '../store/shared-store.ts'
 import type { ApprovalJournal, Shown } from './journal.ts'
-import { LIFETIME_MS_MAX } from './limits.ts'
-import type { ApprovalLog } from './local-journal.ts'
+import { CLOSED_KEPT_MAX, LIFETIME_MS_MAX } from './limits.ts'
+import { type ApprovalLog, oldestOver } from './local-journal.ts'
 import { type Approval, type ApprovalEvent, fold, isOver, next, type Stamped } from './state.ts'
 
-/** How often it is asked what is new, ms: how late a change is seen when no notification comes. */
-const POLL_MS = 400
-/** Events younger than this are read again: an INSERT can become visible after a later one, ms. */
-const OVERLAP_MS = 10_000
 /** A gateway says that it lives this often, and is taken for dead after that long, ms. */
 const ALIVE_MS = 2_000
 const DEAD_MS = 10_000
-const CONNECT_MS_MAX = 5_000
-const QUERY_MS_MAX = 5_000
+/** How often what no longer matters is removed, ms. */
+const PURGE_MS = 3_600_000
+/** Approvals are kept this long, ms: that of the longest one, and of the longest grant it can begin. */
+const KEPT_MS = LIFETIME_MS_MAX + 7 * 24 * 3_600_000
 const CHANNEL = 'sallyport_approvals'
 
+/** What is shown is kept until the approval is over. `json`, not `jsonb`, which has no place for U+0000: MySQL's statements may hold it. */
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS sallyport_approvals (
   id text PRIMARY KEY, gateway text NOT NULL, mode text NOT NULL, binding text NOT NULL,
-  stored_at timestamptz NOT NULL DEFAULT now(), shown jsonb);
+  stored_at timestamptz NOT NULL DEFAULT now(), shown json);
 CREATE INDEX IF NOT EXISTS sallyport_approvals_binding ON sallyport_approvals (binding);
+CREATE INDEX IF NOT EXISTS sallyport_approvals_open ON sallyport_approvals (gateway) WHERE shown IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sallyport_approvals_stored ON sallyport_approvals (stored_at);
 CREATE TABLE IF NOT EXISTS sallyport_approval_events (
   approval text NOT NULL REFERENCES sallyport_approvals (id) ON DELETE CASCADE, n int NOT NULL,
-  at bigint NOT NULL, event jsonb NOT NULL, stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  at bigint NOT NULL, event json NOT NULL, stored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (approval, n));
 CREATE INDEX IF NOT EXISTS sallyport_approval_events_stored ON sallyport_approval_events (stored_at);
 CREATE TABLE IF NOT EXISTS sallyport_gateways (id text PRIMARY KEY, seen_at timestamptz NOT NULL);
 `
-/** Two gateways that start together must not both create the tables. */
-const SCHEMA_LOCK = 7_264_310_221
 
 export interface PostgresJournalOptions {
-  readonly connection: pg.ClientConfig
+  readonly store: SharedStore
   readonly log: ApprovalLog
   /** This gateway, among those that share the store. */
   readonly gateway: string
-  /** The store does not answer; it is asked again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -54,27 +52,29 @@ interface EventRow {
   readonly event: ApprovalEvent
 }
 
+/** No event has changed: one row without. */
+type Changed = { readonly asked: Date } & (EventRow | { readonly approval: null })
+
+/** Approvals that can still matter at a start: open ones, grants, and the latest. */
+const AT_START = `
+SELECT id FROM sallyport_approvals WHERE shown IS NOT NULL
+UNION SELECT approval FROM sallyport_approval_events WHERE n = 1 AND event->>'what' = 'grant'
+UNION (SELECT id FROM sallyport_approvals ORDER BY stored_at DESC LIMIT ${CLOSED_KEPT_MAX})`
+const SINCE = 'SELECT approval FROM sallyport_approval_events WHERE stored_at > $1'
+
 export class PostgresJournal implements ApprovalJournal {
   readonly #options: PostgresJournalOptions
-  readonly #pool: pg.Pool
+  readonly #store: SharedStore
   /** In the order they were asked for, as far as this gateway has seen. */
   readonly #entries = new Map<string, Approval>()
+  readonly #over: string[] = []
   readonly #listeners = new Set<(approval: string) => void>()
   #timers: NodeJS.Timeout[] = []
-  #listening: pg.Client | null = null
-  #refreshing: Promise<void> | null = null
-  #closed = false
+  #watch: Watch | null = null
 
   constructor(options: PostgresJournalOptions) {
     this.#options = options
-    this.#pool = new pg.Pool({
-      ...options.connection,
-      max: 4,
-      connectionTimeoutMillis: CONNECT_MS_MAX,
-      query_timeout: QUERY_MS_MAX,
-      application_name: 'sallyport',
-    })
-    this.#pool.on('error', options.onError)
+    this.#store = options.store
   }
 
   /** Creates its tables where they are not there. Throws what the database says. */
@@ -101,12 +101,12 @@ export class PostgresJournal implements ApprovalJournal {
     if (!stored) return false
     // Not in the audit log: whoever asked must not go on, though the others see it as done.
     this.#record(event)
-    await this.#reread(event.approval)
+    this.#install(await this.events(event.approval))
     return true
   }
 
   async events(approval: string): Promise<readonly Stamped[]> {
-    const { rows } = await this.#pool.query<EventRow>(
+    const { rows } = await this.#store.query<EventRow>(
       'SELECT approval, n, at, event FROM sallyport_approval_events WHERE approval = $1 ORDER BY n',
       [approval],
     )
@@ -114,7 +114,7 @@ export class PostgresJournal implements ApprovalJournal {
   }
 
   async shown(approval: string): Promise<Shown | null> {
-    const { rows } = await this.#pool.query<{ shown: Shown | null }>(
+    const { rows } = await this.#store.query<{ shown: Shown | null }>(
       'SELECT shown FROM sallyport_approvals WHERE id = $1',
       [approval],
     )
@@ -127,7 +127,7 @@ export class PostgresJournal implements ApprovalJournal {
 
   /** Asked of the store: a decision given elsewhere a moment ago counts. */
   async bound(binding: string): Promise<readonly Approval[]> {
-    const { rows } = await this.#pool.query<{ id: string }>(
+    const { rows } = await this.#store.query<{ id: string }>(
       'SELECT id FROM sallyport_approvals WHERE binding = $1 ORDER BY stored_at DESC LIMIT 20',
       [binding],
     )
@@ -137,9 +137,10 @@ export class PostgresJournal implements ApprovalJournal {
 
   /** Nobody waits for them any more: the gateway whose session did is gone. */
   async orphans(): Promise<readonly string[]> {
-    const { rows } = await this.#pool.query<{ id: string }>(
+    const { rows } = await this.#store.query<{ id: string }>(
       `SELECT a.id FROM sallyport_approvals a LEFT JOIN sallyport_gateways g ON g.id = a.gateway
-       WHERE a.mode = 'hold' AND (g.seen_at IS NULL OR g.seen_at < now() - $1 * interval '1 ms')`,
+       WHERE a.shown IS NOT NULL AND a.mode = 'hold'
+         AND (g.seen_at IS NULL OR g.seen_at < now() - $1 * interval '1 ms')`,
       [DEAD_MS],
     )
     return rows.map(({ id }) => id).filter((id) => this.#isOpen(id))
@@ -153,60 +154,39 @@ export class PostgresJournal implements ApprovalJournal {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     for (const timer of this.#timers) clearInterval(timer)
     this.#timers = []
     this.#listeners.clear()
-    await this.#refreshing?.catch(() => undefined)
-    await this.#listening?.end().catch(() => undefined)
-    if (!this.#pool.ended) await this.#pool.end()
+    await this.#watch?.end()
   }
 
   async #start(): Promise<void> {
-    const client = await this.#pool.connect()
-    try {
-      await client.query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK])
-      try {
-        await client.query(SCHEMA)
-      } finally {
-        await client.query('SELECT pg_advisory_unlock($1)', [SCHEMA_LOCK])
-      }
-    } finally {
-      client.release()
-    }
+    await this.#store.create(SCHEMA)
     await this.#live()
-    await this.#refresh(LIFETIME_MS_MAX)
-    await this.#listen()
+    const began = await this.#read(AT_START, [])
+    const read = (since: Date): Promise<Date> => this.#read(SINCE, [since])
+    this.#watch = this.#store.watch(CHANNEL, began, read)
     const again = (ms: number, work: () => Promise<void>): void => {
       const timer = setInterval(() => void work().catch(this.#options.onError), ms)
       timer.unref()
       this.#timers.push(timer)
     }
-    again(POLL_MS, () => this.#refreshSoon())
     again(ALIVE_MS, () => this.#live())
+    again(PURGE_MS, () => this.#purge())
+  }
+
+  async #purge(): Promise<void> {
+    const old = `now() - $1 * interval '1 ms'`
+    await this.#store.query(`DELETE FROM sallyport_approvals WHERE stored_at < ${old}`, [KEPT_MS])
+    await this.#store.query(`DELETE FROM sallyport_gateways WHERE seen_at < ${old}`, [KEPT_MS])
   }
 
   async #live(): Promise<void> {
-    await this.#pool.query(
+    await this.#store.query(
       `INSERT INTO sallyport_gateways VALUES ($1, now())
        ON CONFLICT (id) DO UPDATE SET seen_at = now()`,
       [this.#options.gateway],
     )
-  }
-
-  /** A lost connection is made anew by the next poll. */
-  async #listen(): Promise<void> {
-    if (this.#closed || this.#listening !== null) return
-    const client = new pg.Client(this.#options.connection)
-    const lost = (): void => {
-      if (this.#listening === client) this.#listening = null
-    }
-    client.on('error', lost)
-    client.on('end', lost)
-    client.on('notification', () => void this.#refreshSoon().catch(this.#options.onError))
-    await client.connect()
-    await client.query(`LISTEN ${CHANNEL}`)
-    this.#listening = client
   }
 
   async #insertFirst(
@@ -215,7 +195,7 @@ export class PostgresJournal implements ApprovalJournal {
     shown: Shown | null,
   ): Promise<boolean> {
     next(null, event, at)
-    const { rowCount } = await this.#pool.query(
+    const { rowCount } = await this.#store.query(
       `WITH made AS (
          INSERT INTO sallyport_approvals (id, gateway, mode, binding, shown) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING RETURNING id
@@ -239,7 +219,7 @@ export class PostgresJournal implements ApprovalJournal {
     const before = fold(await this.events(event.approval))
     if (before?.version !== after) return false
     const { status } = next(before, event, at)
-    const { rowCount } = await this.#pool.query(
+    const { rowCount } = await this.#store.query(
       `WITH following AS (
          INSERT INTO sallyport_approval_events (approval, n, at, event) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING RETURNING n
@@ -256,45 +236,32 @@ export class PostgresJournal implements ApprovalJournal {
     this.#options.log.flush()
   }
 
-  /** At most one at a time; one that comes meanwhile is served by the next. */
-  async #refreshSoon(): Promise<void> {
-    if (this.#closed) return
-    if (this.#refreshing !== null) return this.#refreshing
-    const refreshing = (async () => {
-      await this.#listen()
-      await this.#refresh(OVERLAP_MS)
-    })().finally(() => {
-      this.#refreshing = null
-    })
-    this.#refreshing = refreshing
-    return refreshing
-  }
-
-  async #refresh(backMs: number): Promise<void> {
-    const { rows } = await this.#pool.query<{ approval: string; n: number }>(
-      `SELECT approval, max(n) AS n FROM sallyport_approval_events
-       WHERE stored_at > now() - $1 * interval '1 ms' GROUP BY approval`,
-      [backMs],
+  /** Reads the approvals that `which` selects. The store's time of reading. */
+  async #read(which: string, values: unknown[]): Promise<Date> {
+    const { rows } = await this.#store.query<Changed>(
+      `SELECT now() AS asked, approval, n, at, event FROM (SELECT 1) one
+       LEFT JOIN sallyport_approval_events ON approval IN (${which})
+       ORDER BY min(stored_at) OVER (PARTITION BY approval), approval, n`,
+      values,
     )
-    for (const { approval, n } of rows) {
-      if ((this.#entries.get(approval)?.version ?? 0) < n) await this.#reread(approval)
+    const changed = rows.filter((row) => row.approval !== null)
+    for (const events of Map.groupBy(changed, ({ approval }) => approval).values()) {
+      this.#install(events.map(stampedOf))
     }
+    // Safe: the outer join has a row at least.
+    return (rows[0] as Changed).asked
   }
 
-  async #reread(id: string): Promise<void> {
-    const approval = fold(await this.events(id))
-    const known = this.#entries.get(id)
-    if (approval === null || (known?.version ?? 0) >= approval.version) return
+  #install(events: readonly Stamped[]): void {
+    const approval = fold(events)
+    if (approval === null) return
+    const { id, version, status } = approval
+    if ((this.#entries.get(id)?.version ?? 0) >= version) return
     this.#entries.set(id, approval)
-    this.#forgetOld(approval.requestedAt)
+    if (isOver(status) && !this.#over.includes(id)) this.#over.push(id)
+    const gone = oldestOver(this.#over, (one) => this.#entries.get(one), approval.requestedAt)
+    if (gone !== null) this.#entries.delete(gone)
     for (const listener of [...this.#listeners]) listener(id)
-  }
-
-  /** The copy holds what can still matter; the store holds the rest. */
-  #forgetOld(now: number): void {
-    const [oldest] = this.#entries
-    if (oldest === undefined || oldest[1].requestedAt > now - LIFETIME_MS_MAX) return
-    this.#entries.delete(oldest[0])
   }
 
   #isOpen(id: string): boolean {

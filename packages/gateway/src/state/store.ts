@@ -1,6 +1,6 @@
 /**
- * Session tokens and revocations in one SQLite file (WAL), shared by the gateway and by operators'
- * `sallyport token` on the same machine. Tokens are kept by hash only.
+ * Session tokens and revocations of one gateway in a SQLite file (WAL), shared with operators'
+ * `sallyport token` on the same machine; of several gateways: postgres-store.ts. Tokens are kept by hash only.
  *
  * Revocations of other processes are seen by polling: a row's id only grows. better-sqlite3 is synchronous;
  * every statement here is an indexed look-up, used at login and never per statement of a session.
@@ -10,13 +10,13 @@ import { join } from 'node:path'
 import type {
   EpochMs,
   Revocation,
-  RevocationStore,
   RevocationSubject,
   SessionTokenRecord,
-  SessionTokenStore,
 } from '@sallyport/identity'
 import { revocationApplies } from '@sallyport/identity'
 import Database from 'better-sqlite3'
+import { Announcer } from './announcer.ts'
+import type { TokenState } from './token-state.ts'
 
 /** How long another process's revocation may go unseen, milliseconds. */
 export const REVOCATION_POLL_MS = 1_000
@@ -42,9 +42,9 @@ interface RecordRow {
   readonly record: string
 }
 
-export class StateStore implements SessionTokenStore, RevocationStore {
+export class StateStore implements TokenState {
   readonly #db: Database.Database
-  readonly #subscribers = new Set<(revocation: Revocation) => void>()
+  readonly #announcer = new Announcer()
   readonly #poll: NodeJS.Timeout
   #lastSeen: number
 
@@ -139,10 +139,7 @@ export class StateStore implements SessionTokenStore, RevocationStore {
   }
 
   subscribe(callback: (revocation: Revocation) => void): () => void {
-    this.#subscribers.add(callback)
-    return () => {
-      this.#subscribers.delete(callback)
-    }
+    return this.#announcer.subscribe(callback)
   }
 
   close(): void {
@@ -161,20 +158,8 @@ export class StateStore implements SessionTokenStore, RevocationStore {
     const rows = this.#db
       .prepare('SELECT id, record FROM revocations WHERE id > ? ORDER BY id')
       .all(this.#lastSeen) as RecordRow[]
-    let failed: unknown
-    for (const row of rows) {
-      this.#lastSeen = row.id
-      const revocation = parse<Revocation>(row)
-      for (const callback of [...this.#subscribers]) {
-        // Everybody hears of it, whatever one of them does.
-        try {
-          callback(revocation)
-        } catch (error) {
-          failed ??= error
-        }
-      }
-    }
-    if (failed !== undefined) throw failed
+    this.#lastSeen = rows.at(-1)?.id ?? this.#lastSeen
+    this.#announcer.announce(rows.map((row) => parse<Revocation>(row)))
   }
 }
 
