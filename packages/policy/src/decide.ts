@@ -14,13 +14,10 @@ import { sayDuration } from './units.ts'
 import { type Approve, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { noAccess, notAllowed } from './words.ts'
-import { type BindParameter, checkBind } from './write-back.ts'
 
 export interface DecideContext {
   /** Milliseconds since 1970, the gateway's clock. */
   readonly now: number
-  /** Values of $1, $2, … when they are known; otherwise call `checkBind` at Bind. */
-  readonly parameters?: readonly BindParameter[]
 }
 
 /** Decides one client message: every statement in it, and statements prepared or declared by them. */
@@ -36,7 +33,7 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     })
   const parts = all.flatMap((facts) => (facts === null ? [] : [examine(view, facts, context.now)]))
   const reports = parts.flatMap((part) => part.reports)
-  const refused = firstRefusal(view, parts, context)
+  const refused = firstRefusal(view, parts)
   if (refused !== null) return { ...refused, reports }
   const results: (ResultPlan | null)[] = []
   for (const facts of analysis.statements) {
@@ -68,11 +65,7 @@ export function withNested(facts: StatementFacts, depth = 0): (StatementFacts | 
   return [facts, ...nested.flatMap((inner) => withNested(inner, depth + 1))]
 }
 
-function firstRefusal(
-  view: PrincipalView,
-  parts: readonly Examined[],
-  context: DecideContext,
-): Deny | null {
+function firstRefusal(view: PrincipalView, parts: readonly Examined[]): Deny | null {
   for (const { denied } of parts) if (denied !== null) return denied
   for (const { needs, facts } of parts) {
     const missing = needs.flatMap(({ need, by }) => (by.length === 0 ? [need] : []))
@@ -81,10 +74,6 @@ function firstRefusal(
   for (const { facts } of parts) {
     const refused = guardMasked(view, facts)
     if (refused !== null) return refused
-    if (context.parameters !== undefined) {
-      const bound = checkBind(view, facts, context.parameters)
-      if (bound !== null) return bound
-    }
   }
   return null
 }
