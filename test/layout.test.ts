@@ -142,12 +142,15 @@ describe('documents', () => {
     expect(existsSync(join(ROOT, workspace, 'README.md'))).toBe(true)
   })
 
-  test('files named by ARCHITECTURE.md exist', () => {
-    const text = readFileSync(join(ROOT, 'ARCHITECTURE.md'), 'utf8')
+  test.each([
+    ['ARCHITECTURE.md', 20],
+    ['SECURITY.md', 8],
+  ])('files named by %s exist', (page, least) => {
+    const text = readFileSync(join(ROOT, page), 'utf8')
     const named = [
       ...text.matchAll(/`((?:packages|protocols|test|policies|bench)\/[^`*\s]+)`/g),
     ].map((match) => match[1] ?? '')
-    expect(named.length).toBeGreaterThan(20)
+    expect(named.length).toBeGreaterThan(least)
     expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
   })
 })
