@@ -25,6 +25,7 @@ export { ConnectionRuntime } from './connections/runtime.ts'
 export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } from './errors.ts'
 export { type GatewayAddress, type RunningGateway, startGateway } from './gateway.ts'
 export { loadPolicy, PolicyLoadError } from './policy/holder.ts'
+export { mysqlText } from './recordings/mysql-cells.ts'
 export {
   replayFrames,
   type ShownColumn,

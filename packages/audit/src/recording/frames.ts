@@ -43,6 +43,10 @@ export interface ResultShape {
     /** The engine's own number of its type. */
     readonly type: number
     readonly format: 'text' | 'binary'
+    /** MySQL's own numbers, without which its values cannot be read: of the character set, flags, digits. */
+    readonly collation?: number
+    readonly flags?: number
+    readonly decimals?: number
   }[]
 }
 

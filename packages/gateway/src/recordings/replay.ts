@@ -1,8 +1,9 @@
 /**
  * A recording's frames as what its client was shown: columns, rows, reports, in no protocol's own form.
- * `postgres-output.ts` reads PostgreSQL's bytes.
+ * `postgres-output.ts` and `mysql-output.ts` read the protocols' bytes.
  */
 import type { RecordingFrame, RecordingOpen } from '@sallyport/audit'
+import { MysqlOutput } from './mysql-output.ts'
 import { PostgresOutput } from './postgres-output.ts'
 
 export interface ShownColumn {
@@ -56,6 +57,6 @@ function readerFor({ protocol }: RecordingOpen): OutputReader {
     case 'postgres':
       return new PostgresOutput()
     case 'mysql':
-      throw new Error('recordings of MySQL sessions cannot be replayed yet')
+      return new MysqlOutput()
   }
 }

@@ -4,7 +4,7 @@
  * no more.
  */
 import type { Socket } from 'node:net'
-import type { AuditEvent, AuditLog, ConnectionOpened } from '@sallyport/audit'
+import type { AuditEvent, AuditLog, ConnectionOpened, SessionRecording } from '@sallyport/audit'
 import { assertConnection, IdentityError, type Principal, type Verifier } from '@sallyport/identity'
 import type { MaskKeys, Policy, Subject } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
@@ -202,7 +202,7 @@ export interface Doorway {
   /** Throws LoginRefused where the token need not even be looked at. */
   readonly mayAsk?: () => void
   /** Throws LoginRefused where this session may not start. */
-  readonly mayStart: (ground: SessionGround) => void | Promise<void>
+  readonly mayStart?: (ground: SessionGround) => void | Promise<void>
   /** Tells the client why not, and closes. */
   readonly refuse: (report: Report) => void
   readonly start: (admitted: Admitted, ground: SessionGround) => Promise<void>
@@ -221,7 +221,7 @@ export async function letIn(
     door.mayAsk?.()
     admitted = await admit(request, deps)
     ground = groundFor(admitted, request.database, deps)
-    await door.mayStart(ground)
+    await door.mayStart?.(ground)
   } catch (error) {
     admitted?.leave()
     const refused = loginRefusalOf(error)
@@ -322,6 +322,17 @@ export function sessionStarted(
     upstreamUser: upstream.user,
     serverVersion: upstream.serverVersion,
   }
+}
+
+/** Throws where it cannot be recorded: then nobody is let in. */
+export function beginRecording(
+  session: string,
+  { principal, connection, database }: Admitted,
+  { recordings }: SessionDeps,
+): SessionRecording {
+  const { name, protocol } = connection.config
+  const { subject } = principal
+  return recordings.begin({ session, protocol, connection: name, database, subject })
 }
 
 function addressOf(socket: Socket): string {

@@ -7,7 +7,14 @@
  * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
  */
 import { catalogClass, decide, type PrincipalView, type Verdict } from '@sallyport/policy'
-import type { Analysis, Catalog, CatalogRelation, ColumnRef, StatementFacts } from '@sallyport/sql'
+import type {
+  Analysis,
+  Catalog,
+  CatalogRelation,
+  ColumnRef,
+  Lineage,
+  StatementFacts,
+} from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -41,6 +48,8 @@ export interface Decided {
   readonly sensitive: boolean
   /** Its results may show a protected value to this principal: they are not recorded. */
   readonly reveals: boolean
+  /** It puts protected values where policy does not protect them: what comes later may show them. */
+  readonly carries: boolean
   /** Views it reads under masks: what they are is asked again before it runs. */
   readonly views: readonly CatalogRelation[]
   /** Masks compiled for it, under keys of the engine's own. */
@@ -163,6 +172,7 @@ function summarise(
     sensitive:
       view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
     reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
+    carries: view.protects && statements.some((one) => carries(one, view)),
     views: view.masked && verdict.kind !== 'deny' ? viewsIn(statements, catalog) : [],
     compiled: new Map(),
   }
@@ -175,10 +185,28 @@ function reveals(statements: readonly StatementFacts[], view: PrincipalView): bo
   return statements.some(
     (statement) =>
       isUncertain(statement) ||
+      statement.rows === 'diagnostics' ||
       statement.columns.some(isClear) ||
       statement.functions.some(({ purity }) => purity === 'opaque') ||
       statement.relations.some((relation) => catalogClass(relation) === 'data'),
   )
+}
+
+/** Does it take what is masked for somebody to a column, a variable or a setting that is not? */
+function carries(statement: StatementFacts, view: PrincipalView): boolean {
+  const isProtected = (column: ColumnRef): boolean => view.allMasksOn(column).length > 0
+  const mayHold = (lineage: Lineage): boolean =>
+    sourcesOf(lineage).some(isProtected) ||
+    (lineage.kind === 'unknown' && reveals([statement], view))
+  return statement.flows.some(
+    ({ lineage, into }) =>
+      mayHold(lineage) && !(into.kind === 'column' && isProtected(into.column)),
+  )
+}
+
+function sourcesOf(lineage: Lineage): readonly ColumnRef[] {
+  if (lineage.kind === 'constant') return []
+  return lineage.kind === 'direct' ? [lineage.source] : lineage.sources
 }
 
 function isUncertain(statement: StatementFacts): boolean {

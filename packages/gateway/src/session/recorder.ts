@@ -3,6 +3,24 @@ import type { AuditLog } from '@sallyport/audit'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Decided } from './decisions.ts'
 
+/** A recorded value may be this long, bytes; more is cut. */
+const RECORDED_VALUE_BYTES_MAX = 4096
+/** Stands for a value that may be of a column that is masked for somebody. */
+const WITHHELD = '[withheld]'
+
+/**
+ * A bound value as it is recorded. A statement that touches a protected column keeps none: which of its values
+ * meets that column cannot be proven. `text`: of its first bytes.
+ */
+export function recordedValue(
+  { sensitive }: Decided,
+  value: Uint8Array | null,
+  text: (bytes: Buffer) => string,
+): string | null {
+  if (value === null) return null
+  return sensitive ? WITHHELD : text(Buffer.from(value.subarray(0, RECORDED_VALUE_BYTES_MAX)))
+}
+
 export type Via = 'simple' | 'parse' | 'bind' | 'execute'
 
 /** How an execution ended, as a protocol's relay says it. */

@@ -1,6 +1,6 @@
 /**
- * From column definitions to masks, once per admission and description: a statement that runs again is
- * described by the same bytes again, and comparing them costs less than reading them.
+ * From column definitions to columns and masks, once per admission and description: a statement that runs again
+ * is described by the same bytes again, and comparing them costs less than reading them.
  */
 import { ByteWriter, writeRange } from '../bytes.ts'
 import type { CellMask } from '../cell-mask.ts'
@@ -18,12 +18,18 @@ export interface MaskPlan {
   readonly types: Uint8Array
 }
 
-interface Known {
-  readonly result: number
+/** A result as the server described it. */
+export interface Described {
+  readonly columns: readonly ColumnDefinition[]
   readonly format: 'text' | 'binary'
+  /** Null: its rows pass as they are. */
+  readonly plan: MaskPlan | null
+}
+
+interface Known extends Described {
+  readonly result: number
   /** The definitions' packets, as they were sent. */
   readonly bytes: Buffer
-  readonly plan: MaskPlan | null
 }
 
 export class Descriptions {
@@ -48,8 +54,8 @@ export class Descriptions {
     writeRange(this.#bytes, buf, start, end)
   }
 
-  /** The masks for what has been added; null: rows pass as they are. */
-  planFor(admission: Admission, result: number, format: 'text' | 'binary'): MaskPlan | null {
+  /** What the definitions added say of a result. Throws where there are none. */
+  of(admission: Admission, result: number, format: 'text' | 'binary'): Described {
     const bytes = this.#bytes?.view()
     if (bytes === undefined || bytes.length === 0) throw undescribed()
     const known = this.#known.get(admission)
@@ -59,18 +65,28 @@ export class Descriptions {
       known.format === format &&
       known.bytes.equals(bytes)
     ) {
-      return known.plan
+      return known
     }
     const columns = this.#decode(bytes)
+    const plan = admission.masked ? this.#planFor(admission, result, columns, format) : null
+    const described = { result, format, bytes: Buffer.from(bytes), columns, plan }
+    this.#known.set(admission, described)
+    return described
+  }
+
+  #planFor(
+    admission: Admission,
+    result: number,
+    columns: readonly ColumnDefinition[],
+    format: 'text' | 'binary',
+  ): MaskPlan | null {
     const masks = this.#state.gatekeeper.masksFor(admission, result, columns, format)
-    if (masks !== null && masks.length !== columns.length) {
+    if (masks === null) return null
+    if (masks.length !== columns.length) {
       const what = `${masks.length} masks for ${columns.length} columns`
       throw new ProtocolError('mask-contract', 'local', what)
     }
-    const types = Uint8Array.from(columns, (column) => column.type)
-    const plan = masks === null ? null : { masks, types }
-    this.#known.set(admission, { result, format, bytes: Buffer.from(bytes), plan })
-    return plan
+    return { masks, types: Uint8Array.from(columns, (column) => column.type) }
   }
 
   #decode(bytes: Buffer): ColumnDefinition[] {
@@ -86,5 +102,9 @@ export class Descriptions {
 }
 
 export function undescribed(): ProtocolError {
-  return new ProtocolError('undescribed-rows', 'local', 'rows to be masked came undescribed')
+  return new ProtocolError(
+    'undescribed-rows',
+    'local',
+    'rows to be masked or recorded came undescribed',
+  )
 }

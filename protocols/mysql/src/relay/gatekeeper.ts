@@ -46,6 +46,8 @@ export interface Admission {
    */
   readonly text: Buffer | null
   readonly masked: boolean
+  /** `resultBegins` is told of its results, with their columns: without a description their rows do not pass. */
+  readonly described: boolean
   readonly limit: ResultLimit | null
   /** Its outcome changes what later commands mean: they are decided only after it. */
   readonly barrier: boolean
@@ -82,7 +84,7 @@ export type RelayRefusal =
   | { readonly kind: 'malformed'; readonly command: number }
   /** The server asked for a file of the client, and that one had not been admitted. */
   | { readonly kind: 'local-infile' }
-  /** Rows to be masked came without their description (resultset_metadata=NONE). */
+  /** Rows to be masked or described came without their description (resultset_metadata=NONE). */
   | { readonly kind: 'undescribed-rows' }
 
 export interface ExecutionOutcome {
@@ -142,6 +144,15 @@ export interface Gatekeeper {
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
   ): readonly (CellMask | null)[] | null
+  /**
+   * Of an admission that is `described`: what is queued for the client next are rows, or what ends them. Rows of
+   * the same description come with the same array.
+   */
+  resultBegins(
+    admission: Admission,
+    columns: readonly ColumnDefinition[],
+    format: 'text' | 'binary',
+  ): void
   outcome(outcome: ExecutionOutcome): void
   /** The upstream has prepared it: an id stands for it now. */
   prepared(statement: PreparedStatement): void

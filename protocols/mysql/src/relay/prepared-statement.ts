@@ -1,15 +1,15 @@
 /** Prepared statements as the upstream has them, by the id it gave them. */
 
 import type { ParameterType } from '../parameters.ts'
-import type { MaskPlan } from './descriptions.ts'
+import type { Described } from './descriptions.ts'
 import type { Admission } from './gatekeeper.ts'
 import type { KeptLongData } from './long-data.ts'
 
 /** What COM_STMT_FETCH reads on from. */
 export interface Cursor {
   readonly admission: Admission
-  /** Null: rows pass as they are. */
-  readonly plan: MaskPlan | null
+  /** Null: nobody asked, and rows pass as they are. */
+  readonly described: Described | null
   /** Sent of it so far, over all its fetches: what a limit on the result counts. */
   rows: number
   bytes: number

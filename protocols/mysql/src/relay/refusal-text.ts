@@ -42,7 +42,7 @@ export function refusalPayload(reason: RelayRefusal): Buffer {
     case 'undescribed-rows':
       return errorPayload(
         ER.NOT_SUPPORTED_YET,
-        'Rows that are masked cannot be sent without metadata',
+        'Rows that are masked or recorded cannot be sent without metadata',
       )
     default:
       return assertNever(reason)

@@ -8,7 +8,7 @@ import { EXPECTED_REPLIES_MAX, LONG_DATA_KEPT_BYTES_MAX } from '../limits.ts'
 import { encodePacket } from '../packets.ts'
 import { EXECUTE_FLAG, type ParameterInit, writeExecute, writeParameters } from '../parameters.ts'
 import { encodeOk, HEADER, plainOk, STATUS } from '../responses.ts'
-import { encodeBinaryRow } from '../rows.ts'
+import { encodeBinaryRow, encodeTextRow } from '../rows.ts'
 import { encodeSessionState } from '../session-state.ts'
 import {
   Bench,
@@ -271,7 +271,7 @@ describe('masks', () => {
     const count = encodeColumnCount({ count: 1, metadata: false }, both)
     bench.upstream(packets([count, Buffer.from('\x06secret'), end]))
     expect(tell(bench.toClient())).toEqual([
-      '1:ERR 1235 Rows that are masked cannot be sent without metadata',
+      '1:ERR 1235 Rows that are masked or recorded cannot be sent without metadata',
     ])
     bench.client(query('select 1'))
     expect(bench.toUpstream().includes('select 1')).toBe(true)
@@ -443,6 +443,37 @@ describe('prepared statements', () => {
     bench.client(fetch).upstream(packets([row, EOF(2 | STATUS.LAST_ROW_SENT)]))
     expect(tell(bench.toClient())).toEqual(['1:ERR 1142 over the limit'])
     expect(bench.gatekeeper.cancels).toBe(0)
+  })
+
+  test('a recorded result is announced where its rows begin, with its columns', () => {
+    const bench = new Bench().client(query('recorded'))
+    const packed = packets(result(['a', 'b'], [['1', '2']]))
+    const rows = packets([encodeTextRow(['1', '2'].map((one) => Buffer.from(one))), EOF()], 5)
+    bench.upstream(packed)
+    expect(bench.gatekeeper.begun).toEqual([
+      { names: 'a,b', format: 'text', queued: packed.length - rows.length },
+    ])
+    expect(bench.toClient()).toEqual(packed)
+    const modern = new Bench({ client: MODERN, upstream: MODERN }).client(query('recorded'))
+    const [count, column, , row] = result(['a'], [['1']])
+    const head = packets([count, column] as Buffer[])
+    modern.upstream(Buffer.concat([head, packets([row] as Buffer[], 3)]))
+    expect(modern.gatekeeper.begun).toMatchObject([{ names: 'a', queued: head.length }])
+  })
+
+  test('a recorded cursor is announced with every fetch', () => {
+    const bench = prepared(new Bench(), 'recorded')
+    bench.client(execute(1, 'x', { flags: EXECUTE_FLAG.CURSOR_READ_ONLY }))
+    bench.upstream(packets([...binaryResult([]).slice(0, 2), EOF(2 | STATUS.CURSOR_EXISTS)]))
+    const fetch = command(COM.STMT_FETCH, Buffer.concat([uint32(1), uint32(1)]))
+    for (const status of [STATUS.CURSOR_EXISTS, STATUS.LAST_ROW_SENT]) {
+      const row = encodeBinaryRow([uint32(5)], [TYPE.LONG])
+      bench.client(fetch).upstream(packets([row, EOF(2 | status)]))
+    }
+    expect(bench.gatekeeper.begun).toMatchObject([
+      { format: 'binary', queued: 0 },
+      { format: 'binary', queued: 0 },
+    ])
   })
 
   test('a fetch without a cursor is refused here', () => {

@@ -10,7 +10,7 @@ import { MASKED_ROW_BYTES_MAX, PACKET_PAYLOAD_BYTES_MAX } from '../limits.ts'
 import { writeMaskedBinaryRow, writeMaskedTextRow } from '../masked-row.ts'
 import { closePacket, HEADER_BYTES, openPacket, outOfOrder, PayloadCursor } from '../packets.ts'
 import { HEADER } from '../responses.ts'
-import { Descriptions, type MaskPlan, undescribed } from './descriptions.ts'
+import { type Described, Descriptions, type MaskPlan, undescribed } from './descriptions.ts'
 import { type Expected, REPLY } from './expected.ts'
 import type { Admission } from './gatekeeper.ts'
 import type { Cursor } from './prepared-statement.ts'
@@ -20,8 +20,8 @@ export class Results {
   readonly #state: RelayState
   readonly #cursor = new PayloadCursor(MASKED_ROW_BYTES_MAX)
   readonly #descriptions: Descriptions
-  /** Masks of the result being sent, null: it passes as it is; undefined: its rows have not begun. */
-  #plan: MaskPlan | null | undefined
+  /** The result being sent, null: nobody asked, and it passes as it is; undefined: its rows have not begun. */
+  #described: Described | null | undefined
   /** Bytes left of a packet that passes (or does not) as it comes, and whether its payload goes on. */
   #passing = 0
   #passes = false
@@ -45,13 +45,13 @@ export class Results {
 
   /** No result is being sent any more. */
   reset(): void {
-    this.#plan = undefined
+    this.#described = undefined
     this.#descriptions.clear()
   }
 
   /**
    * Passes up to `most` whole column definitions of `entry` from [start, end); returns where it stopped, and
-   * says in `passed` how many they were. They are looked at only where there may be masks.
+   * says in `passed` how many they were. They are looked at only where somebody asks.
    */
   columns(entry: Expected, buf: Buffer, start: number, end: number, most: number): number {
     const state = this.#state
@@ -69,7 +69,7 @@ export class Results {
       at = next
     }
     if (this.passed > 0) {
-      if (entry.admission?.masked === true) this.#descriptions.add(buf, start, at)
+      if (isAskedFor(entry.admission)) this.#descriptions.add(buf, start, at)
       state.toClient.forward(buf, start, at)
     }
     return at
@@ -78,30 +78,39 @@ export class Results {
   /** All columns are known: what becomes of the rows is fixed for the result. */
   begin(entry: Expected): void {
     const { admission } = entry
-    if (entry.told || entry.fate !== 'forward') this.#plan = null
-    else if (entry.kind === REPLY.fetch) this.#plan = this.#planOfCursor(entry)
-    else if (admission?.masked !== true) this.#plan = null
+    if (entry.told || entry.fate !== 'forward') this.#described = null
+    else if (entry.kind === REPLY.fetch) this.#described = this.#ofCursor(entry)
+    else if (admission === null || !isAskedFor(admission)) this.#described = null
     else {
       const format = entry.kind === REPLY.query ? 'text' : 'binary'
-      this.#plan = this.#descriptions.planFor(admission, entry.result, format)
+      this.#described = this.#descriptions.of(admission, entry.result, format)
     }
   }
 
-  #planOfCursor(entry: Expected): MaskPlan | null {
+  /** What is queued next are its rows. */
+  announce(entry: Expected): void {
+    const admission = cursorOf(entry)?.admission ?? entry.admission
+    const described = this.#described ?? null
+    if (described === null || admission?.described !== true) return
+    this.#state.gatekeeper.resultBegins(admission, described.columns, described.format)
+  }
+
+  #ofCursor(entry: Expected): Described | null {
     const cursor = cursorOf(entry)
     if (cursor !== null) {
       entry.over = cursor.over
-      return cursor.plan
+      return cursor.described
     }
     // COM_STMT_RESET or a new execution came in between: the server has no rows to send for it.
-    if (entry.admission?.masked === true) throw undescribed()
+    if (isAskedFor(entry.admission)) throw undescribed()
     return null
   }
 
   /** A cursor of `entry` is open: its rows will come by fetching. */
   openCursor(entry: Expected, admission: Admission): void {
-    if (entry.statement === null || this.#plan === undefined) return
-    entry.statement.cursor = { admission, plan: this.#plan, rows: 0, bytes: 0, over: false }
+    const described = this.#described
+    if (entry.statement === null || described === undefined) return
+    entry.statement.cursor = { admission, described, rows: 0, bytes: 0, over: false }
   }
 
   /**
@@ -111,8 +120,9 @@ export class Results {
   rows(entry: Expected, buf: Buffer, start: number, end: number): number {
     this.wanted = 0
     this.atEnd = false
-    const plan = this.#plan
-    if (plan === undefined) throw undescribed()
+    const described = this.#described
+    if (described === undefined) throw undescribed()
+    const plan = described?.plan ?? null
     let at = start
     for (;;) {
       if (this.#passing > 0 || this.#continues) {
@@ -238,6 +248,11 @@ export class Results {
     }
     return true
   }
+}
+
+/** Its results are masked, or recorded. */
+function isAskedFor(admission: Admission | null): admission is Admission {
+  return admission !== null && (admission.masked || admission.described)
 }
 
 /** A row, not the packet that ends rows. A text row that starts with 0xfe has a value over 16 MiB in it. */

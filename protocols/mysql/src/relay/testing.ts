@@ -63,7 +63,7 @@ export const LIMIT_ROWS = 2
 
 /**
  * Words: `refuse`, `wait`, `answer`, `mask` (every column of that statement's result), `limited`, `cut`, `rewrite` (to itself without
- * that word), `barrier`, `infile`.
+ * that word), `barrier`, `infile`, `recorded`.
  */
 export class WordGatekeeper implements Gatekeeper {
   readonly asked: string[] = []
@@ -71,7 +71,10 @@ export class WordGatekeeper implements Gatekeeper {
   readonly refusals: RelayRefusal[] = []
   readonly changes: SessionChange[] = []
   readonly described: (readonly ColumnDefinition[])[] = []
+  readonly begun: { names: string; format: string; queued: number }[] = []
   readonly closedIds: number[] = []
+  /** Bytes queued for the client. */
+  queued = (): number => 0
   readonly commands: SessionCommand[] = []
   /** What the parameters of each execution said. */
   readonly executed: (string | null)[][] = []
@@ -112,6 +115,7 @@ export class WordGatekeeper implements Gatekeeper {
       kind: 'admission',
       text: text.includes('rewrite') ? Buffer.from(text.replace('rewrite ', '')) : null,
       masked: text.includes('mask'),
+      described: text.includes('recorded'),
       limit: limited
         ? { rows: LIMIT_ROWS, bytes: null, exceeded: text.includes('cut') ? 'truncate' : 'refuse' }
         : null,
@@ -174,6 +178,15 @@ export class WordGatekeeper implements Gatekeeper {
     return columns.map((column) => (format === 'text' ? STARS : maskOf(column.type)))
   }
 
+  resultBegins(
+    _admission: Admission,
+    columns: readonly ColumnDefinition[],
+    format: 'text' | 'binary',
+  ): void {
+    const names = columns.map(({ name }) => name).join()
+    this.begun.push({ names, format, queued: this.queued() })
+  }
+
   outcome(outcome: ExecutionOutcome): void {
     this.outcomes.push(outcome)
   }
@@ -219,6 +232,7 @@ export class Bench {
       status: 2,
       ...options,
     })
+    this.gatekeeper.queued = () => this.relay.toClient.bytes
   }
 
   /** The client writes; copied, because the relay may renumber packets in place. */

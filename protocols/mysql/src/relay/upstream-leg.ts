@@ -111,7 +111,7 @@ export class UpstreamLeg {
     this.#state.clientSequence = entry.sequence
     this.#state.upstreamSequence = entry.upstreamSequence
     this.#phase = 'first'
-    if (entry.kind === REPLY.fetch) this.#begin(entry)
+    if (entry.kind === REPLY.fetch) this.#rows(entry)
   }
 
   /** A server that closes the connection by itself may say why. */
@@ -153,9 +153,10 @@ export class UpstreamLeg {
   }
 
   /** Columns are known, or never will be: rows are next. */
-  #begin(entry: Expected): void {
+  #rows(entry: Expected): void {
     this.#phase = 'rows'
     this.#results.begin(entry)
+    this.#results.announce(entry)
   }
 
   #first(entry: Expected, header: number, buf: Buffer): void {
@@ -184,7 +185,8 @@ export class UpstreamLeg {
 
   #columnCount(entry: Expected, buf: Buffer): void {
     const { count, metadata } = decodeColumnCount(this.#payload(), this.#state.capabilities)
-    if (entry.admission?.masked === true && !metadata && !entry.told) {
+    const { admission } = entry
+    if ((admission?.masked || admission?.described) && !metadata && !entry.told) {
       this.#tell(entry, this.#state.gatekeeper.refusal({ kind: 'undescribed-rows' }).error)
     }
     pass(this.#state, entry, buf, this.#cursor)
@@ -197,7 +199,7 @@ export class UpstreamLeg {
 
   /** A definition that is for nobody, or so long that it takes several packets. */
   #column(entry: Expected, buf: Buffer): void {
-    if (entry.admission?.masked === true && !entry.told) {
+    if ((entry.admission?.masked || entry.admission?.described) && !entry.told) {
       throw new ProtocolError('too-large', 'remote', 'a column definition over the cap')
     }
     pass(this.#state, entry, buf, this.#cursor)
@@ -207,16 +209,21 @@ export class UpstreamLeg {
 
   /** Definitions have come, or there are none. */
   #columnsDone(entry: Expected): void {
-    if (this.#state.deprecateEof) this.#begin(entry)
+    if (this.#state.deprecateEof) this.#rows(entry)
     else this.#phase = 'columns-eof'
   }
 
   #columnsEof(entry: Expected, buf: Buffer): void {
     const eof = decodeEof(this.#payload())
-    this.#begin(entry)
+    this.#phase = 'rows'
+    this.#results.begin(entry)
     const opened = entry.kind === REPLY.execute && (eof.status & STATUS.CURSOR_EXISTS) !== 0
-    if (opened) this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
-    else pass(this.#state, entry, buf, this.#cursor)
+    if (opened) {
+      this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
+      return
+    }
+    pass(this.#state, entry, buf, this.#cursor)
+    this.#results.announce(entry)
   }
 
   #amongRows(entry: Expected, header: number, buf: Buffer): void {

@@ -21,6 +21,8 @@ export interface AdmittingOptions {
   readonly telemetry: Telemetry
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Results are described, because they are recorded. */
+  readonly described: boolean
   /** Refusals were appended to the record and wait to be written. */
   readonly recorded: () => void
   /** Facts of a text as it means now in that database and mode; none where it cannot be read. */
@@ -129,12 +131,13 @@ export class Admitting {
 
   /** As the session stands; nothing in it is a statement's yet. */
   #admitted(): Admitted {
-    const { standing, names } = this.#options
+    const { standing, names, described } = this.#options
     const { database, sqlMode } = names
     return {
       kind: 'admission',
       text: null,
       masked: standing.view.masked,
+      described,
       limit: null,
       barrier: false,
       localFiles: [],

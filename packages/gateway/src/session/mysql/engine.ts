@@ -11,6 +11,7 @@ import type { ViewAnswer } from '../view-check.ts'
 import { errorPayloadOf } from './errors.ts'
 import { type GatekeeperOptions, MysqlGatekeeper } from './gatekeeper.ts'
 import { QUESTION } from './names.ts'
+import type { MysqlShown } from './shown.ts'
 
 export interface EngineOptions {
   readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'confirmViews' | 'cancelUpstream'>
@@ -27,14 +28,14 @@ export interface EngineOptions {
 export class MysqlEngine implements SessionEngine {
   readonly relay: Relay
   readonly holds: SessionHolds
-  /** Recordings of this protocol are not made; who has to be recorded is not let in (open.ts). */
-  readonly shown = null
+  readonly shown: MysqlShown | null
   readonly #gatekeeper: MysqlGatekeeper
   readonly #options: EngineOptions
   #session: Session | null = null
 
   constructor(options: EngineOptions) {
     this.#options = options
+    this.shown = options.gatekeeper.shown
     this.#gatekeeper = new MysqlGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),

@@ -33,6 +33,7 @@ import type { Telemetry } from '../../telemetry/index.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
+import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport } from '../reports.ts'
@@ -43,10 +44,11 @@ import { Holding } from './holding.ts'
 import { type Killer, Killing, type KillRequest, killRequestOf } from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
-import { parameterTexts, readParameters } from './parameters.ts'
+import { parameterTexts, readParameters, recordedParameters } from './parameters.ts'
 import { Records } from './records.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
+import type { MysqlShown } from './shown.ts'
 import { decodeText } from './text-encoding.ts'
 import type { MysqlTexts } from './texts.ts'
 
@@ -68,6 +70,12 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly catalogDoubted: (ddl: boolean) => void
   /** Outcomes were appended and wait to be written. */
   readonly recorded: () => void
+  /** Into the session's recording; null: it is not recorded. */
+  readonly shown: MysqlShown | null
+  /** Bound values are recorded, where they cannot be protected. */
+  readonly recordsParameters: boolean
+  /** False: what the session shows cannot be recorded, so nothing runs. */
+  readonly recordable: () => boolean
   readonly kill: Killer
   readonly server: ServerSide
 }
@@ -90,6 +98,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #killing: Killing
+  readonly #hiding = new Hiding()
   #relay: Relay | null = null
   #rereading = false
 
@@ -99,7 +108,6 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#recorder = new StatementRecorder({
       ...options,
       withoutLiterals: (text) => options.texts.withoutLiterals(text, this.names),
-      recordable: () => true,
     })
     this.#records = new Records(this.#recorder)
     this.#standing = new Standing(options.contexts)
@@ -111,6 +119,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       names: this.names,
       standing: this.#standing,
       records: this.#records,
+      described: options.shown !== null,
       rereadAt: (text, home) => this.#rereadAt(text, home),
     })
   }
@@ -170,7 +179,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       const spent = this.#probesSpent('execute', admitted, bound)
       if (spent !== null) return spent
     }
-    return this.#held('execute', admitted, parameterTexts(bound))
+    return this.#held('execute', admitted, parameters)
   }
 
   decideFetch(statement: PreparedStatement): number | Refusal | NotYet {
@@ -211,7 +220,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     }
   }
 
-  execution(admission: Admission): number | Refusal {
+  execution(admission: Admission, parameters: Parameters | null): number | Refusal {
     const admitted = admission as Admitted
     const { decided, own, granted } = admitted
     // Not a statement: nothing to record.
@@ -219,8 +228,11 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (decided.verdict.kind === 'approve' && granted === null) {
       throw new Error('what needs approval was about to run without')
     }
-    const recorded = granted ?? this.#records.statement('simple', decided, own)
-    if (typeof recorded === 'number') this.#recorder.begins(recorded)
+    const via = parameters === null ? 'simple' : 'execute'
+    const recorded = granted ?? this.#record(via, decided, own, parameters)
+    if (typeof recorded !== 'number') return recorded
+    this.#recorder.begins(recorded)
+    this.#hiding.runs(decided)
     return recorded
   }
 
@@ -258,6 +270,17 @@ export class MysqlGatekeeper implements Gatekeeper {
     return compiled.masks
   }
 
+  resultBegins(
+    admission: Admission,
+    columns: readonly ColumnDefinition[],
+    format: 'text' | 'binary',
+  ): void {
+    const { decided } = admission as Admitted
+    const queued = this.#relay?.toClient.bytes ?? 0
+    const hides = this.#hiding.hides(decided)
+    this.#options.shown?.begins({ queued, hides, columns, format })
+  }
+
   outcome(outcome: ExecutionOutcome): void {
     const admitted = outcome.admission as Admitted
     const { decided } = admitted
@@ -278,6 +301,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       bytes,
       admission: admitted,
     })
+    this.#options.shown?.answered(execution, this.#relay?.toClient.bytes ?? 0)
   }
 
   prepared(_statement: PreparedStatement): void {
@@ -329,7 +353,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   #held(
     via: 'simple' | 'execute',
     admitted: Admitted | Refusal,
-    parameters: readonly (string | null)[] | null,
+    parameters: Parameters | null,
   ): Admitted | Refusal | NotYet {
     if (admitted.kind === 'refusal') return admitted
     const { decided, own, ground } = admitted
@@ -341,7 +365,8 @@ export class MysqlGatekeeper implements Gatekeeper {
       text: own,
       view: ground.view,
       namesKey: this.names.key,
-      parameters,
+      parameters: parameters === null ? null : parameterTexts(readParameters(parameters)),
+      record: () => this.#record(via, decided, own, parameters),
     })
     return typeof granted === 'number' ? { ...admitted, granted } : granted
   }
@@ -430,6 +455,17 @@ export class MysqlGatekeeper implements Gatekeeper {
     } finally {
       this.#rereading = false
     }
+  }
+
+  #record(
+    via: 'simple' | 'execute',
+    decided: Decided,
+    own: string,
+    parameters: Parameters | null,
+  ): number | Refusal {
+    const kept = parameters !== null && this.#options.recordsParameters
+    const bound = kept ? recordedParameters(decided, parameters) : undefined
+    return this.#records.statement(via, decided, own, bound)
   }
 
   // Tracking.

@@ -34,6 +34,8 @@ export interface Wanted {
   readonly namesKey: string
   /** Null where there are none to bind. */
   readonly parameters: readonly (string | null)[] | null
+  /** Records it as what is held: the record's number. */
+  readonly record: () => number | Refusal
 }
 
 export class Holding {
@@ -61,7 +63,7 @@ export class Holding {
       if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
         return this.#options.records.refuse(via, text, 'reason-needed', REASON_NEEDED)
       }
-      const statement = this.#options.records.statement(via, decided, text)
+      const statement = wanted.record()
       if (typeof statement !== 'number') return statement
       // What a parameter is compared with or written to is not known here: one sensitive, all masked.
       const shown = (parameters ?? []).map((one) => (decided.sensitive ? '[masked]' : one))

@@ -25,9 +25,9 @@ import {
   type Admitted,
   APPROVALS_SETTING,
   authentication,
+  beginRecording,
   connectionOpened,
   holdsOf,
-  LoginRefused,
   type LoginRequest,
   letIn,
   record,
@@ -41,6 +41,7 @@ import { noteEnd, openWithCredential } from '../upstream.ts'
 import { MysqlGreeting, turnAway } from './client-login.ts'
 import { MysqlEngine } from './engine.ts'
 import { killerFor } from './kill.ts'
+import { MysqlShown } from './shown.ts'
 import type { MysqlTexts } from './texts.ts'
 
 /** Connection ids of ours begin here: a server counts from 1 and does not come so far. Some drivers read 31 bits. */
@@ -91,11 +92,6 @@ export async function openMysqlSession(
   } finally {
     clearTimeout(deadline)
   }
-}
-
-const NOT_RECORDED: Report = {
-  sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
-  message: 'policy wants this session recorded, and MySQL sessions cannot be recorded',
 }
 
 interface Arriving {
@@ -230,9 +226,6 @@ async function login(
   deps: MysqlDeps,
 ): Promise<void> {
   await letIn(id, { ...request, token }, deps, {
-    mayStart: (ground) => {
-      if (ground.view().recording !== null) throw new LoginRefused('not-recordable', NOT_RECORDED)
-    },
     refuse: (report) => greeting.refuse(report),
     start: (admitted, ground) => start(id, greeting, startup, admitted, ground, deps),
   })
@@ -280,6 +273,7 @@ async function start(
     sessionStarted(id, admitted, { user: upstream.user, serverVersion: server.serverVersion }),
   )
   const clientRest = greeting.accept(server.ok)
+  const { recording, protects } = ground.view()
   const engine = new MysqlEngine({
     gatekeeper: {
       session: id,
@@ -297,6 +291,12 @@ async function start(
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
       holds: holdsOf(id, admitted, wishOf(startup), deps),
+      shown:
+        recording === null
+          ? null
+          : new MysqlShown(beginRecording(id, admitted, deps), { ...recording, redacts: protects }),
+      recordsParameters: recording?.parameters === true,
+      recordable: () => recording === null || deps.recordings.available,
       kill: killerFor(principal, deps),
       server: { version: server.version, charset: startup.charset ?? 'utf8mb4', database },
     },

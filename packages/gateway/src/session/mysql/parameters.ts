@@ -1,6 +1,9 @@
 /** Parameters of a COM_STMT_EXECUTE for decisions, approvals and records. Query attributes are not among them. */
+import { isUtf8 } from 'node:buffer'
 import type { BindParameter } from '@sallyport/policy'
 import type { Parameters } from '@sallyport/protocol-mysql'
+import type { Decided } from '../decisions.ts'
+import { recordedValue } from '../recorder.ts'
 
 /** As SQL would write them, in UTF-8; what type the client sent them as stays. */
 export function readParameters(parameters: Parameters): BindParameter[] {
@@ -15,4 +18,18 @@ export function readParameters(parameters: Parameters): BindParameter[] {
 
 export function parameterTexts(bound: readonly BindParameter[]): (string | null)[] {
   return bound.map(({ value }) => (value === null ? null : Buffer.from(value).toString('utf8')))
+}
+
+/** As they are recorded; what is no text as `\\x` and hex. */
+export function recordedParameters(
+  decided: Decided,
+  parameters: Parameters,
+): readonly (string | null)[] {
+  return Array.from({ length: parameters.markers }, (_, i) => {
+    const value = parameters.value(i)
+    const bytes = value === null || value instanceof Uint8Array ? value : Buffer.from(String(value))
+    return recordedValue(decided, bytes, (kept) =>
+      isUtf8(kept) ? kept.toString('utf8') : `\\x${kept.toString('hex')}`,
+    )
+  })
 }

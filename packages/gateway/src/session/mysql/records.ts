@@ -13,8 +13,14 @@ export class Records {
   }
 
   /** The record's number, or why nothing may run. */
-  statement(via: Via, decided: Decided, text: string): number | Refusal {
-    return this.#recorder.statement(via, decided, text) ?? refusal(REPORTS.auditUnavailable)
+  statement(
+    via: Via,
+    decided: Decided,
+    text: string,
+    parameters?: readonly (string | null)[],
+  ): number | Refusal {
+    const seq = this.#recorder.statement(via, decided, text, parameters)
+    return seq ?? refusal(REPORTS.auditUnavailable)
   }
 
   /** Refuses what policy would let pass, and records it. */

@@ -1,11 +1,7 @@
 /** The parameters of a Bind message, as policy looks at them and as they are recorded. */
 import type { BindParameter } from '@sallyport/policy'
 import type { Decided } from '../decisions.ts'
-
-/** A recorded value may be this long, bytes; more is cut. */
-const RECORDED_VALUE_BYTES_MAX = 4096
-/** Stands for a value that may be of a column that is masked for somebody. */
-const WITHHELD = '[withheld]'
+import { recordedValue } from '../recorder.ts'
 
 /** Parameters of a Bind body (after both names) [start, end), which the relay has found well-formed. */
 export function readBindParameters(buf: Buffer, start: number, end: number): BindParameter[] {
@@ -26,20 +22,16 @@ export function readBindParameters(buf: Buffer, start: number, end: number): Bin
   return parameters
 }
 
-/**
- * Bound values as text, binary ones as `\\x` and hex. A statement that touches a protected column keeps none: which of
- * its values meets that column cannot be proven.
- */
+/** Bound values as they are recorded: text as it is, binary ones as `\\x` and hex. */
 export function recordedParameters(
   decided: Decided,
   buf: Buffer,
   start: number,
   end: number,
 ): readonly (string | null)[] {
-  return readBindParameters(buf, start, end).map(({ format, value }) => {
-    if (value === null) return null
-    if (decided.sensitive) return WITHHELD
-    const kept = Buffer.from(value.subarray(0, RECORDED_VALUE_BYTES_MAX))
-    return format === 'text' ? kept.toString('utf8') : `\\x${kept.toString('hex')}`
-  })
+  return readBindParameters(buf, start, end).map(({ format, value }) =>
+    recordedValue(decided, value, (bytes) =>
+      format === 'text' ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`,
+    ),
+  )
 }

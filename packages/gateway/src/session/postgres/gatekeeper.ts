@@ -25,6 +25,7 @@ import type { Telemetry } from '../../telemetry/index.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
+import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
@@ -84,6 +85,7 @@ export class SessionGatekeeper implements Gatekeeper {
   readonly #admitting: Admitting
   readonly #checks: SessionChecks
   readonly #holding: Holding
+  readonly #hiding = new Hiding()
   #relay: Relay | null = null
   /** The open transaction did not commit, or something in it failed. */
   #undone = false
@@ -300,7 +302,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (shown === null) return
     const { decided } = admission as Admitted
     const relay = this.#relay
-    shown.begins({ queued: relay?.toClient.bytes ?? 0, hides: decided.reveals, portal })
+    shown.begins({ queued: relay?.toClient.bytes ?? 0, hides: this.#hiding.hides(decided), portal })
   }
 
   outcome(outcome: ExecutionOutcome): void {
@@ -472,8 +474,9 @@ export class SessionGatekeeper implements Gatekeeper {
     if (admitted.needsApproval && admitted.granted === null) {
       throw new Error('what needs approval was about to run without')
     }
+    const { decided, text, parameters } = admitted
+    this.#hiding.runs(decided)
     if (via === 'execute' || admitted.granted === null) {
-      const { decided, text, parameters } = admitted
       const recorded = this.#records.statement(via, decided, text, parameters)
       if (typeof recorded === 'number') this.#recorder.begins(recorded)
       return recorded

@@ -6,7 +6,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
-import type { PrincipalView } from '@sallyport/policy'
 import { ProtocolError, SQLSTATE, type Startup, settingFor } from '@sallyport/protocol-postgres'
 import type { PostgresReader } from '@sallyport/sql'
 import { openUpstream } from '../../upstream/postgres.ts'
@@ -14,6 +13,7 @@ import {
   type Admitted,
   APPROVALS_SETTING,
   authentication,
+  beginRecording,
   connectionOpened,
   holdsOf,
   LoginRefused,
@@ -186,7 +186,7 @@ async function start(
     // To a principal under masks a trigger’s words could say anything.
     notices: ground.view().masked ? [] : upstream.notices,
   })
-  const recording = ground.view().recording
+  const { recording, protects } = ground.view()
   const engine = new PostgresEngine({
     gatekeeper: {
       session: id,
@@ -206,7 +206,13 @@ async function start(
       recorded: deps.recorded,
       holds: holdsOf(id, admitted, settingFor(startup, APPROVALS_SETTING) ?? null, deps),
       settings: new Map(startup.settings.map(({ name, value }) => [name, value])),
-      shown: beginRecording(id, admitted, ground.view(), deps),
+      shown:
+        recording === null
+          ? null
+          : new PostgresShown(beginRecording(id, admitted, deps), {
+              ...recording,
+              redacts: protects,
+            }),
       recordsParameters: recording?.parameters === true,
       recordable: () => recording === null || deps.recordings.available,
     },
@@ -244,21 +250,4 @@ async function start(
   // The token may have been revoked while the upstream was being opened, before anybody could be told.
   if (await deps.revoked(principal)) deps.registry.endRevoked(session)
   else session.start()
-}
-
-/** Null: policy does not ask for it. Throws where it cannot be recorded: then nobody is let in. */
-function beginRecording(
-  session: string,
-  { principal, connection, database }: Admitted,
-  view: PrincipalView,
-  deps: PostgresDeps,
-): PostgresShown | null {
-  const policy = view.recording
-  if (policy === null) return null
-  const { name } = connection.config
-  const { subject } = principal
-  // Somebody is under masks: what the server's words quote may be theirs.
-  const redacts = view.protects
-  const open = { session, protocol: 'postgres', connection: name, database, subject } as const
-  return new PostgresShown(deps.recordings.begin(open), { ...policy, redacts })
 }

@@ -2,7 +2,8 @@ import type { SessionRecording } from '@sallyport/audit'
 import { OutputQueue } from '@sallyport/protocol-postgres'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PostgresShown, type ShownOptions } from './shown.ts'
+import type { ShownOptions } from '../shown.ts'
+import { PostgresShown } from './shown.ts'
 
 const ALL: ShownOptions = { rows: null, bytes: null, parameters: true, redacts: false }
 
