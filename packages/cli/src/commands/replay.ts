@@ -33,7 +33,10 @@ export function addReplayCommand(program: Command, cli: Cli, exit: Exit): void {
     .option('--csv', 'the results as CSV')
     .option('--statement <seq>', 'with --csv: only the results of this statement')
     .option('--asciicast', 'asciicast v2, for asciinema')
-    .option('--against <url>', 'run its statements on this scratch database, and compare')
+    .option(
+      '--against <url>',
+      'run its statements on this scratch database (postgres:, mysql:, mariadb:), and compare',
+    )
     .option('--policy <file>', 'what this policy would have decided; several files merge', collect)
     .option(
       '--catalog <file>',

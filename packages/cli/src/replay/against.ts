@@ -3,17 +3,18 @@
  * The database is changed as the statements change it: it is to be a scratch one.
  */
 import type { Statement } from '@sallyport/audit'
-import pg from 'pg'
 import type { Cli } from '../context.ts'
 import { EXIT, type ExitCode } from '../errors.ts'
 import { counted } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
 import type { ReplayFlags } from './flags.ts'
+import type { Scratch, ScratchResult } from './scratch.ts'
 import type { Result, Step } from './steps.ts'
 
 /** Stands in a recorded text for a literal that may be of a masked column. */
 const WITHHELD = /'…'|\[withheld\]/
-const CONNECT_MS_MAX = 10_000
+/** It would leave the scratch database. */
+const USE = /^\s*use\s/i
 
 interface Ran {
   readonly seq: number
@@ -32,27 +33,30 @@ export async function replayAgainst(
   flags: ReplayFlags,
   cli: Cli,
 ): Promise<ExitCode> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    // Cells as the server sends them: that is how they were recorded.
-    types: { getTypeParser: () => (value: string) => value },
-  })
-  await client.connect()
+  const scratch = await scratchAt(url)
   const counts = { same: 0, 'not-run': 0, different: 0 }
   try {
     for (const ran of await ranStatements(steps)) {
-      const comparison = await compare(client, ran)
+      const comparison = await compare(scratch, ran)
       counts[comparison.kind]++
       print(ran, comparison, flags, cli)
     }
   } finally {
-    await client.end()
+    await scratch.close()
   }
   cli.out.note(
     `${counted(counts.same, 'statement')} as recorded, ${counts.different} different, ${counts['not-run']} not run`,
   )
   return counts.different === 0 ? EXIT.ok : EXIT.notOk
+}
+
+async function scratchAt(url: string): Promise<Scratch> {
+  if (/^(mysql|mariadb):/.test(url)) {
+    const { mysqlScratch } = await import('./scratch-mysql.ts')
+    return mysqlScratch(url)
+  }
+  const { postgresScratch } = await import('./scratch-postgres.ts')
+  return postgresScratch(url)
 }
 
 /** Statements that were run, in order, each with its results. */
@@ -70,33 +74,27 @@ async function ranStatements(steps: AsyncIterable<Step>): Promise<readonly Ran[]
   return [...all.values()]
 }
 
-async function compare(client: pg.Client, { statement, results }: Ran): Promise<Comparison> {
+async function compare(scratch: Scratch, { statement, results }: Ran): Promise<Comparison> {
   const { sql, parameters = [], masks } = statement
   if (WITHHELD.test(sql) || parameters.some((value) => value !== null && WITHHELD.test(value))) {
     return { kind: 'not-run', why: 'its values were withheld from the record' }
   }
   if (statement.cut !== undefined) return { kind: 'not-run', why: 'its text was cut' }
-  if (statement.via === 'execute' && parameters.length === 0 && /\$\d/.test(sql)) {
+  if (USE.test(sql)) return { kind: 'not-run', why: 'it would leave the scratch database' }
+  if (statement.via === 'execute' && parameters.length === 0 && /\$\d|\?/.test(sql)) {
     return { kind: 'not-run', why: 'its parameters were not recorded' }
   }
   const failed = results.find(({ report }) => report !== null)?.report ?? null
-  let now: readonly pg.QueryArrayResult[]
-  try {
-    const query = { text: sql, rowMode: 'array' as const }
-    const answer = await client.query(
-      parameters.length === 0 ? query : { ...query, values: [...parameters] },
-    )
-    now = Array.isArray(answer) ? answer : [answer]
-  } catch (error) {
-    const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
-    if (failed !== null && failed.sqlstate === code) return { kind: 'same' }
+  const now = await scratch.run(sql, parameters)
+  if (now.kind === 'failed') {
+    if (failed !== null && failed.sqlstate === now.sqlstate) return { kind: 'same' }
     const before = failed === null ? 'it succeeded' : `it failed with ${failed.sqlstate}`
-    return { kind: 'different', what: `fails with ${code || String(error)}; ${before}` }
+    return { kind: 'different', what: `fails with ${now.sqlstate || now.message}; ${before}` }
   }
   if (failed !== null)
     return { kind: 'different', what: `succeeds; it failed with ${failed.sqlstate}` }
   for (const [i, result] of results.entries()) {
-    const what = difference(result, now[i], masks.length > 0)
+    const what = difference(result, now.results[i], masks.length > 0)
     if (what !== null) return { kind: 'different', what }
   }
   return { kind: 'same' }
@@ -105,7 +103,7 @@ async function compare(client: pg.Client, { statement, results }: Ran): Promise<
 /** Null: as it was, as far as it was recorded. Masked rows are compared by their number. */
 function difference(
   before: Result,
-  now: pg.QueryArrayResult | undefined,
+  now: ScratchResult | undefined,
   masked: boolean,
 ): string | null {
   const rows = now?.rows ?? []
