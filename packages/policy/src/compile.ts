@@ -283,6 +283,7 @@ function compileGrant(scope: Scope, grant: GrantFile, at: Path, grants: GrantRul
     who: compileWho(grant.who),
     approvers: compileApprovers(scope, asRule, at),
     maxMs: max ?? 0,
+    onRefusal: grant['on-refusal'] ?? 'hint',
     breakGlass: breakGlass === undefined ? null : compileWho(breakGlass),
   })
 }

@@ -171,6 +171,8 @@ export interface GrantRule {
   readonly who: Who
   readonly approvers: ApproverRequirement
   readonly maxMs: number
+  /** `request`: a refused statement that the role would allow asks for it. */
+  readonly onRefusal: 'hint' | 'request'
   /** Who may take it at once, to be reviewed afterwards. */
   readonly breakGlass: Who | null
 }

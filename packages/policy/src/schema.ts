@@ -276,6 +276,11 @@ const grant = closed(
       enum: ['required', 'optional'],
       description: 'must the requester say why (required)',
     },
+    'on-refusal': {
+      enum: ['hint', 'request'],
+      description:
+        'when a statement is refused that the role would allow: say how to ask for it (hint), or ask (request)',
+    },
     'break-glass': ref('who'),
   },
   { required: ['role', 'who', 'approvers'] },
@@ -410,6 +415,7 @@ export interface GrantFile {
   readonly approvers: NonNullable<RuleFile['approvers']>
   readonly max?: string
   readonly reason?: 'required' | 'optional'
+  readonly 'on-refusal'?: 'hint' | 'request'
   readonly 'break-glass'?: WhoFile
 }
 export interface LimitFile {

@@ -58,9 +58,18 @@ export class Approvals {
     this.#timer.unref()
   }
 
+  /** An id for one that is asked for later: see `ask`. */
+  newId(): string {
+    return this.#options.newId()
+  }
+
   /** @throws ApprovalError too-many, too-large; whatever the audit log throws. */
-  async ask({ withinMs, ...request }: Request, shown: Shown): Promise<Approval> {
-    const { journal, now, newId } = this.#options
+  async ask(
+    { withinMs, ...request }: Request,
+    shown: Shown,
+    id = this.#options.newId(),
+  ): Promise<Approval> {
+    const { journal, now } = this.#options
     checkSize(shown)
     await this.#checkRoom(request.subject)
     const at = now()
@@ -68,7 +77,7 @@ export class Approvals {
       type: 'approval-requested',
       v: 1,
       ...request,
-      approval: newId(),
+      approval: id,
       decideBy: at + withinMs,
     }
     const approval = next(null, event, at)

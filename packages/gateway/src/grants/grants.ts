@@ -10,18 +10,40 @@ import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
 import { WORDS_CHARS_MAX } from '../approvals/limits.ts'
 import { type Approval, heldUntil } from '../approvals/state.ts'
+import { GrantBook, type GrantStanding } from './book.ts'
 
-export interface GrantWanted {
+/** What a refused statement asks for, ms; less where policy gives less. */
+const ASKED_MS = 15 * 60_000
+
+/** What a grant is of. */
+export interface GrantScope {
   readonly role: string
   readonly connection: string
-  readonly forMs: number
-  readonly reason: string
   /** Only for sessions whose token is verified to be of these. */
   readonly graph?: string
   readonly node?: string
   readonly run?: string
+}
+
+export interface GrantWanted extends GrantScope {
+  readonly forMs: number
+  readonly reason: string
   readonly breakGlass: boolean
 }
+
+/** Why a statement was refused that the role would allow. */
+export interface RefusedStatement {
+  readonly sql: string
+  readonly reason: string
+}
+
+/** How somebody comes by a role. */
+export type RoleOffer =
+  | GrantStanding
+  /** It may be asked for, for at most so long. */
+  | { readonly kind: 'askable'; readonly maxMs: number }
+  /** It has just been asked for. */
+  | { readonly kind: 'asked'; readonly id: string }
 
 /** A grant that is held now. */
 export interface HeldGrant {
@@ -44,6 +66,9 @@ export interface GrantsOptions {
 export class Grants {
   readonly #options: GrantsOptions
   readonly #unsubscribe: () => void
+  readonly #book = new GrantBook()
+  /** Asked for by a refused statement, and not in the book yet: its scope → its id. */
+  readonly #asking = new Map<string, string>()
 
   constructor(options: GrantsOptions) {
     this.#options = options
@@ -57,8 +82,47 @@ export class Grants {
     for (const { id } of await this.#options.approvals.list()) await this.#follow(id)
   }
 
+  /** Roles this principal may ask for on a connection. */
+  askable(principal: Principal, connection: string): readonly string[] {
+    const policy = this.#options.policy()
+    const subject = subjectOf(principal)
+    const roles = new Set(policy.grants.map(({ role }) => role))
+    return [...roles].filter((role) => grantsFor(policy, subject, { role, connection }).length > 0)
+  }
+
+  /** For a refused statement that a role would allow; asks for it where policy says so. Null: it is not to be had. */
+  offer(principal: Principal, scope: GrantScope, refused: RefusedStatement): RoleOffer | null {
+    const policy = this.#options.policy()
+    const rules = grantsFor(policy, subjectOf(principal), scope).map(({ rule }) => rule)
+    if (rules.length === 0) return null
+    const known = this.#book.standing(principal, scope, this.#options.approvals.now())
+    if (known !== null) return known
+    const maxMs = Math.min(...rules.map((rule) => rule.maxMs))
+    if (!rules.some(({ onRefusal }) => onRefusal === 'request')) return { kind: 'askable', maxMs }
+    const key = JSON.stringify([principal.issuer, principal.subject, scope])
+    const before = this.#asking.get(key)
+    if (before !== undefined) return { kind: 'asked', id: before }
+    const id = this.#options.approvals.newId()
+    this.#asking.set(key, id)
+    const forMs = Math.min(maxMs, ASKED_MS)
+    const wanted = { ...scope, forMs, reason: refused.reason, breakGlass: false }
+    void this.#ask(principal, wanted, { id, sql: refused.sql })
+      .then((approval) => this.#book.note(approval))
+      .catch(this.#options.onError)
+      .finally(() => this.#asking.delete(key))
+    return { kind: 'asked', id }
+  }
+
   /** @throws ApprovalError not-grantable, reason-needed, too-long, and what asking throws */
-  async ask(principal: Principal, wanted: GrantWanted): Promise<Approval> {
+  ask(principal: Principal, wanted: GrantWanted): Promise<Approval> {
+    return this.#ask(principal, wanted, {})
+  }
+
+  async #ask(
+    principal: Principal,
+    wanted: GrantWanted,
+    { id, sql = '' }: { readonly id?: string; readonly sql?: string },
+  ): Promise<Approval> {
     const { role, connection, forMs, reason, breakGlass } = wanted
     const policy = this.#options.policy()
     const rules = grantsFor(policy, subjectOf(principal), { role, connection })
@@ -103,7 +167,8 @@ export class Grants {
         ...(reason !== '' && { reason: reason.slice(0, WORDS_CHARS_MAX) }),
         grant: { role, forMs, breakGlass },
       },
-      { sql: '', parameters: [], estimate: null, preview: null },
+      { sql, parameters: [], estimate: null, preview: null },
+      id,
     )
     if (!breakGlass) return approval
     await this.#options.approvals.use(approval.id, binding)
@@ -134,6 +199,7 @@ export class Grants {
     const { approvals, ended } = this.#options
     const approval = await approvals.get(id)
     if (approval?.request.what !== 'grant') return
+    this.#book.note(approval)
     if (approval.status.kind === 'ended') ended(id)
     if (approval.status.kind !== 'approved') return
     try {

@@ -22,6 +22,7 @@ import type { ProbeBudgets } from './probe-budgets.ts'
 import type { StatementRates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
+import { RoleOffers } from './role-offers.ts'
 import type { Turnstile } from './turnstile.ts'
 
 export interface SessionDeps {
@@ -194,6 +195,24 @@ export function holdsOf(
     asker: { issuer, subject, graph, node, run, ...where },
     returning: wish === 'return',
     link: deps.approvalLink,
+  })
+}
+
+/** What this session is told of roles that would allow what is refused. */
+export function offersOf(
+  { principal, subject, connection }: Admitted,
+  deps: SessionDeps,
+): RoleOffers {
+  const { policy, views, grants, now, verifier } = deps
+  return new RoleOffers({
+    principal,
+    subject,
+    connection: connection.config.name,
+    policy,
+    views,
+    grants,
+    roles: () => verifier().config.roles,
+    now,
   })
 }
 

@@ -56,12 +56,13 @@ export function tooLongReport(bytes: number): Report {
   }
 }
 
-export function refusalReport(verdict: Deny, position: number | null): Report {
+/** `offer`: how to come by what would be allowed; '': nothing to say. */
+export function refusalReport(verdict: Deny, position: number | null, offer: string): Report {
   return {
     sqlstate: verdict.sqlstate,
     message: verdict.message,
     detail: verdict.detail,
-    hint: verdict.hint,
+    hint: [verdict.hint, offer].filter((part) => part !== '').join(' '),
     position: verdict.code === 'unparsable' ? position : null,
   }
 }

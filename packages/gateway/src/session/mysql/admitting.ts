@@ -5,6 +5,7 @@ import type { Telemetry } from '../../telemetry/index.ts'
 import { type Decided, type DecisionContext, SESSION_COMMANDS } from '../decisions.ts'
 import type { Via } from '../recorder.ts'
 import { REPORTS } from '../reports.ts'
+import type { RoleOffers } from '../role-offers.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, factsOf, limitOf } from './admitted.ts'
 import type { MysqlSessionNames } from './names.ts'
@@ -23,6 +24,7 @@ export interface AdmittingOptions {
   readonly now: () => number
   /** Results are described, because they are recorded. */
   readonly described: boolean
+  readonly offers: RoleOffers
   /** Refusals were appended to the record and wait to be written. */
   readonly recorded: () => void
   /** Facts of a text as it means now in that database and mode; none where it cannot be read. */
@@ -69,7 +71,7 @@ export class Admitting {
   /** Denials are recorded, and what is prepared; other texts when they run. */
   admit(via: Via, decided: Decided, texts: Texts): Admitted | Refusal {
     const { verdict, analysis } = decided
-    const { telemetry, records, recorded, standing } = this.#options
+    const { telemetry, records, recorded, standing, offers } = this.#options
     const own = texts.own ?? '/* not readable */'
     telemetry.statement(standing.view.connection, verdict.kind)
     if (verdict.kind === 'deny' || via === 'parse') {
@@ -78,7 +80,9 @@ export class Admitting {
     }
     if (verdict.kind === 'deny') {
       recorded()
-      return refusalOf(verdict, analysis.kind === 'unparsable' ? analysis.position : null)
+      const position = analysis.kind === 'unparsable' ? analysis.position : null
+      const { catalog } = standing.admitting
+      return refusalOf(verdict, position, offers.hintFor(decided, verdict, catalog, own))
     }
     const statements = factsOf(decided)
     const { names } = this.#options

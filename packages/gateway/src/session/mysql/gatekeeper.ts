@@ -37,6 +37,7 @@ import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport } from '../reports.ts'
+import type { RoleOffers } from '../role-offers.ts'
 import { Standing } from '../standing.ts'
 import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
@@ -60,6 +61,7 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
   readonly holds: SessionHolds
+  readonly offers: RoleOffers
   /** The present ground, or `wait` while a snapshot it needs is being read, or why it cannot be had. */
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */

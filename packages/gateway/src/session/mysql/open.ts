@@ -30,6 +30,7 @@ import {
   holdsOf,
   type LoginRequest,
   letIn,
+  offersOf,
   record,
   type SessionDeps,
   sessionStarted,
@@ -290,6 +291,7 @@ async function start(
       ground: ground.now,
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
+      offers: offersOf(admitted, deps),
       holds: holdsOf(id, admitted, wishOf(startup), deps),
       shown:
         recording === null

@@ -5,6 +5,7 @@ import type { Telemetry } from '../../telemetry/index.ts'
 import { type Decided, DecisionContext, SESSION_COMMANDS } from '../decisions.ts'
 import type { Via } from '../recorder.ts'
 import { REPORTS } from '../reports.ts'
+import type { RoleOffers } from '../role-offers.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, limitOf, sameMeaning } from './admitted.ts'
 import type { TrackedNames } from './names.ts'
@@ -25,6 +26,7 @@ export interface AdmittingOptions {
   readonly telemetry: Telemetry
   /** Milliseconds since 1970. */
   readonly now: () => number
+  readonly offers: RoleOffers
   /** Refusals were appended to the record and wait to be written. */
   readonly recorded: () => void
   /** Results are asked for their description, because they are recorded. */
@@ -69,7 +71,7 @@ export class Admitting {
   /** Denials are recorded, and what a Parse prepares; other texts when they run. */
   admit(via: Via, context: DecisionContext, decided: Decided, text: string): Admitted | Refusal {
     const { verdict, analysis } = decided
-    const { telemetry, records, recorded } = this.#options
+    const { telemetry, records, recorded, offers } = this.#options
     telemetry.statement(context.view.connection, verdict.kind)
     if (verdict.kind === 'deny' || via === 'parse') {
       const seq = records.statement(via, decided, text)
@@ -77,7 +79,8 @@ export class Admitting {
     }
     if (verdict.kind === 'deny') {
       recorded()
-      return refusalOf(verdict, analysis.kind === 'unparsable' ? analysis.position : null)
+      const position = analysis.kind === 'unparsable' ? analysis.position : null
+      return refusalOf(verdict, position, offers.hintFor(decided, verdict, context.catalog, text))
     }
     return this.admitted(context, decided, text)
   }

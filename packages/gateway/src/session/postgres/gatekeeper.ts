@@ -29,6 +29,7 @@ import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
+import type { RoleOffers } from '../role-offers.ts'
 import { Standing } from '../standing.ts'
 import { type Admitted, samePlan, stillGranted } from './admitted.ts'
 import { Admitting } from './admitting.ts'
@@ -56,6 +57,7 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly keys: MaskKeys
   readonly telemetry: Telemetry
   readonly holds: SessionHolds
+  readonly offers: RoleOffers
   /** Settings of the start-up packet. */
   readonly settings: ReadonlyMap<string, string>
   /** The present ground, or `wait` while a snapshot it needs is being read, or why it cannot be had. */

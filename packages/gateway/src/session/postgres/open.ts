@@ -19,6 +19,7 @@ import {
   LoginRefused,
   type LoginRequest,
   letIn,
+  offersOf,
   record,
   type SessionDeps,
   sessionStarted,
@@ -204,6 +205,7 @@ async function start(
       ground: ground.now,
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
+      offers: offersOf(admitted, deps),
       holds: holdsOf(id, admitted, settingFor(startup, APPROVALS_SETTING) ?? null, deps),
       settings: new Map(startup.settings.map(({ name, value }) => [name, value])),
       shown:

@@ -7,12 +7,13 @@ export function refusal(report: Report): Refusal {
   return { kind: 'refusal', error: errorFrame(report) }
 }
 
-/** `position`: of a syntax error in the text, counted from 1; null: none. */
+/** `position`: of a syntax error in the text, counted from 1; null: none. `offer`: see refusalReport. */
 export function refusalOf(
   verdict: Parameters<typeof refusalReport>[0],
   position: number | null,
+  offer = '',
 ): Refusal {
-  return refusal(refusalReport(verdict, position))
+  return refusal(refusalReport(verdict, position, offer))
 }
 
 export function noSuchStatement(name: string): Refusal {
