@@ -89,6 +89,31 @@ test('the derived column is allowed and redacted, the clean statement passes', a
   expectNoLeak()
 })
 
+test('what a text makes, the rest of it may use', async () => {
+  const texts: readonly (readonly [string, string])[] = [
+    [`BEGIN; DECLARE c CURSOR FOR ${DERIVED}; FETCH c; COMMIT`, '[redacted]'],
+    [`PREPARE w AS ${DERIVED}; EXECUTE w; DEALLOCATE w`, '[redacted]'],
+    [
+      'CREATE TEMP TABLE w1 (v text); INSERT INTO w1 VALUES ($$made$$); TABLE w1; DROP TABLE w1',
+      'made',
+    ],
+    [
+      'CREATE TABLE w2 (v text); INSERT INTO w2 VALUES ($$made$$); SELECT v FROM w2; DROP TABLE w2',
+      'made',
+    ],
+    [
+      'CREATE SCHEMA w3; CREATE TABLE w3.t AS SELECT $$made$$::text AS v; TABLE w3.t; DROP SCHEMA w3 CASCADE',
+      'made',
+    ],
+    [
+      'BEGIN; CREATE TABLE w4 (v int); ALTER TABLE w4 ADD t text; INSERT INTO w4 (t) VALUES ($$made$$); SELECT t FROM w4; ROLLBACK',
+      'made',
+    ],
+    ['SET search_path TO other; SELECT ssn FROM things; SET search_path TO public', 'public thing'],
+  ]
+  for (const [text, cell] of texts) expect([text, cells(await run(text))]).toEqual([text, [[cell]]])
+})
+
 describe('a statement under the name of another', () => {
   test('SQL EXECUTE after the wire closed and took the name', async () => {
     await run(`PREPARE a AS ${CLEAN}`)
@@ -299,6 +324,115 @@ describe('a relation under the name of another', () => {
     await wire.replies(2)
     expectNoLeak()
   })
+
+  const sequences: readonly (readonly string[])[] = [
+    // `things` and `people` of public hold the secret, those of other and open do not.
+    [`SET search_path TO other`, `PREPARE a AS ${ASK}`, `SET search_path TO public; EXECUTE a`],
+    [`SET search_path TO other; PREPARE a AS ${ASK}; SET search_path TO public; EXECUTE a`],
+    [
+      `SET search_path TO other; BEGIN; SET LOCAL search_path TO other; COMMIT; SET search_path TO public; ${ASK}`,
+    ],
+    [`SET search_path TO public`, `BEGIN; SET LOCAL search_path TO other; COMMIT; ${ASK}`],
+    [`SET search_path TO public`, `BEGIN; SET search_path TO other; ROLLBACK; ${ASK}`],
+    [`SET search_path TO public`, `SET search_path TO other; BEGIN; ROLLBACK; ${ASK}`],
+    [
+      `SET search_path TO public`,
+      `BEGIN; SAVEPOINT s; SET search_path TO other; ROLLBACK TO s; ${ASK}; COMMIT`,
+    ],
+    [`SET search_path TO public`, 'BEGIN', 'SET search_path TO other', `ROLLBACK; ${ASK}`],
+    [`SET search_path TO public`, `BEGIN; CREATE TEMP TABLE things (ssn text); ROLLBACK; ${ASK}`],
+    [
+      `SET search_path TO public`,
+      `BEGIN; CREATE TEMP TABLE things (ssn text) ON COMMIT DROP; COMMIT; ${ASK}`,
+    ],
+    [`SET search_path TO public`, `CREATE TEMP TABLE things (ssn text); DROP TABLE things; ${ASK}`],
+    [
+      `SET search_path TO public`,
+      `CREATE TEMP TABLE things (ssn text); ALTER TABLE things RENAME TO x; ${ASK}`,
+    ],
+    [
+      `SET search_path TO nowhere, public`,
+      `CREATE TABLE new_one (ssn text); ALTER TABLE new_one RENAME TO y; ${ASK}`,
+    ],
+    [
+      `SET search_path TO other, public`,
+      `BEGIN; ALTER TABLE other.things RENAME TO x; ${ASK}; ROLLBACK`,
+    ],
+    [`SET search_path TO other, public`, `BEGIN; DROP TABLE things; ${ASK}; ROLLBACK`],
+    [`SET search_path TO other, public`, 'BEGIN', 'DROP TABLE things', ASK, 'ROLLBACK'],
+    [`SET search_path TO other, public`, `BEGIN; DROP SCHEMA other CASCADE; ${ASK}; ROLLBACK`],
+    [`SET search_path TO other, public`, 'BEGIN', 'DROP SCHEMA other CASCADE', ASK, 'ROLLBACK'],
+    [
+      `BEGIN; CREATE TABLE open.n1 (ssn text); DROP TABLE open.n1; CREATE VIEW open.n1 AS SELECT ssn FROM public.people; SELECT ssn || '' FROM open.n1; ROLLBACK`,
+    ],
+    [
+      `BEGIN; CREATE VIEW open.n2 AS SELECT ssn AS x FROM public.people; SELECT x, x || '' FROM open.n2; ROLLBACK`,
+    ],
+    [
+      'BEGIN',
+      `CREATE VIEW open.n3 AS SELECT ssn AS x FROM public.people`,
+      'SELECT x FROM open.n3',
+      `SELECT x || '' FROM open.n3`,
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'CREATE TABLE open.n4 (x text)',
+      'INSERT INTO open.n4 SELECT ssn FROM public.people',
+      'TABLE open.n4',
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'CREATE TABLE open.n5 (y int) INHERITS (public.people)',
+      `SELECT ssn || '' FROM public.people`,
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'CREATE TABLE open.n6 (LIKE public.people)',
+      'ALTER TABLE open.n6 INHERIT public.people',
+      `SELECT ssn || '' FROM open.n6`,
+      'ROLLBACK',
+    ],
+    ['BEGIN', 'CREATE TABLE open.n7 (x text REFERENCES public.things)', 'ROLLBACK'],
+    [
+      'BEGIN',
+      'ALTER TABLE public.people ADD COLUMN z text GENERATED ALWAYS AS (upper(ssn)) STORED',
+      `SELECT z || '' FROM public.people`,
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'ALTER TABLE public.people RENAME COLUMN ssn TO z',
+      `SELECT z || '', z FROM public.people`,
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'SAVEPOINT s',
+      'CREATE TABLE open.things (ssn text)',
+      'ROLLBACK TO s',
+      'SET search_path TO open, public',
+      ASK,
+      'ROLLBACK',
+    ],
+    [
+      `BEGIN; DECLARE c CURSOR FOR ${CLEAN}; CLOSE c; DECLARE c CURSOR FOR ${DERIVED}; FETCH c; COMMIT`,
+    ],
+    [
+      `BEGIN; DECLARE c CURSOR FOR ${CLEAN}; COMMIT; BEGIN; DECLARE c CURSOR FOR ${DERIVED}; FETCH c; COMMIT`,
+    ],
+    [`PREPARE a AS ${CLEAN}; DEALLOCATE a; PREPARE a AS ${DERIVED}; EXECUTE a`],
+    [`PREPARE a AS ${CLEAN}; DEALLOCATE ALL; PREPARE a AS ${DERIVED}; EXECUTE a`],
+  ]
+  test.each(sequences.map((texts) => [texts.join(' | '), texts] as const))(
+    '%s',
+    async (_, texts) => {
+      for (const text of texts) await run(text)
+      expectNoLeak()
+    },
+  )
 
   test('"$user" after the role was changed', async () => {
     const role = `r_${database.database}`

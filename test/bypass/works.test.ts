@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { cells, errorsOf, extended, type Frame, WireClient } from '../support/wire.ts'
+import { WireClient } from '../support/wire.ts'
+import { answers, fits, isLike } from './works/answers.ts'
 import { CLEAN } from './works/index.ts'
 import { works as masked } from './works/masked.ts'
 
@@ -53,47 +54,18 @@ afterAll(async () => {
   await database.drop()
 })
 
-type Way = 'simple' | 'extended'
-
-interface Answer {
-  readonly rows: (string | null)[][]
-  readonly copied: string[]
-  readonly errors: string[]
-  readonly tags: string[]
-}
-
-/** Statements after another are sent one by one, as drivers send them. */
-async function answer(wire: WireClient, text: string, way: Way): Promise<Answer> {
-  const frames: Frame[] = []
-  for (const one of text.startsWith('BEGIN; ') ? text.split(/;\s+/) : [text]) {
-    if (way === 'simple') wire.send({ kind: 'Query', text: one })
-    else wire.send(...extended(one))
-    frames.push(...(await wire.replies()))
-  }
-  const last = frames.at(-1)?.message
-  if (last?.kind === 'ReadyForQuery' && last.status !== 'I') await wire.query('ROLLBACK')
-  return {
-    rows: cells(frames),
-    copied: frames.filter(({ type }) => type === 'd').map(({ bytes }) => bytes.toString('latin1')),
-    errors: errorsOf(frames).map(({ sqlstate, message }) => `${sqlstate} ${message}`),
-    tags: frames.flatMap(({ message }) =>
-      message.kind === 'CommandComplete' ? [message.tag] : [],
-    ),
-  }
-}
-
-/** Several statements cannot be one of the extended protocol. */
-const fits = (text: string, way: Way): boolean =>
-  way === 'simple' || text.startsWith('BEGIN; ') || !/;\s*\S/.test(text)
+/** Statements after another are sent one by one. */
+const messagesOf = (text: string): readonly string[] =>
+  text.startsWith('BEGIN; ') ? text.split(/;\s+/) : [text]
 
 describe.each(['simple', 'extended'] as const)('%s', (way) => {
   describe.each(['reader', 'agent'] as const)('%s', (who) => {
     test.each(Object.keys(CLEAN))('%s', async (category) => {
       const different: unknown[] = []
       for (const wire of [wires.direct, wires[who]]) await wire.query('DISCARD ALL')
-      for (const text of (CLEAN[category] ?? []).filter((one) => fits(one, way))) {
-        const expected = await answer(wires.direct, text, way)
-        const got = await answer(wires[who], text, way)
+      for (const text of (CLEAN[category] ?? []).filter((one) => fits(messagesOf(one), way))) {
+        const expected = await answers(wires.direct, messagesOf(text), way)
+        const got = await answers(wires[who], messagesOf(text), way)
         if (JSON.stringify(got) !== JSON.stringify(expected))
           different.push({ text, got, expected })
       }
@@ -103,15 +75,10 @@ describe.each(['simple', 'extended'] as const)('%s', (way) => {
 
   test('masked columns come masked, in as many rows', async () => {
     const refused: unknown[] = []
-    for (const text of masked.filter((one) => fits(one, way))) {
-      const expected = await answer(wires.direct, text, way)
-      const got = await answer(wires.agent, text, way)
-      const isLike =
-        expected.errors.length === 0 &&
-        got.errors.length === 0 &&
-        got.tags.join() === expected.tags.join() &&
-        got.rows.length === expected.rows.length
-      if (!isLike) refused.push({ text, got: got.errors, expected: expected.errors })
+    for (const text of masked.filter((one) => fits(messagesOf(one), way))) {
+      const expected = await answers(wires.direct, messagesOf(text), way)
+      const got = await answers(wires.agent, messagesOf(text), way)
+      if (!isLike(got, expected)) refused.push({ text, got: got.errors, expected: expected.errors })
     }
     expect(refused).toEqual([])
   })

@@ -138,7 +138,7 @@ describe('a loaded catalog', () => {
       )
     expect(of('a')).toEqual([
       { kind: 'check', columns: ['low', 'high'] },
-      { kind: 'unique', columns: ['id'] },
+      { kind: 'unique', columns: ['id'], primary: true },
       { kind: 'unique', columns: expect.arrayContaining(['mail', 'high']) },
     ])
     expect(of('b')).toEqual([

@@ -109,6 +109,8 @@ function guardDefinitions(facts: StatementFacts): Deny | null {
   })
 }
 
+const DROP = /^drop (table|view|materialized view|sequence|foreign table)$/
+
 function guardRelations(facts: StatementFacts): Deny | null {
   for (const use of facts.relations) {
     const name = use.schema === null ? use.name : `${use.schema}.${use.name}`
@@ -118,7 +120,8 @@ function guardRelations(facts: StatementFacts): Deny | null {
         detail: `${name} is not plain metadata`,
         hint: 'Use the catalogs that describe tables and columns only.',
       })
-    if (use.kind === 'unresolved')
+    // DROP IF EXISTS of what is not there, and nothing else, shows and moves nothing.
+    if (use.kind === 'unresolved' && !(use.access === 'define' && DROP.test(facts.command)))
       return deny(
         'masked-unresolved',
         {

@@ -52,6 +52,8 @@ export type CatalogConstraint =
   | {
       readonly kind: 'check' | 'unique' | 'exclusion'
       readonly columns: readonly string[]
+      /** Of a primary key: what REFERENCES without columns refers to. */
+      readonly primary?: true
     }
   | {
       readonly kind: 'reference'
@@ -99,6 +101,8 @@ export interface CatalogOperator {
 export interface CatalogData {
   readonly database: string
   readonly serverVersion: number
+  /** Schemas that exist. Absent: every schema is taken to. */
+  readonly schemas?: readonly string[]
   readonly relations: readonly CatalogRelation[]
   readonly functions: readonly CatalogFunction[]
   readonly userOperators: readonly CatalogOperator[]

@@ -6,6 +6,8 @@
  * is never expressed as absence of a thing. See ARCHITECTURE.md, "Facts".
  */
 
+import type { CatalogRelation } from './catalog.ts'
+
 /** What a statement may cause, over everything in it (CTEs, functions, subqueries, nested statements). */
 export const EFFECTS = [
   'read',
@@ -198,10 +200,19 @@ export type StateChange =
       readonly kind: 'create-temporary'
       readonly relation: string
       readonly columns: readonly string[] | null
+      /** ON COMMIT DROP. */
+      readonly untilCommit?: true
     }
   | { readonly kind: 'drop-temporary'; readonly relation: string }
-  /** The catalog snapshot of this database is out of date once this commits. */
-  | { readonly kind: 'catalog' }
+  /**
+   * The catalog snapshot of this database is out of date once this commits, and names may mean others meanwhile.
+   * `keepsNames`: no relation comes, goes, or has other columns.
+   */
+  | { readonly kind: 'catalog'; readonly keepsNames?: true }
+  /** As `catalog`, and what the change is: this relation is there now, in place of one of its name. */
+  | { readonly kind: 'create-relation'; readonly relation: CatalogRelation }
+  | { readonly kind: 'drop-relation'; readonly schema: string; readonly name: string }
+  | { readonly kind: 'create-schema'; readonly name: string }
 
 export interface StatementFacts {
   readonly engine: 'postgres' | 'mysql' | 'mariadb'

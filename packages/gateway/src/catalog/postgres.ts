@@ -36,6 +36,7 @@ import {
   OPERATORS,
   PROBE,
   RELATIONS,
+  SCHEMAS,
   SERVER,
   TYPES,
 } from './queries.ts'
@@ -60,6 +61,7 @@ export async function loadCatalogData(
       throw new CatalogError('unsupported-server', `the server is version \`${server?.[1]}\``)
     }
     const probe = await readProbe(client)
+    const schemas = await rowsOf<[string]>(client, SCHEMAS)
     const types = new Map(await rowsOf<[string, string]>(client, TYPES))
     const relations = await rowsOf<RelationRow>(client, RELATIONS)
     const columns = await rowsOf<ColumnRow>(client, COLUMNS)
@@ -83,6 +85,7 @@ export async function loadCatalogData(
     const data: CatalogData = {
       database: server[0],
       serverVersion: server[1],
+      schemas: schemas.map(([name]) => name),
       relations: usable,
       functions: functions.map((row) => functionOf(row, types)),
       userOperators: operators.map((row) => operatorOf(row, types)),
@@ -325,7 +328,8 @@ function groupConstraints(rows: readonly ConstraintRow[]): Map<string, CatalogCo
     byRelation.set(id, list)
     // An index over an expression may name a column twice.
     const own = [...new Set(columns ?? [])]
-    if (kind !== 'f') list.push({ kind: known(CONSTRAINT_KINDS, kind), columns: own })
+    if (kind === 'p') list.push({ kind: 'unique', columns: own, primary: true })
+    else if (kind !== 'f') list.push({ kind: known(CONSTRAINT_KINDS, kind), columns: own })
     else if (schema !== null && relation !== null && referenced !== null) {
       list.push({ kind: 'reference', columns: columns ?? [], schema, relation, referenced })
     }

@@ -32,6 +32,9 @@ export const SERVER = `
 SELECT pg_catalog.current_database(),
        pg_catalog.current_setting('server_version_num')::pg_catalog.int4`
 
+/** Names of schemas. */
+export const SCHEMAS = `SELECT nspname FROM pg_catalog.pg_namespace ORDER BY 1`
+
 /** The relation kinds of CatalogRelation. Indexes and toast tables are not among them. */
 const RELATION_KINDS = `'r', 'p', 'v', 'm', 'f', 'S', 'c'`
 
@@ -98,7 +101,7 @@ SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum, a.atttypid::pg_catalog.
  LIMIT ${COLUMNS_MAX + 1}`
 
 /**
- * relation oid, kind (c, x, u, f), columns, and of a foreign key the other table's schema, name and
+ * relation oid, kind (c, x, u, p, f), columns, and of a foreign key the other table's schema, name and
  * columns: what a write may break. Unique indexes stand for primary keys and unique constraints; of one
  * over expressions or with a condition, the columns in them count.
  */
@@ -112,7 +115,7 @@ SELECT c.conrelid::pg_catalog.int8,
   LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
  WHERE c.conrelid <> 0 AND (c.contype IN ('c', 'f', 'x') OR c.conexclop IS NOT NULL)
 UNION ALL
-SELECT i.indrelid::pg_catalog.int8, 'u',
+SELECT i.indrelid::pg_catalog.int8, CASE WHEN i.indisprimary THEN 'p' ELSE 'u' END,
        ${columnNames(
          'i.indrelid',
          `i.indkey::pg_catalog.int2[] || CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN NULL ELSE (

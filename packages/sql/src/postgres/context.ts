@@ -1,6 +1,7 @@
 /** What the walk of a statement knows about its surroundings. */
 import type { Catalog } from '../catalog.ts'
 import type { StatementFacts } from '../facts.ts'
+import type { SchemaChanges } from './schema-changes.ts'
 
 export interface SessionNames {
   /** Effective search_path without the implicit pg_catalog and pg_temp; `uncertain`: names resolve to every candidate. */
@@ -13,6 +14,10 @@ export interface SessionNames {
   readonly prepared: (name: string) => StatementFacts | undefined
   /** Facts of a cursor's query; undefined when there is none of that name. */
   readonly cursors: (name: string) => StatementFacts | undefined
+  /** What the open transaction has made of the schema; absent: nothing that is certain. */
+  readonly schema?: SchemaChanges
+  /** The open transaction has changed what names mean, and its end may undo that. Absent: it has not. */
+  readonly pending?: boolean
 }
 
 export interface AnalysisContext {

@@ -54,11 +54,12 @@ function mayApply({ left, right }: CatalogOperator, operands: Operands): boolean
   return mayBe(operands.left, left) && mayBe(operands.right, right)
 }
 
-/** Undefined: any type. A value without a known type (a literal, too) may be of any. */
+/** Undefined: any type. A value without a known type (a literal, too) may be of any; a cast need not name the schema. */
 function mayBe(value: Value | null, type: string | null | undefined): boolean {
   if (type === undefined) return true
   if (value === null || type === null) return value === null && type === null
-  return value.type === null || value.type === '' || value.type === type
+  if (value.type === null || value.type === '' || value.type === type) return true
+  return !value.type.includes('.') && type.endsWith(`.${value.type}`)
 }
 
 /** Does a cast to this type call a user's function? Notes it if so. */

@@ -4,12 +4,20 @@
  */
 import { createHash } from 'node:crypto'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
+import type { Catalog } from '../catalog.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
+<<<<<<< Updated upstream
 import type { AnalysisContext } from './context.ts'
+=======
+import type { AnalysisContext, SessionNames } from './context.ts'
+import { fingerprintPostgres } from './fingerprint.ts'
+>>>>>>> Stashed changes
 import { type Refusal, refusalFor } from './guards.ts'
+import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
 import { rejectionFor } from './rejections.ts'
+import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
 import { COMMENT, withoutLiterals } from './without-literals.ts'
@@ -32,7 +40,8 @@ export class PostgresReader {
     return this.#parser.ready()
   }
 
-  analyze(sql: string, context: AnalysisContext): Analysis {
+  /** Each statement of the text is read with the names as those before it leave them. */
+  analyze(sql: string, { catalog, names }: AnalysisContext): Analysis {
     const refusal = refusalFor(sql)
     if (refusal !== null) return refused(refusal)
     resetBudget()
@@ -49,11 +58,13 @@ export class PostgresReader {
           ...rejectionFor(outcome.message, outcome.raisedIn),
         }
       case 'tree': {
-        const analyzer: Analyzer = { context, parser: this.#parser, relations: this.#relations }
+        const inText = new NamesInText(names)
         try {
           const statements = outcome.statements.map(({ stmt }): StatementFacts => {
             if (stmt === undefined) throw new Error('statement without tree')
-            return analyzeStatement(analyzer, stmt)
+            const facts = analyzeStatement(this.#analyzer(catalog, inText.now), stmt)
+            inText.completed(facts)
+            return facts
           })
           return { kind: 'statements', statements, fingerprint: identityOf(sql) }
         } catch (error) {
@@ -64,6 +75,16 @@ export class PostgresReader {
           return internal('the statement could not be analysed', faultOf(error))
         }
       }
+    }
+  }
+
+  #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {
+    const changed =
+      catalog === null ? null : catalogWith(catalog, names.schema ?? NO_SCHEMA_CHANGES)
+    return {
+      context: { catalog: changed, names },
+      parser: this.#parser,
+      relations: this.#relations,
     }
   }
 }

@@ -329,7 +329,11 @@ describe('session state', () => {
       'create temp view t as select * from nope',
       [{ kind: 'create-temporary', relation: 't', columns: null }],
     ],
-    ['create table t (a int)', [{ kind: 'catalog' }]],
+    ['create table nowhere () inherits (people)', [{ kind: 'catalog' }]],
+    ['create table if not exists nowhere (a int)', [{ kind: 'catalog' }]],
+    ['create table if not exists people (a int)', [{ kind: 'catalog', keepsNames: true }]],
+    ['drop table people', [{ kind: 'drop-relation', schema: 'public', name: 'people' }]],
+    ['create schema s', [{ kind: 'create-schema', name: 's' }]],
     ['select 1', []],
   ])('%s', (sql, state) => {
     expect(factsOf(sql).state).toEqual(state)

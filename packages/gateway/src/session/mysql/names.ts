@@ -182,6 +182,9 @@ export class MysqlSessionNames implements MysqlNames {
       case 'savepoint':
       case 'rollback-to':
       case 'catalog':
+      case 'create-relation':
+      case 'drop-relation':
+      case 'create-schema':
         return
       case 'set':
         if (MATTERS.test(change.name)) this.doubt()

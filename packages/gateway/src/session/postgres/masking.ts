@@ -13,7 +13,7 @@ import {
   type Witness,
 } from '@sallyport/policy'
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
-import type { Catalog, ColumnRef } from '@sallyport/sql'
+import { type Catalog, type ColumnRef, columnRef } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 
@@ -56,10 +56,11 @@ export function compileMasks(
     return compiled
   }
   const isTemporary = touchesTemporary(decided, result)
-  const witness = fields.map((field) => {
+  const witness = fields.map((field, i) => {
     const seen = witnessOf(ground.catalog, field)
-    // The snapshot has no temporary relations of sessions.
-    return seen === 'unlisted' && isTemporary ? null : seen
+    if (seen !== 'unlisted') return seen
+    // The snapshot has no temporary relations of sessions, and none that the open transaction made.
+    return isTemporary || isMadeJustNow(masking, result, i) ? null : seen
   })
   const merged = mergedPlan(masking, result, witness)
   const masks = merged.columns.map((mask, i) => {
@@ -178,6 +179,15 @@ function touchesTemporary({ analysis }: Decided, result: number): boolean {
   if (analysis.kind !== 'statements') return false
   const relations = analysis.statements[result]?.relations ?? []
   return relations.some(({ kind }) => kind === 'temporary')
+}
+
+/** Is the column one that the text at hand knows, and the snapshot does not? */
+function isMadeJustNow({ decided, ground }: Masking, result: number, column: number): boolean {
+  const { analysis } = decided
+  const outputs = analysis.kind === 'statements' ? analysis.statements[result]?.outputs : null
+  const lineage = Array.isArray(outputs) ? outputs[column]?.lineage : undefined
+  if (lineage?.kind !== 'direct' || ground.catalog === null) return false
+  return columnRef(ground.catalog, lineage.source) === undefined
 }
 
 function witnessOf(catalog: Catalog | null, field: FieldDescription): Witness {

@@ -6,7 +6,14 @@
  * Transactions: a change made inside a block is kept with the block; when the block does not commit, what
  * it changed becomes uncertain rather than guessed.
  */
-import type { SessionNames, StateChange, StatementFacts } from '@sallyport/sql'
+import {
+  NO_SCHEMA_CHANGES,
+  type SchemaChanges,
+  type SessionNames,
+  type StateChange,
+  type StatementFacts,
+  withChange,
+} from '@sallyport/sql'
 
 /** A statement that SQL prepared: its facts hold while nothing its text depends on has moved. */
 export interface SqlPrepared {
@@ -45,6 +52,8 @@ export const TEMPORARIES_QUESTION = `SELECT pg_catalog.json_agg(pg_catalog.json_
 
 const SQL_PREPARED_MAX = 4096
 const TEMPORARIES_MAX = 1024
+/** Relations and schemas that one transaction may create or drop with their names staying certain. */
+const SCHEMA_CHANGES_MAX = 512
 
 /** Settings that change how text is read; any value but the pinned one makes every later text unknown. */
 const READING_SETTINGS: Readonly<Record<string, (value: string) => boolean>> = {
@@ -61,9 +70,17 @@ export class TrackedNames implements SessionNames {
   #readable = true
   /** Something of the open transaction is undone, or ends, with it. */
   #pathTouched = false
+  /** The open transaction has set the path, whether or not the server has said to what: its end may undo that. */
+  #pathSetInBlock = false
   #createdInBlock = new Set<string>()
   #droppedInBlock = false
+  /** Temporary relations that go when it commits. */
+  readonly #untilCommit = new Set<string>()
+  /** The schema has changed in a way that leaves names uncertain. */
   #catalogTouched = false
+  /** The schema has changed: the snapshot is out of date once this commits. */
+  #schemaTouched = false
+  #schema: SchemaChanges = NO_SCHEMA_CHANGES
   /** The role may not be the one that logged in: `"$user"` is not known. */
   #roleMoved = false
   #version = 0
@@ -76,6 +93,9 @@ export class TrackedNames implements SessionNames {
   /** With relations created or dropped in the open transaction, a name may mean that of another schema. */
   get searchPath(): readonly string[] | 'uncertain' {
     return this.#catalogTouched ? 'uncertain' : this.#path
+  }
+  get schema(): SchemaChanges {
+    return this.#schema
   }
   get temporaries(): ReadonlyMap<string, readonly string[] | null> {
     return this.#temporaries
@@ -104,6 +124,8 @@ export class TrackedNames implements SessionNames {
     const { searchPath, pending } = this
     return JSON.stringify([
       searchPath,
+      [...this.#schema.relations],
+      [...this.#schema.schemas],
       temporaries,
       this.#temporariesCertain,
       this.#readable,
@@ -114,8 +136,8 @@ export class TrackedNames implements SessionNames {
   /** The open transaction has changed what names mean, and may yet be undone. */
   get pending(): boolean {
     return (
-      this.#pathTouched ||
-      this.#catalogTouched ||
+      this.#pathSetInBlock ||
+      this.#schemaTouched ||
       this.#droppedInBlock ||
       this.#createdInBlock.size > 0
     )
@@ -155,7 +177,17 @@ export class TrackedNames implements SessionNames {
       case 'rollback':
         return
       case 'catalog':
-        this.#catalogTouched = true
+        this.#schemaTouched = true
+        if (change.keepsNames !== true) this.#catalogTouched = true
+        return this.#changed()
+      case 'create-relation':
+      case 'drop-relation':
+      case 'create-schema':
+        this.#schemaTouched = true
+        // More of them than a migration has: names are looked up among all there are.
+        if (this.#schema.relations.size + this.#schema.schemas.size < SCHEMA_CHANGES_MAX)
+          this.#schema = withChange(this.#schema, change)
+        else this.#catalogTouched = true
         return this.#changed()
       case 'rollback-to':
         return this.#undone()
@@ -182,6 +214,7 @@ export class TrackedNames implements SessionNames {
         else this.#cursors.delete(change.name)
         return this.#changed()
       case 'create-temporary':
+        if (change.untilCommit === true) this.#untilCommit.add(change.relation)
         return this.#createTemporary(change.relation, change.columns)
       case 'drop-temporary':
         this.#temporaries.delete(change.relation)
@@ -201,13 +234,18 @@ export class TrackedNames implements SessionNames {
   transactionEnded(rolledBack: boolean): boolean {
     if (rolledBack) this.#undone()
     else if (this.#pathTouched) this.#setPath('uncertain')
-    const catalogTouched = this.#catalogTouched
+    for (const name of this.#untilCommit) this.#temporaries.delete(name)
+    this.#untilCommit.clear()
+    const schemaTouched = this.#schemaTouched
     if (this.pending) this.#changed()
     this.#pathTouched = false
+    this.#pathSetInBlock = false
     this.#catalogTouched = false
+    this.#schemaTouched = false
+    this.#schema = NO_SCHEMA_CHANGES
     this.#createdInBlock.clear()
     this.#droppedInBlock = false
-    return catalogTouched
+    return schemaTouched
   }
 
   /** The server's own word (ParameterStatus): exact, and at any time. */
@@ -280,6 +318,12 @@ export class TrackedNames implements SessionNames {
   }
 
   #undone(): void {
+    if (this.#schema !== NO_SCHEMA_CHANGES) {
+      // Which of them are undone is not known.
+      this.#schema = NO_SCHEMA_CHANGES
+      this.#catalogTouched = true
+      this.#changed()
+    }
     if (this.#pathTouched) this.#setPath('uncertain')
     if (!this.#droppedInBlock && this.#createdInBlock.size === 0) return
     if (this.#droppedInBlock) this.#temporariesCertain = false
@@ -299,6 +343,7 @@ export class TrackedNames implements SessionNames {
   #touchPath(path: readonly string[] | 'uncertain'): void {
     if (!this.#pathTouched) this.#changed()
     this.#pathTouched = true
+    this.#pathSetInBlock = true
     this.#setPath(path)
   }
 
@@ -316,7 +361,7 @@ export class TrackedNames implements SessionNames {
 }
 
 /** Does this setting change what names mean, or how text is read? */
-export function mattersToNames(setting: string): boolean {
+function mattersToNames(setting: string): boolean {
   return (
     setting === 'search_path' ||
     setting === 'role' ||

@@ -7,7 +7,6 @@ import {
   type SessionNames,
 } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
-import { type NamesAndPending, namesDuring } from './names-during.ts'
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
 const UNREADABLE: Analysis = {
@@ -21,7 +20,7 @@ const UNREADABLE: Analysis = {
   detail: null,
 }
 
-export class PostgresTexts implements TextReader<NamesAndPending> {
+export class PostgresTexts implements TextReader<SessionNames> {
   readonly unreadable = UNREADABLE
   readonly #reader: PostgresReader
   readonly #onFault: (fault: string) => void
@@ -37,18 +36,7 @@ export class PostgresTexts implements TextReader<NamesAndPending> {
     return this.#reader.ready()
   }
 
-  /**
-   * Statements of one text are read with the names as they are before the first. Where an earlier one of
-   * them changes what names mean, all are read again with every candidate the later ones could have.
-   */
-  analyze(text: string, catalog: Catalog | null, names: NamesAndPending): Analysis {
-    const analysis = this.#read(text, catalog, names)
-    if (analysis.kind !== 'statements' || analysis.statements.length < 2) return analysis
-    const moved: SessionNames = namesDuring(names, analysis.statements)
-    return moved === names ? analysis : this.#read(text, catalog, moved)
-  }
-
-  #read(text: string, catalog: Catalog | null, names: SessionNames): Analysis {
+  analyze(text: string, catalog: Catalog | null, names: SessionNames): Analysis {
     const analysis = this.#reader.analyze(text, { catalog, names })
     if (analysis.kind === 'unparsable' && analysis.fault) this.#onFault(analysis.fault)
     return analysis

@@ -17,12 +17,19 @@ import type {
   RangeVar,
   RenameStmt,
 } from 'libpg-query'
+import type { CatalogRelation } from '../../catalog.ts'
 import { lineageOf, type Value } from '../../lineage/value.ts'
 import { tableItem } from '../lineage/from.ts'
 import { columnsOf, lookupIn, newScope, type Scope } from '../lineage/scope.ts'
 import { resolveRelation, useRelation } from '../resolve.ts'
-import { as, stringsOf } from '../tree.ts'
-import { noteChanged } from './created.ts'
+import { as, stringsOf, typeNameOf } from '../tree.ts'
+import {
+  columnIn as columnOf,
+  constraintFrom,
+  madeJustNow,
+  noteChanged,
+  onlyRelation,
+} from './created.ts'
 import {
   ADMIN_OBJECTS,
   noteFunctions,
@@ -52,12 +59,72 @@ const alterTable: Handler = (run, fields) => {
     draft.unknown('ALTER without relation')
     return
   }
-  noteChanged(run, relation, 'altered')
+  noteAltered(run, relation, cmds ?? [])
   const scope = relationScope(run, relation)
   for (const node of cmds ?? []) {
     const command = as(node, 'AlterTableCmd')
     if (command === undefined) draft.unknown('ALTER TABLE without subcommand')
     else noteCommand(run, command, { relation, scope })
+  }
+}
+
+/** What names mean after it: columns that come and go are told by the text. */
+function noteAltered(run: Run, name: RangeVar, commands: readonly Node[]): void {
+  const before = onlyRelation(run, name)
+  if (before === null) return noteChanged(run, name, 'altered')
+  let relation: CatalogRelation | null = before
+  for (const node of commands) {
+    const command = as(node, 'AlterTableCmd')
+    if (relation !== null) relation = command ? alteredBy(run, relation, command) : null
+  }
+  if (relation === null) run.draft.state.push({ kind: 'catalog' })
+  else if (relation === before) run.draft.state.push({ kind: 'catalog', keepsNames: true })
+  else run.draft.state.push({ kind: 'create-relation', relation })
+}
+
+/** Null: the text does not tell. */
+function alteredBy(
+  run: Run,
+  relation: CatalogRelation,
+  { subtype, name, def, missing_ok }: AlterTableCmd,
+): CatalogRelation | null {
+  const { columns } = relation
+  const definition = as(def, 'ColumnDef')
+  const withConstraints = (
+    to: CatalogRelation,
+    nodes: readonly Node[],
+    keys: readonly string[],
+  ): CatalogRelation | null => {
+    const constraints = [...(to.constraints ?? [])]
+    const all = to.columns.map((column) => column.name)
+    for (const node of nodes) {
+      const constraint = as(node, 'Constraint')
+      const made = constraint && constraintFrom(run, constraint, { keys, all })
+      if (made === null) return null
+      if (made !== undefined) constraints.push(made)
+    }
+    return constraints.length === to.constraints?.length ? to : { ...to, constraints }
+  }
+  switch (subtype) {
+    case 'AT_AddColumn': {
+      const number = Math.max(0, ...columns.map((column) => column.number)) + 1
+      const column = definition === undefined ? null : columnOf(definition, number)
+      // Whether there is one of that name already, the snapshot need not know.
+      if (column === null || missing_ok === true) return null
+      const wider = { ...relation, columns: [...columns, column] }
+      return withConstraints(wider, definition?.constraints ?? [], [column.name])
+    }
+    case 'AT_DropColumn':
+      return { ...relation, columns: columns.filter((column) => column.name !== name) }
+    case 'AT_AlterColumnType': {
+      const type = typeNameOf(definition?.typeName)
+      const retyped = columns.map((one) => (one.name === name ? { ...one, type } : one))
+      return { ...relation, columns: retyped }
+    }
+    case 'AT_AddConstraint':
+      return def === undefined ? null : withConstraints(relation, [def], [])
+    default:
+      return HARMLESS.has(subtype ?? '') || subtype === 'AT_SetNotNull' ? relation : null
   }
 }
 
@@ -227,11 +294,13 @@ const rename: Handler = (run, fields) => {
   draft.effect('ddl')
   if (ADMIN_OBJECTS.test(renameType)) draft.effect('admin')
   draft.literalIndependent = false
-  draft.state.push({ kind: 'catalog' })
   noteRelations(run, 'define')
-  if (relation === undefined) return
+  if (relation === undefined) {
+    draft.state.push({ kind: 'catalog' })
+    return
+  }
   const place = placeOf(run, relation)
-  noteChanged(run, relation, renameType === 'OBJECT_COLUMN' ? 'altered' : 'dropped')
+  noteRenamed(run, relation, fields)
   const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
   if (renameType === 'OBJECT_COLUMN') {
     const value = lookupIn(item, subname ?? '')
@@ -240,6 +309,31 @@ const rename: Handler = (run, fields) => {
     for (const { name, value } of columnsOf(item) ?? []) {
       noteStored(run, { ...place, name: newname, column: name }, value)
     }
+  }
+}
+
+/** Of a relation made in this transaction nothing else knows the name. */
+function noteRenamed(
+  run: Run,
+  name: RangeVar,
+  { renameType, subname, newname = '' }: RenameStmt,
+): void {
+  const { state } = run.draft
+  const made = madeJustNow(run, name)
+  const column = renameType === 'OBJECT_COLUMN'
+  if (made === null || !(column || RELATION_OBJECTS.has(renameType ?? ''))) {
+    state.push({ kind: 'catalog' })
+    noteChanged(run, name, column ? 'altered' : 'dropped')
+  } else if (column) {
+    const columns = made.columns.map((one) =>
+      one.name === subname ? { ...one, name: newname } : one,
+    )
+    // What was checked under the old name is no longer known.
+    const { constraints: _, ...rest } = made
+    state.push({ kind: 'create-relation', relation: { ...rest, columns } })
+  } else {
+    state.push({ kind: 'drop-relation', schema: made.schema, name: made.name })
+    state.push({ kind: 'create-relation', relation: { ...made, name: newname } })
   }
 }
 
@@ -266,7 +360,7 @@ const createIndex: Handler = (run, fields) => {
   draft.command = 'create index'
   draft.effect('ddl')
   draft.literalIndependent = false
-  draft.state.push({ kind: 'catalog' })
+  draft.state.push({ kind: 'catalog', keepsNames: true })
   noteRelations(run, 'define')
   noteFunctions(run)
   if (relation === undefined) return

@@ -5,12 +5,20 @@
  * Functions in a definition (defaults, checks, indexes, policies) are listed. Those that a definition
  * evaluates at once (an index, a check over existing rows) give it their effects.
  */
-import type { CreateSchemaStmt, CreateStmt, DropStmt, Node, RangeVar, RuleStmt } from 'libpg-query'
+import type {
+  CreateSchemaStmt,
+  CreateSeqStmt,
+  CreateStmt,
+  DropStmt,
+  Node,
+  RangeVar,
+  RuleStmt,
+} from 'libpg-query'
 import type { Access, Effect } from '../../facts.ts'
 import { functionFacts } from '../functions.ts'
 import { nameToRangeVar, useRelation } from '../resolve.ts'
-import { as, stringsOf } from '../tree.ts'
-import { noteChanged, noteCreated } from './created.ts'
+import { as, stringsOf, typeNameOf } from '../tree.ts'
+import { columnsIn, constraintsIn, isTemporary, noteChanged, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
 
 /** `type: command | effects [| access of the relations in it]`. */
@@ -93,6 +101,12 @@ const TABLE: Readonly<Record<string, string>> = {
   DropSubscriptionStmt: 'drop subscription | ddl admin',
 }
 
+/** Neither make nor take away a relation, a column or a function. */
+const KEEPS_NAMES = new Set(
+  `CommentStmt SecLabelStmt CreateEnumStmt AlterEnumStmt CreateDomainStmt AlterDomainStmt CreateStatsStmt AlterStatsStmt
+   AlterSeqStmt ReplicaIdentityStmt RefreshMatViewStmt`.split(/\s+/),
+)
+
 function simple(type: string, row: string): Handler {
   const [command = '', effects = '', access = 'define'] = row.split('|').map((part) => part.trim())
   return (run, fields) => {
@@ -104,7 +118,11 @@ function simple(type: string, row: string): Handler {
     noteRelations(run, access as Access)
     noteFunctions(run)
     if (type === 'CommentStmt' || type === 'SecLabelStmt') noteCommented(run, fields)
-    if (effects.includes('ddl')) draft.state.push({ kind: 'catalog' })
+    if (effects.includes('ddl')) {
+      draft.state.push(
+        KEEPS_NAMES.has(type) ? { kind: 'catalog', keepsNames: true } : { kind: 'catalog' },
+      )
+    }
   }
 }
 
@@ -190,12 +208,13 @@ export const ADMIN_OBJECTS =
   /ROLE|DATABASE|TABLESPACE|EXTENSION|FDW|FOREIGN_SERVER|EVENT_TRIGGER|POLICY|PUBLICATION|SUBSCRIPTION|LANGUAGE|ACCESS_METHOD|USER_MAPPING/
 
 const drop: Handler = (run, fields) => {
-  const { removeType = '', objects } = fields as DropStmt
+  const { removeType = '', objects, behavior } = fields as DropStmt
   const { draft } = run
   draft.command = `drop ${objectWords(removeType)}`
   draft.effect('ddl')
   if (ADMIN_OBJECTS.test(removeType)) draft.effect('admin')
-  draft.state.push({ kind: 'catalog' })
+  // What depends on it goes, too.
+  if (behavior === 'DROP_CASCADE') draft.state.push({ kind: 'catalog' })
   for (const node of objects ?? []) {
     const parts = stringsOf(as(node, 'List')?.items)
     // A trigger, rule or policy is named after its table.
@@ -206,6 +225,10 @@ const drop: Handler = (run, fields) => {
     useRelation(run.context, draft, { name, access: 'define' })
     if (!onTable) noteChanged(run, name, 'dropped')
   }
+  if (RELATION_OBJECTS.has(removeType)) return
+  draft.state.push(
+    removeType === 'OBJECT_INDEX' ? { kind: 'catalog', keepsNames: true } : { kind: 'catalog' },
+  )
 }
 
 const createTable: Handler = (run, fields) => {
@@ -216,38 +239,55 @@ const createTable: Handler = (run, fields) => {
   draft.effect('ddl')
   draft.literalIndependent = false
   const relation = table.relation ?? {}
-  const inherits = (table.inhRelations ?? []).length > 0
-  const names = (table.tableElts ?? []).map((node) => as(node, 'ColumnDef')?.colname)
-  const plain = !inherits && table.ofTypename === undefined && !hasLike(table)
+  const columns = columnsIn(table)
   noteCreated(run, relation, {
     kind: foreign === undefined ? 'table' : 'foreign-table',
-    columns: plain ? names.filter((name) => name !== undefined) : null,
+    columns,
+    constraints: constraintsIn(run, table, columns),
+    unlessThere: table.if_not_exists === true,
+    onCommit: table.oncommit,
   })
+  for (const name of serialsIn(table)) {
+    if (!isTemporary(run, relation)) noteSerial(run, relation, name)
+  }
   for (const name of run.survey.relations) {
     if (name !== relation) useRelation(run.context, draft, { name, access: 'define' })
   }
   noteFunctions(run)
 }
 
-const hasLike = (table: CreateStmt) =>
-  (table.tableElts ?? []).some((node) => as(node, 'TableLikeClause') !== undefined)
+const serialsIn = ({ tableElts = [] }: CreateStmt): readonly string[] =>
+  tableElts.flatMap((node) => {
+    const { colname = '', typeName } = as(node, 'ColumnDef') ?? {}
+    return /^(small|big)?serial[248]?$/.test(typeNameOf(typeName)) ? colname : []
+  })
+
+/** Its sequence, where its name is not cut (NAMEDATALEN). */
+function noteSerial(run: Run, table: RangeVar, column: string): void {
+  const relname = `${table.relname}_${column}_seq`
+  if (relname.length > 63) return
+  const { schemaname } = table
+  noteCreated(run, schemaname === undefined ? { relname } : { schemaname, relname }, SEQUENCE)
+}
+const SEQUENCE = { kind: 'sequence', columns: [] } as const
 
 const createSequence: Handler = (run, fields) => {
-  const { sequence } = fields as { sequence?: RangeVar }
+  const { sequence, if_not_exists } = fields as CreateSeqStmt
   run.draft.command = 'create sequence'
   run.draft.effect('ddl')
   run.draft.literalIndependent = false
-  noteCreated(run, sequence ?? {}, { kind: 'sequence', columns: null })
+  noteCreated(run, sequence ?? {}, { ...SEQUENCE, unlessThere: if_not_exists === true })
 }
 
 const createSchema: Handler = (run, fields) => {
+  const { schemaname, if_not_exists, schemaElts = [] } = fields as CreateSchemaStmt
   run.draft.command = 'create schema'
   run.draft.effect('ddl')
   run.draft.literalIndependent = false
-  run.draft.state.push({ kind: 'catalog' })
-  for (const node of (fields as CreateSchemaStmt).schemaElts ?? []) {
-    run.draft.absorb(run.nested(node), { effects: true })
-  }
+  // AUTHORIZATION without a name: the role's.
+  const certain = schemaname !== undefined && if_not_exists !== true && schemaElts.length === 0
+  run.draft.state.push(certain ? { kind: 'create-schema', name: schemaname } : { kind: 'catalog' })
+  for (const node of schemaElts) run.draft.absorb(run.nested(node), { effects: true })
 }
 
 /** A rule makes other statements run in place of those written. */

@@ -12,6 +12,7 @@ import type {
   SelectStmt,
   ViewStmt,
 } from 'libpg-query'
+import type { CatalogColumn } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
 import type { ColumnUse, Effect, OutputColumn, StatementFacts } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
@@ -100,7 +101,15 @@ const dmlStatement =
 function noteNewRelation(
   run: Run,
   into: IntoClause,
-  { result, command }: { readonly result: QueryResult; readonly command: string },
+  {
+    result,
+    command,
+    unlessThere,
+  }: {
+    readonly result: QueryResult
+    readonly command: string
+    readonly unlessThere?: boolean | undefined
+  },
 ): void {
   const { draft } = run
   draft.effect('ddl', 'write')
@@ -108,14 +117,21 @@ function noteNewRelation(
   const names = stringsOf(into.colNames)
   noteCreated(run, into.rel ?? {}, {
     kind: command === 'create materialized view' ? 'materialized-view' : 'table',
-    columns: result.open === null ? columnNames(result.columns, names) : null,
+    columns: result.open === null ? columnsOf(result.columns, names) : null,
+    unlessThere: unlessThere === true,
+    onCommit: into.onCommit,
   })
   // The catalog keeps what a materialized view was made of.
   if (command === 'create table as') noteFlows(run, into.rel ?? {}, { result, names })
 }
 
-const columnNames = (columns: readonly Column[], names: readonly string[]) =>
-  columns.map((column, index) => names[index] ?? column.name)
+const columnsOf = (columns: readonly Column[], names: readonly string[]): CatalogColumn[] =>
+  columns.map(({ name, value }, index) => ({
+    name: names[index] ?? name,
+    number: index + 1,
+    type: value.type ?? '',
+    typeId: 0,
+  }))
 
 function noteFlows(
   run: Run,
@@ -136,7 +152,7 @@ function noteFlows(
 }
 
 const createTableAs: Handler = (run, fields) => {
-  const { query, into, objtype } = fields as CreateTableAsStmt
+  const { query, into, objtype, if_not_exists } = fields as CreateTableAsStmt
   const command = objtype === 'OBJECT_MATVIEW' ? 'create materialized view' : 'create table as'
   run.draft.command = command
   run.draft.effect('ddl', 'write')
@@ -144,14 +160,14 @@ const createTableAs: Handler = (run, fields) => {
   if (as(query, 'ExecuteStmt') !== undefined) {
     const facts = run.nested(query)
     run.draft.absorb(facts, { effects: true })
-    noteCreated(run, into?.rel ?? {}, { kind: 'table', columns: null })
+    noteCreated(run, into?.rel ?? {}, { kind: 'table', columns: null, onCommit: into?.onCommit })
     noteFlows(run, into?.rel ?? {}, { result: resultOf(facts), names: stringsOf(into?.colNames) })
     return
   }
   const result = walkQuery(run, query)
   run.draft.commands.unshift('select')
   run.draft.command = command
-  noteNewRelation(run, into ?? {}, { result, command })
+  noteNewRelation(run, into ?? {}, { result, command, unlessThere: if_not_exists })
   run.requireAllVisited()
 }
 
@@ -189,10 +205,10 @@ const createView: Handler = (run, fields) => {
   const names = stringsOf(aliases)
   noteCreated(run, view ?? {}, {
     kind: 'view',
-    columns: result.open === null ? columnNames(result.columns, names) : null,
+    columns: result.open === null ? columnsOf(result.columns, names) : null,
   })
   // Whoever reads it reads by its definition, unless the session's end takes that away.
-  if (isTemporary(view ?? {})) noteFlows(run, view ?? {}, { result, names })
+  if (isTemporary(run, view ?? {})) noteFlows(run, view ?? {}, { result, names })
   run.requireAllVisited()
 }
 
