@@ -7,12 +7,7 @@ import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
-<<<<<<< Updated upstream
-import type { AnalysisContext } from './context.ts'
-=======
 import type { AnalysisContext, SessionNames } from './context.ts'
-import { fingerprintPostgres } from './fingerprint.ts'
->>>>>>> Stashed changes
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
