@@ -35,13 +35,17 @@ export type { Finding, FindingCode } from './findings.ts'
 export { type FollowedRecord, type LogPosition, recordsFrom } from './follow.ts'
 export { type Anchor, anchorToFile } from './heads.ts'
 export { rebuildIndex, updateIndex } from './index/indexer.ts'
+export type { SharedDatabase } from './index/postgres-pool.ts'
 export {
   type AuditReader,
+  type FoundRecord,
   openAuditReader,
+  openSharedReader,
   type Page,
 } from './index/reader.ts'
 export type { SearchQuery, SessionsQuery } from './index/search.ts'
 export type { SessionSummary } from './index/store.ts'
+export type { SharedIndex } from './index/worker.ts'
 export { generateSigningKey } from './keys.ts'
 export type { AuditLog } from './log.ts'
 export { openAuditLog } from './open.ts'

@@ -102,6 +102,19 @@ export const RECORDING_BLOCK_BYTES_MAX = 1_048_576
 /** Pause of the archiver after an error. */
 export const ARCHIVE_RETRY_MS = 1_000
 
+/** How long the database of the shared index may take to be reached, and to answer. */
+export const SHARED_CONNECT_MS_MAX = 5_000
+export const SHARED_QUERY_MS_MAX = 15_000
+
+/** A word of a statement as the shared index knows it (a tsvector's lexeme: 2046 bytes). */
+export const SHARED_WORD_CHARS_MAX = 500
+
+/** Words of one block; a block with more is a candidate for every search of words (a tsvector: 1 MiB). */
+export const SHARED_WORDS_BYTES_MAX = 700_000
+
+/** Lines of one block as read back: those of one reading, and no more. */
+export const SHARED_LINES_BYTES_MAX = INDEX_READ_BYTES
+
 /** Rows one query returns at most; page on with the cursor. */
 export const QUERY_ROWS_MAX = 1_000
 

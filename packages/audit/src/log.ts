@@ -69,6 +69,7 @@ export class FileAuditLog implements AuditLog {
   readonly #writer: RecordWriter
   readonly #heads: AppendFile
   #index: IndexWorker | null = null
+  #shared: IndexWorker | null = null
   #timer: NodeJS.Timeout | null = null
   #state: State = { kind: 'open' }
   /** Number of the segment being written, or of the next one while #segment is null. */
@@ -124,12 +125,10 @@ export class FileAuditLog implements AuditLog {
     }
     this.#timer = setInterval(() => this.#headSoon(), this.#settings.headMs)
     this.#timer.unref()
-    if (this.#settings.index !== false) {
-      this.#index = new IndexWorker({
-        directory: this.directory,
-        onFailure: this.#settings.onIndexFailure ?? (() => {}),
-      })
-    }
+    const { directory } = this
+    const { index, shared, onIndexFailure: onFailure = () => {} } = this.#settings
+    if (index !== false) this.#index = new IndexWorker({ directory, shared: null, onFailure })
+    if (shared !== undefined) this.#shared = new IndexWorker({ directory, shared, onFailure })
   }
 
   get state(): 'open' | 'failed' | 'closed' {
@@ -345,7 +344,7 @@ export class FileAuditLog implements AuditLog {
     } finally {
       this.#state = { kind: 'closed' }
       await this.#background
-      await this.#index?.close()
+      await Promise.all([this.#index?.close(), this.#shared?.close()])
       this.#segment?.close()
       this.#heads.close()
       this.#lock.release()

@@ -2,6 +2,7 @@
 
 import { AuditError } from './errors.ts'
 import type { Anchor } from './heads.ts'
+import type { SharedIndex } from './index/worker.ts'
 import {
   BUFFER_BYTES_DEFAULT,
   HEAD_MS_DEFAULT,
@@ -29,9 +30,11 @@ export interface AuditLogOptions {
   readonly anchor?: Anchor
   /** False: no search index is kept (it can be built later). */
   readonly index?: boolean
+  /** An index that several gateways share; what it does not take now it gets later. */
+  readonly shared?: SharedIndex
   /** Called once each time the log starts to refuse. */
   readonly onFailure?: (error: AuditError) => void
-  /** Called when the index worker reports an error; the log itself is not affected. */
+  /** Called when an index worker reports an error; the log itself is not affected. */
   readonly onIndexFailure?: (error: AuditError) => void
 }
 

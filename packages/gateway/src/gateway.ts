@@ -395,6 +395,7 @@ class Gateway implements RunningGateway {
       grants: this.#grants,
       slack: this.#channels.slack,
       auditDirectory: this.#config.audit.directory,
+      searched: this.#parts.searched,
       policy: () => this.#parts.policy.policy,
       reload: () => this.reload(),
       registry: this.#registry,

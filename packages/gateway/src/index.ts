@@ -24,6 +24,7 @@ export { CONFIG_SCHEMA } from './config/schema.ts'
 export { ConnectionRuntime } from './connections/runtime.ts'
 export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } from './errors.ts'
 export { type GatewayAddress, type RunningGateway, startGateway } from './gateway.ts'
+export { sharedIndexOf } from './parts.ts'
 export { loadPolicy, PolicyLoadError } from './policy/holder.ts'
 export { mysqlText } from './recordings/mysql-cells.ts'
 export {

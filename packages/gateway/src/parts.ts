@@ -10,6 +10,7 @@ import {
   anchorToFile,
   anchorToWebhook,
   openAuditLog,
+  type SharedIndex,
 } from '@sallyport/audit'
 import { formatPolicyError, type MaskKeys } from '@sallyport/policy'
 import { PostgresReader } from '@sallyport/sql'
@@ -17,7 +18,7 @@ import type { ApprovalJournal } from './approvals/journal.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
 import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { readApprovals } from './approvals/recover.ts'
-import type { GatewayConfig } from './config/model.ts'
+import type { GatewayConfig, StoreConfig } from './config/model.ts'
 import { GatewayError } from './errors.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
@@ -33,6 +34,8 @@ export interface Parts {
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly audit: AuditLog
+  /** Where the records of all gateways are searched; null: each has its own alone. */
+  readonly searched: SharedIndex | null
   readonly recordings: RecordingRoom
   /** With other gateways; null: this one is alone. */
   readonly shared: SharedStore | null
@@ -51,12 +54,18 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
   mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 })
   const before =
     config.store === null ? await readApprovals(config.audit.directory, Date.now(), log) : []
+  const secrets = createSecrets({
+    now: Date.now,
+    warn: (warning) => log.warn({ warning }, 'secret'),
+  })
+  const searched = await sharedIndexOf(config.store, secrets)
   const audit = await openAuditLog({
     directory: config.audit.directory,
     now: Date.now,
     segmentBytes: config.audit.segmentBytes,
     sync: config.audit.sync,
     ...(config.audit.anchors.length > 0 && { anchor: anchorOf(config.audit) }),
+    ...(searched !== null && { shared: searched }),
     onFailure: (error) => {
       telemetry.auditFailed()
       log.fatal({ err: error }, 'audit log failed: statements are refused')
@@ -66,10 +75,6 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
   const opened: { close(): void | Promise<void> }[] = [audit]
   try {
     const policy = await openPolicy(config.policies, { telemetry, log, audit })
-    const secrets = createSecrets({
-      now: Date.now,
-      warn: (warning) => log.warn({ warning }, 'secret'),
-    })
     const reader = await PostgresReader.create()
     const shared = config.store && (await openSharedStore(config.store, secrets, notAnswering(log)))
     if (shared !== null) opened.unshift(shared)
@@ -103,6 +108,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       telemetry,
       log,
       audit,
+      searched,
       recordings,
       shared,
       state,
@@ -155,6 +161,16 @@ async function inStore<T>(open: Promise<T>): Promise<T> {
   } catch (cause) {
     throw new GatewayError('config', '`store.url`: its tables cannot be used', { cause })
   }
+}
+
+/** Where the records of several gateways are searched; null: nowhere. Throws SecretError. */
+export async function sharedIndexOf(
+  store: StoreConfig | null,
+  secrets: Secrets,
+): Promise<SharedIndex | null> {
+  if (store === null || !store.records) return null
+  const url = await secrets.get(store.url)
+  return { database: { connectionString: url.reveal() }, gateway: store.gateway }
 }
 
 /** The key of hashing masks: made once, kept with the gateway's state, so that hashes stay joinable. */

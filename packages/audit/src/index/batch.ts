@@ -24,12 +24,12 @@ interface OpenBlock {
   readonly terms: Set<string>
   /** Lists of terms that `terms` has all of. */
   readonly taken: Set<readonly string[]>
-  readonly sessions: Set<number>
+  readonly sessions: Set<string>
   readonly texts: Set<string>
 }
 
 interface OpenUpdate {
-  readonly first: number
+  readonly firstSeq: number
   readonly description: SessionDescription
   terms: readonly string[] | null
   readonly used: Set<string>
@@ -136,15 +136,15 @@ export class BatchBuilder {
 
   #takeSession(record: IndexedRecord, id: string, block: OpenBlock): void {
     const { event, terms } = record
-    const session = this.#memory.of(id, record.seq)
-    const update = this.#updateOf(id, session, record)
+    const session = this.#memory.of(id)
+    const update = this.#updateOf(id, record)
     if (isKnownEvent(event)) this.#describe(update, event, record.at)
     const own = learn(session, event)
     if (own !== null) update.terms = own
-    if (own !== null || !block.sessions.has(session.first)) {
+    if (own !== null || !block.sessions.has(id)) {
       for (const term of session.terms) block.terms.add(term)
     }
-    block.sessions.add(session.first)
+    block.sessions.add(id)
     if (update.taken.has(terms)) return
     update.taken.add(terms)
     for (const term of terms) {
@@ -154,11 +154,11 @@ export class BatchBuilder {
     }
   }
 
-  #updateOf(id: string, session: RememberedSession, record: IndexedRecord): OpenUpdate {
+  #updateOf(id: string, record: IndexedRecord): OpenUpdate {
     let update = this.#updates.get(id)
     if (update === undefined) {
       update = {
-        first: session.first,
+        firstSeq: record.seq,
         description: blankSession(id, record.at),
         terms: null,
         used: new Set(),

@@ -10,6 +10,7 @@ import { segmentPath } from '../segments.ts'
 import { BatchBuilder } from './batch.ts'
 import { LineReader } from './lines.ts'
 import { SessionMemory } from './session-memory.ts'
+import { recreateIndex } from './sqlite-schema.ts'
 import { SqliteIndexStore } from './sqlite-store.ts'
 import type { IndexBatch, IndexStore, Position } from './store.ts'
 
@@ -30,13 +31,18 @@ export class Indexer {
     this.#sessions = new SessionMemory(store)
   }
 
-  /** Opens the index beside the log; one that speaks of records the segments do not hold is built again. */
-  static async open(directory: string): Promise<Indexer> {
-    const store = new SqliteIndexStore(directory, 'write')
-    const indexer = new Indexer(directory, store)
-    if (matchesSegments(directory, await store.position())) return indexer
-    await store.close()
-    return new Indexer(directory, new SqliteIndexStore(directory, 'anew'))
+  /** Goes on with an index, by default the one beside the log; one that speaks of other records is built again. */
+  static async open(
+    directory: string,
+    store: IndexStore = new SqliteIndexStore(directory, 'write'),
+  ): Promise<Indexer> {
+    try {
+      if (!matchesSegments(directory, await store.position())) await store.clear()
+      return new Indexer(directory, store)
+    } catch (error) {
+      await store.close()
+      throw error
+    }
   }
 
   /**
@@ -142,6 +148,6 @@ export async function updateIndex(directory: string): Promise<number> {
 
 /** Throws the index away and builds it from the segments. Not while a log writes this directory. */
 export async function rebuildIndex(directory: string): Promise<number> {
-  await new SqliteIndexStore(directory, 'anew').close()
+  recreateIndex(directory).close()
   return updateIndex(directory)
 }

@@ -9,15 +9,18 @@ import { AuditError } from '../errors.ts'
 import { INDEX_PAGE_BLOCKS, QUERY_ROWS_MAX } from '../limits.ts'
 import { type AuditRecord, decodeRecord } from '../record.ts'
 import { updateIndex } from './indexer.ts'
+import type { SharedDatabase } from './postgres-pool.ts'
+import { PostgresIndex } from './postgres-reads.ts'
 import {
   blockQueryOf,
+  EVERY_BLOCK,
   matcherOf,
   type SearchQuery,
   type SessionsQuery,
   sessionRowsQueryOf,
 } from './search.ts'
 import { SqliteIndexStore } from './sqlite-store.ts'
-import type { BlockQuery, IndexStore, SessionSummary, StoredBlock } from './store.ts'
+import type { IndexReads, SessionSummary, StoredBlock } from './store.ts'
 import { termOf } from './terms.ts'
 
 export interface Page<T> {
@@ -27,20 +30,36 @@ export interface Page<T> {
   readonly next: number | null
 }
 
+/** A record, and in an index of several gateways whose log it is of. */
+export interface FoundRecord extends AuditRecord {
+  readonly gateway?: string
+}
+
+/** A record with its place in the index. */
+interface Placed {
+  readonly place: number
+  readonly record: FoundRecord
+}
+
 export interface AuditReader {
   /** The newest `n` records, newest first. */
-  tail(n: number): Promise<readonly AuditRecord[]>
-  /** One record and, for a statement, the records that refer to it, in order. @throws not-found */
-  show(seq: number): Promise<readonly AuditRecord[]>
-  /** A session's records in order, from record `after` on. `next`: give it as `after`. @throws not-found */
+  tail(n: number): Promise<readonly FoundRecord[]>
+  /** Records behind a place, oldest first. `next`: give it as `after`; null when there are none yet. */
+  since(after: number): Promise<Page<FoundRecord>>
+  /**
+   * One record and, for a statement, the records that refer to it, in order. Of several gateways' logs say
+   * which. @throws not-found, invalid-option
+   */
+  show(seq: number, options?: { gateway?: string }): Promise<readonly FoundRecord[]>
+  /** A session's records in order, from place `after` on. `next`: give it as `after`. @throws not-found */
   showSession(
     session: string,
     options?: { after?: number; limit?: number },
-  ): Promise<Page<AuditRecord>>
-  search(query: SearchQuery): Promise<Page<AuditRecord>>
+  ): Promise<Page<FoundRecord>>
+  search(query: SearchQuery): Promise<Page<FoundRecord>>
   sessions(query: SessionsQuery): Promise<Page<SessionSummary>>
-  /** The newest record the index holds; 0 when it holds none. */
-  indexedSeq(): Promise<number>
+  /** Place of the newest record the index holds; 0 when it holds none. */
+  newest(): Promise<number>
   close(): Promise<void>
 }
 
@@ -57,59 +76,63 @@ export async function openAuditReader(options: {
   return new IndexReader(new SqliteIndexStore(options.directory, 'read'))
 }
 
-const EVERY_BLOCK: BlockQuery = {
-  terms: [],
-  session: null,
-  words: [],
-  since: null,
-  until: null,
-  before: Number.MAX_SAFE_INTEGER,
-  after: 0,
-  ascending: false,
-  limit: INDEX_PAGE_BLOCKS,
+/** Opens the index that several gateways share, in PostgreSQL. @throws AuditError index-unavailable */
+export async function openSharedReader(database: SharedDatabase): Promise<AuditReader> {
+  return new IndexReader(await PostgresIndex.open(database))
 }
 
 class IndexReader implements AuditReader {
-  readonly #store: IndexStore
+  readonly #store: IndexReads
 
-  constructor(store: IndexStore) {
+  constructor(store: IndexReads) {
     this.#store = store
   }
 
-  async tail(n: number): Promise<readonly AuditRecord[]> {
+  async tail(n: number): Promise<readonly FoundRecord[]> {
     return (await this.search({ limit: n })).items
   }
 
-  async show(seq: number): Promise<readonly AuditRecord[]> {
-    const { records, block } = await this.#holderOf(seq)
-    const found = records.filter(
-      (record) => record.seq === seq || record.event['statement'] === seq,
-    )
-    if (found[0]?.seq !== seq) throw notFound(seq)
+  async since(after: number): Promise<Page<FoundRecord>> {
+    const query = { ...EVERY_BLOCK, ascending: true, after: after + 1, limit: 1 }
+    const [block] = await this.#store.blocks(query)
+    const found = block === undefined ? [] : await this.#recordsOf(block)
+    const fresh = found.filter(({ place }) => place > after)
+    return { items: fresh.map(({ record }) => record), next: fresh.at(-1)?.place ?? null }
+  }
+
+  async show(seq: number, options: { gateway?: string } = {}): Promise<readonly FoundRecord[]> {
+    const holders = await this.#store.holders(seq, options.gateway ?? null)
+    const [block] = holders
+    if (block === undefined) throw notFound(seq)
+    if (holders.length > 1) throw ambiguous(seq, holders)
+    const isMeant = ({ record }: Placed): boolean => record.event['statement'] === seq
+    const own = await this.#recordsOf(block)
+    const found = own.filter((one) => one.record.seq === seq || isMeant(one))
+    if (found[0]?.record.seq !== seq) throw notFound(seq)
     const query = { ...EVERY_BLOCK, terms: [termOf('refers', seq)], ascending: true }
-    for (const later of await this.#store.blocks({ ...query, after: block.lastSeq + 1 })) {
-      const more = await this.#recordsOf(later)
-      found.push(...more.filter((record) => record.event['statement'] === seq))
+    const asked = { ...query, log: block.log, after: block.last + 1 }
+    for (const later of await this.#store.blocks(asked)) {
+      found.push(...(await this.#recordsOf(later)).filter(isMeant))
     }
-    return found.slice(0, QUERY_ROWS_MAX)
+    return found.slice(0, QUERY_ROWS_MAX).map(({ record }) => record)
   }
 
   async showSession(
     session: string,
     options: { after?: number; limit?: number } = {},
-  ): Promise<Page<AuditRecord>> {
+  ): Promise<Page<FoundRecord>> {
     const limit = limitOf(options.limit)
     const start = options.after ?? 0
-    const found: AuditRecord[] = []
+    const found: Placed[] = []
     let after = start
     for (;;) {
       const query = { ...EVERY_BLOCK, session, ascending: true, after: after + 1 }
       const blocks = await this.#store.blocks(query)
       for (const block of blocks) {
-        for (const record of await this.#recordsOf(block)) {
-          if (record.event['session'] === session && record.seq > start) found.push(record)
+        for (const one of await this.#recordsOf(block)) {
+          if (one.record.event['session'] === session && one.place > start) found.push(one)
         }
-        after = block.lastSeq
+        after = block.last
         if (found.length > limit) break
       }
       if (found.length > limit || blocks.length < INDEX_PAGE_BLOCKS) break
@@ -117,54 +140,51 @@ class IndexReader implements AuditReader {
     if (found.length === 0 && start === 0) {
       throw new AuditError('not-found', `there is no session \`${session}\``)
     }
-    return pageOf(found, limit, ({ seq }) => seq)
+    return recordsPage(found, limit)
   }
 
-  async search(query: SearchQuery): Promise<Page<AuditRecord>> {
+  async search(query: SearchQuery): Promise<Page<FoundRecord>> {
     const limit = limitOf(query.limit)
     const asked = blockQueryOf(query)
     if (asked === null) return { items: [], next: null }
     const matches = matcherOf(query)
     const terms = new SessionTerms(this.#store)
-    const found: AuditRecord[] = []
-    let before = query.before ?? Number.MAX_SAFE_INTEGER
+    const found: Placed[] = []
+    const start = query.before ?? Number.MAX_SAFE_INTEGER
+    let before = start
     for (;;) {
       const blocks = await this.#store.blocks({ ...EVERY_BLOCK, ...asked, before })
       for (const block of blocks) {
         const records = await this.#recordsOf(block)
         await terms.learn(records)
-        found.push(...records.filter((one) => matches(one, terms.of(one))).reverse())
+        const fits = ({ place, record }: Placed): boolean =>
+          place < start && matches(record, terms.of(record))
+        found.push(...records.filter(fits).reverse())
         before = block.first
-        if (found.length > limit) return pageOf(found, limit, ({ seq }) => seq)
+        if (found.length > limit) return recordsPage(found, limit)
       }
-      if (blocks.length < INDEX_PAGE_BLOCKS) return pageOf(found, limit, ({ seq }) => seq)
+      if (blocks.length < INDEX_PAGE_BLOCKS) return recordsPage(found, limit)
     }
   }
 
   async sessions(query: SessionsQuery): Promise<Page<SessionSummary>> {
     const limit = limitOf(query.limit)
     const rows = await this.#store.sessions(sessionRowsQueryOf(query, limit + 1))
-    return pageOf(rows, limit, ({ firstSeq }) => firstSeq)
+    return pageOf(rows, limit, ({ first }) => first)
   }
 
-  async indexedSeq(): Promise<number> {
-    return (await this.#store.position()).seq
+  newest(): Promise<number> {
+    return this.#store.newest()
   }
 
   close(): Promise<void> {
     return this.#store.close()
   }
 
-  async #holderOf(seq: number): Promise<{ records: AuditRecord[]; block: StoredBlock }> {
-    const [block] = await this.#store.blocks({ ...EVERY_BLOCK, before: seq + 1, limit: 1 })
-    if (block === undefined || block.lastSeq < seq) throw notFound(seq)
-    return { records: await this.#recordsOf(block), block }
-  }
-
-  /** @throws AuditError corrupt when the file does not hold there what was indexed */
-  async #recordsOf(block: StoredBlock): Promise<AuditRecord[]> {
+  /** @throws AuditError corrupt when there is not what was indexed */
+  async #recordsOf(block: StoredBlock): Promise<Placed[]> {
     const lines = await this.#store.lines(block)
-    const records: AuditRecord[] = []
+    const found: Placed[] = []
     let seq = block.firstSeq - 1
     for (let from = 0; from < lines.length; ) {
       const end = lines.indexOf(0x0a, from)
@@ -173,37 +193,42 @@ class IndexReader implements AuditReader {
       if (record === null) continue
       if (record.seq <= seq || record.seq > block.lastSeq) throw corrupt(block)
       seq = record.seq
-      records.push(record)
+      const { gateway } = block
+      found.push({
+        place: block.first + seq - block.firstSeq,
+        record: gateway === null ? record : { ...record, gateway },
+      })
     }
-    if (records[0]?.seq !== block.firstSeq || seq !== block.lastSeq) throw corrupt(block)
-    return records
+    if (found[0]?.record.seq !== block.firstSeq || seq !== block.lastSeq) throw corrupt(block)
+    return found
   }
 }
 
 /** Terms of the sessions whose records are looked at, asked for once each. */
 class SessionTerms {
-  readonly #store: IndexStore
+  readonly #store: IndexReads
   readonly #known = new Map<unknown, readonly string[]>()
 
-  constructor(store: IndexStore) {
+  constructor(store: IndexReads) {
     this.#store = store
   }
 
-  async learn(records: readonly AuditRecord[]): Promise<void> {
+  async learn(records: readonly Placed[]): Promise<void> {
     const unknown = new Set<string>()
-    for (const { event } of records) {
-      const { session } = event
+    for (const { record } of records) {
+      const { session } = record.event
       if (typeof session === 'string' && !this.#known.has(session)) unknown.add(session)
     }
     if (unknown.size === 0) return
     for (const session of unknown) this.#known.set(session, [])
-    for (const [session, { terms }] of await this.#store.recall([...unknown])) {
+    for (const [session, terms] of await this.#store.recall([...unknown])) {
       this.#known.set(session, terms)
     }
   }
 
-  of({ event }: AuditRecord): readonly string[] {
-    return this.#known.get(event['session']) ?? []
+  of({ event, gateway }: FoundRecord): readonly string[] {
+    const terms = this.#known.get(event['session']) ?? []
+    return gateway === undefined ? terms : [...terms, termOf('gateway', gateway)]
   }
 }
 
@@ -211,6 +236,17 @@ function pageOf<T>(found: readonly T[], limit: number, cursorOf: (item: T) => nu
   const items = found.slice(0, limit)
   const last = items.at(-1)
   return { items, next: found.length > limit && last !== undefined ? cursorOf(last) : null }
+}
+
+function recordsPage(found: readonly Placed[], limit: number): Page<FoundRecord> {
+  const { items, next } = pageOf(found, limit, ({ place }) => place)
+  return { items: items.map(({ record }) => record), next }
+}
+
+function ambiguous(seq: number, holders: readonly StoredBlock[]): AuditError {
+  const gateways = [...new Set(holders.map(({ gateway }) => gateway))].join('`, `')
+  const message = `record ${seq} is in ${holders.length} logs: say of which gateway (\`${gateways}\`)`
+  return new AuditError('invalid-option', message)
 }
 
 function notFound(seq: number): AuditError {

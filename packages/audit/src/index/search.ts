@@ -1,11 +1,14 @@
 /** Search questions, as the index is asked them and as a record is held against them. Pure. */
 
+import { INDEX_PAGE_BLOCKS } from '../limits.ts'
 import type { AuditRecord } from '../record.ts'
 import type { BlockQuery, SessionRowsQuery } from './store.ts'
 import { hasWords, recordTermsOf, type TermKind, termOf, wordsOf } from './terms.ts'
 
 /** What a record, or a session, can be found by. */
 export interface Filter {
+  /** In an index of several gateways. */
+  readonly gateway?: string
   readonly subject?: string
   readonly group?: string
   readonly connection?: string
@@ -28,7 +31,7 @@ export interface Filter {
   /** First and first-no-longer-included time, milliseconds since 1970. */
   readonly since?: number
   readonly until?: number
-  /** The `next` of the page before. */
+  /** The place that the page before ended with: its `next`. */
   readonly before?: number
   /** 1 to QUERY_ROWS_MAX; 100 unless given. */
   readonly limit?: number
@@ -48,6 +51,7 @@ export interface SessionsQuery extends Filter {
 }
 
 const FIELDS = [
+  'gateway',
   'subject',
   'group',
   'connection',
@@ -71,10 +75,22 @@ function termsOf(filter: Filter): string[] {
   })
 }
 
+/** What a question about blocks is made from. */
+export const EVERY_BLOCK: BlockQuery = {
+  log: null,
+  terms: [],
+  session: null,
+  words: [],
+  since: null,
+  until: null,
+  before: Number.MAX_SAFE_INTEGER,
+  after: 0,
+  ascending: false,
+  limit: INDEX_PAGE_BLOCKS,
+}
+
 /** Null: nothing can match. */
-export function blockQueryOf(
-  query: SearchQuery,
-): Omit<BlockQuery, 'before' | 'after' | 'ascending' | 'limit'> | null {
+export function blockQueryOf(query: SearchQuery): Partial<BlockQuery> | null {
   const words = query.text === undefined ? [] : wordsOf(query.text)
   if (query.text !== undefined && words.length === 0) return null
   return {
@@ -99,15 +115,14 @@ export function sessionRowsQueryOf(query: SessionsQuery, limit: number): Session
   }
 }
 
-/** Whether a record of a candidate block is one that was asked for; `session`: terms of its session. */
+/** Whether a record of a candidate block is one that was asked for; `others`: terms of its session and its gateway. */
 export function matcherOf(
   query: SearchQuery,
-): (record: AuditRecord, session: readonly string[]) => boolean {
+): (record: AuditRecord, others: readonly string[]) => boolean {
   const terms = termsOf(query)
   const words = query.text === undefined ? null : wordsOf(query.text)
-  const { session: wanted, since, until, before } = query
-  return ({ seq, at, event }, session) => {
-    if (before !== undefined && seq >= before) return false
+  const { session: wanted, since, until } = query
+  return ({ at, event }, others) => {
     if (since !== undefined && at < since) return false
     if (until !== undefined && at >= until) return false
     if (wanted !== undefined && event['session'] !== wanted) return false
@@ -117,6 +132,6 @@ export function matcherOf(
     }
     if (terms.length === 0) return true
     const own = recordTermsOf(event)
-    return terms.every((term) => own.includes(term) || session.includes(term))
+    return terms.every((term) => own.includes(term) || others.includes(term))
   }
 }

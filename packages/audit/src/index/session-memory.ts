@@ -5,7 +5,6 @@ import type { Line } from './lines.ts'
 import type { IndexStore } from './store.ts'
 
 export interface RememberedSession {
-  readonly first: number
   /** Terms of the session itself. */
   terms: readonly string[]
   /** Terms of its records that the index has for it. */
@@ -33,16 +32,16 @@ export class SessionMemory {
       if (session !== null && !this.#sessions.has(session)) unknown.add(session)
     }
     if (unknown.size === 0) return
-    for (const [session, { first, terms }] of await this.#store.recall([...unknown])) {
-      this.#sessions.set(session, { first, terms, used: new Set() })
+    for (const [session, terms] of await this.#store.recall([...unknown])) {
+      this.#sessions.set(session, { terms, used: new Set() })
     }
   }
 
-  /** The session; a new one, beginning with record `seq`, when it was never met. */
-  of(session: string, seq: number): RememberedSession {
+  /** The session; a new one when it was never met. */
+  of(session: string): RememberedSession {
     let known = this.#sessions.get(session)
     if (known === undefined) {
-      known = { first: seq, terms: [], used: new Set() }
+      known = { terms: [], used: new Set() }
       this.#sessions.set(session, known)
     }
     return known

@@ -20,6 +20,22 @@ export interface SessionDescription {
   run: string | null
 }
 
+/** What later events may add to. */
+export const DESCRIBED = [
+  'ended_at',
+  'ended',
+  'subject',
+  'kind',
+  'role',
+  'connection',
+  'database',
+  'client',
+  'application',
+  'graph',
+  'node',
+  'run',
+] as const satisfies readonly (keyof SessionDescription)[]
+
 export interface SessionTotals {
   statements: number
   /** Statements denied, or held and then refused. */

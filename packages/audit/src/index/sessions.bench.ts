@@ -40,7 +40,7 @@ for (let first = 0; first < SESSIONS; first += PER_BATCH) {
     offset: from.offset,
     lines: Buffer.alloc(1),
     terms,
-    sessions: new Set(sessions.map((one) => one.first)),
+    sessions: new Set(sessions.map(({ description }) => description.session)),
     texts: new Set(),
   }
   await store.add({ from, to, blocks: [block], sessions })
@@ -61,7 +61,7 @@ function sessionOf(n: number): SessionUpdate {
     termOf('verdict', n % 1_000 === 0 ? 'deny' : 'allow'),
   ])
   return {
-    first: n * RECORDS + 1,
+    firstSeq: n * RECORDS + 1,
     description: { ...blankSession(`s${n}`, at), ended_at: at + 1, subject, connection, node },
     terms: [termOf('subject', subject), termOf('connection', connection), termOf('node', node)],
     used,

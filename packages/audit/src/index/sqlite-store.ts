@@ -5,6 +5,7 @@ import type Database from 'better-sqlite3'
 import { AuditError } from '../errors.ts'
 import { INDEX_TERMS_MAX } from '../limits.ts'
 import { segmentPath } from '../segments.ts'
+import { EVERY_BLOCK } from './search.ts'
 import { prepareReads } from './sqlite-reads.ts'
 import { openIndex, openIndexForReading, recreateIndex } from './sqlite-schema.ts'
 import { prepareWrites, type SqliteWrites } from './sqlite-writes.ts'
@@ -13,7 +14,6 @@ import type {
   IndexBatch,
   IndexBlock,
   IndexStore,
-  KnownSession,
   Position,
   SessionRowsQuery,
   SessionSummary,
@@ -21,19 +21,19 @@ import type {
   StoredBlock,
 } from './store.ts'
 
-type Opening = 'write' | 'read' | 'anew'
+type Opening = 'write' | 'read'
 
-const OPEN = { write: openIndex, read: openIndexForReading, anew: recreateIndex } as const
+const OPEN = { write: openIndex, read: openIndexForReading } as const
 
 export class SqliteIndexStore implements IndexStore {
   readonly #directory: string
-  readonly #db: Database.Database
-  readonly #reads: ReturnType<typeof prepareReads>
+  #db: Database.Database
+  #reads: ReturnType<typeof prepareReads>
   #writes: SqliteWrites | null = null
   /** Ids of terms met lately. */
   readonly #terms = new Map<string, number>()
 
-  /** `anew`: what is there is thrown away. @throws AuditError index-unavailable when opened to read */
+  /** @throws AuditError index-unavailable when opened to read */
   constructor(directory: string, opening: Opening) {
     this.#directory = directory
     this.#db = OPEN[opening](directory)
@@ -44,13 +44,22 @@ export class SqliteIndexStore implements IndexStore {
     return Promise.resolve(this.#reads.position())
   }
 
-  recall(sessions: readonly string[]): Promise<ReadonlyMap<string, KnownSession>> {
-    const known = new Map<string, KnownSession>()
+  recall(sessions: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const known = new Map<string, readonly string[]>()
     for (const session of sessions) {
-      const row = this.#reads.recall(session)
-      if (row !== undefined) known.set(session, row)
+      const terms = this.#reads.recall(session)
+      if (terms !== undefined) known.set(session, terms)
     }
     return Promise.resolve(known)
+  }
+
+  newest(): Promise<number> {
+    return Promise.resolve(this.#reads.position().seq)
+  }
+
+  async holders(seq: number): Promise<readonly StoredBlock[]> {
+    const [block] = this.#reads.blocks({ ...EVERY_BLOCK, before: seq + 1, limit: 1 })
+    return block !== undefined && block.lastSeq >= seq ? [block] : []
   }
 
   async add(batch: IndexBatch): Promise<boolean> {
@@ -93,6 +102,14 @@ export class SqliteIndexStore implements IndexStore {
     return Promise.resolve(this.#reads.sessions(query))
   }
 
+  async clear(): Promise<void> {
+    this.#db.close()
+    this.#db = recreateIndex(this.#directory)
+    this.#reads = prepareReads(this.#db)
+    this.#writes = null
+    this.#terms.clear()
+  }
+
   async close(): Promise<void> {
     this.#db.close()
   }
@@ -100,22 +117,29 @@ export class SqliteIndexStore implements IndexStore {
   #write({ to, blocks, sessions }: IndexBatch): void {
     this.#writes ??= prepareWrites(this.#db)
     const writes = this.#writes
-    for (const session of sessions) this.#writeSession(writes, session)
-    for (const block of blocks) this.#writeBlock(writes, block)
+    const places = new Map<string, number>()
+    for (const session of sessions) {
+      places.set(session.description.session, this.#writeSession(writes, session))
+    }
+    for (const block of blocks) this.#writeBlock(writes, block, places)
     writes.setPosition(to)
   }
 
-  #writeSession(writes: SqliteWrites, session: SessionUpdate): void {
-    writes.session(session)
-    for (const term of session.terms ?? []) writes.sessionTerm(this.#termId(term), session.first)
-    for (const term of session.used) writes.sessionTerm(this.#termId(term), session.first)
+  #writeSession(writes: SqliteWrites, session: SessionUpdate): number {
+    const place = writes.session(session)
+    for (const term of session.terms ?? []) writes.sessionTerm(this.#termId(term), place)
+    for (const term of session.used) writes.sessionTerm(this.#termId(term), place)
+    return place
   }
 
-  #writeBlock(writes: SqliteWrites, block: IndexBlock): void {
+  #writeBlock(writes: SqliteWrites, block: IndexBlock, places: ReadonlyMap<string, number>): void {
     const { firstSeq } = block
     writes.block(block)
     for (const term of block.terms) writes.blockTerm(this.#termId(term), firstSeq)
-    for (const session of block.sessions) writes.blockSession(session, firstSeq)
+    for (const session of block.sessions) {
+      const place = places.get(session)
+      if (place !== undefined) writes.blockSession(place, firstSeq)
+    }
     if (block.texts.size > 0) writes.text(firstSeq, [...block.texts].join('\n'))
   }
 

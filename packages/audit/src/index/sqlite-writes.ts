@@ -1,39 +1,25 @@
 /** The index's writing statements, prepared once and typed. */
 
 import type Database from 'better-sqlite3'
-import type { SessionDescription } from './session-row.ts'
+import { DESCRIBED } from './session-row.ts'
 import type { IndexBlock, Position, SessionUpdate } from './store.ts'
 
 export type SqliteWrites = ReturnType<typeof prepareWrites>
-
-const DESCRIBED = [
-  'ended_at',
-  'ended',
-  'subject',
-  'kind',
-  'role',
-  'connection',
-  'database',
-  'client',
-  'application',
-  'graph',
-  'node',
-  'run',
-] as const satisfies readonly (keyof SessionDescription)[]
 
 const SESSION = `
 INSERT INTO sessions (first, session, terms, started_at, ${DESCRIBED.join(', ')},
   statements, refused, rows, bytes)
 VALUES (@first, @session, coalesce(@terms, '[]'), @started_at,
   ${DESCRIBED.map((name) => `@${name}`).join(', ')}, @statements, @refused, @rows, @bytes)
-ON CONFLICT (first) DO UPDATE SET
+ON CONFLICT (session) DO UPDATE SET
   ${DESCRIBED.map((name) => `${name} = coalesce(excluded.${name}, ${name})`).join(', ')},
   terms = coalesce(@terms, terms),
   statements = statements + excluded.statements, refused = refused + excluded.refused,
-  rows = rows + excluded.rows, bytes = bytes + excluded.bytes`
+  rows = rows + excluded.rows, bytes = bytes + excluded.bytes
+RETURNING first`
 
 export function prepareWrites(db: Database.Database) {
-  const session = db.prepare(SESSION)
+  const session = db.prepare<[object], { first: number }>(SESSION)
   const sessionTerm = db.prepare('INSERT OR IGNORE INTO session_terms VALUES (?, ?)')
   const block = db.prepare('INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)')
   const blockTerm = db.prepare('INSERT INTO block_terms VALUES (?, ?)')
@@ -46,9 +32,11 @@ export function prepareWrites(db: Database.Database) {
        last_offset = @lastOffset, last_hash = @lastHash, unreadable = @unreadable`,
   )
   return {
-    session: ({ first, description, terms, totals }: SessionUpdate): void => {
+    /** Returns the session's place. */
+    session: ({ firstSeq, description, terms, totals }: SessionUpdate): number => {
       const kept = terms === null ? null : JSON.stringify(terms)
-      session.run({ ...description, ...totals, first, terms: kept })
+      const row = session.get({ ...description, ...totals, first: firstSeq, terms: kept })
+      return row?.first ?? firstSeq
     },
     sessionTerm: (id: number, first: number): void => void sessionTerm.run(id, first),
     block: (b: IndexBlock): void => {

@@ -1,6 +1,10 @@
 /**
  * The port behind search: where an index is kept. It is a convenience, never evidence: it is built from the
- * segments and can be thrown away and built again. SQLite keeps it beside the log (sqlite-store.ts).
+ * segments and can be thrown away and built again. SQLite keeps it beside the log (sqlite-store.ts); PostgreSQL
+ * keeps those of several gateways' logs in one place (postgres-store.ts).
+ *
+ * A record has a place in an index: its sequence number in that of one log; in that of several, the order in
+ * which the store got them. Places are the cursors of pages.
  *
  * Records are indexed in blocks, runs of consecutive records. A term (terms.ts) leads to the blocks that
  * hold it, and the records of a block are then looked at one by one: a block of 500 records costs as many
@@ -33,16 +37,16 @@ export interface IndexBlock {
   /** The lines themselves; a view, valid until `add` returns. */
   readonly lines: Buffer
   readonly terms: ReadonlySet<string>
-  /** Sessions (`SessionUpdate.first`) that have a record in it. */
-  readonly sessions: ReadonlySet<number>
+  /** Ids of sessions that have a record in it; each has an update in the batch. */
+  readonly sessions: ReadonlySet<string>
   /** Statement texts. */
   readonly texts: ReadonlySet<string>
 }
 
 /** What a batch has to say of one session. */
 export interface SessionUpdate {
-  /** Sequence number of the session's first record: its number in the index. */
-  readonly first: number
+  /** Sequence number of its first record in the batch: where it begins, if the index does not know it yet. */
+  readonly firstSeq: number
   readonly description: SessionDescription
   /** Terms of the session itself: all of them, when there is a new one. */
   readonly terms: readonly string[] | null
@@ -58,14 +62,15 @@ export interface IndexBatch {
   readonly sessions: readonly SessionUpdate[]
 }
 
-export interface KnownSession {
-  readonly first: number
-  readonly terms: readonly string[]
-}
-
-/** A block as found; `first` is the cursor of searches. */
+/** A block as found. */
 export interface StoredBlock {
+  /** Places of its first and last record. */
   readonly first: number
+  readonly last: number
+  /** The log it is of, among those of the index. */
+  readonly log: number
+  /** Name of that log's gateway; null in the index of one log. */
+  readonly gateway: string | null
   readonly firstSeq: number
   readonly lastSeq: number
   readonly segment: number
@@ -74,6 +79,8 @@ export interface StoredBlock {
 }
 
 export interface BlockQuery {
+  /** Of this log alone. */
+  readonly log: number | null
   /** All of them occur in the block. */
   readonly terms: readonly string[]
   /** A session's id. */
@@ -82,9 +89,9 @@ export interface BlockQuery {
   readonly words: readonly string[]
   readonly since: number | null
   readonly until: number | null
-  /** Only blocks that begin before this one: newest first. */
+  /** Only blocks that begin before this place: newest first. */
   readonly before: number
-  /** Only blocks that end at or after this one: with `ascending`, oldest first. */
+  /** Only blocks that end at or after this place: with `ascending`, oldest first. */
   readonly after: number
   readonly ascending: boolean
   readonly limit: number
@@ -92,8 +99,10 @@ export interface BlockQuery {
 
 export interface SessionSummary {
   readonly session: string
-  /** Sequence number of the session's first record: the cursor of sessions(). */
-  readonly firstSeq: number
+  /** Place of the session's first record: the cursor of sessions(). */
+  readonly first: number
+  /** The gateway it was on; null in the index of one log. */
+  readonly gateway: string | null
   readonly startedAt: number
   /** Null while it lasts, or when its gateway died before recording the end. */
   readonly endedAt: number | null
@@ -127,14 +136,24 @@ export interface SessionRowsQuery {
   readonly limit: number
 }
 
-export interface IndexStore {
-  position(): Promise<Position>
-  /** What is known of these sessions; those never seen are not in it. */
-  recall(sessions: readonly string[]): Promise<ReadonlyMap<string, KnownSession>>
-  /** Stores a batch and its new position, all or nothing; false: the position is no longer `from`. */
-  add(batch: IndexBatch): Promise<boolean>
+export interface IndexReads {
+  /** Terms of these sessions themselves; those never seen are not in it. */
+  recall(sessions: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /** Place of the newest record; 0 when there is none. */
+  newest(): Promise<number>
+  /** The blocks that hold record `seq`: one of each log that has such a record. */
+  holders(seq: number, gateway: string | null): Promise<readonly StoredBlock[]>
   blocks(query: BlockQuery): Promise<readonly StoredBlock[]>
   lines(block: StoredBlock): Promise<Buffer>
   sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]>
   close(): Promise<void>
+}
+
+/** One log's side of an index. */
+export interface IndexStore extends IndexReads {
+  position(): Promise<Position>
+  /** Stores a batch and its new position, all or nothing; false: the position is no longer `from`. */
+  add(batch: IndexBatch): Promise<boolean>
+  /** Forgets all of the log: it is indexed from its beginning. */
+  clear(): Promise<void>
 }

@@ -14,6 +14,8 @@ export type TermKind =
   | 'graph'
   | 'node'
   | 'run'
+  /** In an index of several: whose log it is of. */
+  | 'gateway'
   // Of a record.
   | 'type'
   | 'verdict'

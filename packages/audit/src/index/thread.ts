@@ -5,8 +5,9 @@
 
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { systemCodeOf } from '../errors.ts'
+import { AuditError, systemCodeOf } from '../errors.ts'
 import { INDEX_POLL_MS, INDEX_RETRY_MS } from '../limits.ts'
+import { logIdentity } from '../log-identity.ts'
 import { Indexer } from './indexer.ts'
 import { isBroken, recreateIndex } from './sqlite-schema.ts'
 import { CONTROL_STOP, CONTROL_WAKE, type IndexNews, type IndexTask } from './worker.ts'
@@ -26,7 +27,7 @@ async function follow(): Promise<void> {
     const wake = Atomics.load(control, CONTROL_WAKE)
     const stopping = Atomics.load(control, CONTROL_STOP) === 1
     try {
-      indexer ??= await Indexer.open(task.directory)
+      indexer ??= await open(task)
       const { seq, more } = await indexer.step()
       failing = false
       if (seq !== told) tell({ kind: 'indexed', seq })
@@ -46,6 +47,16 @@ async function follow(): Promise<void> {
     Atomics.wait(control, CONTROL_WAKE, wake, failing ? INDEX_RETRY_MS : INDEX_POLL_MS)
   }
   await indexer?.close()
+}
+
+async function open({ directory, shared }: IndexTask): Promise<Indexer> {
+  if (shared === null) return Indexer.open(directory)
+  const identity = logIdentity(directory)
+  if (identity === null) throw new AuditError('not-found', 'the log has no first record yet')
+  const { database, gateway } = shared
+  // Only here: most gateways are alone, and their thread has no need of a driver.
+  const { PostgresLogIndex } = await import('./postgres-store.ts')
+  return Indexer.open(directory, await PostgresLogIndex.open(database, { identity, gateway }))
 }
 
 function tell(news: IndexNews): void {

@@ -3,13 +3,22 @@
 import { Worker } from 'node:worker_threads'
 import { AuditError, systemCodeOf } from '../errors.ts'
 import { INDEX_CLOSE_MS } from '../limits.ts'
+import type { SharedDatabase } from './postgres-pool.ts'
 
 /** Places in the shared Int32Array. */
 export const CONTROL_WAKE = 0
 export const CONTROL_STOP = 1
 
+/** The index that several gateways share, and what this one is called in it. */
+export interface SharedIndex {
+  readonly database: SharedDatabase
+  readonly gateway: string
+}
+
 export interface IndexTask {
   readonly directory: string
+  /** Null: the index beside the log. */
+  readonly shared: SharedIndex | null
   readonly control: SharedArrayBuffer
 }
 
@@ -33,9 +42,14 @@ export class IndexWorker {
   #seq = 0
   #isGone = false
 
-  constructor(options: { directory: string; onFailure: (error: AuditError) => void }) {
+  constructor(options: {
+    directory: string
+    shared: SharedIndex | null
+    onFailure: (error: AuditError) => void
+  }) {
     const control = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
-    const task: IndexTask = { directory: options.directory, control }
+    const { directory, shared } = options
+    const task: IndexTask = { directory, shared, control }
     this.#control = new Int32Array(control)
     this.#onFailure = options.onFailure
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: task })

@@ -3,6 +3,8 @@
 export interface ReadingFlags {
   readonly config?: string
   readonly dir?: string
+  /** What all gateways of the store recorded, instead of what this one did. */
+  readonly shared?: boolean
   readonly json?: boolean
 }
 
@@ -11,10 +13,13 @@ export interface TailFlags extends ReadingFlags {
   readonly follow?: boolean
 }
 
-export type ShowFlags = ReadingFlags
+export interface ShowFlags extends ReadingFlags {
+  readonly gateway?: string
+}
 
 /** What records and sessions are found by. */
 export interface FilterFlags extends ReadingFlags {
+  readonly gateway?: string
   readonly subject?: string
   readonly group?: string
   readonly connection?: string

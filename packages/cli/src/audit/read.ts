@@ -6,6 +6,7 @@ import {
   type AuditReader,
   type AuditRecord,
   openAuditReader,
+  openSharedReader,
   type Page,
   type SearchQuery,
   type SessionsQuery,
@@ -33,14 +34,12 @@ const FOLLOW_MS = 250
 
 export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
   const lines = countOf(flags.lines ?? '20', { flag: '--lines', min: 1, max: ROWS_MAX })
-  const directory = await directoryOf(flags, cli)
-  const reader = await openReader(directory)
+  const reader = await readerOf(flags, cli)
   try {
-    const newest = (await reader.tail(lines)).toReversed()
-    printRecords(newest, { flags, cli, header: true })
-    if (flags.follow === true) {
-      await follow(reader, { from: newest.at(-1)?.seq ?? 0, flags, cli, directory })
-    }
+    const place = await reader.newest()
+    const { items } = await reader.search({ before: place + 1, limit: lines })
+    printRecords(items.toReversed(), { flags, cli, header: true })
+    if (flags.follow === true) await follow(reader, place, flags, cli)
     return EXIT.ok
   } finally {
     await reader.close()
@@ -49,41 +48,27 @@ export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
 
 async function follow(
   reader: AuditReader,
-  options: { from: number; flags: ReadingFlags; cli: Cli; directory: string },
+  from: number,
+  flags: ReadingFlags,
+  cli: Cli,
 ): Promise<void> {
-  const { flags, cli } = options
-  let { from } = options
-  while (!cli.stop.aborted) {
-    await pause(FOLLOW_MS, undefined, { signal: cli.stop }).catch(() => undefined)
-    const fresh = await after(reader, from)
-    printRecords(fresh, { flags, cli, header: false })
-    from = fresh.at(-1)?.seq ?? from
+  for (let after = from; !cli.stop.aborted; ) {
+    const { items, next } = await reader.since(after)
+    printRecords(items, { flags, cli, header: false })
+    if (next === null) {
+      await pause(FOLLOW_MS, undefined, { signal: cli.stop }).catch(() => undefined)
+    } else after = next
   }
 }
 
-/** Records after `from`, oldest first; page by page, because the index answers newest first. */
-async function after(reader: AuditReader, from: number): Promise<readonly AuditRecord[]> {
-  if ((await reader.indexedSeq()) <= from) return []
-  const pages: AuditRecord[] = []
-  let before: number | null = null
-  do {
-    const page: Page<AuditRecord> = await reader.search({
-      limit: ROWS_MAX,
-      ...(before !== null && { before }),
-    })
-    pages.push(...page.items.filter((record) => record.seq > from))
-    const isDone = page.items.some((record) => record.seq <= from)
-    before = isDone ? null : page.next
-  } while (before !== null)
-  return pages.toReversed()
-}
-
 export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<ExitCode> {
-  const reader = await openReader(await directoryOf(flags, cli))
+  const reader = await readerOf(flags, cli)
   try {
     const found = await sessionOf(what, reader)
     if (/^\d{1,15}$/.test(what) && found === null) {
-      printWhole(await reader.show(Number(what)), flags, cli)
+      const { gateway } = flags
+      const shown = await reader.show(Number(what), gateway === undefined ? {} : { gateway })
+      printWhole(shown, flags, cli)
       return EXIT.ok
     }
     const session = found ?? what
@@ -118,7 +103,7 @@ export async function search(
 ): Promise<ExitCode> {
   const filter = filterOf(flags, cli)
   const query = { ...filter, ...(words.length > 0 && { text: words.join(' ') }) }
-  const reader = await openReader(await directoryOf(flags, cli))
+  const reader = await readerOf(flags, cli)
   try {
     const { items, next } = await reader.search(query)
     printRecords(items, { flags, cli, header: true })
@@ -131,6 +116,7 @@ export async function search(
 }
 
 const FILTERS = [
+  'gateway',
   'subject',
   'group',
   'connection',
@@ -175,7 +161,7 @@ const isVerdict = (text: string): text is 'allow' | 'deny' | 'approve' =>
 
 export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode> {
   const query = { ...filterOf(flags, cli), ...(flags.live === true && { live: true }) }
-  const reader = await openReader(await directoryOf(flags, cli))
+  const reader = await readerOf(flags, cli)
   try {
     const { items, next } = await reader.sessions(query)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
@@ -222,6 +208,17 @@ export async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string
   const directory = flags.dir ?? (await readConfig(flags.config ?? '', cli)).audit.directory
   if (!existsSync(directory)) throw new CliError('usage', `there is no directory \`${directory}\``)
   return directory
+}
+
+/** The index of this gateway's log, or with --shared that of all. */
+async function readerOf(flags: ReadingFlags, cli: Cli): Promise<AuditReader> {
+  if (flags.shared !== true) return openReader(await directoryOf(flags, cli))
+  if (flags.config === undefined) throw new CliError('usage', '--shared needs --config FILE')
+  const { store } = await readConfig(flags.config, cli)
+  const { createSecrets, sharedIndexOf } = await import('@sallyport/gateway')
+  const shared = await sharedIndexOf(store, createSecrets({ now: cli.now }))
+  if (shared === null) throw new CliError('config', `\`${flags.config}\` shares no records`)
+  return openSharedReader(shared.database)
 }
 
 /** Brings the index up to date first where this account may; else what the gateway indexed will do. */

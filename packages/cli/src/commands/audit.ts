@@ -45,9 +45,15 @@ function reading(command: Command): Command {
     .option('--json', 'one JSON object a line')
 }
 
+/** Questions that can be asked of all gateways of a store. */
+function asking(command: Command): Command {
+  return reading(command).option('--shared', 'of all gateways that share the store of --config')
+}
+
 /** What records and sessions are found by. */
 function filtering(command: Command): Command {
   return command
+    .option('--gateway <name>', 'with --shared: on which gateway')
     .option('--subject <name>', 'who')
     .option('--group <name>', 'a group of theirs')
     .option('--role <name>', 'the role taken')
@@ -70,7 +76,7 @@ function filtering(command: Command): Command {
 }
 
 function addTail(audit: Command, cli: Cli, exit: Exit): void {
-  reading(audit.command('tail'))
+  asking(audit.command('tail'))
     .summary('the newest records')
     .option('-n, --lines <n>', 'how many (default 20)')
     .option('-f, --follow', 'go on with new ones until interrupted')
@@ -88,7 +94,8 @@ Examples:
 }
 
 function addShow(audit: Command, cli: Cli, exit: Exit): void {
-  reading(audit.command('show <what>'))
+  asking(audit.command('show <what>'))
+    .option('--gateway <name>', 'with --shared: whose record of that number')
     .summary('one record with what belongs to it, or a whole session')
     .description(
       'WHAT is the number of a record or the id of a session (its first 8 characters do).',
@@ -107,7 +114,7 @@ Examples:
 }
 
 function addSearch(audit: Command, cli: Cli, exit: Exit): void {
-  filtering(reading(audit.command('search [words...]')))
+  filtering(asking(audit.command('search [words...]')))
     .summary('records by who, what, when and words of the statement')
     .description(
       'Newest first. All conditions must hold; words may stand anywhere in the statement.',
@@ -129,7 +136,7 @@ Exit codes: 0 found, 1 nothing found, 2 wrong flags, 3 no index`,
 }
 
 function addSessions(audit: Command, cli: Cli, exit: Exit): void {
-  filtering(reading(audit.command('sessions')))
+  filtering(asking(audit.command('sessions')))
     .summary('sessions with their totals, newest first')
     .description(
       'Conditions on records (rule, relation, …) hold for sessions that have such a record; times are those ' +

@@ -4,7 +4,7 @@
  */
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import type { AuditLog } from '@sallyport/audit'
+import type { AuditLog, SharedIndex } from '@sallyport/audit'
 import type { Verifier } from '@sallyport/identity'
 import type { Policy } from '@sallyport/policy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -37,6 +37,8 @@ export interface ControlDeps {
   readonly registry: SessionRegistry
   readonly audit: AuditLog
   readonly auditDirectory: string
+  /** Null: no store is shared. */
+  readonly searched: SharedIndex | null
   readonly policy: () => Policy
   readonly reload: () => Promise<void>
   readonly listeners: () => readonly ListenerView[]

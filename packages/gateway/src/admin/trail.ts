@@ -1,5 +1,12 @@
 /** The audit trail over HTTP, for auditors. Reading it is on record before anything is answered. */
-import { type AuditLog, openAuditReader, type SearchQuery } from '@sallyport/audit'
+import {
+  type AuditLog,
+  type AuditReader,
+  openAuditReader,
+  openSharedReader,
+  type SearchQuery,
+  type SharedIndex,
+} from '@sallyport/audit'
 import type { FastifyInstance } from 'fastify'
 import { ApiError } from './caller.ts'
 
@@ -7,6 +14,7 @@ import { ApiError } from './caller.ts'
 const RECORDS_MAX = 200
 
 const TEXTS = [
+  'gateway',
   'subject',
   'group',
   'connection',
@@ -28,10 +36,13 @@ const WHOLE = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } 
 export interface TrailRoutesDeps {
   readonly audit: AuditLog
   readonly auditDirectory: string
+  readonly searched: SharedIndex | null
 }
 
+type TrailQuery = SearchQuery & { readonly shared?: boolean }
+
 export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): void {
-  app.get<{ Querystring: SearchQuery }>(
+  app.get<{ Querystring: TrailQuery }>(
     '/audit/records',
     {
       schema: {
@@ -44,6 +55,7 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
             since: WHOLE,
             until: WHOLE,
             before: WHOLE,
+            shared: { type: 'boolean', description: 'of all gateways that share the store' },
             limit: { type: 'integer', minimum: 1, maximum: RECORDS_MAX, default: 100 },
           },
           additionalProperties: false,
@@ -60,13 +72,23 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
         query: JSON.stringify(query),
       })
       deps.audit.flush()
-      const reader = await openAuditReader({ directory: deps.auditDirectory })
+      const { shared, ...asked } = query
+      const reader = await readerOf(deps, shared === true)
       try {
-        const { items, next } = await reader.search(query)
+        const { items, next } = await reader.search(asked)
         return { records: items, next }
       } finally {
         await reader.close()
       }
     },
   )
+}
+
+function readerOf(
+  { auditDirectory, searched }: TrailRoutesDeps,
+  shared: boolean,
+): Promise<AuditReader> {
+  if (!shared) return openAuditReader({ directory: auditDirectory })
+  if (searched === null) throw new ApiError(409, 'not_shared', 'this gateway shares no records')
+  return openSharedReader(searched.database)
 }

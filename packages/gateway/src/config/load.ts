@@ -3,6 +3,7 @@
  * Relative paths are relative to the file. Reads no secret: references stay references.
  */
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type IdentityConfig, identityConfigProblems } from '@sallyport/identity'
 import { Ajv, type ErrorObject } from 'ajv'
@@ -16,6 +17,7 @@ import type {
   GatewayConfig,
   LimitsConfig,
   ListenerConfig,
+  StoreConfig,
 } from './model.ts'
 import type { RawConfig, RawConnection, RawIssuer, RawListener } from './raw.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
@@ -122,7 +124,7 @@ function build(path: string, raw: RawConfig): GatewayConfig {
             operators: raw.admin.operators ?? {},
             auditors: raw.admin.auditors ?? {},
           },
-    store: raw.store === undefined ? null : { url: raw.store.url },
+    store: raw.store === undefined ? null : buildStore(raw.store),
     approvals: buildApprovals(raw.approvals ?? {}),
     identity: buildIdentity(raw),
     connections: new Map(
@@ -137,6 +139,10 @@ function build(path: string, raw: RawConfig): GatewayConfig {
     limits: buildLimits(raw),
     logLevel: raw.log?.level ?? 'info',
   }
+}
+
+function buildStore(raw: NonNullable<RawConfig['store']>): StoreConfig {
+  return { url: raw.url, gateway: raw.gateway ?? hostname(), records: raw.records ?? true }
 }
 
 function buildAudit(

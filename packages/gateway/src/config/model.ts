@@ -34,6 +34,10 @@ export interface AdminConfig {
 export interface StoreConfig {
   /** A secret reference to `postgres://user:password@host/database`. */
   readonly url: string
+  /** What this gateway is called in searches over all of them. */
+  readonly gateway: string
+  /** Records of the audit log are searched there, too. */
+  readonly records: boolean
 }
 
 export interface ApprovalsConfig {

@@ -105,7 +105,7 @@ export interface RawConfig {
     }
   }
   readonly state?: { readonly directory?: string }
-  readonly store?: { readonly url: string }
+  readonly store?: { readonly url: string; readonly gateway?: string; readonly records?: boolean }
   readonly limits?: {
     readonly connections?: number
     readonly 'connections-per-subject'?: number

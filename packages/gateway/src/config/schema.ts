@@ -148,7 +148,7 @@ export const CONFIG_SCHEMA = object(
       }),
     }),
     state: object({ directory: string }),
-    store: object({ url: string }, ['url']),
+    store: object({ url: string, gateway: string, records: { type: 'boolean' } }, ['url']),
     limits: object({
       connections: { type: 'integer', minimum: 1 },
       'connections-per-subject': { type: 'integer', minimum: 1 },
