@@ -29,6 +29,7 @@ import { ProbeBudgets } from './session/probe-budgets.ts'
 import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
+import { SessionWatch } from './session/watch.ts'
 import { checkDirectSockets } from './sockets/direct-socket.ts'
 import { createAdminServer, type Logger, type ReadyPiece } from './telemetry/index.ts'
 import { generateRsaKey } from './tls/rsa-key.ts'
@@ -95,6 +96,7 @@ class Gateway implements RunningGateway {
   readonly #parts: Parts
   readonly #turnstile: Turnstile
   readonly #registry: SessionRegistry
+  readonly #watch = new SessionWatch()
   readonly #approvals: Approvals
   readonly #grants: Grants
   readonly #channels: Channels
@@ -316,6 +318,7 @@ class Gateway implements RunningGateway {
       views: new Views(),
       contexts: new DecisionContexts(),
       registry: this.#registry,
+      watch: this.#watch,
       turnstile: this.#turnstile,
       recordings: this.#parts.recordings,
       keys,
@@ -399,6 +402,8 @@ class Gateway implements RunningGateway {
       policy: () => this.#parts.policy.policy,
       reload: () => this.reload(),
       registry: this.#registry,
+      watch: this.#watch,
+      subjects: { ...this.#deps, reader: this.#parts.reader },
       audit,
       listeners: () =>
         this.addresses.map(({ protocol, host, port, fingerprint }) => ({

@@ -5,6 +5,7 @@ export type {
   ListenerView,
   SessionView,
   ShownView,
+  WatchedView,
 } from './admin/contract.ts'
 export { connectCatalog } from './catalog/connection.ts'
 export { MYSQL_CATALOG } from './catalog/mysql-source.ts'

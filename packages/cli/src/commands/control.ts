@@ -156,12 +156,15 @@ function addSessions(program: Command, cli: Cli, exit: Exit): void {
       const { listSessions } = await import('../control/sessions.ts')
       exit(await listSessions(flags, cli))
     })
-  controlling(sessions.command('watch'))
-    .summary('a line for everybody who comes, goes or waits')
-    .addHelpText('after', '\nExamples:\n  $ sallyport sessions watch')
-    .action(async (flags: ControlFlags) => {
-      const { watchSessions } = await import('../control/sessions.ts')
-      exit(await watchSessions(flags, cli))
+  controlling(sessions.command('watch [id]'))
+    .summary('a line for everybody who comes, goes or waits; of one session, for every statement')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sallyport sessions watch\n  $ sallyport sessions watch 5f0c1c1e-8a52-4b0e-9b7e-2f5d7f0a1c11',
+    )
+    .action(async (id: string | undefined, flags: ControlFlags) => {
+      const { watchSession, watchSessions } = await import('../control/sessions.ts')
+      exit(await (id === undefined ? watchSessions(flags, cli) : watchSession(id, flags, cli)))
     })
   controlling(sessions.command('kill <id>'))
     .summary('end a session; its statement is cancelled')

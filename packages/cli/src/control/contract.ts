@@ -1,2 +1,8 @@
 /** What the control API answers, as far as it is printed here: see packages/gateway/src/admin/contract.ts. */
-export type { ApprovalView, GrantView, ListenerView, SessionView } from '@sallyport/gateway'
+export type {
+  ApprovalView,
+  GrantView,
+  ListenerView,
+  SessionView,
+  WatchedView,
+} from '@sallyport/gateway'

@@ -1,9 +1,10 @@
 /** `sallyport sessions …`: live sessions of a running gateway. */
 import type { Cli } from '../context.ts'
 import { relativeTo } from '../duration.ts'
-import { EXIT, type ExitCode } from '../errors.ts'
-import { accessOf, type ControlFlags, call } from './client.ts'
-import type { SessionView } from './contract.ts'
+import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { styled } from '../output.ts'
+import { accessOf, type ControlFlags, call, follow } from './client.ts'
+import type { SessionView, WatchedView } from './contract.ts'
 
 /** How often `watch` asks, ms. */
 const WATCH_MS = 1_000
@@ -16,6 +17,46 @@ export async function listSessions(flags: ControlFlags, cli: Cli): Promise<ExitC
   else print(sessions, cli)
   return EXIT.ok
 }
+
+/** A line for every statement of a session and for how it ended, until the session ends or it is interrupted. */
+export async function watchSession(id: string, flags: ControlFlags, cli: Cli): Promise<ExitCode> {
+  const access = await accessOf(flags, cli)
+  const path = `/v1/sessions/${encodeURIComponent(id)}/events`
+  for await (const event of follow(access, path, cli.stop)) {
+    // Safe: what the control API sends, see contract.ts.
+    const one = event as WatchedView | { readonly session: string }
+    if (flags.json === true) cli.out.raw(`${JSON.stringify(one)}\n`)
+    if ('session' in one) {
+      if (flags.json !== true) cli.out.note('the session has ended')
+      return EXIT.ok
+    }
+    if (flags.json !== true) printWatched(one, cli)
+  }
+  if (cli.stop.aborted) return EXIT.ok
+  throw new CliError('unavailable', 'the gateway ended the stream')
+}
+
+function printWatched(one: WatchedView, cli: Cli): void {
+  const time = one.at.slice(11, 23)
+  if (one.event === 'outcome') {
+    const took = `${(one.micros / 1000).toFixed(1)} ms`
+    const how = one.sqlstate === null ? one.status : `${one.status} ${one.sqlstate}`
+    cli.out.line([
+      styled('dim', `${time}  ${one.statement}  `),
+      `${how}, ${one.rows} rows, ${took}`,
+    ])
+    return
+  }
+  const why = one.verdict === 'deny' ? `  [${one.reason ?? 'no rule'}]` : ''
+  const masked = one.masks.length === 0 ? '' : `  masked: ${one.masks.join(', ')}`
+  cli.out.line([
+    styled('dim', `${time}  ${one.statement}  `),
+    styled(VERDICT_STYLES[one.verdict], one.verdict),
+    `  ${one.sql}${why}${masked}`,
+  ])
+}
+
+const VERDICT_STYLES = { allow: 'green', deny: 'red', approve: 'yellow' } as const
 
 /** Says who comes, goes, and what they do, until it is interrupted. */
 export async function watchSessions(flags: ControlFlags, cli: Cli): Promise<ExitCode> {

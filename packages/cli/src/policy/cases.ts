@@ -8,12 +8,12 @@ import {
   type PolicyError,
   runPolicyCases,
 } from '@sallyport/policy'
-import type { Catalog } from '@sallyport/sql'
+import { type Catalog, createFreshAnalyze, type FreshAnalyze } from '@sallyport/sql'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig, readText } from '../files.ts'
 import { styled } from '../output.ts'
-import { type Analyze, createAnalyze } from './analysis.ts'
+
 import { fileCatalog, liveCatalog, placeOf } from './catalog.ts'
 import type { TestFlags } from './flags.ts'
 import { isCasesFile, policyBeside, policyOf } from './load.ts'
@@ -31,7 +31,7 @@ export async function testCases(
   flags: TestFlags,
   cli: Cli,
 ): Promise<ExitCode> {
-  const analyze = await createAnalyze({ searchPath: flags.searchPath })
+  const analyze = await createFreshAnalyze({ searchPath: flags.searchPath })
   const catalogs = await namedCatalogs(flags, cli)
   const shared =
     flags.policy === undefined && flags.config === undefined ? null : await policyOf(flags, cli)
@@ -60,7 +60,7 @@ function besideOf(path: string): string {
 interface Run {
   readonly policy: Policy
   readonly catalogs: Catalogs
-  readonly analyze: Analyze
+  readonly analyze: FreshAnalyze
   readonly cli: Cli
 }
 

@@ -5,13 +5,13 @@ import {
   type StatementExplanation,
   type Subject,
 } from '@sallyport/policy'
-import type { Analysis, Catalog } from '@sallyport/sql'
+import { type Analysis, type Catalog, createFreshAnalyze } from '@sallyport/sql'
 import type { Cli } from '../context.ts'
 import { momentOf } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { INPUT_BYTES_MAX, readConfig } from '../files.ts'
 import { styled, type Text } from '../output.ts'
-import { createAnalyze } from './analysis.ts'
+
 import { fileCatalog, liveCatalog, type Place, placeOf } from './catalog.ts'
 import type { ExplainFlags } from './flags.ts'
 import { policyOf } from './load.ts'
@@ -33,11 +33,9 @@ export async function explainStatement(
   const catalog = await catalogOf(flags, place, cli)
   const { Views } = await import('@sallyport/gateway')
   const { view } = new Views().of(policy, subject, connection, catalog)
-  const analyze = await createAnalyze({
-    searchPath: flags.searchPath,
-    database: place?.database,
-  })
-  const analysis = analyze(given === '-' ? await readStdin(cli) : given, catalog)
+  const analyze = await createFreshAnalyze({ searchPath: flags.searchPath })
+  const text = given === '-' ? await readStdin(cli) : given
+  const analysis = analyze(text, catalog, place?.database)
   const explanation = explain(view, analysis, { now })
   if (flags.json === true) cli.out.json({ subject, connection, ...explanation })
   else print(explanation, { analysis, subject, connection, catalog, cli })

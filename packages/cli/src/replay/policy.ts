@@ -4,7 +4,7 @@
  */
 import type { AuditReader, AuditRecord, Statement } from '@sallyport/audit'
 import { decide, type Policy, type Subject, type Verdict } from '@sallyport/policy'
-import type { Catalog } from '@sallyport/sql'
+import { type Catalog, createFreshAnalyze, type FreshAnalyze } from '@sallyport/sql'
 import { filterOf } from '../audit/read.ts'
 import type { Cli } from '../context.ts'
 import { formatMoment } from '../duration.ts'
@@ -12,7 +12,7 @@ import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
 import { counted } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
-import { type Analyze, createAnalyze } from '../policy/analysis.ts'
+
 import { fileCatalog, liveCatalog, placeOf } from '../policy/catalog.ts'
 import { policyOf } from '../policy/load.ts'
 import type { ReplayFlags } from './flags.ts'
@@ -95,7 +95,7 @@ interface Where {
 class Judge {
   readonly #policy: Policy
   readonly #reader: AuditReader
-  readonly #analyze: Analyze
+  readonly #analyze: FreshAnalyze
   readonly #catalogFor: (where: Where) => Promise<Catalog | null>
   readonly #sessions = new Map<string, Where | null>()
   readonly #views: InstanceType<typeof import('@sallyport/gateway')['Views']>
@@ -104,7 +104,7 @@ class Judge {
   constructor(parts: {
     policy: Policy
     reader: AuditReader
-    analyze: Analyze
+    analyze: FreshAnalyze
     catalogFor: (where: Where) => Promise<Catalog | null>
     gateway: typeof import('@sallyport/gateway')
   }) {
@@ -123,7 +123,7 @@ class Judge {
     cli: Cli,
   ): Promise<Judge> {
     const gateway = await import('@sallyport/gateway')
-    const analyze = await createAnalyze({ searchPath: flags.searchPath })
+    const analyze = await createFreshAnalyze({ searchPath: flags.searchPath })
     return new Judge({ policy, reader, analyze, gateway, catalogFor: await catalogs(flags, cli) })
   }
 

@@ -1,14 +1,11 @@
 /** Approvals over HTTP: list, look, decide, cancel, follow. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { type Approval, isApprover, isOver, missing } from '../approvals/state.ts'
 import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
 import type { ApprovalView, ShownView } from './contract.ts'
+import type { EventStream, EventStreams } from './event-stream.ts'
 
-/** Open streams of changes; each is a connection and a subscription. */
-const FOLLOWERS_MAX = 100
-/** A comment on an otherwise silent stream, ms: shorter than proxies' and our own idle timeouts. */
-const HEARTBEAT_MS = 4_000
 const WORDS = { type: 'string', maxLength: 1_000 } as const
 const ID = {
   type: 'object',
@@ -18,6 +15,7 @@ const ID = {
 
 export interface ApprovalRoutesDeps {
   readonly approvals: Approvals
+  readonly streams: EventStreams
 }
 
 interface DecideBody {
@@ -26,8 +24,10 @@ interface DecideBody {
   readonly ticket?: string
 }
 
-export function addApprovalRoutes(app: FastifyInstance, { approvals }: ApprovalRoutesDeps): void {
-  let followers = 0
+export function addApprovalRoutes(
+  app: FastifyInstance,
+  { approvals, streams }: ApprovalRoutesDeps,
+): void {
   app.get<{ Querystring: { open?: boolean } }>(
     '/approvals',
     {
@@ -97,43 +97,19 @@ export function addApprovalRoutes(app: FastifyInstance, { approvals }: ApprovalR
     '/approvals/events',
     { schema: { summary: 'Changes as they happen: server-sent events `approval`' } },
     async (request, reply) => {
-      if (followers >= FOLLOWERS_MAX) throw new ApiError(503, 'too_many_followers', 'too many')
-      followers++
-      request.raw.once('close', () => {
-        followers--
-      })
-      follow(approvals, request, reply)
+      streams.open(request, reply, (stream) => follow(approvals, request.caller, stream))
       return reply
     },
   )
 }
 
-/** Sends until the caller leaves or its token expires. */
-function follow(approvals: Approvals, request: FastifyRequest, reply: FastifyReply): void {
-  const { caller, raw } = request
-  reply.hijack()
-  const out = reply.raw
-  out.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  })
-  out.write(': following\n\n')
-  const send = async (id: string): Promise<void> => {
+function follow(approvals: Approvals, caller: Caller, stream: EventStream): () => void {
+  const tell = async (id: string): Promise<void> => {
     const approval = await approvals.get(id)
-    // A reader that does not keep up loses its stream, and sees all when it asks again.
-    if (approval === null || !maySee(approval, caller) || out.writableNeedDrain) return
-    out.write(`event: approval\ndata: ${JSON.stringify(viewOf(approval, caller, null))}\n\n`)
+    if (approval === null || !maySee(approval, caller)) return
+    stream.send('approval', viewOf(approval, caller, null))
   }
-  const unsubscribe = approvals.subscribe((id) => void send(id).catch(() => out.end()))
-  const heartbeat = setInterval(() => {
-    if (out.writableNeedDrain || approvals.now() >= caller.principal.expiresAt) out.end()
-    else out.write(': still here\n\n')
-  }, HEARTBEAT_MS)
-  raw.once('close', () => {
-    clearInterval(heartbeat)
-    unsubscribe()
-  })
+  return approvals.subscribe((id) => void tell(id).catch(() => stream.end()))
 }
 
 async function look(approvals: Approvals, id: string, caller: Caller): Promise<ApprovalView> {

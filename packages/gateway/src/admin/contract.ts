@@ -76,6 +76,34 @@ export interface SessionView {
   readonly state: 'idle' | 'running' | 'in-transaction' | 'waiting-for-approval'
 }
 
+/** What happens in a session that is watched. */
+export type WatchedView =
+  | {
+      readonly event: 'statement'
+      readonly at: string
+      /** Number of its record in the trail. */
+      readonly statement: number
+      readonly via: string
+      /** As it is recorded: without literals where they may be of masked columns. */
+      readonly sql: string
+      readonly verdict: 'allow' | 'deny' | 'approve'
+      readonly rule: string | null
+      readonly reason: string | null
+      readonly relations: readonly { readonly access: string; readonly name: string }[]
+      /** Masked base columns, `schema.relation.column`. */
+      readonly masks: readonly string[]
+    }
+  | {
+      readonly event: 'outcome'
+      readonly at: string
+      readonly statement: number
+      readonly status: string
+      readonly rows: number
+      readonly bytes: number
+      readonly micros: number
+      readonly sqlstate: string | null
+    }
+
 export interface GrantView {
   /** That of its approval. */
   readonly id: string

@@ -13,9 +13,12 @@ import { ApprovalError } from '../approvals/errors.ts'
 import type { Slack } from '../channels/slack.ts'
 import type { Grants } from '../grants/grants.ts'
 import type { SessionRegistry } from '../session/registry.ts'
+import type { SessionWatch } from '../session/watch.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
 import type { ListenerView } from './contract.ts'
+import { EventStreams } from './event-stream.ts'
+import { addExplainRoute, type SubjectDeps } from './explain.ts'
 import { addGrantRoutes } from './grants.ts'
 import { addPolicyRoutes } from './policy.ts'
 import { addSessionRoutes } from './sessions.ts'
@@ -35,6 +38,8 @@ export interface ControlDeps {
   /** Null: not configured. */
   readonly slack: Slack | null
   readonly registry: SessionRegistry
+  readonly watch: SessionWatch
+  readonly subjects: SubjectDeps
   readonly audit: AuditLog
   readonly auditDirectory: string
   /** Null: no store is shared. */
@@ -72,10 +77,14 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
         request.caller = await callerOf(request, deps.verifier(), deps.standing())
       })
       scope.setErrorHandler(answerError)
-      addApprovalRoutes(scope, deps)
-      addSessionRoutes(scope, deps)
+      const streams = new EventStreams((request) =>
+        callerOf(request, deps.verifier(), deps.standing()).then(() => true),
+      )
+      addApprovalRoutes(scope, { ...deps, streams })
+      addSessionRoutes(scope, { ...deps, streams })
       addGrantRoutes(scope, deps)
       addPolicyRoutes(scope, deps)
+      addExplainRoute(scope, deps.subjects)
       addTrailRoutes(scope, deps)
       scope.get(
         '/listeners',

@@ -3,16 +3,21 @@ import type { AuditLog } from '@sallyport/audit'
 import type { FastifyInstance } from 'fastify'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
+import type { SessionWatch, WatchedEvent } from '../session/watch.ts'
 import { ApiError, type Caller, isSame } from './caller.ts'
-import type { SessionView } from './contract.ts'
+import type { SessionView, WatchedView } from './contract.ts'
+import type { EventStreams } from './event-stream.ts'
 
 export interface SessionRoutesDeps {
   readonly registry: SessionRegistry
   readonly audit: AuditLog
+  readonly watch: SessionWatch
+  readonly streams: EventStreams
+  readonly now: () => number
 }
 
 export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
-  const { registry, audit } = deps
+  const { registry, audit, watch, streams, now } = deps
   app.get('/sessions', { schema: { summary: 'Live sessions' } }, async ({ caller }) => ({
     sessions: registry.sessions.filter((one) => maySee(one, caller)).map(viewOf),
   }))
@@ -21,24 +26,85 @@ export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps):
     {
       schema: {
         summary: 'End a session: its statement is cancelled, its client told',
-        params: {
-          type: 'object',
-          properties: { id: { type: 'string', maxLength: 100 } },
-          required: ['id'],
-        },
+        params: ID,
       },
     },
     async ({ caller, params }, reply) => {
-      const session = registry.sessions.find(({ id }) => id === params.id)
-      if (session === undefined || !maySee(session, caller)) {
-        throw new ApiError(404, 'unknown_session', 'there is no such session')
-      }
+      const session = visible(registry, params.id, caller)
       audit.append({ type: 'cancel', v: 1, session: session.id, source: 'operator' })
       audit.flush()
       registry.kill(session)
       return reply.code(204).send()
     },
   )
+  app.get<{ Params: { id: string } }>(
+    '/sessions/:id/events',
+    {
+      schema: {
+        summary:
+          'What a session does, as it is decided and as it ends: server-sent events `statement`, `outcome`, `ended`',
+        params: ID,
+      },
+    },
+    async (request, reply) => {
+      const { caller, params } = request
+      const session = visible(registry, params.id, caller)
+      // Whoever watches is on record before they see anything.
+      const actor = caller.principal.subject
+      audit.append({ type: 'trail-read', v: 1, actor, action: 'watch', query: session.id })
+      audit.flush()
+      streams.open(request, reply, (stream) => {
+        const unwatch = watch.follow(session.id, (seq, event) =>
+          stream.send(event.type, watchedOf(seq, event, now())),
+        )
+        const forget = registry.onEnd(session, () => {
+          stream.send('ended', { session: session.id })
+          stream.end()
+        })
+        return () => {
+          unwatch()
+          forget()
+        }
+      })
+      return reply
+    },
+  )
+}
+
+const ID = {
+  type: 'object',
+  properties: { id: { type: 'string', maxLength: 100 } },
+  required: ['id'],
+} as const
+
+/** @throws ApiError 404, also for what the caller may not see */
+function visible(registry: SessionRegistry, id: string, caller: Caller): Session {
+  const session = registry.sessions.find((one) => one.id === id)
+  if (session === undefined || !maySee(session, caller)) {
+    throw new ApiError(404, 'unknown_session', 'there is no such session')
+  }
+  return session
+}
+
+function watchedOf(seq: number, event: WatchedEvent, now: number): WatchedView {
+  const at = new Date(now).toISOString()
+  if (event.type === 'outcome') {
+    const { statement, status, rows, bytes, micros, sqlstate = null } = event
+    return { event: 'outcome', at, statement, status, rows, bytes, micros, sqlstate }
+  }
+  const { via, sql, verdict, rule, reason = null, relations, masks } = event
+  return {
+    event: 'statement',
+    at,
+    statement: seq,
+    via,
+    sql,
+    verdict,
+    rule,
+    reason,
+    relations,
+    masks,
+  }
 }
 
 function maySee({ principal }: Session, caller: Caller): boolean {

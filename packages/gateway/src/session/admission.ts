@@ -24,6 +24,7 @@ import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
 import { RoleOffers } from './role-offers.ts'
 import type { Turnstile } from './turnstile.ts'
+import type { SessionWatch } from './watch.ts'
 
 export interface SessionDeps {
   readonly audit: AuditLog
@@ -34,6 +35,7 @@ export interface SessionDeps {
   readonly views: Views
   readonly contexts: DecisionContexts
   readonly registry: SessionRegistry
+  readonly watch: SessionWatch
   readonly turnstile: Turnstile
   readonly recordings: RecordingRoom
   readonly keys: MaskKeys
@@ -103,12 +105,7 @@ async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted
   const slash = request.database.indexOf('/')
   const name = slash < 0 ? request.database : request.database.slice(0, slash)
   const wanted = slash < 0 ? null : request.database.slice(slash + 1)
-  assertConnection(principal, name)
-  const grant = await grantedRole(principal, request.user, name, deps)
-  const { role, groups } =
-    grant === null
-      ? verifier.chooseRole(principal, request.user)
-      : { role: grant.role, groups: verifier.config.roles[grant.role]?.groups ?? [] }
+  const { role, grant, subject } = await subjectOn(name, principal, request.user, deps)
   const connection = deps.connections().get(name)
   const database = connection?.database(wanted) ?? null
   if (connection?.config.protocol !== request.protocol || database === null) {
@@ -121,12 +118,31 @@ async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted
       message: 'too many connections for this identity',
     })
   }
+  return { principal, role, grant, subject, connection, database, leave }
+}
+
+/**
+ * What policy is asked about a principal on a connection; `user`: the user name, which may name a role.
+ * @throws IdentityError connection-not-allowed, role-not-allowed
+ */
+export async function subjectOn(
+  connection: string,
+  principal: Principal,
+  user: string,
+  deps: Pick<SessionDeps, 'grants' | 'verifier'>,
+): Promise<Pick<Admitted, 'role' | 'grant' | 'subject'>> {
+  assertConnection(principal, connection)
+  const verifier = deps.verifier()
+  const grant = await grantedRole(principal, user, connection, deps)
+  const { role, groups } =
+    grant === null
+      ? verifier.chooseRole(principal, user)
+      : { role: grant.role, groups: verifier.config.roles[grant.role]?.groups ?? [] }
   const { subject: sub, kind, roles, graph, node, run, claims } = principal
   const who = { subject: sub, kind, graph, node, run, claims }
   const allGroups = [...new Set([...principal.allGroups, ...groups])]
   const allRoles = grant === null ? roles : [...roles, grant.role]
-  const subject: Subject = { ...who, groups, allGroups, role, allRoles }
-  return { principal, role, grant, subject, connection, database, leave }
+  return { role, grant, subject: { ...who, groups, allGroups, role, allRoles } }
 }
 
 /** The role named by the user name, where the principal does not have it and has been granted it. */
@@ -134,7 +150,7 @@ async function grantedRole(
   principal: Principal,
   user: string,
   connection: string,
-  { grants, verifier }: SessionDeps,
+  { grants, verifier }: Pick<SessionDeps, 'grants' | 'verifier'>,
 ): Promise<HeldGrant | null> {
   const isRole = Object.hasOwn(verifier().config.roles, user)
   if (!isRole || principal.roles.includes(user)) return null

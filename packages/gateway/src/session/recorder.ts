@@ -1,7 +1,8 @@
 /** A session's statements and their outcomes in the audit log. */
-import type { AuditLog } from '@sallyport/audit'
+import type { AuditLog, Statement } from '@sallyport/audit'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Decided } from './decisions.ts'
+import type { SessionWatch } from './watch.ts'
 
 /** A recorded value may be this long, bytes; more is cut. */
 const RECORDED_VALUE_BYTES_MAX = 4096
@@ -42,6 +43,7 @@ export interface RecorderOptions {
   readonly session: string
   readonly audit: AuditLog
   readonly telemetry: Telemetry
+  readonly watch: SessionWatch
   /** The text as it may be recorded where its literals may be protected values. */
   readonly withoutLiterals: (text: string) => string
   /** Microseconds, monotonic. */
@@ -120,17 +122,20 @@ export class StatementRecorder {
   }
 
   #append(via: Via, sql: string, rest: Rest): number | null {
-    const { audit, session } = this.#options
+    const { audit, session, watch } = this.#options
     try {
       const ordinal = ++this.#ordinal
-      return audit.append({ type: 'statement', v: 1, session, ordinal, via, sql, ...rest })
+      const event: Statement = { type: 'statement', v: 1, session, ordinal, via, sql, ...rest }
+      const seq = audit.append(event)
+      watch.tell(seq, event)
+      return seq
     } catch {
       return null
     }
   }
 
   outcome(outcome: Outcome): void {
-    const { audit, session, telemetry, recorded } = this.#options
+    const { audit, session, telemetry, recorded, watch } = this.#options
     const started = this.#started.get(outcome.execution)
     const took = started === undefined ? 0 : this.#options.micros() - started
     telemetry.executed(took, outcome.rows, outcome.admission.masked)
@@ -151,7 +156,7 @@ export class StatementRecorder {
       }
       if (sqlstate !== '') ended.sqlstate = sqlstate
       if (tag !== '') ended.commandTag = tag
-      audit.append(ended)
+      watch.tell(audit.append(ended), ended)
       recorded()
     } catch {
       // The log has failed and refuses statements from here on; that this outcome is missing shows in it.

@@ -33,6 +33,7 @@ export class SessionRegistry {
   readonly #deadlines: () => Deadlines
   readonly #timer: NodeJS.Timeout
   #onEmpty: (() => void) | null = null
+  readonly #onEnd = new Map<string, Set<() => void>>()
 
   constructor(now: () => number, deadlines: () => Deadlines) {
     this.#now = now
@@ -84,7 +85,19 @@ export class SessionRegistry {
     samePid?.delete(entry)
     if (samePid?.size === 0) this.#byPid.delete(entry.pid)
     this.#count(subjectKey(session.principal), -1)
+    for (const ended of [...(this.#onEnd.get(session.id) ?? [])]) ended()
+    this.#onEnd.delete(session.id)
     if (this.#entries.size === 0) this.#onEmpty?.()
+  }
+
+  /** Calls back once when a session that is here ends. */
+  onEnd(session: Session, ended: () => void): () => void {
+    const all = this.#onEnd.get(session.id) ?? new Set()
+    all.add(ended)
+    this.#onEnd.set(session.id, all)
+    return () => {
+      all.delete(ended)
+    }
   }
 
   /** The session a CancelRequest names; keys are compared in constant time. */

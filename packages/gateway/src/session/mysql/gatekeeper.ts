@@ -39,6 +39,7 @@ import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { Standing } from '../standing.ts'
+import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { Holding } from './holding.ts'
@@ -62,6 +63,7 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly telemetry: Telemetry
   readonly holds: SessionHolds
   readonly offers: RoleOffers
+  readonly watch: SessionWatch
   /** The present ground, or `wait` while a snapshot it needs is being read, or why it cannot be had. */
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */

@@ -292,6 +292,7 @@ async function start(
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
       offers: offersOf(admitted, deps),
+      watch: deps.watch,
       holds: holdsOf(id, admitted, wishOf(startup), deps),
       shown:
         recording === null

@@ -31,6 +31,7 @@ import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { Standing } from '../standing.ts'
+import type { SessionWatch } from '../watch.ts'
 import { type Admitted, samePlan, stillGranted } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
@@ -58,6 +59,7 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly telemetry: Telemetry
   readonly holds: SessionHolds
   readonly offers: RoleOffers
+  readonly watch: SessionWatch
   /** Settings of the start-up packet. */
   readonly settings: ReadonlyMap<string, string>
   /** The present ground, or `wait` while a snapshot it needs is being read, or why it cannot be had. */

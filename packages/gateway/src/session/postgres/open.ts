@@ -206,6 +206,7 @@ async function start(
       catalogDoubted: ground.doubt,
       recorded: deps.recorded,
       offers: offersOf(admitted, deps),
+      watch: deps.watch,
       holds: holdsOf(id, admitted, settingFor(startup, APPROVALS_SETTING) ?? null, deps),
       settings: new Map(startup.settings.map(({ name, value }) => [name, value])),
       shown:

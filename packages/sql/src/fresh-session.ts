@@ -1,22 +1,21 @@
 /** Statements read as in a fresh session: nothing temporary, nothing prepared. */
-import {
-  type Analysis,
-  type Catalog,
-  type Dialect,
-  MysqlReader,
-  PostgresReader,
-} from '@sallyport/sql'
+import type { Catalog } from './catalog.ts'
+import type { Analysis } from './facts.ts'
+import type { Dialect } from './mysql/ast.ts'
+import { MysqlReader } from './mysql/reader.ts'
+import { PostgresReader } from './postgres/reader.ts'
 
-export type Analyze = (sql: string, catalog: Catalog | null) => Analysis
+/** `database`: of MySQL, the current one, where no search path says another. */
+export type FreshAnalyze = (sql: string, catalog: Catalog | null, database?: string) => Analysis
 
 /** The catalog says whose statements they are; without one, PostgreSQL's. */
-export async function createAnalyze(options: {
+export async function createFreshAnalyze(options: {
   /** Schemas with commas between, as in SET search_path; of MySQL, the current database. */
   readonly searchPath?: string | undefined
-  /** The current database of MySQL where no search path is given. */
-  readonly database?: string | undefined
-}): Promise<Analyze> {
-  const reader = await PostgresReader.create()
+  /** Default: one of its own. */
+  readonly reader?: PostgresReader
+}): Promise<FreshAnalyze> {
+  const reader = options.reader ?? (await PostgresReader.create())
   const mysql = new MysqlReader()
   const schemas = (options.searchPath ?? 'public')
     .split(',')
@@ -28,8 +27,8 @@ export async function createAnalyze(options: {
   }
   const searchPath = schemas.filter((name) => name !== '')
   const names = { ...session, searchPath, cursors: () => undefined }
-  const database = options.searchPath === undefined ? options.database : searchPath[0]
-  return (sql, catalog) => {
+  return (sql, catalog, current) => {
+    const database = options.searchPath === undefined ? current : searchPath[0]
     const server = catalog?.data.mysql
     if (catalog === null || server === undefined) return reader.analyze(sql, { catalog, names })
     return mysql.analyze(sql, {
