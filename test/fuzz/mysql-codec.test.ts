@@ -12,6 +12,7 @@ import {
   type ColumnDefinition,
   decodeAuthSwitch,
   decodeBinaryRow,
+  decodeChangeUser,
   decodeClientHello,
   decodeColumn,
   decodeColumnCount,
@@ -172,6 +173,8 @@ describe(`bytes of a peer (seed ${SEED})`, () => {
   const decoders: Record<string, (bytes: Buffer) => void> = {
     HandshakeV10: (bytes) => decodeHandshake(bytes),
     'SSLRequest and HandshakeResponse41': (bytes) => decodeClientHello(bytes),
+    COM_CHANGE_USER: (bytes) =>
+      decodeChangeUser(bytes, 0, bytes.length, { flags: 0xffff_ffff, mariadb: 0 }),
     AuthSwitchRequest: settles(
       (bytes) => {
         if (bytes[0] !== 0xfe) throw new ProtocolError('bad-value', 'remote', 'another packet')

@@ -114,6 +114,28 @@ describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) =
     expect((await connection.query('SELECT COUNT(*) AS n FROM t'))[0]).toEqual([{ n: 2 }])
   })
 
+  test('a name that is no connection’s is a database of the one the listener is for', async () => {
+    const own = await startTestGateway({
+      upstream: db,
+      database: db.database,
+      connection: 'crm',
+      databases: ['information_schema'],
+      listenerForConnection: true,
+      policies: [EVERYTHING],
+    })
+    try {
+      const there = { port: own.port, password: await own.token(), ssl: { ca: own.ca } }
+      const named = await client({ ...there, database: 'information_schema' })
+      expect((await named.query('SELECT DATABASE() AS d'))[0]).toEqual([
+        { d: 'information_schema' },
+      ])
+      await expect(client({ ...there, database: 'mysql' })).rejects.toMatchObject({ errno: 1049 })
+    } finally {
+      for (const one of open.splice(0)) await one.end()
+      await own.close()
+    }
+  })
+
   test('an error of the server is its own, and the connection stays', async () => {
     const connection = await client()
     await expect(connection.query('SELECT * FROM missing')).rejects.toMatchObject({ errno: 1146 })

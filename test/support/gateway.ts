@@ -45,6 +45,8 @@ export interface TestGatewayOptions {
   readonly policies: readonly (string | URL)[]
   /** Added to the `identity` section (issuers, roles, ...), as in the configuration file. */
   readonly identity?: Readonly<Record<string, unknown>>
+  /** MySQL: the listeners are for this connection. Default: the first of their protocol, for who names none. */
+  readonly listenerForConnection?: boolean
   /** Added to the connection, as in the configuration file. */
   readonly connectionOptions?: Readonly<Record<string, unknown>>
   /** Added to the top of the configuration file: limits, audit, admin, log, more connections. */
@@ -135,11 +137,12 @@ async function prepare(directory: string, options: TestGatewayOptions): Promise<
   const [port, plainPort] = ports as [number, number]
   const tls = { certificate: 'server.crt', key: 'server.key' }
   const protocol = protocolOf(options.upstream)
+  const served = options.listenerForConnection === true ? { connection } : {}
   const config = {
     version: 1,
     listeners: [
-      { protocol, host: '127.0.0.1', port, tls },
-      { protocol, host: '127.0.0.1', port: plainPort, tls: 'off' },
+      { protocol, host: '127.0.0.1', port, tls, ...served },
+      { protocol, host: '127.0.0.1', port: plainPort, tls: 'off', ...served },
     ],
     identity: { issuers: [], ...options.identity },
     connections: { [connection]: await connectionSection(directory, options) },

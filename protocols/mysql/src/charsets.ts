@@ -20,6 +20,14 @@ const MARIADB_NOPAD = 1024
 /** utf8mb4_general_ci: in every server of either kind. */
 export const UTF8MB4_GENERAL_CI = 45
 
+/** A collation of each, with an id of 8 bits. */
+export const DEFAULT_COLLATION: Readonly<Record<ClientCharset, number>> = {
+  utf8mb4: UTF8MB4_GENERAL_CI,
+  utf8mb3: 33,
+  ascii: 11,
+  latin1: 8,
+}
+
 /**
  * The character set of a collation id (that of a handshake has 8 bits, that of COM_CHANGE_USER 16), or null
  * where it is none a session may use.

@@ -184,6 +184,63 @@ describe('the token', () => {
   })
 })
 
+describe('a login inside a session', () => {
+  const previous = {
+    user: 'analyst',
+    database: 'crm',
+    capabilities: RESPONSE.capabilities,
+    collation: 45,
+    charset: 'utf8mb4',
+    packetBytesMax: 1 << 24,
+    attributes: [],
+  } as const
+  const command = {
+    user: 'bob',
+    authentication: Buffer.alloc(32, 1),
+    database: 'shop',
+    collation: null,
+    plugin: 'caching_sha2_password',
+    attributes: [],
+  }
+
+  test('is asked with a challenge of its own, numbered behind the command', () => {
+    const login = new ClientLogin({
+      greeting: GREETING,
+      encrypted: true,
+      change: { command, previous },
+    })
+    expect(login.nextEvent()).toEqual({
+      kind: 'startup',
+      encrypted: true,
+      startup: { ...previous, user: 'bob', database: 'shop' },
+    })
+    login.askPassword()
+    const [asked] = said(login)
+    expect(asked?.id).toBe(1)
+    expect(decodeAuthSwitch(asked?.payload ?? Buffer.alloc(0))).toMatchObject({
+      plugin: 'caching_sha2_password',
+    })
+    login.receive(encodePacket(2, Buffer.alloc(32, 2)))
+    expect(login.nextEvent()).toEqual({ kind: 'need-data' })
+    expect(said(login)[0]).toMatchObject({ id: 3 })
+    login.receive(encodePacket(4, Buffer.from('token\0')))
+    expect(login.nextEvent()).toEqual({ kind: 'password', password: 'token' })
+    login.accept(plainOk(2))
+    expect(said(login)[0]).toMatchObject({ id: 5 })
+  })
+
+  test.each([
+    ['of the session before where it says none', null, 'utf8mb4', 45],
+    ['it says', 8, 'latin1', 8],
+    ['of a collation that a login has no room for', 309, 'utf8mb4', 45],
+    ['that cannot be read', 28, null, 28],
+  ])('has the character set %s', (_name, collation, charset, told) => {
+    const change = { command: { ...command, collation }, previous }
+    const login = new ClientLogin({ greeting: GREETING, encrypted: true, change })
+    expect(login.nextEvent()).toMatchObject({ startup: { charset, collation: told } })
+  })
+})
+
 describe('without TLS', () => {
   test('a short one comes encrypted for our key', () => {
     const login = greeted({ encrypted: false, rsa: RSA })

@@ -4,7 +4,7 @@
  * Verifies nothing: whether TLS is wanted, who the client is and what it is told is the caller's. So is every
  * deadline: this machine has no clock and waits for ever.
  *
- *     greeted --SSLRequest--> tls --tlsEstablished--> greeted
+ *     greeted --SSLRequest--> tls --tlsEstablished--> greeted        (COM_CHANGE_USER: changed --> startup)
  *     greeted --HandshakeResponse41--> startup --askPassword--> switching | full | password
  *     switching --(its answer)--> full --password--> decision --accept--> done
  *     full --request for the public key--> key --encrypted password--> decision
@@ -21,7 +21,8 @@ import { decryptPassword } from './auth/rsa.ts'
 import { CACHING_SHA2, PLUGIN } from './auth/scramble.ts'
 import { decodeUtf8 } from './bytes.ts'
 import { agreed, CLIENT, has } from './capabilities.ts'
-import { clientCharset } from './charsets.ts'
+import type { ChangeUser } from './change-user.ts'
+import { type ClientCharset, clientCharset, DEFAULT_COLLATION } from './charsets.ts'
 import type { ClientLoginEvent, Greeting, RsaKey, Startup } from './client-login-events.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import {
@@ -37,8 +38,10 @@ import { type ErrPacket, encodeErr, encodeOk, HEADER, type OkPacket } from './re
 
 type State =
   | { readonly kind: 'greeted' }
+  /** COM_CHANGE_USER: it has said who it is, and that has not been told yet. */
+  | { readonly kind: 'changed'; readonly startup: Startup; readonly response: Answered }
   | { readonly kind: 'tls' }
-  | { readonly kind: 'startup'; readonly response: HandshakeResponse }
+  | { readonly kind: 'startup'; readonly response: Answered }
   | { readonly kind: 'switching' }
   | { readonly kind: 'full' }
   | { readonly kind: 'key' }
@@ -48,8 +51,16 @@ type State =
   | { readonly kind: 'done' }
   | { readonly kind: 'dead' }
 
+/** What a client answered to a challenge before it was asked for its password. */
+type Answered = Pick<HandshakeResponse, 'plugin' | 'authentication'>
+
 export interface ClientLoginOptions {
   readonly greeting: Greeting
+  /**
+   * A login inside a session: the client has been greeted long ago and sent this. `greeting` has a new challenge;
+   * `previous`: what it said of itself last.
+   */
+  readonly change?: { readonly command: ChangeUser; readonly previous: Startup }
   /** The channel is as good as TLS from its first byte: ended in front of us, or a unix socket. */
   readonly encrypted?: boolean
   /** For passwords on a channel in clear. */
@@ -80,7 +91,13 @@ export class ClientLogin {
     this.#encrypted = options.encrypted ?? false
     this.#rsa = options.rsa ?? null
     this.#passwordInClear = options.passwordInClear ?? false
-    this.#send(encodeHandshake({ ...options.greeting, plugin: PLUGIN.CACHING_SHA2 }))
+    if (options.change === undefined) {
+      this.#send(encodeHandshake({ ...options.greeting, plugin: PLUGIN.CACHING_SHA2 }))
+    } else {
+      const { command, previous } = options.change
+      this.#state = { kind: 'changed', startup: startupAnew(command, previous), response: command }
+      this.#sequence = 1
+    }
   }
 
   /** What the client said of itself; null before that. */
@@ -116,6 +133,7 @@ export class ClientLogin {
           this.#state = { kind: 'decision' }
           return state
         }
+        if (state.kind === 'changed') return this.#changed(state)
         if (!isReading(state)) return { kind: 'need-data' }
         const payload = this.#nextPayload()
         if (payload === null) return { kind: 'need-data' }
@@ -174,6 +192,14 @@ export class ClientLogin {
     }
     this.#startup = startup
     this.#state = { kind: 'startup', response }
+    return { kind: 'startup', startup, encrypted: this.#encrypted }
+  }
+
+  #changed({ startup, response }: State & { kind: 'changed' }): ClientLoginEvent {
+    this.#startup = startup
+    // An answer to the challenge of another login is no answer; one in clear is.
+    const plugin = response.plugin === PLUGIN.CLEAR ? PLUGIN.CLEAR : null
+    this.#state = { kind: 'startup', response: { ...response, plugin } }
     return { kind: 'startup', startup, encrypted: this.#encrypted }
   }
 
@@ -344,6 +370,26 @@ type Reading = State & { kind: 'greeted' | 'switching' | 'full' | 'key' }
 function isReading(state: State): state is Reading {
   const { kind } = state
   return kind === 'greeted' || kind === 'switching' || kind === 'full' || kind === 'key'
+}
+
+/** What shapes packets stays as it was agreed when the client was greeted. */
+function startupAnew(command: ChangeUser, previous: Startup): Startup {
+  const { user, database, attributes } = command
+  const collation = command.collation ?? previous.collation
+  const charset = collation === 0 ? 'utf8mb4' : clientCharset(collation)
+  return {
+    ...previous,
+    user,
+    database,
+    attributes,
+    collation: narrowed(collation, charset),
+    charset,
+  }
+}
+
+/** A login's collation has 8 bits: of those with more, the character set is kept. */
+function narrowed(collation: number, charset: ClientCharset | null): number {
+  return collation > 0xff && charset !== null ? DEFAULT_COLLATION[charset] : collation & 0xff
 }
 
 /** A password that is not UTF-8 can be no token: told as a wrong password, not as broken text. */

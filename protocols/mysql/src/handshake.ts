@@ -191,7 +191,8 @@ function decodeRest(reader: ByteReader, head: ResponseHead): HandshakeResponse {
   }
 }
 
-function loginName(bytes: Buffer): string {
+/** Throws 'too-large' over LOGIN_NAME_BYTES_MAX. */
+export function loginName(bytes: Buffer): string {
   if (bytes.length > LOGIN_NAME_BYTES_MAX) {
     throw new ProtocolError('too-large', 'remote', `a name of ${bytes.length} bytes at login`)
   }

@@ -58,7 +58,7 @@ process.once('SIGTERM', async () => {
 })
 
 interface Served {
-  readonly options: Pick<TestGatewayOptions, 'upstream' | 'via'>
+  readonly options: Pick<TestGatewayOptions, 'upstream' | 'via' | 'listenerForConnection'>
   readonly addresses: (caFile: string) => Readonly<Record<string, string | number>>
   stop(): Promise<void>
 }
@@ -97,7 +97,8 @@ async function serveMysql(flavour: string): Promise<Served> {
   ]
   await mysqlSql(server, { text: text.join('; ') })
   return {
-    options: { upstream: server, via: 'tls' },
+    // Suites name the server's databases as they are.
+    options: { upstream: server, via: 'tls', listenerForConnection: true },
     addresses: (caFile) => ({
       MY_PORT: server.port,
       MY_USER: server.superuser.user,

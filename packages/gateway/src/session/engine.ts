@@ -2,7 +2,7 @@
  * What a session needs of the protocol it speaks. Each protocol's room (`postgres/`, `mysql/`) makes one
  * engine per session: its relay, and the frames in which the gateway itself speaks.
  */
-import type { Output } from '../sockets/leg.ts'
+import type { Leg, Output } from '../sockets/leg.ts'
 import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
 import type { Shown } from './shown.ts'
@@ -42,6 +42,8 @@ export interface SessionEngine {
   readonly holds: SessionHolds
   /** Into the session's recording; null: it is not recorded. */
   readonly shown: Shown | null
+  /** Whom a client that has said goodbye goes on with (COM_CHANGE_USER); null: with nobody. */
+  successor(): ((client: Leg) => void) | null
   /** The message after which the connection closes. */
   farewell(report: Report): Buffer
   /** A violation of the protocol by either peer, as the client may read it; null: a bug of ours. */

@@ -31,6 +31,7 @@ const NOTHING = Buffer.alloc(0)
 export type EndReason =
   | 'client-closed'
   | 'client-terminated'
+  | 'user-changed'
   | 'upstream-closed'
   | 'token-expired'
   | 'token-revoked'
@@ -63,7 +64,8 @@ export interface SessionOptions {
   readonly grant: HeldGrant | null
   readonly connection: string
   readonly database: string
-  readonly client: Socket
+  /** A leg: of the session that the client had before (COM_CHANGE_USER). */
+  readonly client: Socket | Leg
   /** Bytes the client sent behind its login. */
   readonly clientRest: Buffer
   readonly upstream: UpstreamHandle
@@ -113,10 +115,7 @@ export class Session implements Waiting {
     this.activeAt = this.startedAt
     this.#relay = options.engine.relay
     this.#holds = options.engine.holds
-    this.#client = new Leg(options.client, this.#clientOwner(), {
-      rest: options.clientRest,
-      direct: true,
-    })
+    this.#client = this.#clientLeg()
     this.#upstream = new Leg(options.upstream.socket, this.#upstreamOwner(), {
       rest: options.upstream.rest,
       direct: !options.upstream.recyclable,
@@ -127,9 +126,17 @@ export class Session implements Waiting {
     this.#upstream.resume()
     this.#client.resume()
     // Whoever hung up while the upstream was opened has said so before anybody listened.
-    if (this.#options.client.destroyed || this.#options.client.readableEnded) {
-      this.end('client-closed', null)
-    }
+    const { client } = this.#options
+    const gone = client instanceof Leg ? client.closed : client.destroyed || client.readableEnded
+    if (gone) this.end('client-closed', null)
+  }
+
+  #clientLeg(): Leg {
+    const { client, clientRest } = this.#options
+    const owner = this.#clientOwner()
+    if (!(client instanceof Leg)) return new Leg(client, owner, { rest: clientRest, direct: true })
+    client.handTo(owner, clientRest)
+    return client
   }
 
   get ended(): boolean {
@@ -261,20 +268,21 @@ export class Session implements Waiting {
   }
 
   /**
-   * Ends the session; `report` is what the client reads, as FATAL; `said`: the server has told it. Later
-   * calls do nothing.
+   * Ends the session; `report` is what the client reads, as FATAL; `said`: the server has told it; `stays`: the
+   * client does, for another session. Later calls do nothing.
    */
-  end(reason: EndReason, report: Report | 'said' | null): void {
+  end(reason: EndReason, report: Report | 'said' | 'stays' | null): void {
     // What the client is still to get comes before its end; that may itself end the session.
     if (this.#noted > 0 && reason !== 'audit-unavailable') this.#options.turnstile.passNow()
     if (this.#ended) return
     this.#ended = true
     const { upstream, engine } = this.#options
-    const orderly = reason === 'client-terminated' && this.idle
+    const orderly = (reason === 'client-terminated' || reason === 'user-changed') && this.idle
     // Inside a message that can no longer be completed, an error would be read as part of it.
     if (report === null || this.#relay.midFrame) this.#client.destroy()
     else if (report === 'said') this.#client.end(NOTHING, LAST_WORDS_MS)
-    else this.#client.end(this.#lastWords(engine.farewell(report)), LAST_WORDS_MS)
+    else if (report !== 'stays')
+      this.#client.end(this.#lastWords(engine.farewell(report)), LAST_WORDS_MS)
     if (!orderly || !this.#recycled()) {
       // A running statement of a session that is gone must not go on: closing alone does not stop it.
       if (!this.#relay.quiescent) void upstream.cancel()
@@ -329,7 +337,7 @@ export class Session implements Waiting {
           const at = relay.fromClient(buf, start, end)
           if (!relay.toClient.empty) this.#toClient()
           this.sendUpstream()
-          if (relay.terminated) this.end('client-terminated', null)
+          if (relay.terminated) this.#terminated()
           return at
         }),
       wanted: () => relay.wantedFromClient,
@@ -345,6 +353,15 @@ export class Session implements Waiting {
         this.end('client-closed', null)
       },
     }
+  }
+
+  /** The client has said goodbye, or that it is somebody else now. */
+  #terminated(): void {
+    const next = this.#options.engine.successor()
+    if (next === null) return this.end('client-terminated', null)
+    if (this.#ended) return
+    this.end('user-changed', 'stays')
+    next(this.#client)
   }
 
   #upstreamOwner(): LegOwner {

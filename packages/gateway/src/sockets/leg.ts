@@ -51,7 +51,7 @@ export interface LegOptions {
 
 export class Leg {
   readonly #socket: Socket
-  readonly #owner: LegOwner
+  #owner: LegOwner
   readonly #input = new InputBuffer()
   #hasRead = false
   #waitingForDrain = false
@@ -76,6 +76,21 @@ export class Leg {
     this.#socket.on('close', () => this.#closed('end'))
     this.#socket.on('error', (error: Error) => this.#closed('error', error))
     this.#socket.setNoDelay(true)
+  }
+
+  /** Another owner has it from now on; `rest`: what the last one took and did not want, in front of what is unread. */
+  handTo(owner: LegOwner, rest: Buffer): void {
+    this.#owner = owner
+    if (rest.length === 0) return
+    const input = this.#input
+    const unread = Buffer.concat([rest, input.store.subarray(input.from, input.to)])
+    input.consumed(input.to)
+    input.chunk(unread, 0)
+  }
+
+  /** The peer has gone, or has been sent away. */
+  get closed(): boolean {
+    return this.#done || this.#socket.destroyed || this.#socket.readableEnded
   }
 
   /** The socket has not taken everything yet; `drained` will be told when it has. */
@@ -115,6 +130,11 @@ export class Leg {
     }
     out.clear()
     if (socket.writableLength > 0) this.#watchDrain()
+  }
+
+  /** Writes bytes that are nobody's views. */
+  say(bytes: Buffer): void {
+    if (!this.#done) this.#socket.write(bytes)
   }
 
   /** Sends `last` (already framed) and closes; the peer gets `graceMs` to read it. */

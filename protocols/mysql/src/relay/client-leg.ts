@@ -38,7 +38,7 @@ export class ClientLeg {
   #sequence = 0
   /** Whole length wanted of the command at the returned offset, bytes; 0 when not known yet. */
   wanted = 0
-  /** The client said COM_QUIT. */
+  /** The client said COM_QUIT, or COM_CHANGE_USER. */
   terminated = false
 
   constructor(state: RelayState, statementBytesMax: number) {
@@ -96,7 +96,9 @@ export class ClientLeg {
       this.terminated = true
       return this.#cursor.end
     }
-    return this.#requests.take(command, buf, this.#cursor) ? this.#cursor.end : at
+    if (!this.#requests.take(command, buf, this.#cursor)) return at
+    if (this.#state.changeUser !== null) this.terminated = true
+    return this.#cursor.end
   }
 
   #capOf(command: number): number {

@@ -5,6 +5,7 @@
  * A text, an execution or a command that needs a decision is forwarded only after the gatekeeper admitted it.
  */
 import { ByteReader, ByteWriter, uint16At, uint32At, writeBytes, writeUint8 } from '../bytes.ts'
+import { decodeChangeUser } from '../change-user.ts'
 import { COM } from '../commands.ts'
 import { ProtocolError } from '../errors.ts'
 import { PAYLOAD_BYTES_MAX, PREPARED_STATEMENTS_MAX } from '../limits.ts'
@@ -104,7 +105,7 @@ export class ClientRequests {
       case COM.SET_OPTION:
         return this.#sessionCommand(request)
       case COM.CHANGE_USER:
-        return this.#refused(request, { kind: 'change-user' })
+        return this.#changeUser(request)
       default:
         return this.#refused(request, { kind: 'unknown-command', command: request.command })
     }
@@ -259,6 +260,14 @@ export class ClientRequests {
           ? REPLY.statistics
           : REPLY.ok
     return this.#send(kind, request, { admission: verdict, execution, effect, barrier })
+  }
+
+  /** Whoever is asked for a password next has had every answer: the relay is at its end. */
+  #changeUser({ bytes, body, bodyEnd }: Command): boolean {
+    const state = this.#state
+    if (state.expected.size > 0) return this.#notYet(SETTLE)
+    state.changeUser = decodeChangeUser(bytes, body, bodyEnd, state.clientCapabilities)
+    return true
   }
 
   /** Forwards what executes a statement. `text`: where its text starts; null: there is none. */

@@ -71,8 +71,6 @@ export type SessionCommand =
 export type RelayRefusal =
   /** A command that is not in `COM`. */
   | { readonly kind: 'unknown-command'; readonly command: number }
-  /** COM_CHANGE_USER: one connection is one login. */
-  | { readonly kind: 'change-user' }
   | { readonly kind: 'unknown-statement'; readonly statementId: number; readonly command: number }
   | { readonly kind: 'no-cursor'; readonly statementId: number }
   | { readonly kind: 'too-many-statements' }

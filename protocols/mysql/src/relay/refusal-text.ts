@@ -9,11 +9,6 @@ export function refusalPayload(reason: RelayRefusal): Buffer {
   switch (reason.kind) {
     case 'unknown-command':
       return errorPayload(ER.UNKNOWN_COM_ERROR, 'Unknown command')
-    case 'change-user':
-      return errorPayload(
-        ER.UNKNOWN_COM_ERROR,
-        'COM_CHANGE_USER is not supported: open a new connection, or use COM_RESET_CONNECTION',
-      )
     case 'unknown-statement': {
       const call = `mysqld_${commandName(reason.command).slice(4).toLowerCase()}`
       const what = `Unknown prepared statement handler (${reason.statementId}) given to ${call}`

@@ -646,6 +646,31 @@ describe('commands', () => {
     expect([bench.relay.multiStatements, bench.gatekeeper.asked]).toEqual([false, ['query select']])
   })
 
+  test('COM_CHANGE_USER ends it once everything before is answered; what follows is nobody’s yet', () => {
+    const change = command(COM.CHANGE_USER, 'bob\0\x03abccrm\0\x2d\0')
+    const behind = Buffer.concat([change, query('select 2')])
+    const bench = new Bench().client(Buffer.concat([query('select 1'), behind]))
+    expect([bench.relay.terminated, bench.relay.changeUser]).toEqual([false, null])
+    bench.upstream(SELECT_ONE)
+    expect(bench.relay.terminated).toBe(true)
+    expect(bench.relay.changeUser).toEqual({
+      user: 'bob',
+      authentication: Buffer.from('abc'),
+      database: 'crm',
+      collation: 45,
+      plugin: null,
+      attributes: [],
+    })
+    expect(bench.gatekeeper.asked).toEqual(['query select 1'])
+    expect(bench.toUpstream()).toEqual(query('select 1'))
+  })
+
+  test('a COM_CHANGE_USER that is cut short is malformed', () => {
+    const bench = new Bench().client(command(COM.CHANGE_USER, 'bob\0\x09abc'))
+    expect(tell(bench.toClient())).toEqual(['1:ERR 1835 Malformed communication packet.'])
+    expect(bench.relay.terminated).toBe(false)
+  })
+
   test('COM_QUIT ends it', () => {
     const bench = new Bench().client(Buffer.concat([command(COM.QUIT), query('select')]))
     expect(bench.relay.terminated).toBe(true)

@@ -5,6 +5,8 @@
  * gatekeeper, synchronously or after `resume()`. Any ProtocolError thrown is final for the session. Sequence
  * ids in the read buffers may be changed in place.
  */
+
+import type { ChangeUser } from '../change-user.ts'
 import { STATEMENT_BYTES_MAX } from '../limits.ts'
 import { encodePacket } from '../packets.ts'
 import { STATUS } from '../responses.ts'
@@ -57,9 +59,13 @@ export class Relay {
   get quiescent(): boolean {
     return this.#state.expected.size === 0 && !this.#client.streaming
   }
-  /** The client said COM_QUIT. */
+  /** The client said COM_QUIT, or COM_CHANGE_USER: it takes no more of what comes. */
   get terminated(): boolean {
     return this.#client.terminated
+  }
+  /** The login that the client wants in place of this session; null: none. */
+  get changeUser(): ChangeUser | null {
+    return this.#state.changeUser
   }
   /** The client leg takes no more until `resume` or until replies settle what it waits for. */
   get parked(): boolean {

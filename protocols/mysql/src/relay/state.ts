@@ -3,6 +3,7 @@
  * Nothing outside this folder touches it.
  */
 import { type Capabilities, CLIENT, has } from '../capabilities.ts'
+import type { ChangeUser } from '../change-user.ts'
 import { assertNever } from '../errors.ts'
 import { encodePacket } from '../packets.ts'
 import { Parameters } from '../parameters.ts'
@@ -34,6 +35,7 @@ export class RelayState {
   readonly parameters = new Parameters()
   /** Shape the packets of both legs: they were agreed to be the same. */
   readonly capabilities: Capabilities
+  readonly clientCapabilities: Capabilities
   readonly deprecateEof: boolean
   readonly queryAttributes: boolean
   /** The upstream's OK packets have the layout of CLIENT_SESSION_TRACK, and the client's. */
@@ -42,6 +44,8 @@ export class RelayState {
   /** What id 0xffffffff stands for on MariaDB. */
   lastPrepared: PreparedStatement | null = null
   multiStatements: boolean
+  /** The client logs in anew: nothing of what it sends from here on is this session's. */
+  changeUser: ChangeUser | null = null
   /** STATUS bits of the last reply that had any. */
   status: number
   /** Unanswered commands whose outcome changes what later ones mean. */
@@ -63,6 +67,7 @@ export class RelayState {
   constructor(gatekeeper: Gatekeeper, options: RelayStateOptions) {
     this.gatekeeper = gatekeeper
     this.capabilities = options.upstream
+    this.clientCapabilities = options.client
     this.status = options.status
     this.deprecateEof = has(options.upstream, CLIENT.DEPRECATE_EOF)
     this.queryAttributes = has(options.upstream, CLIENT.QUERY_ATTRIBUTES)

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import {
   ClientLogin,
+  type ClientLoginOptions,
   encodeErr,
   encodePacket,
   type Greeting,
@@ -16,6 +17,7 @@ import {
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import { ChunkReader } from '../../sockets/chunk-reader.ts'
 import { acceptTls, closeWith } from '../../sockets/handover.ts'
+import type { Leg } from '../../sockets/leg.ts'
 import type { ServerTls } from '../../tls/server.ts'
 import type { Report } from '../reports.ts'
 import { errPacketOf } from './errors.ts'
@@ -32,23 +34,36 @@ export interface ClientChannel {
   readonly rsa: RsaKey
 }
 
+/** Whoever is logging in: on a connection just accepted, or inside a session (COM_CHANGE_USER). */
+export interface Caller {
+  /** What the client has been told its connection is called. */
+  readonly connectionId: number
+  /** What the client asked for; null until it has. */
+  readonly startup: Startup | null
+  /** Throws ProtocolError when the bytes are not a login. */
+  arrive(): Promise<Arrival>
+  /** Lets the client in. It is the caller's from now on, with what it sent behind its login. */
+  accept(ok: OkPacket): { readonly client: Socket | Leg; readonly rest: Buffer }
+  /** Tells the client why not, and closes. */
+  refuse(report: Report): void
+  /** Closes what is not closing by itself. */
+  leave(): void
+  destroy(): void
+}
+
 /** One accepted socket until it is a session, or gone. */
-export class MysqlGreeting {
+export class MysqlGreeting implements Caller {
   #socket: Socket
   #reader: ChunkReader
   readonly #machine: ClientLogin
   readonly #channel: ClientChannel
-  /** What the client has been told its connection is called. */
   readonly connectionId: number
 
   constructor(socket: Socket, channel: ClientChannel, greeting: Greeting) {
     this.#socket = socket
     this.#channel = channel
     this.connectionId = greeting.connectionId
-    this.#machine = new ClientLogin({
-      greeting,
-      ...(channel.plainAllowed && { rsa: channel.rsa, passwordInClear: true }),
-    })
+    this.#machine = new ClientLogin({ greeting, ...loginOptions(channel) })
     this.#reader = new ChunkReader(socket)
     // Errors end the reader; without a listener of our own they would end the process.
     socket.on('error', () => undefined)
@@ -57,12 +72,10 @@ export class MysqlGreeting {
   get socket(): Socket {
     return this.#socket
   }
-  /** What the client asked for; null until it has. */
   get startup(): Startup | null {
     return this.#machine.startup
   }
 
-  /** Throws ProtocolError when the bytes are not a login. */
   async arrive(): Promise<Arrival> {
     for (;;) {
       const event = this.#machine.nextEvent()
@@ -99,14 +112,13 @@ export class MysqlGreeting {
     }
   }
 
-  /** Lets the client in; returns what it sent behind its login. The socket is the caller's from now on. */
-  accept(ok: OkPacket): Buffer {
+  accept(ok: OkPacket): { client: Socket; rest: Buffer } {
     this.#machine.accept(ok)
     this.#send()
-    return Buffer.concat([this.#machine.takeRemaining(), this.#reader.release()])
+    const rest = Buffer.concat([this.#machine.takeRemaining(), this.#reader.release()])
+    return { client: this.#socket, rest }
   }
 
-  /** Tells the client why not, and closes. */
   refuse(report: Report): void {
     try {
       this.#machine.refuse(errPacketOf(report))
@@ -116,11 +128,15 @@ export class MysqlGreeting {
     }
   }
 
+  leave(): void {
+    if (!this.#socket.writableEnded) this.destroy()
+  }
+
   destroy(): void {
     this.#socket.destroy()
   }
 
-  #refusalOf({ charset }: Startup, encrypted: boolean): Report | null {
+  #refusalOf(startup: Startup, encrypted: boolean): Report | null {
     if (!encrypted && !this.#channel.plainAllowed) {
       return {
         sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
@@ -128,12 +144,7 @@ export class MysqlGreeting {
         hint: 'Connect with ssl-mode=REQUIRED or stricter.',
       }
     }
-    if (charset !== null) return null
-    return {
-      sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
-      message: 'this gateway reads statements in utf8mb4, utf8mb3, latin1 or ascii only',
-      hint: 'Connect with the character set utf8mb4.',
-    }
+    return charsetRefusal(startup)
   }
 
   #send(): void {
@@ -155,6 +166,24 @@ export class MysqlGreeting {
     this.#socket = secure
     this.#reader = new ChunkReader(secure)
     return true
+  }
+}
+
+/** What a login takes on this channel. */
+export function loginOptions({
+  plainAllowed,
+  rsa,
+}: ClientChannel): Pick<ClientLoginOptions, 'rsa' | 'passwordInClear'> {
+  return plainAllowed ? { rsa, passwordInClear: true } : {}
+}
+
+/** Null: its statements can be read. */
+export function charsetRefusal({ charset }: Startup): Report | null {
+  if (charset !== null) return null
+  return {
+    sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
+    message: 'this gateway reads statements in utf8mb4, utf8mb3, latin1 or ascii only',
+    hint: 'Connect with the character set utf8mb4.',
   }
 }
 

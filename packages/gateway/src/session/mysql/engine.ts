@@ -1,8 +1,9 @@
 /** One session's MySQL side: gatekeeper and relay, and what they need of the session around them. */
-import { type Capabilities, ProtocolError, Relay } from '@sallyport/protocol-mysql'
+import { type Capabilities, type ChangeUser, ProtocolError, Relay } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
+import type { Leg } from '../../sockets/leg.ts'
 import type { SessionEngine } from '../engine.ts'
 import type { SessionHolds } from '../holds.ts'
 import type { Report } from '../reports.ts'
@@ -21,8 +22,17 @@ export interface EngineOptions {
   readonly statementBytesMax: number
   /** Makes the ground of decisions available, then resolves. */
   readonly prepareGround: () => Promise<void>
+  /** The session has ended by a COM_CHANGE_USER: the client logs in again. */
+  readonly changeUser: (to: UserChange) => void
   /** Are these views what the ground's catalog says? Where not, a newer one is there when it resolves. */
   readonly confirmViews: (views: readonly CatalogRelation[]) => Promise<boolean>
+}
+
+export interface UserChange {
+  readonly client: Leg
+  readonly command: ChangeUser
+  /** May texts hold several statements by now? */
+  readonly multiStatements: boolean
 }
 
 export class MysqlEngine implements SessionEngine {
@@ -51,6 +61,12 @@ export class MysqlEngine implements SessionEngine {
 
   attach(session: Session): void {
     this.#session = session
+  }
+
+  successor(): ((client: Leg) => void) | null {
+    const { changeUser, multiStatements } = this.relay
+    if (changeUser === null) return null
+    return (client) => this.#options.changeUser({ client, command: changeUser, multiStatements })
   }
 
   farewell(report: Report): Buffer {

@@ -3,23 +3,20 @@
  * role, find the connection, ask policy, open the upstream, start relaying. Every step is recorded before the
  * client is answered; every refusal says what a client may know and no more.
  */
-import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
 import {
   type Capabilities,
   CLIENT,
   type Greeting,
-  offerTo,
   ProtocolError,
   type RsaKey,
-  STATUS,
   type Startup,
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { ConnectionRuntime } from '../../connections/runtime.ts'
 import { GatewayError } from '../../errors.ts'
-import type { ServerTls } from '../../tls/server.ts'
 import { openMysqlUpstream } from '../../upstream/mysql.ts'
 import {
   type Admitted,
@@ -39,26 +36,30 @@ import type { SessionGround } from '../grounds.ts'
 import type { Report } from '../reports.ts'
 import { Session } from '../session.ts'
 import { noteEnd, openWithCredential } from '../upstream.ts'
-import { MysqlGreeting, turnAway } from './client-login.ts'
-import { MysqlEngine } from './engine.ts'
+import { type Caller, MysqlGreeting, turnAway } from './client-login.ts'
+import { MysqlEngine, type UserChange } from './engine.ts'
+import { challenge, defaultConnection, greetingFor, type MysqlChannel } from './greeting.ts'
 import { killerFor } from './kill.ts'
 import { MysqlShown } from './shown.ts'
 import type { MysqlTexts } from './texts.ts'
-
-/** Connection ids of ours begin here: a server counts from 1 and does not come so far. Some drivers read 31 bits. */
-const CONNECTION_ID_MIN = 2 ** 30
-const CONNECTION_ID_MAX = 2 ** 31 - 1
+import { UserChangeLogin } from './user-change.ts'
 
 export interface MysqlDeps extends SessionDeps {
   readonly texts: MysqlTexts
   readonly rsa: RsaKey
 }
 
-export interface MysqlChannel {
-  readonly tls: ServerTls | null
-  readonly plainAllowed: boolean
-  /** The configured default connection of the listener; null: the first of this protocol. */
-  readonly connection: string | null
+/** A login that has begun. */
+interface Visit {
+  /** Of the session it is for. */
+  readonly id: string
+  readonly caller: Caller
+  readonly channel: MysqlChannel
+  readonly greeting: Greeting
+  /** What a client gets that names no database. */
+  readonly home: ConnectionRuntime
+  /** How the connection is recorded. */
+  readonly opened: () => ConnectionOpened
 }
 
 /** Never rejects; whatever happens to this socket stays with it. */
@@ -69,69 +70,87 @@ export async function openMysqlSession(
   deps: MysqlDeps,
 ): Promise<void> {
   const id = randomUUID()
-  const arriving: Arriving = { greeting: null, opened: false }
-  const deadline = setTimeout(() => {
-    deps.telemetry.authenticated('refused', 'timeout')
+  let caller: MysqlGreeting | null = null
+  const deadline = deadlineFor(() => {
     socket.destroy()
-    arriving.greeting?.destroy()
-  }, deps.limits().authenticationSeconds * 1000)
+    caller?.destroy()
+  }, deps)
   try {
     const home = defaultConnection(channel, deps)
-    const greeting = await greet(socket, channel, home, deps)
-    arriving.greeting = greeting
-    const arrival = await greeting.arrive()
-    if (arrival.kind === 'gone') {
-      if (!greeting.socket.writableEnded) greeting.destroy()
-      return
-    }
-    record(deps, connectionOpened(id, socket, greeting.socket, listener))
-    arriving.opened = true
-    const { startup, token } = arrival
-    await login(id, greeting, requestOf(startup, home), startup, token, deps)
+    const greeting = await greetingFor(socket, channel, home, deps)
+    const { tls, plainAllowed } = channel
+    const greeted = new MysqlGreeting(socket, { tls, plainAllowed, rsa: deps.rsa }, greeting)
+    caller = greeted
+    const opened = () => connectionOpened(id, socket, greeted.socket, listener)
+    await attend({ id, caller, channel, greeting, home, opened }, deps)
   } catch (error) {
-    failed(error, id, socket, arriving, listener, deps)
+    deps.log.error({ err: error, session: id }, 'nobody can be greeted')
+    turnAway(socket, unreachable(error))
   } finally {
     clearTimeout(deadline)
   }
 }
 
-interface Arriving {
-  greeting: MysqlGreeting | null
-  /** The connection has been recorded. */
-  opened: boolean
-}
-
-function failed(
-  error: unknown,
-  id: string,
-  socket: Socket,
-  { greeting, opened }: Arriving,
-  listener: string,
+/** The client of a session that has ended is somebody else from now on, on the same socket. */
+function changeUser(
+  { client, command, multiStatements }: UserChange,
+  previous: Startup,
+  visit: Visit,
   deps: MysqlDeps,
 ): void {
-  const broken = error instanceof ProtocolError
-  if (!broken) deps.log.error({ err: error, session: id }, 'login failed')
-  if (greeting === null) {
-    turnAway(socket, unreachable(error))
-    return
+  const id = randomUUID()
+  const { channel } = visit
+  const greeting = { ...visit.greeting, challenge: challenge() }
+  const opened = { ...visit.opened(), session: id }
+  const { flags, mariadb } = previous.capabilities
+  const several = CLIENT.MULTI_STATEMENTS
+  const capabilities = {
+    flags: (multiStatements ? flags | several : flags & ~several) >>> 0,
+    mariadb,
   }
-  const { startup } = greeting
-  // A scanner or a health check: it has said nothing that could be answered.
-  if (broken && startup === null) {
-    greeting.destroy()
-    return
-  }
-  if (broken && startup !== null && !opened) {
-    recordBrokenLogin(error, startup, connectionOpened(id, socket, greeting.socket, listener), deps)
-  }
-  greeting.refuse(
-    broken
-      ? {
-          sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
-          message: `authentication failed: ${error.message}`,
-        }
-      : { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' },
+  const caller = new UserChangeLogin(
+    client,
+    { ...channel, rsa: deps.rsa, encrypted: opened.tls !== null },
+    { greeting, change: { command, previous: { ...previous, capabilities } } },
   )
+  const deadline = deadlineFor(() => caller.destroy(), deps)
+  const next: Visit = { ...visit, id, caller, greeting, opened: () => opened }
+  void attend(next, deps).finally(() => clearTimeout(deadline))
+}
+
+function deadlineFor(end: () => void, deps: MysqlDeps): NodeJS.Timeout {
+  const late = (): void => {
+    deps.telemetry.authenticated('refused', 'timeout')
+    end()
+  }
+  return setTimeout(late, deps.limits().authenticationSeconds * 1000)
+}
+
+/** Never rejects. */
+async function attend(visit: Visit, deps: MysqlDeps): Promise<void> {
+  const { caller, id } = visit
+  let recorded = false
+  try {
+    const arrival = await caller.arrive()
+    if (arrival.kind === 'gone') return caller.leave()
+    record(deps, visit.opened())
+    recorded = true
+    await login(visit, arrival.startup, arrival.token, deps)
+  } catch (error) {
+    const broken = error instanceof ProtocolError
+    if (!broken) deps.log.error({ err: error, session: id }, 'login failed')
+    // A scanner or a health check: it has said nothing that could be answered.
+    if (broken && caller.startup === null) return caller.destroy()
+    if (broken && !recorded) recordBrokenLogin(error, visit, deps)
+    caller.refuse(
+      broken
+        ? {
+            sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
+            message: `authentication failed: ${error.message}`,
+          }
+        : { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' },
+    )
+  }
 }
 
 function unreachable(error: unknown): Report {
@@ -140,76 +159,30 @@ function unreachable(error: unknown): Report {
 }
 
 /** A login that broke off after it had said what it wanted. Never throws. */
-function recordBrokenLogin(
-  error: ProtocolError,
-  startup: Startup,
-  opened: ConnectionOpened,
-  deps: MysqlDeps,
-): void {
+function recordBrokenLogin(error: ProtocolError, visit: Visit, deps: MysqlDeps): void {
+  const { startup } = visit.caller
+  if (startup === null) return
   deps.telemetry.authenticated('refused', error.code)
   try {
-    deps.audit.append(opened)
-    record(
-      deps,
-      authentication(opened.session, 'refused', error.code, requestOf(startup, null), null),
-    )
+    deps.audit.append(visit.opened())
+    const request = requestOf(startup, visit, deps)
+    record(deps, authentication(visit.id, 'refused', error.code, request, null))
   } catch (failure) {
-    deps.log.error({ err: failure, session: opened.session }, 'audit log cannot be written')
+    deps.log.error({ err: failure, session: visit.id }, 'audit log cannot be written')
   }
 }
 
-/** Whose server greets, and what a client gets that names no database. */
-function defaultConnection({ connection }: MysqlChannel, deps: MysqlDeps): ConnectionRuntime {
-  const all = [...deps.connections().values()].filter((one) => one.mysqlServer !== null)
-  const home = connection === null ? all[0] : all.find((one) => one.config.name === connection)
-  if (home === undefined) throw new GatewayError('config', 'there is no MySQL connection to serve')
-  return home
-}
-
-async function greet(
-  socket: Socket,
-  channel: MysqlChannel,
-  home: ConnectionRuntime,
-  deps: MysqlDeps,
-): Promise<MysqlGreeting> {
-  // A client that closes while the server is being asked must not end the process.
-  socket.on('error', () => undefined)
-  const face = await home.mysqlServer?.face()
-  if (face === undefined) throw new GatewayError('config', 'not a MySQL connection')
-  const all = [...deps.connections().values()]
-  const others = all.flatMap((one) => one.mysqlServer?.known ?? [])
-  const greeting: Greeting = {
-    serverVersion: face.serverVersion,
-    connectionId: randomInt(CONNECTION_ID_MIN, CONNECTION_ID_MAX),
-    challenge: challenge(),
-    capabilities: offerTo(
-      others.map(({ offered }) => offered),
-      { tls: channel.tls !== null, localInfile: all.some((one) => one.config.localInfile) },
-    ),
-    collation: face.collation,
-    status: STATUS.AUTOCOMMIT,
-  }
-  const { tls, plainAllowed } = channel
-  return new MysqlGreeting(socket, { tls, plainAllowed, rsa: deps.rsa }, greeting)
-}
-
-/** 20 bytes, none of them zero or a dollar sign: clients take it for text. */
-function challenge(): Buffer {
-  const bytes = randomBytes(20)
-  for (const [i, byte] of bytes.entries()) {
-    const seven = byte & 0x7f
-    bytes[i] = seven === 0 || seven === 0x24 ? seven + 1 : seven
-  }
-  return bytes
-}
-
-/** `home`: what a client gets that names no database. */
 function requestOf(
   { user, database, attributes }: Startup,
-  home: ConnectionRuntime | null,
+  { channel, home }: Visit,
+  deps: MysqlDeps,
 ): Omit<LoginRequest, 'token'> {
   const name = attributes.find(([key]) => key === 'program_name')?.[1] ?? null
-  const wanted = database === null || database === '' ? (home?.config.name ?? '') : database
+  const own = home.config.name
+  let wanted = database === null || database === '' ? own : database
+  // Behind a listener that is for one connection, what names none is a database of that one.
+  const named = wanted.includes('/') || deps.connections().has(wanted)
+  if (!named && channel.connection !== null) wanted = `${own}/${wanted}`
   return { protocol: 'mysql', user, database: wanted, applicationName: name }
 }
 
@@ -219,16 +192,14 @@ function wishOf({ attributes }: Startup): string | null {
 }
 
 async function login(
-  id: string,
-  greeting: MysqlGreeting,
-  request: Omit<LoginRequest, 'token'>,
+  visit: Visit,
   startup: Startup,
   token: string,
   deps: MysqlDeps,
 ): Promise<void> {
-  await letIn(id, { ...request, token }, deps, {
-    refuse: (report) => greeting.refuse(report),
-    start: (admitted, ground) => start(id, greeting, startup, admitted, ground, deps),
+  await letIn(visit.id, { ...requestOf(startup, visit, deps), token }, deps, {
+    refuse: (report) => visit.caller.refuse(report),
+    start: (admitted, ground) => start(visit, startup, admitted, ground, deps),
   })
 }
 
@@ -241,13 +212,13 @@ function withoutFiles(
 }
 
 async function start(
-  id: string,
-  greeting: MysqlGreeting,
+  visit: Visit,
   startup: Startup,
   admitted: Admitted,
   ground: SessionGround,
   deps: MysqlDeps,
 ): Promise<void> {
+  const { id, caller } = visit
   const { principal, role, connection } = admitted
   // As with a server: who names no database has none selected.
   const database = startup.database === null || startup.database === '' ? null : admitted.database
@@ -263,7 +234,7 @@ async function start(
     }),
   )
   if (opened.kind === 'failed') {
-    greeting.refuse(opened.report)
+    caller.refuse(opened.report)
     return
   }
   const { upstream } = opened
@@ -273,7 +244,7 @@ async function start(
     deps,
     sessionStarted(id, admitted, { user: upstream.user, serverVersion: server.serverVersion }),
   )
-  const clientRest = greeting.accept(server.ok)
+  const { client: clientSide, rest: clientRest } = caller.accept(server.ok)
   const { recording, protects } = ground.view()
   const engine = new MysqlEngine({
     gatekeeper: {
@@ -308,6 +279,7 @@ async function start(
     statementBytesMax: deps.limits().statementBytes,
     prepareGround: ground.prepare,
     confirmViews: ground.confirm,
+    changeUser: (to) => changeUser(to, startup, { ...visit, home: connection }, deps),
   })
   const session = new Session({
     id,
@@ -316,7 +288,7 @@ async function start(
     grant: admitted.grant,
     connection: connection.config.name,
     database: admitted.database,
-    client: greeting.socket,
+    client: clientSide,
     clientRest,
     upstream: {
       socket: upstream.socket,
@@ -332,7 +304,7 @@ async function start(
     now: deps.now,
     onEnd: noteEnd(deps),
   })
-  deps.registry.add(session, { pid: greeting.connectionId, secret: NO_SECRET })
+  deps.registry.add(session, { pid: caller.connectionId, secret: NO_SECRET })
   deps.telemetry.sessionOpened()
   engine.attach(session)
   // The token may have been revoked while the upstream was being opened, before anybody could be told.

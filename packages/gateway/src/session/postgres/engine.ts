@@ -55,6 +55,10 @@ export class PostgresEngine implements SessionEngine {
     for (const [name, value] of parameters) this.#gatekeeper.parameterStatus(name, value)
   }
 
+  successor(): null {
+    return null
+  }
+
   farewell(report: Report): Buffer {
     return errorFrame(report, 'FATAL')
   }
