@@ -31,6 +31,7 @@ const refusal = (sqlstate: string) => ({
 const admission: Admission = {
   kind: 'admission',
   masked: true,
+  whole: false,
   described: false,
   returnsRows: true,
   limit: { rows: 3, bytes: 1000, exceeded: 'refuse', readOnly: true },

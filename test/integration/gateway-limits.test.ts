@@ -22,7 +22,7 @@ beforeAll(async () => {
   await database.sql('CREATE TABLE public.log (n int)')
   for (const [name, limits] of Object.entries({
     deny: 'rows: 10, on-exceed: deny',
-    approve: 'rows: 10, on-exceed: approve',
+    approve: 'rows: 10, on-exceed: approve, approvers: { groups: [dba] }',
     truncate: 'rows: 10, on-exceed: truncate',
     bytes: 'bytes: 10KiB, on-exceed: deny',
   })) {

@@ -44,6 +44,16 @@ export const CASES_SCHEMA = {
           connection: string,
           sql: string,
           at: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ$' },
+          estimate: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['rows'],
+            properties: {
+              rows: { type: 'number', minimum: 0 },
+              cost: { type: 'number', minimum: 0 },
+            },
+            description: 'what the planner expects; without it what hangs on that is left out',
+          },
           expect: { enum: ['allow', 'deny', 'approve'] },
           rule: { ...string, description: 'a rule that must be among those named by the verdict' },
           code: { ...string, description: 'the code of a refusal' },
@@ -74,6 +84,7 @@ export interface CaseFile {
   readonly connection?: string
   readonly sql: string
   readonly at?: string
+  readonly estimate?: { readonly rows: number; readonly cost?: number }
   readonly expect: 'allow' | 'deny' | 'approve'
   readonly rule?: string
   readonly code?: string

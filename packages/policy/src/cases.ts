@@ -7,6 +7,7 @@ import type { Analysis } from '@sallyport/sql'
 import { CASES_SCHEMA, type CaseFile, type CaseSubject, type CasesFile } from './cases-schema.ts'
 import { decide } from './decide.ts'
 import type { PolicyError } from './errors.ts'
+import { settleEstimate } from './estimates.ts'
 import type { Policy, Subject } from './model.ts'
 import { compileSchema, type ParsedFile, parseFile } from './parse.ts'
 import type { Verdict } from './verdict.ts'
@@ -92,7 +93,12 @@ function runCase(
   const view = viewFor(policy, subject, connection)
   const analysis = input.analyze(one.sql, connection)
   const now = one.at === undefined ? input.now : Date.parse(one.at)
-  const verdict = decide(view, analysis, { now })
+  const decided = decide(view, analysis, { now })
+  const { estimate } = one
+  const verdict =
+    decided.kind === 'deny' || estimate === undefined
+      ? decided
+      : settleEstimate(decided, { cost: null, ...estimate })
   const failures = [
     ...compareVerdict(one, verdict),
     ...(one.masks === undefined ? [] : compareMasks(one.masks, analysis, verdict)),

@@ -18,6 +18,7 @@ import { compileMaskKind } from './masks/compile-spec.ts'
 import { checkPattern } from './masks/regex-safety.ts'
 import type {
   ApproverRequirement,
+  EstimateBounds,
   GrantRule,
   LimitRule,
   MaskRule,
@@ -201,7 +202,13 @@ function compileMatch(scope: Scope, match: MatchFile, at: Path): Match {
     columns: list('columns', compileColumn),
     settings: globs(match.settings),
     when,
+    estimate: boundsOf(match),
   }
+}
+
+function boundsOf(written: MatchFile | LimitFile): EstimateBounds | null {
+  const { 'estimated-rows': rows = null, 'estimated-cost': cost = null } = written
+  return rows === null && cost === null ? null : { rows, cost }
 }
 
 function conditionFault(
@@ -235,11 +242,18 @@ function compileRule(scope: Scope, rule: RuleFile, at: Path, rules: Rule[]): voi
     match: compileMatch(scope, source, [...at, kind]),
     hint: rule.hint ?? null,
   }
-  if (kind !== 'deny') checkGrant(scope, source, [...at, kind])
-  else if (source['through-views'] !== undefined)
+  if (kind !== 'deny' && base.match.estimate === null) checkGrant(scope, source, [...at, kind])
+  else if (kind === 'deny' && source['through-views'] !== undefined)
     errors.push(
       file.fault([...at, kind, 'through-views'], 'value', 'a deny rule always sees through views'),
     )
+  if (kind === 'allow') {
+    for (const key of ['estimated-rows', 'estimated-cost'] as const)
+      if (source[key] !== undefined)
+        errors.push(
+          file.fault([...at, kind, key], 'value', `\`${key}\` belongs to an approve or deny rule`),
+        )
+  }
   if (kind !== 'approve') {
     for (const key of ['approvers', 'reason', 'mode'] as const)
       if (rule[key] !== undefined)
@@ -384,16 +398,32 @@ function compileRecord(scope: Scope, record: RecordFile, at: Path, records: Reco
 
 function compileLimit(scope: Scope, limit: LimitFile, at: Path, limits: LimitRule[]): void {
   const bytes = compileBytes(scope, limit.bytes, at)
+  const onExceed = limit['on-exceed'] ?? 'deny'
+  const estimate = boundsOf(limit)
+  const name = limit.name ?? `limits[${limits.length}]`
+  const fault = (where: Path, message: string) =>
+    scope.errors.push(scope.file.fault([...at, ...where], 'value', message))
+  if (onExceed === 'approve' && limit.approvers === undefined)
+    fault(['on-exceed'], '`approve` needs `approvers` (groups or subjects)')
+  if (onExceed !== 'approve' && limit.approvers !== undefined)
+    fault(['approvers'], '`approvers` belongs to a limit with `on-exceed: approve`')
+  if (onExceed === 'truncate' && estimate !== null)
+    fault(['on-exceed'], 'what is estimated cannot be cut: use `deny` or `approve`')
   limits.push({
+    name,
     path: scope.file.path,
     connections: scope.connections,
     who: compileWho(limit.who),
     limits: {
       rows: limit.rows ?? null,
       bytes,
-      estimatedRows: limit['estimated-rows'] ?? null,
       statementsPerMinute: limit['statements-per-minute'] ?? null,
-      onExceed: limit['on-exceed'] ?? 'deny',
+      onExceed,
+      approvers:
+        limit.approvers === undefined
+          ? []
+          : [compileApprovers(scope, { name, approvers: limit.approvers }, at)],
     },
+    estimate,
   })
 }

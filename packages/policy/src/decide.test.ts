@@ -482,16 +482,16 @@ describe('limits', () => {
       policyOf(`
 limits:
   - { who: everyone, rows: 100, bytes: 2MiB, on-exceed: truncate }
-  - { who: { groups: [analysts] }, rows: 500, statements-per-minute: 10, on-exceed: approve }
+  - { who: { groups: [analysts] }, rows: 500, statements-per-minute: 10, on-exceed: approve, approvers: { groups: [dba] } }
   - { who: { groups: [others] }, rows: 1 }
 `),
     )
-    expect(limits).toEqual({
+    expect(limits).toMatchObject({
       rows: 100,
       bytes: 2_097_152,
       statementsPerMinute: 10,
-      estimatedRows: null,
       onExceed: 'approve',
+      approvers: [{ groups: ['dba'] }],
     })
   })
 })

@@ -4,14 +4,14 @@
  */
 
 import type { Analysis, StatementFacts } from '@sallyport/sql'
-import { type ApproveRule, type Examined, examine } from './examine.ts'
+import { approving } from './approving.ts'
+import { gatesFor } from './estimates.ts'
+import { type Examined, examine } from './examine.ts'
 import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
-import type { ApproverRequirement } from './model.ts'
 import { planFor } from './plan.ts'
 import { probesFor } from './probes.ts'
-import { sayDuration } from './units.ts'
-import { type Approve, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
+import { type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { noAccess, notAllowed } from './words.ts'
 
@@ -42,8 +42,13 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     results.push(plan)
   }
   const probes = probesFor(view, analysis.statements)
-  const approving = unique(parts.flatMap((part) => part.approving))
-  if (approving.length > 0) return { ...needsApproval(approving), results, probes, reports }
+  const gates = gatesFor(view, analysis.statements, parts)
+  const asking = unique(parts.flatMap((part) => part.approving))
+  if (asking.length > 0) {
+    const hint = asking.find((rule) => rule.hint !== null)?.hint ?? null
+    const approvers = asking.map((rule) => rule.approvers)
+    return { ...approving(approvers, hint), results, probes, reports, gates }
+  }
   const rules = new Set(parts.flatMap((part) => part.needs.flatMap(({ by }) => by.slice(0, 1))))
   return {
     kind: 'allow',
@@ -51,6 +56,7 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     results,
     probes,
     reports,
+    gates,
   }
 }
 
@@ -89,7 +95,7 @@ function unplannable(): Deny {
 
 /**
  * Text the grammar rejects. It passes only where a rule grants the effect `unknown` on everything, no deny or
- * approve rule applies to the principal (it might have matched) and no mask does.
+ * approve rule applies to the principal (it might have matched), no limit on estimates and no mask.
  */
 function decideUnparsable(
   view: PrincipalView,
@@ -105,8 +111,9 @@ function decideUnparsable(
       match.when === null &&
       (match.relations?.some((pattern) => pattern.source === '*') ?? true),
   )
-  if (granting !== undefined && blind === undefined && !view.masked)
-    return { kind: 'allow', rule: granting.name, results: [], probes: [], reports: [] }
+  const clear = blind === undefined && !view.masked && view.estimateLimits.length === 0
+  if (granting !== undefined && clear)
+    return { kind: 'allow', rule: granting.name, results: [], probes: [], reports: [], gates: [] }
   const words = {
     message: analysis.message,
     detail:
@@ -114,34 +121,4 @@ function decideUnparsable(
     hint: analysis.hint ?? 'Correct the SQL and send it again.',
   }
   return deny('unparsable', words, { sqlstate: analysis.sqlstate })
-}
-
-function needsApproval(
-  rules: readonly ApproveRule[],
-): Omit<Approve, 'results' | 'probes' | 'reports'> {
-  const approvers: readonly ApproverRequirement[] = rules.map((rule) => rule.approvers)
-  const withinMs = Math.min(...approvers.map((one) => one.withinMs))
-  const names = rules.map((rule) => rule.name).join(' + ')
-  const mode = approvers.some((one) => one.mode === 'return') ? 'return' : 'hold'
-  return {
-    kind: 'approve',
-    rule: names,
-    approvers,
-    withinMs,
-    useWithinMs: Math.min(...approvers.map((one) => one.useWithinMs)),
-    reason: approvers.some((one) => one.reason === 'required') ? 'required' : 'optional',
-    mode,
-    message: `this statement needs approval by the rule "${names}"`,
-    detail: approvers
-      .map(
-        (one) =>
-          `${one.count} of ${[...one.groups.map((g) => `group ${g}`), ...one.subjects].join(', ')}`,
-      )
-      .join(' and '),
-    hint:
-      rules.find((rule) => rule.hint !== null)?.hint ??
-      (mode === 'hold'
-        ? `It waits ${sayDuration(withinMs)} for a decision.`
-        : 'Send exactly the same statement again once it is approved.'),
-  }
 }

@@ -17,6 +17,8 @@ export interface Examined {
   /** Every need, with the rules that cover it; empty: nobody does. */
   readonly needs: readonly { readonly need: Need; readonly by: readonly string[] }[]
   readonly approving: readonly ApproveRule[]
+  /** Deny and approve rules that hold where the planner expects enough. */
+  readonly gating: readonly Rule[]
   readonly trail: readonly RuleTrail[]
   readonly reports: readonly string[]
 }
@@ -29,6 +31,7 @@ export interface RuleTrail {
     | 'grants'
     | 'denies'
     | 'asks'
+    | 'asks the planner'
     | 'does not concern it'
     | 'condition is false'
     | 'condition failed'
@@ -39,6 +42,7 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
   const isUnknown = facts.effects.includes('unknown')
   const condition = new Conditions(view, facts, now)
   const approving: ApproveRule[] = []
+  const gating: Rule[] = []
   const granting: Rule[] = []
   const trail: RuleTrail[] = []
   let denied: Deny | null = null
@@ -50,6 +54,7 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
     trail.push({ rule: rule.name, kind: rule.kind, outcome: outcomeOf(rule, held) })
     if (held === null || held === false) continue
     if (held !== true) denied ??= conditionError(rule, held)
+    else if (rule.match.estimate !== null) gating.push(rule)
     else if (rule.kind === 'approve') approving.push(rule)
     else denied ??= isUnknown ? mayBeDeniedBy(rule, facts.unknowns) : deniedBy(rule)
   }
@@ -63,13 +68,14 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
         outcome: grants ? 'grants' : 'does not concern it',
       })
     }
-  return { facts, denied, needs: covered, approving, trail, reports: condition.reports }
+  return { facts, denied, needs: covered, approving, gating, trail, reports: condition.reports }
 }
 
 function outcomeOf(rule: Rule, held: boolean | ConditionFailure | null): RuleTrail['outcome'] {
   if (held === null) return 'does not concern it'
   if (held === false) return 'condition is false'
   if (held !== true) return 'condition failed'
+  if (rule.match.estimate !== null) return 'asks the planner'
   return rule.kind === 'approve' ? 'asks' : 'denies'
 }
 

@@ -4,6 +4,7 @@ export { type CatalogClass, catalogClass } from './catalogs.ts'
 export { type CompileResult, compilePolicy } from './compile.ts'
 export { type DecideContext, decide } from './decide.ts'
 export { formatPolicyError, type PolicyError, type PolicyErrorCode } from './errors.ts'
+export { type Estimate, type EstimateGate, settleEstimate } from './estimates.ts'
 export type { RuleTrail } from './examine.ts'
 export {
   type ColumnExplanation,

@@ -56,6 +56,16 @@ export interface Match {
   readonly columns: readonly ColumnPattern[] | null
   readonly settings: readonly Glob[] | null
   readonly when: Condition | null
+  /** The planner must expect more than this; see estimates.ts. */
+  readonly estimate: EstimateBounds | null
+}
+
+/** What an estimate is compared with; null: not written. */
+export interface EstimateBounds {
+  /** Rows returned or changed. */
+  readonly rows: number | null
+  /** In the planner's own unit. */
+  readonly cost: number | null
 }
 
 export interface ApproverRequirement {
@@ -136,15 +146,19 @@ export interface Limits {
   readonly rows: number | null
   readonly bytes: number | null
   readonly statementsPerMinute: number | null
-  readonly estimatedRows: number | null
   readonly onExceed: OnExceed
+  /** With `approve`: every one of these must be satisfied before more of a result is sent. */
+  readonly approvers: readonly ApproverRequirement[]
 }
 
 export interface LimitRule {
+  readonly name: string
   readonly path: string
   readonly connections: readonly Glob[]
   readonly who: Who
   readonly limits: Limits
+  /** Before it runs; `limits.onExceed` says what becomes of it. Null: not asked. */
+  readonly estimate: EstimateBounds | null
 }
 
 /** What is recorded of a session besides its statements, verdicts and outcomes; null: no limit. */

@@ -70,6 +70,8 @@ const whoClause = closed(
   { minProperties: 1 },
 )
 
+const above = { type: 'number', minimum: 0 }
+
 const match = closed(
   {
     effects: {
@@ -88,6 +90,15 @@ const match = closed(
     columns: texts('schema.table.column with wildcards'),
     settings: texts('session settings, e.g. role, app.*'),
     when: { type: 'string', minLength: 1, description: 'a condition in CEL' },
+    'estimated-rows': {
+      ...above,
+      description:
+        'approve, deny: the planner expects more rows than this to be returned or changed',
+    },
+    'estimated-cost': {
+      ...above,
+      description: 'approve, deny: the planner expects it to cost more than this, in its own unit',
+    },
   },
   { minProperties: 1 },
 )
@@ -226,19 +237,34 @@ const size = {
 
 const limit = closed(
   {
+    name: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 120,
+      description: 'what refusals and approvals call it',
+    },
     description: text('for the reader'),
     who: ref('who'),
-    rows: { type: 'integer', minimum: 0 },
-    bytes: size,
-    'estimated-rows': { type: 'integer', minimum: 0 },
+    rows: { type: 'integer', minimum: 0, description: 'of one result' },
+    bytes: { ...size, description: 'of one result' },
+    'estimated-rows': {
+      ...above,
+      description: 'rows the planner expects to be returned or changed, before it runs',
+    },
+    'estimated-cost': { ...above, description: 'what the planner expects it to cost' },
     'statements-per-minute': { type: 'integer', minimum: 1 },
-    'on-exceed': { enum: ['approve', 'deny', 'truncate'] },
+    'on-exceed': {
+      enum: ['approve', 'deny', 'truncate'],
+      description:
+        'approve: people are asked before more comes; truncate: rows and bytes only (deny)',
+    },
+    approvers: ref('approvers'),
   },
   {
     required: ['who'],
-    anyOf: ['rows', 'bytes', 'estimated-rows', 'statements-per-minute'].map((key) => ({
-      required: [key],
-    })),
+    anyOf: ['rows', 'bytes', 'estimated-rows', 'estimated-cost', 'statements-per-minute'].map(
+      (key) => ({ required: [key] }),
+    ),
   },
 )
 
@@ -344,6 +370,8 @@ export interface MatchFile {
   readonly columns?: readonly string[]
   readonly settings?: readonly string[]
   readonly when?: string
+  readonly 'estimated-rows'?: number
+  readonly 'estimated-cost'?: number
 }
 export type ApprovalMode = 'hold' | 'return'
 export interface RuleFile {
@@ -419,11 +447,14 @@ export interface GrantFile {
   readonly 'break-glass'?: WhoFile
 }
 export interface LimitFile {
+  readonly name?: string
   readonly description?: string
   readonly who: WhoFile
   readonly rows?: number
   readonly bytes?: number | string
   readonly 'estimated-rows'?: number
+  readonly 'estimated-cost'?: number
   readonly 'statements-per-minute'?: number
   readonly 'on-exceed'?: 'approve' | 'deny' | 'truncate'
+  readonly approvers?: NonNullable<RuleFile['approvers']>
 }

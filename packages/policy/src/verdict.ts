@@ -1,5 +1,6 @@
 /** The answer to one client message, as the gateway and `policy explain` read it. */
 
+import type { EstimateGate } from './estimates.ts'
 import type { ApproverRequirement, ColumnMask } from './model.ts'
 import type { Probes } from './probes.ts'
 
@@ -16,6 +17,10 @@ export type DenyCode =
   | 'unknown-statement'
   /** A condition of a deny or approve rule could not be evaluated. */
   | 'condition-error'
+  /** The planner expects more of it than policy allows. */
+  | 'estimate'
+  /** Policy asks for an estimate, and there is none. */
+  | 'no-estimate'
   /** Nested deeper than a decision follows. */
   | 'too-complex'
   // What protects masked columns:
@@ -57,6 +62,8 @@ export type Allow = Reports & {
   readonly results: readonly (ResultPlan | null)[]
   /** What an execution takes from the budgets of masks; executing beyond one is to be refused. */
   readonly probes: readonly Probes[]
+  /** What hangs on the planner's estimate: see `settleEstimate`. */
+  readonly gates: readonly EstimateGate[]
 }
 export type Deny = Reports &
   Words & {
@@ -79,6 +86,7 @@ export type Approve = Reports &
     /** `return` when one of the rules says so. */
     readonly mode: 'hold' | 'return'
     readonly results: readonly (ResultPlan | null)[]
+    readonly gates: readonly EstimateGate[]
   }
 export type Verdict = Allow | Deny | Approve
 

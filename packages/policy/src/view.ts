@@ -40,6 +40,8 @@ export interface PrincipalView {
   /** A condition that applies reads what literals decide: remember verdicts by exact text only. */
   readonly usesLiterals: boolean
   readonly limits: Limits
+  /** Limits on what the planner expects. */
+  readonly estimateLimits: readonly LimitRule[]
   /** Null: its output is not recorded. */
   readonly recording: RecordingPolicy | null
   readonly rules: readonly Rule[]
@@ -78,7 +80,7 @@ export function viewFor(
     whoMatches(rule.who, subject, rule.kind === 'allow' ? 'gives' : 'takes'),
   )
   const granting = new Set(
-    rules.filter((rule) => rule.kind !== 'deny' && whoMatches(rule.who, subject, 'gives')),
+    rules.filter((rule) => isGranting(rule) && whoMatches(rule.who, subject, 'gives')),
   )
   const allMasks = here(policy.masks)
   const masks = allMasks.filter(
@@ -87,6 +89,7 @@ export function viewFor(
       (mask.except === null || !whoMatches(mask.except, subject, 'gives')),
   )
   const lookup = new ColumnLookup(masks, allMasks, options.basesOf ?? (() => []))
+  const limits = here(policy.limits).filter((limit) => whoMatches(limit.who, subject, 'takes'))
   const trusted = here(policy.trusted).flatMap((entry) => entry.patterns)
   return {
     policyVersion: policy.version,
@@ -97,9 +100,8 @@ export function viewFor(
     masked: masks.length > 0,
     usesTime: rules.some((rule) => rule.match.when?.usesTime ?? false),
     usesLiterals: rules.some((rule) => rule.match.when?.usesLiterals ?? false),
-    limits: mergeLimits(
-      here(policy.limits).filter((limit) => whoMatches(limit.who, subject, 'takes')),
-    ),
+    limits: mergeLimits(limits),
+    estimateLimits: limits.filter((limit) => limit.estimate !== null),
     recording: mergeRecords(
       here(policy.records).filter(({ who }) => whoMatches(who, subject, 'takes')),
     ),
@@ -113,6 +115,9 @@ export function viewFor(
       trusted.some((pattern: FunctionPattern) => functionMatches(pattern, use, 'grant')),
   }
 }
+
+/** What hangs on an estimate gives nothing: below it, it would not match. */
+const isGranting = ({ kind, match }: Rule): boolean => kind !== 'deny' && match.estimate === null
 
 /** The rules by which this principal may ask for a role on a connection. */
 export function grantsFor(
@@ -138,19 +143,24 @@ function mergeLimits(rules: readonly LimitRule[]): Limits {
     rows: null,
     bytes: null,
     statementsPerMinute: null,
-    estimatedRows: null,
     onExceed: rules.length === 0 ? 'deny' : 'truncate',
+    approvers: [],
   }
   return rules.reduce<Limits>(
     (all, { limits }) => ({
       rows: smaller(all.rows, limits.rows),
       bytes: smaller(all.bytes, limits.bytes),
       statementsPerMinute: smaller(all.statementsPerMinute, limits.statementsPerMinute),
-      estimatedRows: smaller(all.estimatedRows, limits.estimatedRows),
       onExceed:
+        // A limit on something else does not say what becomes of a result.
+        (limits.rows !== null || limits.bytes !== null) &&
         EXCEED_ORDER.indexOf(limits.onExceed) > EXCEED_ORDER.indexOf(all.onExceed)
           ? limits.onExceed
           : all.onExceed,
+      approvers:
+        limits.rows === null && limits.bytes === null
+          ? all.approvers
+          : [...all.approvers, ...limits.approvers],
     }),
     merged,
   )

@@ -35,7 +35,7 @@ export function mayBeDeniedBy(rule: Rule, unknowns: readonly string[]): Deny {
 }
 
 function sayMatch(rule: Rule): string {
-  const { effects, relations, commands, functions, columns, settings, when } = rule.match
+  const { effects, relations, commands, functions, columns, settings, when, estimate } = rule.match
   const list = (word: string, all: readonly string[] | undefined) =>
     all === undefined ? [] : [`${word} ${all.slice(0, 6).join(', ')}${all.length > 6 ? ', …' : ''}`]
   return [
@@ -61,6 +61,7 @@ function sayMatch(rule: Rule): string {
       settings?.map((glob) => glob.text),
     ),
     ...(when === null ? [] : ['under a condition']),
+    ...(estimate === null ? [] : ['above an estimate']),
   ].join(' ')
 }
 

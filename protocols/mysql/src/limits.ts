@@ -72,8 +72,10 @@ export const PREPARED_STATEMENTS_MAX = 16_382
 /** An upstream payload that is rewritten or inspected (a row under masks) is held whole up to this. Ours. */
 export const MASKED_ROW_BYTES_MAX = 67_108_864
 
-/** Cells a probe keeps of one answer, and answers it keeps. Ours. */
+/** Cells a probe keeps of a row. Ours. */
 export const PROBE_CELLS_MAX = 64
+/** Rows a probe keeps of one answer: the plan of a join of every table MySQL joins (61) fits. Ours. */
+export const PROBE_ROWS_MAX = 256
 
 /** The size a growable output sink may reach, unless its owner says otherwise: 64 MiB. Ours. */
 export const SINK_BYTES_MAX = 67_108_864

@@ -105,6 +105,7 @@ export {
 } from './oauth-bearer.ts'
 export {
   type Admission,
+  ALONE,
   type ExecutionOutcome,
   type Gatekeeper,
   type NotYet,
@@ -116,6 +117,8 @@ export {
 export { formatOf, type Portal, type PreparedStatement } from './relay/named.ts'
 export { GrowingSink, OutputQueue } from './relay/output.ts'
 export { Relay, type RelayOptions } from './relay/relay.ts'
+export type { Question } from './relay/requests.ts'
+export type { ProbeAnswer } from './relay/state.ts'
 export {
   decodePasswordMessage,
   decodeSaslInitialResponse,

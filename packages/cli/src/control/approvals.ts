@@ -146,8 +146,12 @@ function print(one: ApprovalView, cli: Cli): void {
   field('ended', one.ended)
   const { shown } = one
   if (shown === null) return
-  if (shown.estimate !== null)
-    field('estimate', `${shown.estimate.rows} rows, cost ${shown.estimate.cost}`)
+  const { estimate } = shown
+  if (estimate?.kind === 'estimate') {
+    const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
+    field('estimate', `${estimate.rows} rows${cost}`)
+    for (const line of estimate.plan) out.line(`             ${line}`)
+  } else if (estimate !== null) field('estimate', `none: ${estimate.why}`)
   out.line()
   out.block(shown.sql, '  ')
   for (const [i, value] of shown.parameters.entries()) out.line(`  $${i + 1} = ${value ?? 'NULL'}`)

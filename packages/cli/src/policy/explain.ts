@@ -123,6 +123,14 @@ function printVerdict({ verdict, mayConnect }: Explanation, { cli, analysis }: S
       out.line(fieldLine('approval', `${count} of ${who} (rule "${rule}")`))
     }
   }
+  for (const { by, over, needs, approvers } of verdict.kind === 'deny' ? [] : verdict.gates) {
+    const bounds = [
+      ...(over.rows === null ? [] : [`${over.rows} rows`]),
+      ...(over.cost === null ? [] : [`a cost of ${over.cost}`]),
+    ].join(needs === 'all' ? ' and ' : ' or ')
+    const then = approvers === null ? 'denied' : 'approval'
+    out.line(fieldLine('estimate', `above ${bounds}: ${then} (rule "${by}")`))
+  }
   if (!mayConnect) out.line(fieldLine('login', 'refused: no rule lets this principal in here'))
   if (analysis.kind === 'unparsable' && analysis.position !== null) {
     out.line(fieldLine('position', `character ${analysis.position}`))

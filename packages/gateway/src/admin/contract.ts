@@ -50,7 +50,16 @@ export interface ApprovalView {
 export interface ShownView {
   readonly sql: string
   readonly parameters: readonly (string | null)[]
-  readonly estimate: { readonly rows: number; readonly cost: number } | null
+  /** What the database's planner expects; `none`: why that is not known. Null: not of a statement. */
+  readonly estimate:
+    | {
+        readonly kind: 'estimate'
+        readonly rows: number
+        readonly cost: number | null
+        readonly plan: readonly string[]
+      }
+    | { readonly kind: 'none'; readonly why: string }
+    | null
   readonly preview: {
     readonly affected: number
     readonly columns: readonly string[]

@@ -12,11 +12,24 @@ export interface Shown {
   readonly sql: string
   /** As text, protected ones masked; null is SQL NULL. */
   readonly parameters: readonly (string | null)[]
-  /** The planner's estimate; null: not asked, or it had none. */
-  readonly estimate: { readonly rows: number; readonly cost: number } | null
+  /** Null: not of a statement. */
+  readonly estimate: Estimated | null
   /** What it would change, where policy allows to look. */
   readonly preview: Preview | null
 }
+
+/** What the server's planner expects of it, or why that is not known. No constant of the statement is in it. */
+export type Estimated =
+  | {
+      readonly kind: 'estimate'
+      /** Returned or changed. */
+      readonly rows: number
+      /** In the planner's own unit; null: this server does not say. */
+      readonly cost: number | null
+      /** A line for each node of the plan: its kind, relation, index and rows. */
+      readonly plan: readonly string[]
+    }
+  | { readonly kind: 'none'; readonly why: string }
 
 export interface Preview {
   readonly affected: number

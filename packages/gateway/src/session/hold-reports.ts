@@ -70,17 +70,12 @@ export function holdReport(why: HoldRefusal, link: ApprovalLink): Report {
 
 function failureReport(error: unknown): Report {
   const code = error instanceof ApprovalError ? error.code : null
-  if (code === 'too-many' || code === 'too-large') {
+  if (code === 'too-large') return TOO_LARGE
+  if (code === 'too-many') {
     return {
       sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
-      message:
-        code === 'too-many'
-          ? 'statement refused: too many approvals wait for a decision'
-          : 'statement refused: it needs approval, and is too long for anybody to read',
-      hint:
-        code === 'too-many'
-          ? 'Wait until some are decided, or cancel them.'
-          : 'Send less at once: several statements, or fewer values in each.',
+      message: 'statement refused: too many approvals wait for a decision',
+      hint: 'Wait until some are decided, or cancel them.',
     }
   }
   return {
@@ -88,6 +83,12 @@ function failureReport(error: unknown): Report {
     message: 'statement refused: it needs approval, which cannot be asked for right now',
     hint: 'The reason is in the gateway’s log.',
   }
+}
+
+export const TOO_LARGE: Report = {
+  sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
+  message: 'statement refused: it needs approval, and is too long for anybody to read',
+  hint: 'Send less at once: several statements, or fewer values in each.',
 }
 
 export const REASON_NEEDED: Report = {

@@ -816,7 +816,15 @@ describe('questions of ours', () => {
         packets([OK()]),
       ]),
     )
-    expect(answers).toEqual([[['ANSI', null], []]])
+    expect(answers).toEqual([
+      [
+        [
+          ['ANSI', null],
+          ['x', 'y'],
+        ],
+        [],
+      ],
+    ])
     expect(bench.toClient()).toHaveLength(0)
     expect(bench.gatekeeper.asked).toEqual(['query select'])
   })

@@ -113,12 +113,12 @@ export class Relay {
   }
 
   /**
-   * Asks the upstream questions of ours, which the client never sees; only while `quiescent`. `done` gets the
-   * cells of each answer's first row, or null where the server refused one. A question takes the place of the
-   * last statement for FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS.
+   * Asks the upstream questions of ours (bytes: in the session's character set), which the client never sees;
+   * only while `quiescent`. `done` gets the rows of each answer, or null where the server refused one. A question
+   * takes the place of the last statement for FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS.
    */
   probe(
-    questions: readonly string[],
+    questions: readonly (string | Buffer)[],
     done: (answers: readonly ProbeAnswer[] | null) => void,
   ): void {
     ask(this.#state, questions, done)

@@ -9,10 +9,10 @@ import { ProtocolError } from '../errors.ts'
 import { HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
 import { type Expected, type ExpectedInit, expect, REPLY, type ReplyKind } from './expected.ts'
-import { type Admission, type NotYet, SETTLE, WAIT } from './gatekeeper.ts'
+import { type Admission, ALONE, type NotYet, SETTLE, WAIT } from './gatekeeper.ts'
 import { type Portal, type PreparedStatement, sqlName } from './named.ts'
 import { DECISION } from './parked.ts'
-import { mustSettle, park, settleEarlier } from './parking.ts'
+import { beAlone, mustSettle, park, settleEarlier } from './parking.ts'
 import { readBindFormats } from './peek.ts'
 import { refuse, refuseParse, refuseQuery } from './refusing.ts'
 import { encodeDescribe, TARGET_PORTAL, TARGET_STATEMENT } from './requests.ts'
@@ -59,6 +59,7 @@ export class ClientRequests {
       name,
       admission: verdict,
       segment: state.segment,
+      types: parameterTypes(buf, textEnd + 1, frameEnd),
       fields: undefined,
     }
     state.statements.set(name, statement)
@@ -90,7 +91,8 @@ export class ClientRequests {
       this.#notYet(statement)
       return 'parked'
     }
-    if (this.#wholeBind || statement === undefined || statement.admission.masked) return 'whole'
+    if (this.#wholeBind || statement === undefined) return 'whole'
+    if (statement.admission.masked || statement.admission.whole) return 'whole'
     if (this.#bind(buf, at, end, true)) return 'handled'
     return this.#wholeBind ? 'whole' : 'parked'
   }
@@ -120,10 +122,10 @@ export class ClientRequests {
     const body = statementEnd + 1
     // Before anybody reads the parameters: the whole body is laid out as it must be.
     const formats = partial ? [] : readBindFormats(buf, body, end)
-    const verdict = gatekeeper.decideBind(statement, sqlName(portalName), buf, body, end)
+    const verdict = gatekeeper.decideBind(statement, sqlName(portalName), buf, body, end, partial)
     if (isNotYet(verdict)) return this.#notYet(verdict)
     if (verdict.kind === 'refusal') return refuse(state, verdict)
-    if (partial && verdict.masked) {
+    if (partial && (verdict.masked || verdict.whole)) {
       this.#wholeBind = true
       return false
     }
@@ -295,7 +297,8 @@ export class ClientRequests {
   }
 
   #notYet(verdict: NotYet): false {
-    return verdict === WAIT ? park(this.#state, DECISION) : settleEarlier(this.#state)
+    if (verdict === WAIT) return park(this.#state, DECISION)
+    return verdict === ALONE ? beAlone(this.#state) : settleEarlier(this.#state)
   }
 
   /** A name as the relay keeps it; null: longer than the server tells names apart. */
@@ -321,7 +324,7 @@ export class ClientRequests {
     const admission = this.#state.gatekeeper.preparedBySql(sqlName(name))
     if (admission === undefined || isNotYet(admission)) return admission
     // Not kept: SQL DEALLOCATE may remove it behind our back, and asking again is cheap.
-    return { name, admission, segment: 0, fields: undefined }
+    return { name, admission, segment: 0, types: null, fields: undefined }
   }
 
   #portalNamed(name: string): Portal | NotYet | undefined {
@@ -336,7 +339,15 @@ export class ClientRequests {
 }
 
 function isNotYet(verdict: unknown): verdict is NotYet {
-  return verdict === WAIT || verdict === SETTLE
+  return verdict === WAIT || verdict === SETTLE || verdict === ALONE
+}
+
+/** Behind a Parse's text: int16 n, n × int32. A copy; null where there are none. */
+function parameterTypes(buf: Buffer, start: number, end: number): Buffer | null {
+  if (end - start < 2 || start + 2 + buf.readUInt16BE(start) * 4 !== end) {
+    throw malformed('Parse parameter types')
+  }
+  return end - start === 2 ? null : Buffer.from(buf.subarray(start + 2, end))
 }
 
 /** `statement` null: a cursor that SQL declared. */

@@ -12,7 +12,12 @@ import type { Portal, PreparedStatement } from './named.ts'
 export const WAIT: unique symbol = Symbol('wait')
 /** It depends on what an unanswered request may yet undo or change: ask again when all are answered. */
 export const SETTLE: unique symbol = Symbol('settle')
-export type NotYet = typeof WAIT | typeof SETTLE
+/**
+ * It asks the upstream something first (Relay.probe): ask again when nothing else is under way. Only where
+ * `Relay.canBeAlone`.
+ */
+export const ALONE: unique symbol = Symbol('alone')
+export type NotYet = typeof WAIT | typeof SETTLE | typeof ALONE
 
 /** Sent to the client as an ErrorResponse frame; the request never reaches the upstream. */
 export interface Refusal {
@@ -35,6 +40,8 @@ export interface ResultLimit {
 export interface Admission {
   readonly kind: 'admission'
   readonly masked: boolean
+  /** What becomes of it hangs on all of its parameters: a Bind of it is decided only when it is there whole. */
+  readonly whole: boolean
   /** What the server says of its columns is remembered, also where nothing is masked. */
   readonly described: boolean
   /** Rows are expected. Without, rows of a masked admission end the session. */
@@ -71,13 +78,18 @@ export interface Gatekeeper {
     start: number,
     end: number,
   ): Admission | Refusal | NotYet
-  /** At Bind: may the statement still run as admitted? A new admission replaces the old one. `body`: the Bind's. */
+  /**
+   * At Bind: may the statement still run as admitted? A new admission replaces the old one. [start, end): the
+   * Bind's body behind its names; the head of it when `partial`: an admission that is then `masked` or `whole`
+   * is not acted on, and asked for again with all of it.
+   */
   decideBind(
     statement: PreparedStatement,
     portal: string,
     buf: Buffer,
     start: number,
     end: number,
+    partial: boolean,
   ): Admission | Refusal | NotYet
   /** Records that a portal is about to run; returns its number, or refuses. */
   decideExecute(portal: Portal): number | Refusal | NotYet

@@ -15,6 +15,8 @@ export interface PreparedStatement {
   /** Replaced when the statement is decided again because what it means has changed. */
   admission: Admission
   readonly segment: number
+  /** Type OIDs that its Parse gave to parameters, as they lay there: int32 each; null: none. */
+  readonly types: Buffer | null
   /** From the server's RowDescription; `undefined` not yet known, null when it returns no rows. */
   fields: readonly FieldDescription[] | null | undefined
 }

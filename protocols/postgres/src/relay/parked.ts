@@ -7,6 +7,8 @@ export type Parked =
   | { readonly kind: 'settlement'; readonly segment: number }
   /** Until no limited result is on its way, and no cancel of ours. */
   | { readonly kind: 'limit' }
+  /** Until nothing is under way. */
+  | { readonly kind: 'alone' }
   /** COPY data came before the server could ask for it. */
   | { readonly kind: 'copy' }
   /** Too many replies are owed. */

@@ -3,11 +3,14 @@
  * changed by a request whose outcome is not known yet must not be relied on. Inside one segment it may be:
  * if the change fails, the server skips the user of it too. Across segments the leg waits for the outcome.
  */
+import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
+import { expect, REPLY } from './expected.ts'
 import type { Parked } from './parked.ts'
-import { FLUSH_FRAME } from './requests.ts'
-import type { RelayState } from './state.ts'
+import { FLUSH_FRAME, SYNC_FRAME } from './requests.ts'
+import { type RelayState, TX_IDLE } from './state.ts'
 
+const ALONE: Parked = { kind: 'alone' }
 const LIMIT: Parked = { kind: 'limit' }
 const COPY: Parked = { kind: 'copy' }
 const ROOM: Parked = { kind: 'room' }
@@ -34,6 +37,33 @@ export function mustSettle(state: RelayState, segment: number): boolean {
 /** Parks until every earlier segment is settled. */
 export function settleEarlier(state: RelayState): false {
   return park(state, { kind: 'settlement', segment: state.segment - 1 })
+}
+
+/**
+ * May the open segment be ended before its time? Only while it has run nothing, which would commit, and outside
+ * a transaction has no portal, which would be gone.
+ */
+export function canBeAlone(state: RelayState): boolean {
+  if (state.copyIn) return false
+  if (!state.openSegment) return true
+  if (state.executions > 0) return false
+  if (state.transaction !== TX_IDLE) return true
+  for (const { segment } of state.portals.values()) if (segment === state.segment) return false
+  return true
+}
+
+/**
+ * Parks until nothing is under way. Without a Sync the server would keep what it locked to parse the statement:
+ * the open segment is ended by one of ours.
+ */
+export function beAlone(state: RelayState): false {
+  if (!canBeAlone(state)) throw new ProtocolError('illegal-call', 'local', 'cannot be alone')
+  if (state.openSegment) {
+    state.toUpstream.give(SYNC_FRAME)
+    state.owe(expect(REPLY.sync, state.segment, { fate: 'drop' }))
+    state.endSegment()
+  }
+  return park(state, ALONE)
 }
 
 /** Parks while a limited result is on its way: what follows would run before its refusal. */
@@ -67,6 +97,8 @@ export function mayGoOn(state: RelayState): boolean {
       const named = parked.segment <= state.settled || parked.segment === state.segment
       return expected.size === 0 || (state.barriers === 0 && named)
     }
+    case 'alone':
+      return state.quiescent
     case 'limit':
       return state.limited === 0 && !state.cancelling
     case 'copy':

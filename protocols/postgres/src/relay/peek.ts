@@ -15,17 +15,15 @@ export function readCString(buf: Buffer, start: number, end: number): number {
   return at
 }
 
-/**
- * Result format codes at the end of a Bind body (after both names), [start, end):
- * int16 n, n × int16, int16 params, params × (int32 length, bytes), int16 m, m × int16.
- */
-export function readBindFormats(buf: Buffer, start: number, end: number): number[] {
-  const int16 = (at: number): number => {
-    if (at + 2 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
-    return buf.readUInt16BE(at)
-  }
-  let at = start + 2 + int16(start) * 2
-  const parameters = int16(at)
+function bindInt16(buf: Buffer, at: number, end: number): number {
+  if (at + 2 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+  return buf.readUInt16BE(at)
+}
+
+/** Where the parameters of a Bind body (after both names) end, and its result formats begin. */
+export function bindParametersEnd(buf: Buffer, start: number, end: number): number {
+  let at = start + 2 + bindInt16(buf, start, end) * 2
+  const parameters = bindInt16(buf, at, end)
   at += 2
   for (let i = 0; i < parameters; i++) {
     if (at + 4 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
@@ -34,6 +32,16 @@ export function readBindFormats(buf: Buffer, start: number, end: number): number
     at += 4 + Math.max(length, 0)
     if (at > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
   }
+  return at
+}
+
+/**
+ * Result format codes at the end of a Bind body (after both names), [start, end):
+ * int16 n, n × int16, int16 params, params × (int32 length, bytes), int16 m, m × int16.
+ */
+export function readBindFormats(buf: Buffer, start: number, end: number): number[] {
+  const at = bindParametersEnd(buf, start, end)
+  const int16 = (offset: number): number => bindInt16(buf, offset, end)
   const count = int16(at)
   const formats: number[] = []
   for (let i = 0; i < count; i++) {

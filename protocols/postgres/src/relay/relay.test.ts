@@ -342,13 +342,14 @@ const text = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('rows 0', 'rows 1', 'rows 2', 'insert a', 'insert b') },
   { weight: 3, arbitrary: fc.constantFrom('mask 1', 'mask 3', 'begin', 'commit', 'rollback') },
   { weight: 2, arbitrary: fc.constantFrom('refuse', 'fail', 'bad', 'set x', 'wait rows 1') },
+  { weight: 2, arbitrary: fc.constantFrom('alone rows 1', 'alone mask 1') },
   { weight: 1, arbitrary: fc.constantFrom('empty', 'limit 1', 'limit 5') },
 )
 const simpleText = fc.oneof(
   text,
   fc
     .array(
-      text.filter((one) => !one.startsWith('limit') && !one.startsWith('wait')),
+      text.filter((one) => !/^(limit|wait|alone)/.test(one)),
       {
         minLength: 2,
         maxLength: 3,

@@ -10,9 +10,9 @@ import type { Gatekeeper } from './gatekeeper.ts'
 import { type PreparedStatement, wireName } from './named.ts'
 import type { GrowingSink, OutputQueue } from './output.ts'
 import { NOT_PARKED } from './parked.ts'
-import { mayGoOn } from './parking.ts'
-import { encodeProbe, SYNC_FRAME } from './requests.ts'
-import { RelayState, TX_IDLE } from './state.ts'
+import { canBeAlone, mayGoOn } from './parking.ts'
+import { encodeProbe, type Question, SYNC_FRAME } from './requests.ts'
+import { type ProbeAnswer, RelayState, TX_IDLE } from './state.ts'
 import { UpstreamLeg } from './upstream-leg.ts'
 
 export interface RelayOptions {
@@ -53,6 +53,10 @@ export class Relay {
   }
   get quiescent(): boolean {
     return this.#state.quiescent
+  }
+  /** The gatekeeper may answer ALONE: nothing it would have to wait for depends on what it is asked. */
+  get canBeAlone(): boolean {
+    return canBeAlone(this.#state)
   }
   /** The client said Terminate. */
   get terminated(): boolean {
@@ -104,15 +108,15 @@ export class Relay {
   }
 
   /**
-   * Asks the upstream questions of ours (one-cell answers, text) that the client never sees; only while
-   * `quiescent`. `done(null)` when the server refused one.
+   * Asks the upstream questions of ours (the first cell of each row of an answer is kept, as text) that the
+   * client never sees; only while `quiescent`. Where the server refuses one, it does not run the rest.
    */
-  probe(questions: readonly string[], done: (answers: readonly string[] | null) => void): void {
+  probe(questions: readonly Question[], done: (answer: ProbeAnswer) => void): void {
     const state = this.#state
     const drop = { fate: 'drop' } as const
-    state.probe = { answers: [], failed: false, done }
-    for (const sql of questions) {
-      state.toUpstream.give(encodeProbe(sql, this.#probeName))
+    state.probe = { answers: [], error: null, done }
+    for (const question of questions) {
+      state.toUpstream.give(encodeProbe(question, this.#probeName))
       for (const kind of [REPLY.parse, REPLY.bind, REPLY.execute, REPLY.close, REPLY.close]) {
         state.owe(expect(kind, state.segment, drop))
       }

@@ -1,6 +1,7 @@
 /** The few requests the relay makes itself, and what it calls the client's. */
 import { FRONTEND } from '../frames.ts'
 import { encodeFrontend, type FrontendMessage } from '../frontend.ts'
+import { bindParametersEnd } from './peek.ts'
 
 /** What the server, and so the relay, discards between an error and the client's Sync. */
 export const SKIPPED_TYPES: ReadonlySet<number> = new Set<number>(
@@ -27,23 +28,51 @@ export const REFUSED_PARSE = encodeFrontend({
   parameterTypes: [],
 })
 
+/** A question of ours: its text, and for one with parameters those of a client's Parse and Bind. */
+export interface Question {
+  readonly text: string
+  /** See PreparedStatement.types. */
+  readonly types: Buffer | null
+  /** The Bind's body behind its names; null: without parameters. */
+  readonly bind: Buffer | null
+}
+
 /** One question in the extended protocol under a name of our own: the client's unnamed ones stay untouched. */
-export function encodeProbe(sql: string, name: string): Buffer {
-  const messages: FrontendMessage[] = [
-    { kind: 'Parse', statement: name, text: sql, parameterTypes: [] },
-    {
-      kind: 'Bind',
-      portal: name,
-      statement: name,
-      parameterFormats: [],
-      values: [],
-      resultFormats: [],
-    },
+export function encodeProbe({ text, types, bind }: Question, name: string): Buffer {
+  const rest: FrontendMessage[] = [
     { kind: 'Execute', portal: name, maxRows: 0 },
     { kind: 'Close', target: 'portal', name },
     { kind: 'Close', target: 'statement', name },
   ]
-  return encodeFrontend(...messages)
+  const count = Buffer.alloc(2)
+  count.writeUInt16BE((types?.length ?? 0) / 4)
+  return Buffer.concat([
+    frame(FRONTEND.PARSE, cString(name), cString(text), count, types ?? NOTHING),
+    frame(FRONTEND.BIND, cString(name), cString(name), bindBody(bind)),
+    encodeFrontend(...rest),
+  ])
+}
+
+const NOTHING = Buffer.alloc(0)
+/** Formats of results: none, which is text for each. */
+const ALL_TEXT = Buffer.alloc(2)
+
+/** The client's parameters; the answer in text, however many columns the client's own would have. */
+function bindBody(bind: Buffer | null): Buffer {
+  if (bind === null) return Buffer.alloc(6)
+  return Buffer.concat([bind.subarray(0, bindParametersEnd(bind, 0, bind.length)), ALL_TEXT])
+}
+
+function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`, 'utf8')
+}
+
+function frame(type: number, ...parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts)
+  const head = Buffer.alloc(5)
+  head[0] = type
+  head.writeUInt32BE(4 + body.length, 1)
+  return Buffer.concat([head, body])
 }
 
 /** `name` as the relay keeps names: one character a byte. */

@@ -13,9 +13,14 @@ import { NOT_PARKED, type Parked } from './parked.ts'
 /** A question of ours to the upstream, asked between the client's requests; see Relay.probe. */
 export interface Probe {
   readonly answers: string[]
-  failed: boolean
-  readonly done: (answers: readonly string[] | null) => void
+  /** SQLSTATE of what the server refused; null: nothing. */
+  error: string | null
+  readonly done: (answer: ProbeAnswer) => void
 }
+
+export type ProbeAnswer =
+  | { readonly kind: 'answers'; readonly answers: readonly string[] }
+  | { readonly kind: 'refused'; readonly sqlstate: string }
 
 export const TX_IDLE = 0x49 // 'I'
 export const TX_BLOCK = 0x54 // 'T'

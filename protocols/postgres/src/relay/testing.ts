@@ -13,8 +13,10 @@ import { FRONTEND } from '../frames.ts'
 import { decodeFrontend, type FrontendMessage } from '../frontend.ts'
 import {
   type Admission,
+  ALONE,
   type ExecutionOutcome,
   type Gatekeeper,
+  type NotYet,
   type Refusal,
   WAIT,
 } from './gatekeeper.ts'
@@ -351,7 +353,7 @@ export class ModelServer {
 }
 
 function rowsOf(text: string): number | null {
-  const match = /^(?:wait )?(?:rows|mask|limit) (\d+)$/.exec(text)
+  const match = /^(?:wait |alone )?(?:rows|mask|limit) (\d+)$/.exec(text)
   return match === null ? null : Number(match[1])
 }
 
@@ -368,6 +370,9 @@ const refusal = (sqlstate: string): Refusal => ({
   error: encodeBackend(errorOf(sqlstate)),
 })
 
+/** What the relay asks for itself. */
+const QUESTION = 'rows 2'
+
 interface WordAdmission extends Admission {
   readonly text: string
 }
@@ -380,9 +385,12 @@ export class WordGatekeeper implements Gatekeeper {
   cancels = 0
   waiting = false
   readonly #answered = new Set<string>()
+  /** Texts that are asked about alone have been so often. */
+  alone = 0
+  relay: Relay | null = null
   #next = 0
 
-  decideText(_via: string, _name: string, buf: Buffer, start: number, end: number) {
+  decideText(via: string, _name: string, buf: Buffer, start: number, end: number) {
     const text = buf.toString('utf8', start, end)
     if (text.startsWith('wait') && !this.#answered.has(text)) {
       this.waiting = true
@@ -390,6 +398,10 @@ export class WordGatekeeper implements Gatekeeper {
       return WAIT
     }
     if (isRefused(text)) return refusal(SQLSTATE.INSUFFICIENT_PRIVILEGE)
+    if (via === 'query') {
+      const notYet = this.#askAlone(text)
+      if (notYet !== null) return notYet
+    }
     this.admitted.add(text)
     const texts = text.split(';')
     const limited = texts.some((one) => one.startsWith('limit'))
@@ -397,6 +409,7 @@ export class WordGatekeeper implements Gatekeeper {
       kind: 'admission',
       text,
       masked: texts.some((one) => one.startsWith('mask')),
+      whole: false,
       described: false,
       returnsRows: true,
       barrier: texts.some((one) => one.startsWith('set')),
@@ -407,8 +420,26 @@ export class WordGatekeeper implements Gatekeeper {
     }
     return admission
   }
-  decideBind(statement: { readonly admission: Admission }): Admission {
-    return statement.admission
+  decideBind(statement: { readonly admission: Admission }): Admission | NotYet {
+    // Safe: every admission of this one has its text.
+    const { text } = statement.admission as WordAdmission
+    return this.#askAlone(text) ?? statement.admission
+  }
+  /** `alone …`: the server is asked something first, where that is possible. */
+  #askAlone(text: string): NotYet | null {
+    const { relay } = this
+    if (!text.startsWith('alone') || relay === null) return null
+    const asked = `${text} ${this.#next}`
+    if (this.#answered.has(asked)) return null
+    if (!relay.quiescent) return relay.canBeAlone ? ALONE : null
+    this.#answered.add(asked)
+    this.alone++
+    this.admitted.add(QUESTION)
+    relay.probe([{ text: QUESTION, types: null, bind: null }], ({ kind }) => {
+      // A failed transaction answers nothing.
+      if (kind === 'answers' || relay.transaction !== 0x49) relay.resume()
+    })
+    return WAIT
   }
   decideExecute(): number {
     return this.#start()
@@ -504,6 +535,7 @@ export class Pair {
       nonce: NONCE,
       statementBytesMax: options.statementBytesMax ?? 1_000_000,
     })
+    this.gatekeeper.relay = this.relay
   }
 
   /** The client writes. */

@@ -351,7 +351,9 @@ export class UpstreamLeg {
   #probeDone(): void {
     const { probe } = this.#state
     this.#state.probe = null
-    probe?.done(probe.failed ? null : probe.answers)
+    if (probe === null) return
+    const { answers, error, done } = probe
+    done(error === null ? { kind: 'answers', answers } : { kind: 'refused', sqlstate: error })
   }
 
   /** §protocol-flow: after an error the server skips what follows, to the next Sync (extended) or at once (Query). */
@@ -380,7 +382,7 @@ export class UpstreamLeg {
     if (entry?.fate === 'substitute') {
       if (entry.error !== null) toClient.give(entry.error)
     } else if (entry?.fate === 'drop' && probe !== null) {
-      probe.failed = true
+      probe.error ??= sqlstateOf(buf, at + HEADER_BYTES, frameEnd) ?? 'XX000'
     } else if (entry !== undefined && (entry.told || (entry.over && isRefused(entry)))) {
       this.#tell(entry, false)
     } else {
@@ -397,7 +399,9 @@ export class UpstreamLeg {
     let skipped = 0
     while (skipped < expected.size && expected.at(skipped).kind !== REPLY.sync) skipped++
     for (let i = skipped - 1; i >= 0; i--) state.undo(expected.at(i))
-    const none = skipped === expected.size
+    // A Sync of ours ended the segment early (see parking.ts): the client's own is still to come.
+    const early = skipped < expected.size && expected.at(skipped).fate === 'drop'
+    const none = skipped === expected.size || (early && state.probe === null)
     for (let i = 0; i < skipped; i++) {
       const entry = state.answered()
       if (entry.execution === 0 || entry.told) continue
@@ -409,7 +413,10 @@ export class UpstreamLeg {
 
   #notice(buf: Buffer, at: number, frameEnd: number): void {
     const state = this.#state
-    const admission = state.expected.head()?.admission ?? null
+    const entry = state.expected.head()
+    // About a question of ours: the client has not asked anything.
+    if (entry?.fate === 'drop' && state.probe !== null) return
+    const admission = entry?.admission ?? null
     const redacted = state.gatekeeper.redactReport('notice', admission, buf, at, frameEnd)
     if (redacted !== null) state.toClient.give(redacted)
     else state.toClient.forward(buf, at, frameEnd)

@@ -18,6 +18,8 @@ export interface Admitted extends Admission {
   readonly volatile: boolean
   /** Database and sql_mode when it was prepared: the server goes on reading it so. */
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
+  /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
+  readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
   readonly granted: number | null
 }

@@ -6,6 +6,7 @@ import { type Decided, type DecisionContext, SESSION_COMMANDS } from '../decisio
 import type { Via } from '../recorder.ts'
 import { REPORTS } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
+import { hangingOn } from '../settling.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, factsOf, limitOf } from './admitted.ts'
 import type { MysqlSessionNames } from './names.ts'
@@ -95,6 +96,7 @@ export class Admitting {
       decided,
       own,
       volatile: isVolatile(statements),
+      needsApproval: hangingOn(decided) !== null,
     }
   }
 
@@ -152,6 +154,7 @@ export class Admitting {
       checked: standing.epoch,
       volatile: false,
       home: { database, sqlMode },
+      needsApproval: false,
       granted: null,
     }
   }

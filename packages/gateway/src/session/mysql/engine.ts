@@ -1,5 +1,11 @@
 /** One session's MySQL side: gatekeeper and relay, and what they need of the session around them. */
-import { type Capabilities, type ChangeUser, ProtocolError, Relay } from '@sallyport/protocol-mysql'
+import {
+  type Capabilities,
+  type ChangeUser,
+  type ProbeAnswer,
+  ProtocolError,
+  Relay,
+} from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
@@ -15,7 +21,10 @@ import { QUESTION } from './names.ts'
 import type { MysqlShown } from './shown.ts'
 
 export interface EngineOptions {
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'confirmViews' | 'cancelUpstream'>
+  readonly gatekeeper: Omit<
+    GatekeeperOptions,
+    'seeTo' | 'ask' | 'resume' | 'confirmViews' | 'cancelUpstream'
+  >
   readonly capabilities: { readonly client: Capabilities; readonly upstream: Capabilities }
   /** STATUS bits of the upstream's OK at login. */
   readonly status: number
@@ -49,6 +58,8 @@ export class MysqlEngine implements SessionEngine {
     this.#gatekeeper = new MysqlGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),
+      ask: (questions, done) => this.#ask(questions, done),
+      resume: () => this.#resume(),
       confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })
@@ -85,7 +96,7 @@ export class MysqlEngine implements SessionEngine {
   #seeTo(what: Parameters<GatekeeperOptions['seeTo']>[0]): void {
     const session = this.#session
     if (session === null) return
-    if (what === 'names') this.#askNames(session)
+    if (what === 'names') this.#askNames()
     else if (what === 'ground') session.resumeAfter(this.#options.prepareGround())
     else session.resumeAfter(what)
   }
@@ -103,13 +114,24 @@ export class MysqlEngine implements SessionEngine {
     if (state.kind === 'granted' || state.kind === 'refused') this.#session?.resumeNow()
   }
 
-  #askNames(session: Session): void {
-    const { relay } = this
-    relay.probe([QUESTION], (answers) => {
-      this.#gatekeeper.names.answered(answers?.[0] ?? null)
-      relay.resume()
-      session.readOn()
+  #askNames(): void {
+    this.#ask([QUESTION], (answers) => {
+      this.#gatekeeper.names.answered(answers?.[0]?.[0] ?? null)
+      this.#resume()
     })
-    session.sendUpstream()
+  }
+
+  #ask(
+    questions: readonly (string | Buffer)[],
+    done: (answers: readonly ProbeAnswer[] | null) => void,
+  ): void {
+    this.relay.probe(questions, done)
+    this.#session?.sendUpstream()
+  }
+
+  /** Between two messages of the server: what the client has sent is looked at after them. */
+  #resume(): void {
+    this.relay.resume()
+    this.#session?.readOn()
   }
 }

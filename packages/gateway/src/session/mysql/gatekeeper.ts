@@ -32,21 +32,29 @@ import type { StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
+import type { Estimating } from '../estimating.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
+import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
+import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
 import { Holding } from './holding.ts'
 import { type Killer, Killing, type KillRequest, killRequestOf } from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
-import { parameterTexts, readParameters, recordedParameters } from './parameters.ts'
+import {
+  exactParameters,
+  parameterTexts,
+  readParameters,
+  recordedParameters,
+} from './parameters.ts'
 import { Records } from './records.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
@@ -68,6 +76,10 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */
   readonly seeTo: (what: 'ground' | 'names' | Promise<void>) => void
+  /** Asks the server, and calls back between two messages of its. */
+  readonly ask: Asking
+  /** The relay is to ask again. */
+  readonly resume: () => void
   /** Cancels what the upstream runs, then tells the relay. */
   readonly cancelUpstream: () => void
   /** Lineage and result metadata disagree, or a relation is not in the snapshot. */
@@ -101,6 +113,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #admitting: Admitting
   readonly #checks: SessionChecks
   readonly #holding: Holding
+  readonly #estimating: Estimating<Planned>
   readonly #killing: Killing
   readonly #hiding = new Hiding()
   #relay: Relay | null = null
@@ -117,6 +130,11 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ holds: options.holds, records: this.#records })
+    this.#estimating = mysqlEstimating({
+      ...options,
+      names: this.names,
+      quiescent: () => this.#relay?.quiescent === true,
+    })
     this.#killing = new Killing(options.kill)
     this.#admitting = new Admitting({
       ...options,
@@ -150,8 +168,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided, forward } = this.#admitting.decide(context, bytes, text)
     const waiting = this.#viewsMoved(decided)
     if (waiting !== null) return waiting
-    const { holds } = this.#options
-    if (via === 'query' && !holds.busy && !this.#checks.withinRate(context.view)) {
+    if (via === 'query' && !this.#asked && !this.#checks.withinRate(context.view)) {
       return this.#records.refuse('simple', text, 'rate-limit', REPORTS.tooManyStatements)
     }
     const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward })
@@ -166,15 +183,14 @@ export class MysqlGatekeeper implements Gatekeeper {
   ): Admission | Answer | Refusal | NotYet {
     const context = this.#currentContext()
     if (!(context instanceof DecisionContext)) return context
-    const { holds } = this.#options
     const admitted = this.#admitting.renewed(statement.admission as Admitted, context)
     if (admitted.kind === 'refusal') return admitted
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
-    if (!holds.busy && !this.#checks.withinRate(context.view)) {
+    if (!this.#asked && !this.#checks.withinRate(context.view)) {
       return this.#records.refuse('execute', admitted.own, 'rate-limit', REPORTS.tooManyStatements)
     }
-    const held = admitted.decided?.verdict.kind === 'approve'
+    const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
     if (!admitted.masked && !held) return admitted
     const bound = readParameters(parameters)
     if (admitted.masked) {
@@ -226,10 +242,10 @@ export class MysqlGatekeeper implements Gatekeeper {
 
   execution(admission: Admission, parameters: Parameters | null): number | Refusal {
     const admitted = admission as Admitted
-    const { decided, own, granted } = admitted
+    const { decided, own, granted, needsApproval } = admitted
     // Not a statement: nothing to record.
     if (decided === null) return 0
-    if (decided.verdict.kind === 'approve' && granted === null) {
+    if (needsApproval && granted === null) {
       throw new Error('what needs approval was about to run without')
     }
     const via = parameters === null ? 'simple' : 'execute'
@@ -359,24 +375,56 @@ export class MysqlGatekeeper implements Gatekeeper {
     admitted: Admitted | Refusal,
     parameters: Parameters | null,
   ): Admitted | Refusal | NotYet {
-    if (admitted.kind === 'refusal') return admitted
+    if (admitted.kind === 'refusal') return this.#unheld(admitted)
     const { decided, own, ground } = admitted
-    if (decided?.verdict.kind !== 'approve') return admitted
+    const given = decided === null ? null : hangingOn(decided)
+    if (decided === null || given === null) return this.#unheld(admitted)
+    const namesKey = this.names.key
+    const values = parameters === null ? null : readParameters(parameters)
+    const estimate = this.#estimating.of({ text: own, decided, namesKey, parameters: values })
+    if (estimate === 'wait') return WAIT
+    if (estimate === 'alone') return SETTLE
+    const verdict = settledBy(given, estimate)
+    const settled = { ...decided, verdict }
+    if (verdict.kind === 'deny') {
+      const recorded = this.#record(via, settled, own, parameters)
+      this.#options.recorded()
+      return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
+    }
+    if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
     const granted = this.#holding.ask({
       via,
-      verdict: decided.verdict,
-      decided,
+      verdict,
+      decided: settled,
       text: own,
       view: ground.view,
-      namesKey: this.names.key,
-      parameters: parameters === null ? null : parameterTexts(readParameters(parameters)),
-      record: () => this.#record(via, decided, own, parameters),
+      namesKey,
+      bound:
+        parameters === null || values === null
+          ? null
+          : { parameters: values, exact: exactParameters(parameters) },
+      estimate,
+      record: () => this.#record(via, settled, own, parameters),
     })
-    return typeof granted === 'number' ? { ...admitted, granted } : granted
+    if (typeof granted === 'symbol') return granted
+    this.#estimating.done()
+    return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+  }
+
+  /** It is answered without people, or has been; policy may have moved on while it waited for them. */
+  #unheld(answer: Admitted | Refusal): Admitted | Refusal {
+    this.#options.holds.drop()
+    this.#estimating.done()
+    return answer
+  }
+
+  /** The command at hand has been asked about before: it is not another one. */
+  get #asked(): boolean {
+    return this.#options.holds.busy || this.#estimating.busy
   }
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
-    if (!this.#options.holds.busy && !this.#checks.withinRate(context.view)) {
+    if (!this.#asked && !this.#checks.withinRate(context.view)) {
       return this.#records.refuse('simple', text, 'rate-limit', REPORTS.tooManyStatements)
     }
     const { decided } = this.#admitting.decide(context, `\0${text}`, text)

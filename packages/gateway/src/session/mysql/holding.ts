@@ -3,15 +3,18 @@
  * of it, and how its answer becomes the relay's. A COM_QUERY is held whole, a COM_STMT_EXECUTE with its
  * parameters. The client waits: the protocol has nothing to tell it before the answer.
  */
-import type { Approve, PrincipalView } from '@sallyport/policy'
+import { randomUUID } from 'node:crypto'
+import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-mysql'
 import type { StateChange } from '@sallyport/sql'
+import type { Estimated } from '../../approvals/journal.ts'
 import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
 import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
-import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
+import { holdReport, REASON_NEEDED, TOO_LARGE } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
 import { errorPayloadOf } from './errors.ts'
+import { parameterTexts } from './parameters.ts'
 import type { Records } from './records.ts'
 
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
@@ -24,6 +27,13 @@ export interface HoldingOptions {
   readonly records: Records
 }
 
+/** Parameters as approvers may read them, and as they are. */
+export interface Bound {
+  readonly parameters: readonly BindParameter[]
+  /** Null: one is not known whole. */
+  readonly exact: Buffer | null
+}
+
 export interface Wanted {
   readonly via: HeldVia
   readonly verdict: Approve
@@ -33,7 +43,8 @@ export interface Wanted {
   /** What names mean; see MysqlSessionNames. */
   readonly namesKey: string
   /** Null where there are none to bind. */
-  readonly parameters: readonly (string | null)[] | null
+  readonly bound: Bound | null
+  readonly estimate: Estimated
   /** Records it as what is held: the record's number. */
   readonly record: () => number | Refusal
 }
@@ -49,12 +60,14 @@ export class Holding {
   /** Asked again after every change: the record's number once it may run, once. */
   ask(wanted: Wanted): number | Refusal | NotYet {
     const { holds } = this.#options
-    const { via, verdict, decided, text, view, parameters } = wanted
+    const { via, verdict, decided, text, view, bound, estimate } = wanted
+    if (bound?.exact === null)
+      return this.#options.records.refuse(via, text, 'too-large', TOO_LARGE)
     const binding = holds.bindingOf({
       engine: 'mysql',
       policyVersion: view.policyVersion,
       statement: Buffer.from(text, 'utf8'),
-      parameters: parameters === null ? null : Buffer.from(JSON.stringify(parameters), 'utf8'),
+      parameters: bound?.exact ?? null,
       state: this.#state(wanted),
     })
     const found = holds.find(binding)
@@ -66,12 +79,14 @@ export class Holding {
       const statement = wanted.record()
       if (typeof statement !== 'number') return statement
       // What a parameter is compared with or written to is not known here: one sensitive, all masked.
-      const shown = (parameters ?? []).map((one) => (decided.sensitive ? '[masked]' : one))
+      const shown = parameterTexts(bound?.parameters ?? []).map((one) =>
+        decided.sensitive ? '[masked]' : one,
+      )
       holds.begin({
         verdict,
         binding,
         statement,
-        shown: { sql: text, parameters: shown, estimate: null, preview: null },
+        shown: { sql: text, parameters: shown, estimate, preview: null },
         reason,
       })
       return WAIT
@@ -85,12 +100,14 @@ export class Holding {
 
   /** A statement completed that changed session state. */
   apply(change: StateChange): void {
-    if (change.kind === 'uncertain') this.#settings.set('?', 'changed')
+    // What it is now is not known, and equal to nothing.
+    if (change.kind === 'uncertain') this.#settings.set('?', randomUUID())
     if (change.kind !== 'set') return
-    const { name, values } = change
+    const { name, values, computed } = change
     if (this.#settings.size < SETTINGS_MAX || this.#settings.has(name)) {
-      this.#settings.set(name, JSON.stringify(values))
-    } else this.#settings.set('…', `${this.#settings.size}`)
+      const known = values !== null && computed !== true
+      this.#settings.set(name, known ? JSON.stringify(values) : randomUUID())
+    } else this.#settings.set('…', randomUUID())
   }
 
   #state({ namesKey, decided: { analysis } }: Wanted): string[] {

@@ -16,6 +16,27 @@ export function readParameters(parameters: Parameters): BindParameter[] {
   return bound
 }
 
+/**
+ * What an approval is bound to: every parameter's type and bytes. Null: one came in pieces (COM_STMT_SEND_LONG_DATA)
+ * and was not kept whole, so that nobody can say what it is.
+ */
+export function exactParameters(parameters: Parameters): Buffer | null {
+  const exact: unknown[] = []
+  for (let i = 0; i < parameters.markers; i++) {
+    if (parameters.longData(i)?.cut === true) return null
+    const { type, unsigned } = parameters.typeOf(i)
+    const value = parameters.value(i)
+    const bytes = value instanceof Uint8Array
+    const written = bytes
+      ? Buffer.from(value).toString('hex')
+      : value === null
+        ? null
+        : String(value)
+    exact.push([type, unsigned, bytes, written])
+  }
+  return Buffer.from(JSON.stringify(exact), 'utf8')
+}
+
 export function parameterTexts(bound: readonly BindParameter[]): (string | null)[] {
   return bound.map(({ value }) => (value === null ? null : Buffer.from(value).toString('utf8')))
 }

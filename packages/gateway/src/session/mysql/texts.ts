@@ -5,6 +5,8 @@ import {
   type Dialect,
   fingerprintMysql,
   type MysqlReader,
+  mysqlValuesRows,
+  withMysqlParameters,
   withoutMysqlLiterals,
 } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
@@ -36,6 +38,20 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
 
   fingerprint(text: string, names: MysqlSessionNames): string | null {
     return fingerprintMysql(text, dialectOf(names))
+  }
+
+  /** Null: there are not as many markers, or it cannot be read. */
+  withParameters(
+    text: string,
+    literals: readonly string[],
+    names: MysqlSessionNames,
+  ): string | null {
+    return withMysqlParameters(text, literals, dialectOf(names))
+  }
+
+  /** Rows in the VALUES of an INSERT. */
+  valuesRows(text: string, names: MysqlSessionNames): number {
+    return mysqlValuesRows(text, dialectOf(names))
   }
 
   withoutLiterals(text: string, names: MysqlSessionNames): string {

@@ -16,7 +16,7 @@ export interface Admitted extends Admission {
   readonly checked: number
   /** It runs what a name stands for when it runs: decided anew each time. */
   readonly volatile: boolean
-  /** It runs only with `granted`. */
+  /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
   readonly granted: number | null
@@ -55,13 +55,16 @@ export function sameFacts(a: StatementFacts, b: StatementFacts | undefined): boo
   return b !== undefined && JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** Is the approval that `bound` has good for what it is now? The same meaning, under the same policy. */
-export function stillGranted(bound: Admitted, now: Admitted): boolean {
-  return (
-    bound.granted !== null &&
-    bound.ground.view.policyVersion === now.ground.view.policyVersion &&
-    sameMeaning(bound.decided, now.decided)
-  )
+/**
+ * Does what was bound need more now than it was given then? An approval is good for the same meaning under the
+ * same policy, an estimate for what the same policy hangs on it.
+ */
+export function hangsOnMore(bound: Admitted, now: Admitted): boolean {
+  const { verdict } = now.decided
+  if (verdict.kind === 'deny') return true
+  const samePolicy = bound.ground.view.policyVersion === now.ground.view.policyVersion
+  if (verdict.kind === 'allow') return verdict.gates.length > 0 && !samePolicy
+  return bound.granted === null || !samePolicy || !sameMeaning(bound.decided, now.decided)
 }
 
 export function samePlan(a: Admitted, b: Admitted): boolean {

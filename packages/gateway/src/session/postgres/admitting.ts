@@ -6,6 +6,7 @@ import { type Decided, DecisionContext, SESSION_COMMANDS } from '../decisions.ts
 import type { Via } from '../recorder.ts'
 import { REPORTS } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
+import { hangingOn } from '../settling.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, limitOf, sameMeaning } from './admitted.ts'
 import type { TrackedNames } from './names.ts'
@@ -89,9 +90,11 @@ export class Admitting {
     const { analysis } = decided
     const statements = analysis.kind === 'statements' ? analysis.statements : null
     const { standing, names, described } = this.#options
+    const hangs = hangingOn(decided) !== null
     return {
       kind: 'admission',
       masked: view.masked,
+      whole: hangs,
       described,
       returnsRows: statements === null || statements.some((one) => one.outputs !== null),
       limit: limitOf(view, statements),
@@ -105,7 +108,7 @@ export class Admitting {
       volatile:
         statements === null ||
         statements.some((one) => one.commands.some((command) => SESSION_COMMANDS.has(command))),
-      needsApproval: decided.verdict.kind === 'approve',
+      needsApproval: hangs,
       granted: null,
     }
   }
@@ -132,7 +135,7 @@ export class Admitting {
       const decided = this.#decidedNow(context, one)
       if (decided.verdict.kind === 'deny')
         return this.admit(via, context, decided, again.text) as Refusal
-      if (decided.verdict.kind === 'approve' && !again.needsApproval)
+      if (decided.verdict.kind === 'approve' && again.decided.verdict.kind !== 'approve')
         return records.refuse(via, again.text, 'approval-needed', REPORTS.policyMoved)
       before.push(decided)
     }
@@ -153,7 +156,9 @@ export class Admitting {
     const facts = factsOf()
     if (facts === undefined) return undefined
     const decided = context.decideFacts([facts], this.#options.now())
-    return decided.verdict.kind === 'allow' ? this.admitted(context, decided, '') : undefined
+    if (decided.verdict.kind !== 'allow') return undefined
+    // A cursor was estimated when it was declared; what is bound is held at its Bind.
+    return { ...this.admitted(context, decided, ''), needsApproval: false }
   }
 
   /** An earlier meaning under the present policy. */

@@ -1,5 +1,5 @@
 /** One session's PostgreSQL side: gatekeeper and relay, and what they need of the session around them. */
-import { ProtocolError, Relay } from '@sallyport/protocol-postgres'
+import { type ProbeAnswer, ProtocolError, type Question, Relay } from '@sallyport/protocol-postgres'
 import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
@@ -16,7 +16,10 @@ import type { PostgresShown } from './shown.ts'
 const TX_IDLE = 0x49
 
 export interface EngineOptions {
-  readonly gatekeeper: Omit<GatekeeperOptions, 'seeTo' | 'confirmViews' | 'cancelUpstream'>
+  readonly gatekeeper: Omit<
+    GatekeeperOptions,
+    'seeTo' | 'ask' | 'resume' | 'confirmViews' | 'cancelUpstream'
+  >
   readonly nonce: string
   readonly statementBytesMax: number
   /** Makes the ground of decisions available, then resolves. */
@@ -39,6 +42,8 @@ export class PostgresEngine implements SessionEngine {
     this.#gatekeeper = new SessionGatekeeper({
       ...options.gatekeeper,
       seeTo: (what) => this.#seeTo(what),
+      ask: (questions, done) => this.#ask(questions, done),
+      resume: () => this.#resume(),
       confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })
@@ -74,7 +79,7 @@ export class PostgresEngine implements SessionEngine {
     if (session === null) return
     switch (what) {
       case 'names':
-        this.#askNames(session)
+        this.#askNames()
         return
       case 'ground':
         session.resumeAfter(this.#options.prepareGround())
@@ -113,14 +118,23 @@ export class PostgresEngine implements SessionEngine {
     }
   }
 
-  #askNames(session: Session): void {
-    const { relay } = this
-    const gatekeeper = this.#gatekeeper
-    relay.probe(gatekeeper.names.questions(relay.transaction === TX_IDLE), (answers) => {
-      gatekeeper.answered(answers)
-      relay.resume()
-      session.readOn()
+  #askNames(): void {
+    const questions = this.#gatekeeper.names.questions(this.relay.transaction === TX_IDLE)
+    const asked = questions.map((text) => ({ text, types: null, bind: null }))
+    this.#ask(asked, (answer) => {
+      this.#gatekeeper.answered(answer.kind === 'answers' ? answer.answers : null)
+      this.#resume()
     })
-    session.sendUpstream()
+  }
+
+  #ask(questions: readonly Question[], done: (answer: ProbeAnswer) => void): void {
+    this.relay.probe(questions, done)
+    this.#session?.sendUpstream()
+  }
+
+  /** Between two messages of the server: what the client has sent is looked at after them. */
+  #resume(): void {
+    this.relay.resume()
+    this.#session?.readOn()
   }
 }

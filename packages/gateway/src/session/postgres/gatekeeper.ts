@@ -8,6 +8,7 @@ import type { AuditLog } from '@sallyport/audit'
 import { checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
+  ALONE,
   type CopyRowsRewriter,
   type ExecutionOutcome,
   type FieldDescription,
@@ -24,17 +25,20 @@ import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
+import type { Estimating } from '../estimating.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
+import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
-import { type Admitted, samePlan, stillGranted } from './admitted.ts'
+import { type Admitted, hangsOnMore, samePlan } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
+import { type Asking, type Planned, postgresEstimating } from './estimating.ts'
 import { noticeFrame } from './frames.ts'
 import { Holding } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
@@ -46,6 +50,7 @@ import { Rereading } from './rereading.ts'
 import type { PostgresShown } from './shown.ts'
 import type { PostgresTexts } from './texts.ts'
 
+const UNBOUND = { types: null, bind: null }
 const TX_IDLE = 0x49
 const TX_FAILED = 0x45
 
@@ -66,6 +71,10 @@ export interface GatekeeperOptions extends CheckOptions {
   readonly ground: () => Ground | 'wait' | 'unavailable'
   /** Called on WAIT: make it possible to decide, then resume the relay. */
   readonly seeTo: (what: 'ground' | 'names' | 'reader') => void
+  /** Asks the server, and calls back between two messages of its. */
+  readonly ask: Asking
+  /** The relay is to ask again. */
+  readonly resume: () => void
   /** Cancels what the upstream runs, then tells the relay. */
   readonly cancelUpstream: () => void
   /** Lineage and result metadata disagree, or a relation is not in the snapshot. */
@@ -90,6 +99,7 @@ export class SessionGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #hiding = new Hiding()
+  readonly #estimating: Estimating<Planned>
   #relay: Relay | null = null
   /** The open transaction did not commit, or something in it failed. */
   #undone = false
@@ -103,6 +113,7 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ ...options, records: this.#records })
+    this.#estimating = postgresEstimating({ ...options, relay: () => this.#attached })
     const rereading = new Rereading({
       standing: this.#standing,
       relay: () => this.#relay,
@@ -126,6 +137,11 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#relay = relay
   }
 
+  get #attached(): Relay {
+    if (this.#relay === null) throw new Error('asked before there was a relay')
+    return this.#relay
+  }
+
   decideText(
     via: 'query' | 'parse',
     _name: string,
@@ -140,14 +156,14 @@ export class SessionGatekeeper implements Gatekeeper {
     if (verdict === SETTLE) return SETTLE
     const waiting = this.#viewsMoved(verdict.decided)
     if (waiting !== null) return waiting
-    const { holds } = this.#options
-    if (via === 'query' && !holds.busy && !this.#checks.withinRate(context.view)) {
+    const asked = this.#options.holds.busy || this.#estimating.busy
+    if (via === 'query' && !asked && !this.#checks.withinRate(context.view)) {
       return this.#records.refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
     }
     const admitted = this.#admitting.admit(recordedVia, context, verdict.decided, verdict.text)
     if (via === 'parse') return admitted
     const spent = this.#probesSpent('simple', admitted, buf.subarray(start, end), null)
-    return spent ?? this.#held('simple', admitted, null)
+    return spent ?? this.#held('simple', admitted, UNBOUND)
   }
 
   decideBind(
@@ -156,11 +172,14 @@ export class SessionGatekeeper implements Gatekeeper {
     buf: Buffer,
     start: number,
     end: number,
+    partial: boolean,
   ): Admission | Refusal | NotYet {
     const context = this.#currentContext()
     if (!(context instanceof DecisionContext)) return context
     const admitted = this.#admitting.renewed(statement.admission as Admitted, 'bind', context)
     if (admitted === SETTLE || admitted.kind === 'refusal') return admitted
+    // Decided when all of it is there.
+    if (partial && (admitted.masked || admitted.whole)) return admitted
     const waiting = this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
     if (admitted.masked) {
@@ -173,7 +192,7 @@ export class SessionGatekeeper implements Gatekeeper {
     const bound = this.#options.recordsParameters
       ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
       : admitted
-    return this.#held('bind', bound, buf.subarray(start, end))
+    return this.#held('bind', bound, { types: statement.types, bind: buf.subarray(start, end) })
   }
 
   decideExecute(portal: Portal): number | Refusal | NotYet {
@@ -190,7 +209,7 @@ export class SessionGatekeeper implements Gatekeeper {
       if (now.epoch !== admitted.epoch && !samePlan(admitted, now)) {
         return this.#records.refuse('execute', text, 'meaning-changed', REPORTS.policyMoved)
       }
-      if (now.needsApproval && !stillGranted(admitted, now)) {
+      if (hangsOnMore(admitted, now)) {
         return this.#records.refuse('execute', text, 'approval-needed', REPORTS.policyMoved)
       }
     }
@@ -402,27 +421,44 @@ export class SessionGatekeeper implements Gatekeeper {
   #held(
     via: 'simple' | 'bind',
     admitted: Admitted | Refusal,
-    bind: Buffer | null,
+    bound: Pick<Planned, 'types' | 'bind'>,
   ): Admitted | Refusal | NotYet {
-    if (admitted.kind === 'refusal' || !admitted.needsApproval) {
-      // Policy has moved on while it waited.
-      this.#options.holds.drop()
-      return admitted
-    }
+    if (admitted.kind === 'refusal') return this.#unheld(admitted)
     const { decided, text, ground, before } = admitted
-    const { verdict } = decided
-    if (verdict.kind !== 'approve') return admitted
+    const given = hangingOn(decided)
+    if (given === null) return this.#unheld(admitted)
+    const namesKey = this.names.key
+    const estimate = this.#estimating.of({ text, decided, namesKey, ...bound })
+    if (estimate === 'wait') return WAIT
+    if (estimate === 'alone') return ALONE
+    const verdict = settledBy(given, estimate)
+    if (verdict.kind === 'deny') {
+      const recorded = this.#records.statement(via, { ...decided, verdict }, text)
+      this.#options.recorded()
+      return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
+    }
+    if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
     const granted = this.#holding.ask({
       via,
       verdict,
-      decided,
+      decided: { ...decided, verdict },
       meanings: [decided, ...before],
       text,
       view: ground.view,
-      namesKey: this.names.key,
-      bind,
+      namesKey,
+      bind: bound.bind,
+      estimate,
     })
-    return typeof granted === 'number' ? { ...admitted, granted } : granted
+    if (typeof granted === 'symbol') return granted
+    this.#estimating.done()
+    return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+  }
+
+  /** It is answered without people, or has been; policy may have moved on while it waited for them. */
+  #unheld(answer: Admitted | Refusal): Admitted | Refusal {
+    this.#options.holds.drop()
+    this.#estimating.done()
+    return answer
   }
 
   #checkParameters(

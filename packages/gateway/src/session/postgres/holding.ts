@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import type { StateChange } from '@sallyport/sql'
-import type { Shown } from '../../approvals/journal.ts'
+import type { Estimated, Shown } from '../../approvals/journal.ts'
 import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
 import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
@@ -45,6 +45,7 @@ export interface Wanted {
   readonly namesKey: string
   /** Body of the Bind behind its names; null in the simple protocol. */
   readonly bind: Buffer | null
+  readonly estimate: Estimated
 }
 
 export class Holding {
@@ -110,13 +111,13 @@ export class Holding {
   }
 }
 
-function shownOf({ text, bind, decided }: Wanted): Shown {
+function shownOf({ text, bind, decided, estimate }: Wanted): Shown {
   const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
   return {
     sql: text,
     // What a parameter is compared with or written to is not known here: one sensitive, all masked.
     parameters: parameters.map((one) => (decided.sensitive ? '[masked]' : textOf(one))),
-    estimate: null,
+    estimate,
     preview: null,
   }
 }

@@ -1,0 +1,128 @@
+/**
+ * What the planner of MySQL or MariaDB expects of a statement that is about to run: asked on the session's own
+ * connection, so in its database and with its settings. EXPLAIN changes nothing; it may evaluate subqueries, so it
+ * is not done for statements that call functions nobody has read.
+ */
+import type { BindParameter } from '@sallyport/policy'
+import { type ProbeAnswer, TYPE } from '@sallyport/protocol-mysql'
+import type { Estimated } from '../../approvals/journal.ts'
+import type { Decided } from '../decisions.ts'
+import { Estimating } from '../estimating.ts'
+import { factsOf } from './admitted.ts'
+import type { MysqlSessionNames } from './names.ts'
+import { estimateFrom } from './plan.ts'
+import { encodeText } from './text-encoding.ts'
+import type { MysqlTexts } from './texts.ts'
+
+/** What EXPLAIN takes. */
+const EXPLAINED = /^(select|insert|replace|update|delete)$/
+const INSERTING = /^(insert|replace)$/
+const NUMERIC: ReadonlySet<number> = new Set([
+  TYPE.TINY,
+  TYPE.SHORT,
+  TYPE.LONG,
+  TYPE.LONGLONG,
+  TYPE.INT24,
+  TYPE.YEAR,
+  TYPE.FLOAT,
+  TYPE.DOUBLE,
+  TYPE.DECIMAL,
+  TYPE.NEWDECIMAL,
+])
+/** See plan.ts. */
+const FORMATS = { mysql: ['FORMAT=TRADITIONAL', 'FORMAT=JSON'], mariadb: ['EXTENDED'] } as const
+const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i
+
+export interface MysqlEstimatingOptions {
+  readonly names: MysqlSessionNames
+  readonly texts: MysqlTexts
+  readonly quiescent: () => boolean
+  readonly ask: Asking
+  readonly resume: () => void
+}
+
+/** Asks the server, and calls back between two messages of its; null: it was refused. */
+export type Asking = (
+  questions: readonly Buffer[],
+  done: (answers: readonly ProbeAnswer[] | null) => void,
+) => void
+
+export interface Planned {
+  readonly text: string
+  readonly decided: Decided
+  /** What names mean; see MysqlSessionNames. */
+  readonly namesKey: string
+  /** Null where there are none to bind. */
+  readonly parameters: readonly BindParameter[] | null
+}
+
+export function mysqlEstimating(options: MysqlEstimatingOptions): Estimating<Planned> {
+  const { names, texts, quiescent, ask, resume } = options
+  return new Estimating({
+    keyOf,
+    whyNot,
+    alone: quiescent,
+    ask: (planned, answered) => {
+      const text = textOf(planned, names, texts)
+      const questions = FORMATS[names.flavour].map((format) =>
+        text === null ? null : encodeText(`EXPLAIN ${format} ${text}`, names.charset),
+      )
+      const known = questions.filter((question) => question !== null)
+      // Nothing has been asked: what answers at once still answers later.
+      if (known.length < questions.length) {
+        return queueMicrotask(() => answered({ kind: 'none', why: 'its values cannot be written' }))
+      }
+      ask(known, (answers) => answered(estimated(planned, answers, { names, texts })))
+    },
+    resume,
+  })
+}
+
+function whyNot({ decided }: Planned): string | null {
+  const [facts, ...more] = factsOf(decided) ?? []
+  if (facts === undefined || more.length > 0) return 'it is not one statement that is understood'
+  if (!EXPLAINED.test(facts.command)) return 'the planner has no plan for it'
+  if (facts.functions.some(({ purity }) => purity === 'opaque')) {
+    return 'it calls functions that might run while it is planned'
+  }
+  return null
+}
+
+/** Null: its parameters cannot be written as SQL. */
+function textOf(
+  { text, decided: { analysis }, parameters }: Planned,
+  names: MysqlSessionNames,
+  texts: MysqlTexts,
+): string | null {
+  const read = analysis.kind === 'statements' ? analysis.texts?.[0] : undefined
+  if (parameters === null) return read ?? text
+  return texts.withParameters(read ?? text, parameters.map(literalOf), names)
+}
+
+/** Hexadecimal digits: no value can be anything else than a value. */
+function literalOf({ value, typeId }: BindParameter): string {
+  if (value === null) return 'NULL'
+  const text = Buffer.from(value).toString('utf8')
+  if (NUMERIC.has(typeId) && NUMBER.test(text)) return text
+  return `_utf8mb4 x'${Buffer.from(value).toString('hex')}'`
+}
+
+function estimated(
+  { text, decided }: Planned,
+  answers: readonly ProbeAnswer[] | null,
+  { names, texts }: Pick<MysqlEstimatingOptions, 'names' | 'texts'>,
+): Estimated {
+  const [tables = [], json] = answers ?? []
+  if (tables.length === 0) return { kind: 'none', why: 'the server does not plan it' }
+  const { command = '', limit = null } = factsOf(decided)?.[0] ?? {}
+  const valuesRows = INSERTING.test(command) ? texts.valuesRows(text, names) : null
+  return estimateFrom({ tables, json: json?.[0]?.[0] ?? null, valuesRows, limit })
+}
+
+function keyOf({ text, namesKey, parameters }: Planned): string {
+  const bound = parameters?.map(({ typeId, value }) => [
+    typeId,
+    value === null ? null : Buffer.from(value).toString('latin1'),
+  ])
+  return JSON.stringify([namesKey, text, bound ?? null])
+}

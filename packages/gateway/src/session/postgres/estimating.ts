@@ -1,0 +1,107 @@
+/**
+ * What PostgreSQL's planner expects of a statement that is about to run: asked on the session's own connection, so
+ * with its search_path, role and temporary tables, and with the statement's own parameters. EXPLAIN runs nothing;
+ * planning may compute what is immutable, so it is done read-only, with little time, and not at all for statements
+ * that call functions nobody has read.
+ */
+import type { ProbeAnswer, Question } from '@sallyport/protocol-postgres'
+import type { Estimated } from '../../approvals/journal.ts'
+import type { Decided } from '../decisions.ts'
+import { Estimating } from '../estimating.ts'
+import { estimateIn } from './plan.ts'
+
+/** Longer, and there is no estimate, ms: a lock may be in the way. */
+const PLANNING_MS_MAX = 2_000
+const TX_IDLE = 0x49
+const TX_FAILED = 0x45
+/** What EXPLAIN takes. */
+const EXPLAINED =
+  /^(select|insert|update|delete|merge|execute|declare cursor|create table as|select into)$/
+const SAVEPOINT = 'sallyport_estimate'
+
+export interface PostgresEstimatingOptions {
+  readonly relay: () => {
+    readonly quiescent: boolean
+    readonly canBeAlone: boolean
+    readonly transaction: number
+  }
+  readonly ask: Asking
+  readonly resume: () => void
+}
+
+/** Asks the server, and calls back between two messages of its. */
+export type Asking = (questions: readonly Question[], done: (answer: ProbeAnswer) => void) => void
+
+export interface Planned {
+  readonly text: string
+  readonly decided: Decided
+  /** What names mean; see TrackedNames. */
+  readonly namesKey: string
+  /** Parameter types of its Parse, and the body of its Bind; null in the simple protocol. */
+  readonly types: Buffer | null
+  readonly bind: Buffer | null
+}
+
+export function postgresEstimating(options: PostgresEstimatingOptions): Estimating<Planned> {
+  const { relay, ask, resume } = options
+  return new Estimating({
+    keyOf,
+    whyNot: (planned) => whyNot(planned, relay()),
+    alone: () => relay().quiescent,
+    ask: (planned, answered) =>
+      askServer(ask, planned, { idle: relay().transaction === TX_IDLE, answered }),
+    resume,
+  })
+}
+
+function askServer(
+  ask: Asking,
+  { text, types, bind }: Planned,
+  { idle, answered }: { readonly idle: boolean; readonly answered: (estimate: Estimated) => void },
+): void {
+  const begin = idle
+    ? ['BEGIN READ ONLY']
+    : [`SAVEPOINT ${SAVEPOINT}`, 'SET LOCAL transaction_read_only = on']
+  const end = idle
+    ? ['ROLLBACK']
+    : [`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`, `RELEASE SAVEPOINT ${SAVEPOINT}`]
+  const hurry = ['statement_timeout', 'lock_timeout'].map(
+    (setting) => `SET LOCAL ${setting} = ${PLANNING_MS_MAX}`,
+  )
+  // A Parse takes one statement, and the grammar gives EXPLAIN no more options than these.
+  const explain = { text: `EXPLAIN (FORMAT JSON) ${text}`, types, bind }
+  ask([...[...begin, ...hurry].map(plain), explain], (answer) => {
+    ask(end.map(plain), () => answered(estimatedFrom(answer)))
+  })
+}
+
+function plain(text: string): Question {
+  return { text, types: null, bind: null }
+}
+
+function estimatedFrom(answer: ProbeAnswer): Estimated {
+  if (answer.kind === 'refused') {
+    return { kind: 'none', why: `the server does not plan it: SQLSTATE ${answer.sqlstate}` }
+  }
+  return estimateIn(answer.answers.at(-1) ?? '')
+}
+
+function whyNot(
+  { text, decided: { analysis } }: Planned,
+  relay: ReturnType<PostgresEstimatingOptions['relay']>,
+): string | null {
+  if (relay.transaction === TX_FAILED) return 'its transaction has failed'
+  if (analysis.kind !== 'statements') return 'it is not understood'
+  const [facts, ...more] = analysis.statements
+  if (facts === undefined || more.length > 0) return 'it is not one statement'
+  if (text === '' || !EXPLAINED.test(facts.command)) return 'the planner has no plan for it'
+  if (facts.functions.some(({ purity }) => purity === 'opaque')) {
+    return 'it calls functions that might run while it is planned'
+  }
+  if (!relay.quiescent && !relay.canBeAlone) return 'it is in the middle of a pipeline'
+  return null
+}
+
+function keyOf({ text, namesKey, types, bind }: Planned): string {
+  return [namesKey, text, types?.toString('latin1'), bind?.toString('latin1')].join('\0')
+}
