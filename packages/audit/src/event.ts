@@ -71,6 +71,8 @@ export type ClockStepped = Base<'clock-stepped'> & {
 }
 export type SegmentClosed = Base<'segment-closed'> & { readonly head: SignedHead }
 export type AnchorFailed = Base<'anchor-failed'> & { readonly seq: number; readonly code: string }
+/** An export stands still: its receiver does not take records. They are sent when it does. */
+export type ExportFailed = Base<'export-failed'> & { readonly name: string; readonly code: string }
 /** Someone read or searched the trail. */
 export type TrailRead = Base<'trail-read'> & {
   readonly actor: string
@@ -308,6 +310,7 @@ export type AuditEvent =
   | ClockStepped
   | SegmentClosed
   | AnchorFailed
+  | ExportFailed
   | TrailRead
   | PolicyLoaded
   | PolicyRejected
@@ -344,6 +347,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'clock-stepped': true,
   'segment-closed': true,
   'anchor-failed': true,
+  'export-failed': true,
   'trail-read': true,
   'policy-loaded': true,
   'policy-rejected': true,

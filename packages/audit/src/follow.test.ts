@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ecsOf } from './ecs.ts'
+import { ecsOf } from './export/ecs.ts'
 import { type LogPosition, recordsFrom } from './follow.ts'
 import { openAuditLog } from './open.ts'
 import { clockAt, temporaryDirectory } from './testing.ts'

@@ -6,7 +6,6 @@ export {
   anchorToWebhook,
   type ObjectStore,
 } from './anchors.ts'
-export { ecsOf } from './ecs.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {
   type ApprovalClosed,
@@ -31,6 +30,7 @@ export {
   type Statement,
   type StoredEvent,
 } from './event.ts'
+export { EXPORT_FORMATS, Exported, type ExportFormat } from './export/formats.ts'
 export type { Finding, FindingCode } from './findings.ts'
 export { type FollowedRecord, type LogPosition, recordsFrom } from './follow.ts'
 export { type Anchor, anchorToFile } from './heads.ts'

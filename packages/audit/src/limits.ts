@@ -115,6 +115,9 @@ export const SHARED_WORDS_BYTES_MAX = 700_000
 /** Lines of one block as read back: those of one reading, and no more. */
 export const SHARED_LINES_BYTES_MAX = INDEX_READ_BYTES
 
+/** Sessions of which an export remembers who they are. */
+export const EXPORT_SESSIONS_MAX = 10_000
+
 /** Rows one query returns at most; page on with the cursor. */
 export const QUERY_ROWS_MAX = 1_000
 

@@ -251,7 +251,9 @@ class Gateway implements RunningGateway {
     await recordings.close().catch((error: unknown) => {
       log.error({ err: error }, 'recordings are completed at the next start')
     })
+    // The last records, too, as far as the receivers take them.
     await audit.close()
+    await this.#parts.exports?.close()
     log.info('stopped')
   }
 

@@ -20,6 +20,7 @@ import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { readApprovals } from './approvals/recover.ts'
 import type { GatewayConfig, StoreConfig } from './config/model.ts'
 import { GatewayError } from './errors.ts'
+import { ExportWorker } from './exports/worker.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
@@ -37,6 +38,8 @@ export interface Parts {
   /** Where the records of all gateways are searched; null: each has its own alone. */
   readonly searched: SharedIndex | null
   readonly recordings: RecordingRoom
+  /** Null: nothing is exported. */
+  readonly exports: ExportWorker | null
   /** With other gateways; null: this one is alone. */
   readonly shared: SharedStore | null
   readonly state: TokenState
@@ -104,10 +107,12 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       log,
       now: Date.now,
     })
+    const exports = await openExports(config, { secrets, audit, log })
     return {
       telemetry,
       log,
       audit,
+      exports,
       searched,
       recordings,
       shared,
@@ -161,6 +166,30 @@ async function inStore<T>(open: Promise<T>): Promise<T> {
   } catch (cause) {
     throw new GatewayError('config', '`store.url`: its tables cannot be used', { cause })
   }
+}
+
+/** What fails is on record, once each time it begins to. @throws SecretError */
+async function openExports(
+  { audit: { directory, exports }, stateDirectory }: GatewayConfig,
+  { secrets, audit, log }: Pick<Parts, 'secrets' | 'audit' | 'log'>,
+): Promise<ExportWorker | null> {
+  if (exports.length === 0) return null
+  const plans = exports.map(async ({ ca, authorization, ...one }) => ({
+    ...one,
+    ca: ca === null ? null : readFileSync(ca, 'utf8'),
+    authorization: authorization === null ? null : (await secrets.get(authorization)).reveal(),
+    cursor: join(stateDirectory, 'exports', one.name),
+  }))
+  return new ExportWorker({ directory, plans: await Promise.all(plans) }, ({ name, code }) => {
+    if (code === null) return log.info({ export: name }, 'export goes on')
+    log.error({ export: name, code }, 'export stands still: its receiver takes no records')
+    try {
+      audit.append({ type: 'export-failed', v: 1, name, code })
+      audit.flush()
+    } catch {
+      // The log has failed, and said so.
+    }
+  })
 }
 
 /** Where the records of several gateways are searched; null: nowhere. Throws SecretError. */

@@ -37,6 +37,14 @@ describe('audit export', () => {
     expect(linesOf(stdout)[1]).toMatchObject({ event: { action: 'config-loaded', sequence: 2 } })
   })
 
+  test('speaks OCSF', async () => {
+    const { stdout } = await run(['audit', 'export', '-d', directory, '--format', 'ocsf'])
+    expect(linesOf(stdout)[1]).toMatchObject({
+      class_uid: 6003,
+      api: { operation: 'config-loaded' },
+    })
+  })
+
   test('sends to a receiver until it takes them', async () => {
     const bodies: string[] = []
     let refusals = 1
@@ -62,7 +70,7 @@ describe('audit export', () => {
   })
 
   test.each([
-    [['--format', 'xml'], 'jsonl or ecs'],
+    [['--format', 'xml'], 'jsonl, ecs, ocsf'],
     [['--to', 'http://example.com/'], 'https'],
   ])('refuses %j', async (flags, words) => {
     const { exit, stderr } = await run(['audit', 'export', '-d', directory, ...flags])

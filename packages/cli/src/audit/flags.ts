@@ -50,6 +50,8 @@ export interface SessionsFlags extends FilterFlags {
 export interface ExportFlags extends ReadingFlags {
   readonly format?: string
   readonly to?: string
+  readonly ca?: string
+  readonly authorization?: string
   readonly cursor?: string
   readonly follow?: boolean
 }

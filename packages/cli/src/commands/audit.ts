@@ -209,15 +209,21 @@ Example:
 function addExport(audit: Command, cli: Cli, exit: Exit): void {
   audit
     .command('export')
-    .summary('the log for a SIEM: JSON Lines or ECS, to stdout or to a URL')
+    .summary('the log for a SIEM: JSON Lines, ECS or OCSF, to stdout, a URL or syslog')
     .description(
       'Reads the segments in order, also while a gateway writes them. With --cursor it goes on where it was, and ' +
-        'a record is sent at least once. A receiver that is slow or down delays the export and nothing else.',
+        'a record is sent at least once. A receiver that is slow or down delays the export and nothing else. A gateway ' +
+        'does the same by itself: audit.exports.',
     )
     .option('-c, --config <file>', 'configuration that names the audit directory')
     .option('-d, --dir <directory>', 'the audit directory itself')
-    .option('--format <format>', 'jsonl (as recorded) or ecs (Elastic Common Schema)')
-    .option('--to <url>', 'POST batches there as application/x-ndjson, instead of stdout')
+    .option('--format <format>', 'jsonl (as recorded), ecs (Elastic Common Schema 8) or ocsf (1.6)')
+    .option(
+      '--to <url>',
+      'https://… (application/x-ndjson), syslog+tls://host:port, instead of stdout',
+    )
+    .option('--ca <file>', 'authorities of a syslog receiver, PEM')
+    .option('--authorization <file>', 'file with the Authorization header')
     .option('--cursor <file>', 'keeps where it stands in this file')
     .option('-f, --follow', 'go on with new records until interrupted')
     .addHelpText(

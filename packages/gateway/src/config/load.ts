@@ -9,6 +9,7 @@ import { type IdentityConfig, identityConfigProblems } from '@sallyport/identity
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
+import { sinkFor } from '../exports/destination.ts'
 import type {
   ApprovalsConfig,
   AuditConfig,
@@ -159,6 +160,13 @@ function buildAudit(
     anchors: (raw.anchors ?? []).map((anchor) =>
       'url' in anchor ? { url: new URL(anchor.url) } : { file: at(anchor.file) },
     ),
+    exports: (raw.exports ?? []).map(({ name, to, format, ca, authorization }) => ({
+      name,
+      to,
+      format: format ?? 'jsonl',
+      ca: ca === undefined ? null : at(ca),
+      authorization: authorization ?? null,
+    })),
     recordings: {
       directory:
         recordings.directory === undefined
@@ -315,6 +323,7 @@ function check(config: GatewayConfig): ConfigProblem[] {
     .filter((one) => one.level === 'error')
     .map((one) => problem(one.message, `identity.${one.path}`))
   problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
+  problems.push(...checkExports(config.audit.exports))
   const roles = new Set(Object.keys(config.identity.roles))
   for (const [name, connection] of config.connections) {
     const key = `connections.${name}`
@@ -343,6 +352,16 @@ function check(config: GatewayConfig): ConfigProblem[] {
     }
   }
   return problems
+}
+
+function checkExports(exports: GatewayConfig['audit']['exports']): ConfigProblem[] {
+  const names = exports.map(({ name }) => name)
+  return exports.flatMap(({ name, to }, at) => {
+    const key = `audit.exports.${at}`
+    if (names.indexOf(name) !== at) return [problem(`\`${name}\` is the name of another`, key)]
+    if (sinkFor({ to, ca: null, authorization: null }) !== null) return []
+    return [problem('must be https://…, syslog+tls://…, or in clear to this machine', `${key}.to`)]
+  })
 }
 
 function checkListener(

@@ -1,4 +1,5 @@
 /** The configuration as the gateway uses it: resolved paths, defaults filled in, units in the names. */
+import type { ExportFormat } from '@sallyport/audit'
 import type { IdentityConfig, Matcher } from '@sallyport/identity'
 
 export interface GatewayConfig {
@@ -126,6 +127,7 @@ export interface AuditConfig {
   readonly sync: 'page-cache' | 'fdatasync'
   /** Where signed heads also go: absolute paths of files, and URLs. */
   readonly anchors: readonly ({ readonly file: string } | { readonly url: URL })[]
+  readonly exports: readonly ExportConfig[]
   readonly recordings: {
     readonly directory: string
     /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */
@@ -133,6 +135,18 @@ export interface AuditConfig {
     /** Recordings older than this are destroyed, except under a legal hold; null: none is. */
     readonly keepDays: number | null
   }
+}
+
+/** The log, sent on as it is written. */
+export interface ExportConfig {
+  readonly name: string
+  /** A URL: https, syslog+tls, or one in clear to this machine. */
+  readonly to: string
+  readonly format: ExportFormat
+  /** PEM file of the receiver's authorities; null: the system's. */
+  readonly ca: string | null
+  /** A secret reference to the `Authorization` header; null: none. */
+  readonly authorization: string | null
 }
 
 export interface LimitsConfig {

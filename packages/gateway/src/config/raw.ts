@@ -1,4 +1,5 @@
 /** The configuration file's own shape, as CONFIG_SCHEMA admits it. */
+import type { ExportFormat } from '@sallyport/audit'
 import type {
   ClaimMapping,
   IssuerConfig,
@@ -98,6 +99,13 @@ export interface RawConfig {
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
     readonly anchors?: readonly ({ readonly file: string } | { readonly url: string })[]
+    readonly exports?: readonly {
+      readonly name: string
+      readonly to: string
+      readonly format?: ExportFormat
+      readonly ca?: string
+      readonly authorization?: string
+    }[]
     readonly recordings?: {
       readonly directory?: string
       readonly key?: string

@@ -2,6 +2,8 @@
  * JSON Schema of the configuration file. Keys are kebab-case; every object refuses keys it does not list,
  * so a misspelt one is an error and never a silent default.
  */
+import { EXPORT_FORMATS } from '@sallyport/audit'
+
 const string = { type: 'string', minLength: 1 } as const
 /** Heads hold no secret, but who receives them is to be who is meant. */
 const httpsUrl = { type: 'string', pattern: '^https://[^ ]+$', maxLength: 2048 } as const
@@ -140,6 +142,19 @@ export const CONFIG_SCHEMA = object(
       anchors: {
         type: 'array',
         items: { anyOf: [object({ file: string }, ['file']), object({ url: httpsUrl }, ['url'])] },
+      },
+      exports: {
+        type: 'array',
+        items: object(
+          {
+            name: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+            to: string,
+            format: { enum: EXPORT_FORMATS },
+            ca: string,
+            authorization: string,
+          },
+          ['name', 'to'],
+        ),
       },
       recordings: object({
         directory: string,

@@ -3,19 +3,18 @@
  * (version 8). The record itself is kept whole under `sallyport`, so that nothing is lost in translation.
  */
 
-import type { AuditRecord } from './record.ts'
+import type { AuditRecord } from '../record.ts'
+import { addressOf, defined, outcomeOf, type Plain, some, textOf } from './plain.ts'
+import type { SessionContext } from './session-context.ts'
 
 const ECS_VERSION = '8.17.0'
 
 /** Plain data. Members that have no value are absent. */
-export function ecsOf(record: AuditRecord): Readonly<Record<string, unknown>> {
+export function ecsOf(record: AuditRecord, context: SessionContext = {}): Plain {
   const { seq, at, event } = record
-  const text = (name: string): string | undefined => {
-    const value = event[name]
-    return typeof value === 'string' && value !== '' ? value : undefined
-  }
+  const text = (name: string): string | undefined => textOf(event, name)
   const micros = event['micros']
-  const address = addressOf(text('client'))
+  const address = addressOf(text('client') ?? context.client)
   return defined({
     '@timestamp': new Date(at).toISOString(),
     ecs: { version: ECS_VERSION },
@@ -31,10 +30,13 @@ export function ecsOf(record: AuditRecord): Readonly<Record<string, unknown>> {
       reason: text('reason') ?? text('code'),
       duration: typeof micros === 'number' ? micros * 1_000 : undefined,
     }),
-    user: some({ name: text('subject'), roles: roleOf(text('role')) }),
+    user: some({
+      name: text('subject') ?? context.subject,
+      roles: roleOf(text('role') ?? context.role),
+    }),
     source: address,
     rule: some({ name: text('rule') }),
-    service: some({ name: text('connection') }),
+    service: some({ name: text('connection') ?? context.connection }),
     session: some({ id: text('session') }),
     error: some({ code: text('sqlstate') }),
     message: text('sql'),
@@ -72,38 +74,5 @@ function typesOf(event: AuditRecord['event']): readonly string[] {
   return [event['verdict'] === 'allow' ? 'allowed' : 'denied', 'access']
 }
 
-function outcomeOf(event: AuditRecord['event']): 'success' | 'failure' | 'unknown' {
-  switch (event.type) {
-    case 'statement':
-      return event['verdict'] === 'allow' ? 'success' : 'failure'
-    case 'outcome':
-      return event['status'] === 'ok' ? 'success' : 'failure'
-    case 'authentication':
-      return event['outcome'] === 'ok' ? 'success' : 'failure'
-    case 'policy-rejected':
-    case 'log-failed':
-    case 'anchor-failed':
-      return 'failure'
-    default:
-      return 'unknown'
-  }
-}
-
-/** `ip:port`, as connection-opened has it. */
-function addressOf(client: string | undefined): Readonly<Record<string, unknown>> | undefined {
-  const [, ip, port] = /^(.+):(\d{1,5})$/.exec(client ?? '') ?? []
-  return ip === undefined ? undefined : { ip, port: Number(port) }
-}
-
 const roleOf = (role: string | undefined): readonly string[] | undefined =>
   role === undefined ? undefined : [role]
-
-function defined(value: Record<string, unknown>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined))
-}
-
-/** Undefined when nothing in it is known. */
-function some(value: Record<string, unknown>): Readonly<Record<string, unknown>> | undefined {
-  const known = defined(value)
-  return Object.keys(known).length === 0 ? undefined : known
-}

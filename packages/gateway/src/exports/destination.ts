@@ -1,0 +1,38 @@
+/** What an export's `to` names: a URL of HTTP, or `syslog+tls://host:port`, `syslog://host:port`. */
+
+import type { Sink } from './sink.ts'
+import { SyslogSink } from './syslog.ts'
+import { WebhookSink } from './webhook.ts'
+
+/** RFC 5425 §4.1; RFC 6587 names none, and 601 is registered for syslog over TCP. */
+const PORTS = { 'syslog+tls:': 6514, 'syslog:': 601 } as const
+
+export interface Destination {
+  readonly to: string
+  /** PEM; null: the system's authorities. Of syslog over TLS. */
+  readonly ca: string | null
+  /** Value of the `Authorization` header; null: none. Of HTTP. */
+  readonly authorization: string | null
+}
+
+/** Null: it names nothing that records may go to. Only this machine gets them in clear. */
+export function sinkFor({ to, ca, authorization }: Destination): Sink | null {
+  const url = URL.canParse(to) ? new URL(to) : null
+  if (url === null) return null
+  const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
+  switch (url.protocol) {
+    case 'https:':
+      return new WebhookSink({ url: to, authorization })
+    case 'http:':
+      return isHere ? new WebhookSink({ url: to, authorization }) : null
+    case 'syslog:':
+    case 'syslog+tls:': {
+      const tls = url.protocol === 'syslog+tls:'
+      if (url.hostname === '' || (!tls && !isHere)) return null
+      const host = url.hostname.replace(/^\[|\]$/g, '')
+      return new SyslogSink({ host, port: Number(url.port) || PORTS[url.protocol], tls, ca })
+    }
+    default:
+      return null
+  }
+}
