@@ -83,12 +83,18 @@ export const INDEX_CLOSE_MS = 5_000
 /** Entries of all sessions between two writes of the recordings' journal; more are written at once. */
 export const JOURNAL_BUFFER_BYTES = 1_048_576
 
+/** Files of journals kept to be written over; none once nothing has been recorded for RECORDING_JOURNAL_MS. */
+export const JOURNAL_SPARES_MAX = 4
+
 /** Output of one frame of a recording: longer output becomes several. */
 export const RECORDING_PIECE_BYTES = 65_536
 
 /** A journal is closed and taken apart at this size or age. */
 export const RECORDING_JOURNAL_BYTES = 16_777_216
 export const RECORDING_JOURNAL_MS = 2_000
+
+/** Journals that wait for the archiver; with more, long results are read from the database no faster than it works. */
+export const RECORDING_JOURNALS_BEHIND = 16
 
 /** Journals that wait for the archiver; with more, nothing is recorded and so nothing is run. */
 export const RECORDING_JOURNALS_MAX = 64

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { AuditError } from '../errors.ts'
 import { ARCHIVE_RETRY_MS } from '../limits.ts'
 import type { SessionSeal } from './archiver.ts'
+import type { JournalFile } from './journal.ts'
 
 export interface ArchiveTask {
   readonly directory: string
@@ -29,7 +30,7 @@ export class ArchiveWorker {
   readonly #options: ArchiveOptions
   readonly #worker: Worker
   readonly #exited: Promise<void>
-  readonly #queue: number[] = []
+  readonly #queue: JournalFile[] = []
   /** Archived and not yet recorded as such. */
   #archived: (ArchiveNews & { readonly kind: 'archived' }) | null = null
   #failing = false
@@ -54,8 +55,13 @@ export class ArchiveWorker {
     })
   }
 
+  /** The last attempt failed. */
+  get failing(): boolean {
+    return this.#failing
+  }
+
   /** Journals in the order they were written. */
-  add(journal: number): void {
+  add(journal: JournalFile): void {
     this.#queue.push(journal)
     if (this.#queue.length === 1) this.#next()
   }
@@ -99,8 +105,9 @@ export class ArchiveWorker {
   }
 
   #failed(message: string, cause?: unknown): void {
-    if (!this.#failing) this.#options.onFailure(new AuditError('unavailable', message, { cause }))
+    const isNew = !this.#failing
     this.#failing = true
+    if (isNew) this.#options.onFailure(new AuditError('unavailable', message, { cause }))
     this.#idle()
     if (this.#gone) return
     this.#retry = setTimeout(() => this.#next(), ARCHIVE_RETRY_MS)

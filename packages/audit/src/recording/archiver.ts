@@ -4,7 +4,7 @@
  */
 
 import { FRAME_KIND } from './frames.ts'
-import { readJournal } from './journal.ts'
+import { type JournalFile, JournalReader } from './journal.ts'
 import type { WrappingKey } from './keys.ts'
 import { RecordingWriter, type Seal } from './recording-file.ts'
 
@@ -16,6 +16,7 @@ export interface SessionSeal extends Seal {
 
 export class Archiver {
   readonly #directory: string
+  readonly #journals: JournalReader
   readonly #wrapping: WrappingKey | null
   /** Recordings of sessions that live. */
   readonly #open = new Map<string, RecordingWriter>()
@@ -23,10 +24,12 @@ export class Archiver {
   constructor(options: { directory: string; wrapping: WrappingKey | null }) {
     this.#directory = options.directory
     this.#wrapping = options.wrapping
+    const keys = options.wrapping === null ? [] : [options.wrapping]
+    this.#journals = new JournalReader(options.directory, keys)
   }
 
   /** Appends what a journal holds, all or, when it throws, as if none; what each touched recording holds now. */
-  archive(journal: number): SessionSeal[] {
+  archive(journal: JournalFile): SessionSeal[] {
     try {
       return this.#take(journal)
     } catch (error) {
@@ -36,12 +39,11 @@ export class Archiver {
     }
   }
 
-  #take(journal: number): SessionSeal[] {
+  #take(file: JournalFile): SessionSeal[] {
     const touched = new Set<string>()
     const ended = new Set<string>()
-    const wrapping = this.#wrapping
-    const keys = wrapping === null ? [] : [wrapping]
-    for (const { session, kind, frame } of readJournal(this.#directory, journal, keys)) {
+    const { journal } = file
+    for (const { session, kind, frame } of this.#journals.read(file)) {
       this.#writerOf(session, journal).add(frame, journal)
       touched.add(session)
       if (kind === FRAME_KIND.end) ended.add(session)

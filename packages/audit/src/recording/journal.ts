@@ -3,20 +3,24 @@
  * all that happened in a turn of the event loop. The archiver takes closed journals apart into a recording
  * per session (archiver.ts) and deletes them.
  *
- *   file   "SPJ1" | u32 length | JSON of JournalHead | batch …
+ *   file   "SPJ2" | u32 length | JSON of JournalHead | batch …
  *   batch  u32 length | u32 CRC-32 of the content | content          content sealed where there is a key
  *   content: entries    u8 length of the session's id | id | frame (frames.ts)
  *
- * A process that dies leaves at most a torn last batch, which nobody was shown.
+ * A process that dies leaves at most a torn last batch, which nobody was shown. Files are written over once
+ * they have been taken apart: pages the system has already cost a third of new ones. What an earlier journal
+ * has left behind the last batch is told by its checksum, which starts from the journal's number.
  */
 
 import type { KeyObject } from 'node:crypto'
 import {
   closeSync,
+  fstatSync,
   ftruncateSync,
   openSync,
   readdirSync,
-  readFileSync,
+  readSync,
+  renameSync,
   writeSync,
   writevSync,
 } from 'node:fs'
@@ -27,7 +31,7 @@ import { JOURNAL_BUFFER_BYTES } from '../limits.ts'
 import { FRAME_HEAD_BYTES, type FrameKind } from './frames.ts'
 import { newDataKey, seal, unseal, unwrapKey, type WrappingKey, wrapKey } from './keys.ts'
 
-const MAGIC = Buffer.from('SPJ1')
+const MAGIC = Buffer.from('SPJ2')
 const BATCH_HEAD_BYTES = 8
 const NAME = /^(\d{8,12})\.journal$/
 
@@ -40,6 +44,18 @@ interface JournalHead {
 
 export function journalPath(directory: string, journal: number): string {
   return join(directory, `${String(journal).padStart(8, '0')}.journal`)
+}
+
+/** A file to be written over. */
+export function sparePath(directory: string, journal: number): string {
+  return join(directory, `${String(journal).padStart(8, '0')}.spare`)
+}
+
+/** Paths of the files to be written over. */
+export function listSpares(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.spare'))
+    .map((name) => join(directory, name))
 }
 
 /** Numbers of the journals present, ascending. */
@@ -64,18 +80,21 @@ export class JournalWriter {
   #offset = 0
   readonly #headBytes: number
 
-  /** `buffer`: lent by the caller, JOURNAL_BUFFER_BYTES long. */
+  /** `buffer`: lent by the caller, JOURNAL_BUFFER_BYTES long. `spare`: a file to be written over. */
   constructor(options: {
     directory: string
     journal: number
     wrapping: WrappingKey | null
     buffer: Buffer
+    spare?: string | undefined
   }) {
     const { journal, wrapping } = options
     this.journal = journal
     this.#buffer = options.buffer
     this.#key = wrapping === null ? null : newDataKey()
-    this.#fd = openSync(journalPath(options.directory, journal), 'w', 0o600)
+    const path = journalPath(options.directory, journal)
+    const { spare } = options
+    this.#fd = spare === undefined ? openSync(path, 'w', 0o600) : openSync(spare, 'r+')
     const key =
       wrapping === null || this.#key === null ? null : wrapKey(this.#key, wrapping, about(journal))
     const head: JournalHead = { v: 1, journal, key }
@@ -84,6 +103,8 @@ export class JournalWriter {
     length.writeUInt32BE(json.length)
     this.#write([Buffer.concat([MAGIC, length, json])])
     this.#headBytes = this.#offset
+    // Only now: under its new name it has never had its old head.
+    if (spare !== undefined) renameSync(spare, path)
   }
 
   /** Bytes written. */
@@ -126,12 +147,12 @@ export class JournalWriter {
     const content = buffer.subarray(BATCH_HEAD_BYTES, this.#end)
     if (this.#key === null) {
       buffer.writeUInt32BE(content.length, 0)
-      buffer.writeUInt32BE(crc32(content), 4)
+      buffer.writeUInt32BE(crc32(content, this.journal), 4)
       this.#write([buffer.subarray(0, this.#end)])
     } else {
       const sealed = seal(this.#key, content, about(this.journal))
       buffer.writeUInt32BE(sealed.length, 0)
-      buffer.writeUInt32BE(crc32(sealed), 4)
+      buffer.writeUInt32BE(crc32(sealed, this.journal), 4)
       this.#write([buffer.subarray(0, BATCH_HEAD_BYTES), sealed])
     }
     this.#end = BATCH_HEAD_BYTES
@@ -173,30 +194,60 @@ export interface JournalEntry {
   readonly frame: Buffer
 }
 
-/**
- * The entries of a journal in order, up to the first batch that is torn.
- * @throws AuditError key-missing; corrupt when it has no head
- */
-export function* readJournal(
-  directory: string,
-  journal: number,
-  wrapping: readonly WrappingKey[],
-): Generator<JournalEntry> {
-  const file = readFileSync(journalPath(directory, journal))
-  const { head, from } = readHead(file)
-  // Died while it was made: nothing was shown to anybody.
-  if (head === null) return
-  const key = head.key === null ? null : unwrapKey(head.key, wrapping, about(journal))
-  for (let at = from; file.length - at >= BATCH_HEAD_BYTES; ) {
-    const length = file.readUInt32BE(at)
-    const crc = file.readUInt32BE(at + 4)
-    const start = at + BATCH_HEAD_BYTES
-    const end = start + length
-    if (end > file.length) return
-    const stored = file.subarray(start, end)
-    if (crc32(stored) !== crc) return
-    yield* entriesOf(key === null ? stored : unseal(key, stored, about(journal)))
-    at = end
+/** A journal to be read. */
+export interface JournalFile {
+  readonly journal: number
+  /** What was written of it; null: whoever wrote it has died, so its end is found by the checksums. */
+  readonly bytes: number | null
+}
+
+/** Reads journals into memory that is used again. */
+export class JournalReader {
+  readonly #directory: string
+  readonly #wrapping: readonly WrappingKey[]
+  #memory: Buffer = Buffer.alloc(0)
+
+  constructor(directory: string, wrapping: readonly WrappingKey[]) {
+    this.#directory = directory
+    this.#wrapping = wrapping
+  }
+
+  /**
+   * The entries of a journal in order, up to the first batch that is torn; valid until the next is read.
+   * @throws AuditError key-missing; corrupt when it has no head
+   */
+  *read({ journal, bytes }: JournalFile): Generator<JournalEntry> {
+    const file = this.#load(journal, bytes)
+    const { head, from } = readHead(file)
+    // Died while it was made: nothing was shown to anybody.
+    if (head === null) return
+    const key = head.key === null ? null : unwrapKey(head.key, this.#wrapping, about(journal))
+    for (let at = from; file.length - at >= BATCH_HEAD_BYTES; ) {
+      const start = at + BATCH_HEAD_BYTES
+      const end = start + file.readUInt32BE(at)
+      if (end > file.length) return
+      const stored = file.subarray(start, end)
+      if (bytes === null && crc32(stored, journal) !== file.readUInt32BE(at + 4)) return
+      yield* entriesOf(key === null ? stored : unseal(key, stored, about(journal)))
+      at = end
+    }
+  }
+
+  #load(journal: number, bytes: number | null): Buffer {
+    const fd = openSync(journalPath(this.#directory, journal), 'r')
+    try {
+      const size = bytes ?? fstatSync(fd).size
+      if (this.#memory.length < size) this.#memory = Buffer.allocUnsafeSlow(size)
+      let at = 0
+      while (at < size) {
+        const read = readSync(fd, this.#memory, at, size - at, at)
+        if (read === 0) break
+        at += read
+      }
+      return this.#memory.subarray(0, at)
+    } finally {
+      closeSync(fd)
+    }
   }
 }
 

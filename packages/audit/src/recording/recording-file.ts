@@ -140,7 +140,7 @@ export class RecordingWriter {
 
   flush(journal: number): void {
     if (this.#pendingBytes === 0) return
-    const plain = Buffer.concat(this.#pending, this.#pendingBytes)
+    const plain = joined(this.#pending, this.#pendingBytes)
     this.#pending = []
     this.#pendingBytes = 0
     const packed = zstdCompressSync(plain, {
@@ -181,6 +181,17 @@ export class RecordingWriter {
     this.#bytes += block.length
     this.#hash.update(block)
   }
+}
+
+/** For one block after another: a thread compresses one at a time. */
+const BLOCK = Buffer.allocUnsafeSlow(RECORDING_BLOCK_BYTES)
+
+/** Valid until the next call. */
+function joined(frames: readonly Buffer[], bytes: number): Buffer {
+  if (bytes > BLOCK.length) return Buffer.concat(frames, bytes)
+  let at = 0
+  for (const frame of frames) at += frame.copy(BLOCK, at)
+  return BLOCK.subarray(0, bytes)
 }
 
 /** Length of what came from journals before `journal`, whole blocks. */

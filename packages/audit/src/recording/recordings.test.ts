@@ -1,13 +1,22 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AuditEvent, RecordingSealed } from '../event.ts'
+import { RECORDING_JOURNALS_BEHIND } from '../limits.ts'
 import { temporaryDirectory } from '../testing.ts'
 import { Archiver } from './archiver.ts'
 import type { RecordingFrame, RecordingOpen } from './frames.ts'
-import { JournalWriter, journalBuffer, journalPath, listJournals } from './journal.ts'
+import { JournalWriter, journalBuffer, journalPath, listJournals, sparePath } from './journal.ts'
 import { wrappingKey } from './keys.ts'
 import { readRecording, recordingKeyPath, recordingPath, sealOf } from './recording-file.ts'
 import { Recordings, type RecordingsOptions } from './recordings.ts'
@@ -149,9 +158,9 @@ describe('a recording', () => {
     buffer.write('rows', at)
     journal.flush()
     journal.close()
-    new Archiver({ directory, wrapping: null }).archive(1)
+    new Archiver({ directory, wrapping: null }).archive({ journal: 1, bytes: null })
     const before = readFileSync(recordingPath(directory, 'session-1'))
-    new Archiver({ directory, wrapping: null }).archive(1)
+    new Archiver({ directory, wrapping: null }).archive({ journal: 1, bytes: null })
     expect(readFileSync(recordingPath(directory, 'session-1')).equals(before)).toBe(true)
     expect(shown(directory, 'session-1')).toBe('output:rows')
   })
@@ -166,8 +175,31 @@ describe('a recording', () => {
     }
     journal.close()
     truncateSync(journalPath(directory, 1), journal.bytes - 2)
-    new Archiver({ directory, wrapping: null }).archive(1)
+    new Archiver({ directory, wrapping: null }).archive({ journal: 1, bytes: null })
     expect(shown(directory, 'session-1')).toBe('output:one!')
+  })
+
+  test.each([
+    ['in clear', null],
+    ['encrypted', wrappingKey(KEY)],
+  ])('has nothing of a journal whose file was written over, %s', (_name, wrapping) => {
+    const directory = temporaryDirectory()
+    const buffer = journalBuffer()
+    const write = (journal: number, texts: readonly string[], spare?: string) => {
+      const writer = new JournalWriter({ directory, journal, wrapping, buffer, spare })
+      for (const text of texts) {
+        buffer.write(text, writer.entry(Buffer.from('session-1'), 2, 5, 4))
+        writer.flush()
+      }
+      writer.close()
+    }
+    write(1, ['old1', 'old2', 'old3'])
+    const spare = sparePath(directory, 1)
+    renameSync(journalPath(directory, 1), spare)
+    write(2, ['new1'], spare)
+    expect(existsSync(spare)).toBe(false)
+    new Archiver({ directory, wrapping }).archive({ journal: 2, bytes: null })
+    expect(shown(directory, 'session-1', KEY)).toBe('output:new1')
   })
 
   test('shows nothing in clear when it is encrypted, nor does its journal', async () => {
@@ -220,6 +252,51 @@ describe('a recording', () => {
 })
 
 describe('the journal', () => {
+  test('has who shows much wait while the archiver is behind, and go on when it is not', async () => {
+    const { recordings } = start(temporaryDirectory())
+    const one = recordings.open(OPEN)
+    const goneOn = new Promise<void>((resolve) => {
+      for (let i = 0; i < RECORDING_JOURNALS_BEHIND; i++) {
+        expect(one.mustWait(resolve)).toBe(false)
+        one.output(...bytes('rows'))
+        void recordings.archived()
+      }
+      expect(one.mustWait(resolve)).toBe(true)
+    })
+    await goneOn
+    expect(one.mustWait(() => {})).toBe(false)
+  })
+
+  test('has nobody wait for an archiver that fails', async () => {
+    const { recordings } = start(temporaryDirectory(), {
+      record: () => {
+        throw new Error('disk full')
+      },
+    })
+    const one = recordings.open(OPEN)
+    const goneOn = new Promise<void>((resolve) => {
+      for (let i = 0; i < RECORDING_JOURNALS_BEHIND; i++) {
+        one.output(...bytes('rows'))
+        void recordings.archived()
+      }
+      expect(one.mustWait(resolve)).toBe(true)
+    })
+    await goneOn
+    expect(one.mustWait(() => {})).toBe(false)
+  })
+
+  test('keeps no file to write over once nothing is recorded', async () => {
+    const directory = temporaryDirectory()
+    const { recordings } = start(directory)
+    const spares = () => readdirSync(directory).filter((name) => name.endsWith('.spare'))
+    recordings.open(OPEN).output(...bytes('rows'))
+    await recordings.archived()
+    expect(spares()).toHaveLength(1)
+    await recordings.archived()
+    await expect.poll(spares).toHaveLength(0)
+    expect(listJournals(directory)).toHaveLength(1)
+  })
+
   test('stays when the log does not take the seals, and is archived again', async () => {
     const directory = temporaryDirectory()
     let refuses = true

@@ -6,12 +6,15 @@
  * archiver and deleted once the log holds the seals of what became of them.
  */
 
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { AuditError, systemCodeOf } from '../errors.ts'
 import type { AuditEvent } from '../event.ts'
 import {
+  JOURNAL_SPARES_MAX,
   RECORDING_JOURNAL_BYTES,
   RECORDING_JOURNAL_MS,
+  RECORDING_JOURNALS_BEHIND,
   RECORDING_JOURNALS_MAX,
   RECORDING_PIECE_BYTES,
 } from '../limits.ts'
@@ -24,7 +27,15 @@ import {
   type RecordingOpen,
   type ResultShape,
 } from './frames.ts'
-import { JournalWriter, journalBuffer, journalPath, listJournals } from './journal.ts'
+import {
+  type JournalFile,
+  JournalWriter,
+  journalBuffer,
+  journalPath,
+  listJournals,
+  listSpares,
+  sparePath,
+} from './journal.ts'
 import { type WrappingKey, wrappingKey } from './keys.ts'
 
 export interface RecordingsOptions {
@@ -42,6 +53,10 @@ export interface RecordingsOptions {
 
 /** One session's recording, while it lives. Nothing here is on disk before `flush` of its Recordings. */
 export interface SessionRecording {
+  /** Something it was told waits for `flush`. */
+  readonly pending: boolean
+  /** True: the archiver is behind, so what is long had better wait; `goOn` is called when it need not. */
+  mustWait(goOn: () => void): boolean
   /** Bytes about to be sent to the client, behind the masks. Copied. */
   output(buf: Buffer, start: number, end: number): void
   /** Data the client sent. Copied. */
@@ -57,6 +72,12 @@ export interface SessionRecording {
   end(reason: string): void
 }
 
+/** A session as it is recorded; `write`: which write takes the newest of it to the disk. */
+interface Live {
+  readonly id: Buffer
+  write: number
+}
+
 export class Recordings {
   readonly #options: RecordingsOptions
   readonly #wrapping: WrappingKey | null
@@ -64,8 +85,14 @@ export class Recordings {
   readonly #archiver: ArchiveWorker
   readonly #timer: NodeJS.Timeout
   #journal: JournalWriter
+  /** Files of journals that were taken apart, to be written over. */
+  readonly #spares: string[] = []
+  /** Goes up with every write. */
+  #writes = 0
   /** Journals closed and not archived. */
   #waiting = 0
+  /** Called once the archiver is no longer behind. */
+  readonly #held = new Set<() => void>()
   #failed = false
 
   constructor(options: RecordingsOptions) {
@@ -74,14 +101,19 @@ export class Recordings {
     this.#wrapping = key === null ? null : wrappingKey(key)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     const left = listJournals(directory)
+    for (const spare of listSpares(directory)) rmSync(spare)
     this.#archiver = new ArchiveWorker({
       directory,
       key,
       onArchived: (journal, seals) => this.#archived(journal, seals),
-      onFailure: options.onFailure,
+      onFailure: (error) => {
+        options.onFailure(error)
+        // Waiting does not help any more.
+        this.#letGoOn()
+      },
     })
     this.#journal = this.#nextJournal((left.at(-1) ?? 0) + 1)
-    for (const journal of left) this.#toArchiver(journal)
+    for (const journal of left) this.#toArchiver({ journal, bytes: null })
     this.#timer = setInterval(() => this.#rotateSoon(), RECORDING_JOURNAL_MS)
     this.#timer.unref()
   }
@@ -98,20 +130,25 @@ export class Recordings {
   /** Begins a session's recording. @throws AuditError unavailable */
   open(open: RecordingOpen): SessionRecording {
     if (!this.available) throw unavailable()
-    const id = Buffer.from(open.session, 'latin1')
-    this.#json(id, FRAME_KIND.open, open)
+    const session: Live = { id: Buffer.from(open.session, 'latin1'), write: -1 }
+    this.#json(session, FRAME_KIND.open, open)
+    const isPending = () => session.write === this.#writes
     return {
-      output: (buf, start, end) => this.#bytes(id, FRAME_KIND.output, buf, start, end),
-      input: (buf, start, end) => this.#bytes(id, FRAME_KIND.input, buf, start, end),
-      answered: (statement) => this.#number(id, FRAME_KIND.answered, statement),
-      shape: (shape) => this.#json(id, FRAME_KIND.shape, shape),
-      result: (shape) => this.#number(id, FRAME_KIND.result, shape),
+      get pending() {
+        return isPending()
+      },
+      mustWait: (goOn) => this.#mustWait(goOn),
+      output: (buf, start, end) => this.#bytes(session, FRAME_KIND.output, buf, start, end),
+      input: (buf, start, end) => this.#bytes(session, FRAME_KIND.input, buf, start, end),
+      answered: (statement) => this.#number(session, FRAME_KIND.answered, statement),
+      shape: (shape) => this.#json(session, FRAME_KIND.shape, shape),
+      result: (shape) => this.#number(session, FRAME_KIND.result, shape),
       omitted: ({ rows, bytes }) => {
-        const at = this.#entry(id, FRAME_KIND.omitted, 16)
+        const at = this.#entry(session, FRAME_KIND.omitted, 16)
         this.#buffer.writeDoubleBE(rows, at)
         this.#buffer.writeDoubleBE(bytes, at + 8)
       },
-      end: (reason) => this.#json(id, FRAME_KIND.end, { reason } satisfies RecordingEnd),
+      end: (reason) => this.#json(session, FRAME_KIND.end, { reason } satisfies RecordingEnd),
     }
   }
 
@@ -121,6 +158,7 @@ export class Recordings {
     if (this.#waiting >= RECORDING_JOURNALS_MAX) throw this.#fail(unavailable())
     try {
       this.#journal.flush()
+      this.#writes++
       if (this.#journal.bytes >= RECORDING_JOURNAL_BYTES) this.#rotate()
     } catch (cause) {
       throw this.#fail(cause)
@@ -135,8 +173,9 @@ export class Recordings {
       this.flush()
     } finally {
       this.#journal.close()
-      this.#toArchiver(this.#journal.journal)
+      this.#toArchiver(this.#journal)
       await this.#archiver.close()
+      for (const spare of this.#spares.splice(0)) rmSync(spare)
     }
   }
 
@@ -146,25 +185,26 @@ export class Recordings {
     await this.#archiver.settled()
   }
 
-  #entry(id: Buffer, kind: FrameKind, bytes: number): number {
-    if (!this.#journal.hasRoomFor(id, bytes)) this.flush()
-    return this.#journal.entry(id, kind, this.#options.now(), bytes)
+  #entry(session: Live, kind: FrameKind, bytes: number): number {
+    if (!this.#journal.hasRoomFor(session.id, bytes)) this.flush()
+    session.write = this.#writes
+    return this.#journal.entry(session.id, kind, this.#options.now(), bytes)
   }
 
-  #bytes(id: Buffer, kind: FrameKind, buf: Buffer, start: number, end: number): void {
+  #bytes(session: Live, kind: FrameKind, buf: Buffer, start: number, end: number): void {
     for (let at = start; at < end; at += RECORDING_PIECE_BYTES) {
       const to = Math.min(at + RECORDING_PIECE_BYTES, end)
-      buf.copy(this.#buffer, this.#entry(id, kind, to - at), at, to)
+      buf.copy(this.#buffer, this.#entry(session, kind, to - at), at, to)
     }
   }
 
-  #number(id: Buffer, kind: FrameKind, number: number): void {
-    this.#buffer.writeDoubleBE(number, this.#entry(id, kind, 8))
+  #number(session: Live, kind: FrameKind, number: number): void {
+    this.#buffer.writeDoubleBE(number, this.#entry(session, kind, 8))
   }
 
-  #json(id: Buffer, kind: FrameKind, value: object): void {
+  #json(session: Live, kind: FrameKind, value: object): void {
     const json = Buffer.from(JSON.stringify(value))
-    json.copy(this.#buffer, this.#entry(id, kind, json.length))
+    json.copy(this.#buffer, this.#entry(session, kind, json.length))
   }
 
   #nextJournal(journal: number): JournalWriter {
@@ -174,6 +214,7 @@ export class Recordings {
       journal,
       wrapping: this.#wrapping,
       buffer: this.#buffer,
+      spare: this.#spares.pop(),
     })
   }
 
@@ -182,7 +223,7 @@ export class Recordings {
     const closed = this.#journal
     this.#journal = this.#nextJournal(closed.journal + 1)
     closed.close()
-    this.#toArchiver(closed.journal)
+    this.#toArchiver(closed)
   }
 
   /** Also how a failed disk is tried again. */
@@ -190,14 +231,16 @@ export class Recordings {
     try {
       this.flush()
       if (this.#journal.hasEntries) this.#rotate()
+      // What was shown is not to lie about while nothing is written over it.
+      else for (const spare of this.#spares.splice(0)) remove(spare)
     } catch {
       // It has failed, and said so.
     }
   }
 
-  #toArchiver(journal: number): void {
+  #toArchiver({ journal, bytes }: JournalFile): void {
     this.#waiting++
-    this.#archiver.add(journal)
+    this.#archiver.add({ journal, bytes })
   }
 
   #archived(journal: number, seals: readonly SessionSeal[]): void {
@@ -206,8 +249,32 @@ export class Recordings {
         return { type: 'recording-sealed', v: 1, session, bytes, sha256, final }
       }),
     )
-    rmSync(journalPath(this.#options.directory, journal))
+    this.#letGo(journal)
     this.#waiting--
+    if (this.#waiting < RECORDING_JOURNALS_BEHIND) this.#letGoOn()
+  }
+
+  #mustWait(goOn: () => void): boolean {
+    if (this.#waiting < RECORDING_JOURNALS_BEHIND || this.#archiver.failing) return false
+    this.#held.add(goOn)
+    return true
+  }
+
+  #letGoOn(): void {
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const goOn of held) goOn()
+  }
+
+  /** Its file is written over by a later journal, or goes. */
+  #letGo(journal: number): void {
+    const { directory } = this.#options
+    const path = journalPath(directory, journal)
+    if (this.#spares.length < JOURNAL_SPARES_MAX) {
+      const spare = sparePath(directory, journal)
+      renameSync(path, spare)
+      this.#spares.push(spare)
+    } else remove(path)
   }
 
   #fail(cause: unknown): AuditError {
@@ -222,4 +289,9 @@ export class Recordings {
 
 function unavailable(): AuditError {
   return new AuditError('unavailable', 'recordings cannot be written')
+}
+
+/** Not here and now: a file of this size takes milliseconds. One that stays is dealt with at the next start. */
+function remove(path: string): void {
+  void rm(path, { force: true }).catch(() => {})
 }

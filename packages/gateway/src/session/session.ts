@@ -24,8 +24,8 @@ const KEPT_REQUEST_BYTES_MAX = 16 * 1024
 const QUEUED_REQUEST_BYTES_MAX = 256 * 1024
 /** Read ahead of a client whose statement waits for people, bytes; beyond it, it is not watched. */
 const HELD_UNREAD_BYTES_MAX = 64 * 1024
-/** Recorded replies up to this wait for the turnstile as a copy, bytes. */
-const KEPT_REPLY_BYTES_MAX = 16 * 1024
+/** Recorded replies up to this wait for the turnstile as a copy, bytes: one write for many sessions. */
+const KEPT_REPLY_BYTES_MAX = 4 * 1024
 const NOTHING = Buffer.alloc(0)
 
 export type EndReason =
@@ -98,6 +98,8 @@ export class Session implements Waiting {
   #entered = false
   /** Bytes of the replies queued that are noted for the recording and wait for it to be written. */
   #noted = 0
+  /** The last replies noted were long: more are likely to follow. */
+  #long = false
   #ended = false
   #draining = false
   /** Cancel requests on their way: they may still hit whatever this upstream runs. */
@@ -293,6 +295,16 @@ export class Session implements Waiting {
     this.#options.onEnd(this, reason)
   }
 
+  /** Whoever reads a long result faster than it is recorded waits. */
+  #mustWait(): boolean {
+    const { shown } = this.#options.engine
+    return shown !== null && this.#long && shown.mustWait(this.#goOn)
+  }
+
+  readonly #goOn = (): void => {
+    if (!this.#ended) this.#upstream.resume()
+  }
+
   #sayUnsaid(): void {
     if (this.#unsaid.length === 0 || this.#relay.midFrame) return
     for (const frame of this.#unsaid.splice(0)) this.#relay.toClient.give(frame)
@@ -379,7 +391,7 @@ export class Session implements Waiting {
           return at
         }),
       wanted: () => relay.wantedFromUpstream,
-      heldBack: () => this.#client.backedUp,
+      heldBack: () => this.#client.backedUp || this.#mustWait(),
       viewsHeld: () => this.#client.backedUp,
       drained: () => {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()
@@ -439,9 +451,15 @@ export class Session implements Waiting {
       this.blocked(error)
       return false
     }
+    // Of a result that is kept no further there is nothing to wait for.
+    if (!shown.pending) {
+      this.#writeReplies()
+      return true
+    }
     this.#noted = toClient.bytes
+    this.#long = toClient.bytes > KEPT_REPLY_BYTES_MAX
     this.#enter()
-    if (toClient.bytes > KEPT_REPLY_BYTES_MAX) this.#options.turnstile.passNow()
+    if (this.#long) this.#options.turnstile.passNow()
     else toClient.keep()
     return !this.#ended
   }

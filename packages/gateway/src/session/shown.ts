@@ -7,6 +7,10 @@ import type { RecordingPolicy } from '@sallyport/policy'
 import type { Output } from '../sockets/leg.ts'
 
 export interface Shown {
+  /** Some of what it took is not in the recording yet. */
+  readonly pending: boolean
+  /** True: what is long had better wait; `goOn` is called when it need not. */
+  mustWait(goOn: () => void): boolean
   /** The bytes of `out` behind its first `skip` are about to be sent. Throws AuditError `unavailable`. */
   take(out: Output, skip: number): void
   /** The whole of `message` is about to be sent, the last before the end. Throws likewise. */

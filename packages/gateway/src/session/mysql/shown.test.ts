@@ -34,6 +34,8 @@ function column(name: string, type: number): ColumnDefinition {
 function recorder() {
   const frames: RecordingFrame[] = []
   const recording: SessionRecording = {
+    pending: true,
+    mustWait: () => false,
     output: (buf, start, end) =>
       frames.push({ kind: 'output', at: 1, bytes: Buffer.from(buf.subarray(start, end)) }),
     input: () => {},

@@ -59,6 +59,14 @@ export class MysqlShown implements Shown {
     this.#results.answered(statement, queued)
   }
 
+  get pending(): boolean {
+    return this.#recording.pending
+  }
+
+  mustWait(goOn: () => void): boolean {
+    return this.#recording.mustWait(goOn)
+  }
+
   take(out: Output, skip: number): void {
     eachView(out, skip, (buf, start, end, queued) => this.#view(buf, start, end, queued))
     if (this.#results.passMarks(out.bytes)) this.#amongRows = true

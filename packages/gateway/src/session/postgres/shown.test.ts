@@ -25,6 +25,8 @@ function recorder() {
     told.push(words)
   }
   const recording: SessionRecording = {
+    pending: true,
+    mustWait: () => false,
     output: (buf, start, end) => {
       output += buf.toString('latin1', start, end).replaceAll(/[^ -~]/g, '')
     },
