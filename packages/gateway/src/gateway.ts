@@ -21,6 +21,7 @@ import { postgresReception } from './listeners/postgres.ts'
 import { listenerTls } from './listeners/tls.ts'
 import { openParts, type Parts } from './parts.ts'
 import type { SessionDeps } from './session/admission.ts'
+import { Budgets } from './session/budgets.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
 import { MysqlTexts } from './session/mysql/texts.ts'
@@ -325,6 +326,7 @@ class Gateway implements RunningGateway {
       recordings: this.#parts.recordings,
       keys,
       rates: new StatementRates(),
+      budgets: new Budgets(),
       probes: new ProbeBudgets(),
       telemetry,
       log,

@@ -18,6 +18,7 @@ import { compileMaskKind } from './masks/compile-spec.ts'
 import { checkPattern } from './masks/regex-safety.ts'
 import type {
   ApproverRequirement,
+  Budget,
   EstimateBounds,
   GrantRule,
   LimitRule,
@@ -396,6 +397,19 @@ function compileRecord(scope: Scope, record: RecordFile, at: Path, records: Reco
   })
 }
 
+function compileBudget(
+  scope: Scope,
+  limit: LimitFile,
+  per: Budget['per'],
+  at: Path,
+): readonly Budget[] {
+  const written = limit[`per-${per}`]
+  if (written === undefined) return []
+  const { statements = null, rows = null } = written
+  const bytes = compileBytes(scope, written.bytes, [...at, `per-${per}`])
+  return [{ name: limit.name ?? `budget per ${per}`, per, statements, rows, bytes }]
+}
+
 function compileLimit(scope: Scope, limit: LimitFile, at: Path, limits: LimitRule[]): void {
   const bytes = compileBytes(scope, limit.bytes, at)
   const onExceed = limit['on-exceed'] ?? 'deny'
@@ -423,6 +437,7 @@ function compileLimit(scope: Scope, limit: LimitFile, at: Path, limits: LimitRul
         limit.approvers === undefined
           ? []
           : [compileApprovers(scope, { name, approvers: limit.approvers }, at)],
+      budgets: (['token', 'run'] as const).flatMap((per) => compileBudget(scope, limit, per, at)),
     },
     estimate,
   })

@@ -20,6 +20,7 @@ export { REDACTED } from './masks/type-info.ts'
 export type { CellType } from './masks/types.ts'
 export type {
   ApproverRequirement,
+  Budget,
   ColumnMask,
   GrantRule,
   Limits,

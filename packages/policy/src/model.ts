@@ -149,6 +149,18 @@ export interface Limits {
   readonly onExceed: OnExceed
   /** With `approve`: every one of these must be satisfied before more of a result is sent. */
   readonly approvers: readonly ApproverRequirement[]
+  /** Every one of these holds. */
+  readonly budgets: readonly Budget[]
+}
+
+/** What one token, or one run of a graph, may use in all; null: no limit. */
+export interface Budget {
+  /** The limit's name. */
+  readonly name: string
+  readonly per: 'token' | 'run'
+  readonly statements: number | null
+  readonly rows: number | null
+  readonly bytes: number | null
 }
 
 export interface LimitRule {

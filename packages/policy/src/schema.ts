@@ -235,6 +235,18 @@ const size = {
   ],
 }
 
+const budget = (description: string) => ({
+  ...closed(
+    {
+      statements: { type: 'integer', minimum: 0 },
+      rows: { type: 'integer', minimum: 0 },
+      bytes: size,
+    },
+    { minProperties: 1 },
+  ),
+  description,
+})
+
 const limit = closed(
   {
     name: {
@@ -253,6 +265,8 @@ const limit = closed(
     },
     'estimated-cost': { ...above, description: 'what the planner expects it to cost' },
     'statements-per-minute': { type: 'integer', minimum: 1 },
+    'per-token': budget('of each token, over all its sessions'),
+    'per-run': budget('of each run of a graph that a token was issued for, over all its tokens'),
     'on-exceed': {
       enum: ['approve', 'deny', 'truncate'],
       description:
@@ -262,9 +276,15 @@ const limit = closed(
   },
   {
     required: ['who'],
-    anyOf: ['rows', 'bytes', 'estimated-rows', 'estimated-cost', 'statements-per-minute'].map(
-      (key) => ({ required: [key] }),
-    ),
+    anyOf: [
+      'rows',
+      'bytes',
+      'estimated-rows',
+      'estimated-cost',
+      'statements-per-minute',
+      'per-token',
+      'per-run',
+    ].map((key) => ({ required: [key] })),
   },
 )
 
@@ -446,6 +466,11 @@ export interface GrantFile {
   readonly 'on-refusal'?: 'hint' | 'request'
   readonly 'break-glass'?: WhoFile
 }
+export interface BudgetFile {
+  readonly statements?: number
+  readonly rows?: number
+  readonly bytes?: number | string
+}
 export interface LimitFile {
   readonly name?: string
   readonly description?: string
@@ -455,6 +480,8 @@ export interface LimitFile {
   readonly 'estimated-rows'?: number
   readonly 'estimated-cost'?: number
   readonly 'statements-per-minute'?: number
+  readonly 'per-token'?: BudgetFile
+  readonly 'per-run'?: BudgetFile
   readonly 'on-exceed'?: 'approve' | 'deny' | 'truncate'
   readonly approvers?: NonNullable<RuleFile['approvers']>
 }

@@ -145,6 +145,7 @@ function mergeLimits(rules: readonly LimitRule[]): Limits {
     statementsPerMinute: null,
     onExceed: rules.length === 0 ? 'deny' : 'truncate',
     approvers: [],
+    budgets: [],
   }
   return rules.reduce<Limits>(
     (all, { limits }) => ({
@@ -161,6 +162,7 @@ function mergeLimits(rules: readonly LimitRule[]): Limits {
         limits.rows === null && limits.bytes === null
           ? all.approvers
           : [...all.approvers, ...limits.approvers],
+      budgets: [...all.budgets, ...limits.budgets],
     }),
     merged,
   )

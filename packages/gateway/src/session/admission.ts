@@ -14,6 +14,7 @@ import type { ConnectionRuntime } from '../connections/runtime.ts'
 import type { Grants, HeldGrant } from '../grants/grants.ts'
 import type { RecordingRoom } from '../recordings/room.ts'
 import type { Logger, Telemetry } from '../telemetry/index.ts'
+import { type Budgets, SessionBudgets } from './budgets.ts'
 import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
 import type { ApprovalLink } from './hold-reports.ts'
@@ -40,6 +41,7 @@ export interface SessionDeps {
   readonly recordings: RecordingRoom
   readonly keys: MaskKeys
   readonly rates: StatementRates
+  readonly budgets: Budgets
   readonly probes: ProbeBudgets
   readonly telemetry: Telemetry
   readonly log: Logger
@@ -193,6 +195,18 @@ function groundFor(
  * `sallyport.approvals=return`. It never turns a refusal into a wait.
  */
 export const APPROVALS_SETTING = 'sallyport.approvals'
+
+/** What this session's token and run may use. */
+export function budgetsOf(
+  { principal: { issuer, subject, tokenId, graph, run } }: Admitted,
+  { budgets }: SessionDeps,
+): SessionBudgets {
+  return new SessionBudgets(budgets, {
+    token: `${issuer}\0${tokenId}`,
+    // A run's name is its graph's to choose: another principal's run of that name is another.
+    run: run === null ? null : [issuer, subject, graph ?? '', run].join('\0'),
+  })
+}
 
 /** Where this session's statements wait for people. */
 export function holdsOf(

@@ -1,14 +1,17 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
 import type { BindParameter, PrincipalView } from '@sallyport/policy'
 import type { CatalogRelation } from '@sallyport/sql'
+import type { Left, SessionBudgets } from './budgets.ts'
 import type { Decided } from './decisions.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
 import type { StatementRates } from './rates.ts'
+import { budgetReport, REPORTS, type Report } from './reports.ts'
 import { type ViewAnswer, ViewCheck } from './view-check.ts'
 
 export interface CheckOptions {
   readonly rates: StatementRates
   readonly probes: ProbeBudgets
+  readonly budgets: SessionBudgets
   /** Tells principals apart, for `rates` and `probes`. */
   readonly principal: string
   /** Milliseconds since 1970. */
@@ -30,10 +33,20 @@ export class SessionChecks {
     this.#options = options
   }
 
-  withinRate({ limits: { statementsPerMinute } }: PrincipalView): boolean {
-    if (statementsPerMinute === null) return true
-    const { rates, principal, now } = this.#options
-    return rates.admit(principal, statementsPerMinute, now())
+  /** Counts a statement; null: it may run. */
+  overspent(view: PrincipalView): { readonly code: string; readonly report: Report } | null {
+    const { rates, budgets, principal, now } = this.#options
+    const { statementsPerMinute } = view.limits
+    if (statementsPerMinute !== null && !rates.admit(principal, statementsPerMinute, now())) {
+      return { code: 'rate-limit', report: REPORTS.tooManyStatements }
+    }
+    const spent = budgets.admit(view)
+    return spent === null ? null : { code: 'budget', report: budgetReport(spent) }
+  }
+
+  /** What budgets leave for the rows and bytes of one result; null: no limit. */
+  left(view: PrincipalView): Left | null {
+    return this.#options.budgets.left(view)
   }
 
   /** Compares it masked columns with more values than are left? `sent`: everything its values are in. */

@@ -38,6 +38,21 @@ export function limitReport(limits: Limits, { stands }: { readonly stands: boole
   }
 }
 
+/** `left`: a result is larger than what is left of it. */
+export function budgetReport(name: string, left?: { readonly stands: boolean }): Report {
+  return {
+    sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
+    message:
+      left === undefined
+        ? `statement refused: the budget "${name}" is spent`
+        : `the result is larger than what is left of the budget "${name}"`,
+    ...(left?.stands === true && {
+      detail: 'The statement had completed by then: what it changed stands.',
+    }),
+    hint: 'Nothing more runs on it: finish with what there is, or ask for another token or run.',
+  }
+}
+
 export function truncationReport(limits: Limits, rows: number): Report {
   return {
     // warning

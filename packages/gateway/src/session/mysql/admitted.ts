@@ -2,6 +2,7 @@
 import type { PrincipalView } from '@sallyport/policy'
 import type { Admission, ResultLimit } from '@sallyport/protocol-mysql'
 import type { StatementFacts } from '@sallyport/sql'
+import { isTighter, type Left, within } from '../budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 
@@ -18,6 +19,8 @@ export interface Admitted extends Admission {
   readonly volatile: boolean
   /** Database and sql_mode when it was prepared: the server goes on reading it so. */
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
+  /** Its results are limited by this budget; null: by policy's limits on each. */
+  readonly budget: string | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
@@ -26,13 +29,16 @@ export interface Admitted extends Admission {
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */
 export function limitOf(
-  { limits: { rows, bytes, onExceed } }: PrincipalView,
+  { limits }: PrincipalView,
   statements: readonly StatementFacts[] | null,
+  left: Left | null = null,
 ): ResultLimit | null {
+  const { rows, bytes } = within(limits, left)
   if (rows === null && bytes === null) return null
   const returns = statements === null || statements.some((one) => one.outputs !== null)
   if (!returns) return null
-  return { rows, bytes, exceeded: onExceed === 'truncate' ? 'truncate' : 'refuse' }
+  const cut = limits.onExceed === 'truncate' && !isTighter(limits, left)
+  return { rows, bytes, exceeded: cut ? 'truncate' : 'refuse' }
 }
 
 /** Null: not read, or no statement at all. */

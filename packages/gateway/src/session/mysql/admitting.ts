@@ -154,6 +154,7 @@ export class Admitting {
       checked: standing.epoch,
       volatile: false,
       home: { database, sqlMode },
+      budget: null,
       needsApproval: false,
       granted: null,
     }

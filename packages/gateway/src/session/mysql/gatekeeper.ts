@@ -30,6 +30,7 @@ import {
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
+import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Estimating } from '../estimating.ts'
@@ -37,12 +38,12 @@ import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
-import { limitReport, REPORTS, tooLongReport } from '../reports.ts'
+import { budgetReport, limitReport, REPORTS, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
-import { type Admitted, factsOf } from './admitted.ts'
+import { type Admitted, factsOf, limitOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
 import { Holding } from './holding.ts'
@@ -168,13 +169,12 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided, forward } = this.#admitting.decide(context, bytes, text)
     const waiting = this.#viewsMoved(decided)
     if (waiting !== null) return waiting
-    if (via === 'query' && !this.#asked && !this.#checks.withinRate(context.view)) {
-      return this.#records.refuse('simple', text, 'rate-limit', REPORTS.tooManyStatements)
-    }
+    const over = via === 'query' && !this.#asked ? this.#checks.overspent(context.view) : null
+    if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward })
     if (via === 'prepare' || admitted.kind === 'refusal') return admitted
     const spent = this.#probesSpent('simple', admitted, null)
-    return spent ?? this.#held('simple', admitted, null)
+    return spent ?? this.#held('simple', this.#withBudget(admitted), null)
   }
 
   decideExecute(
@@ -187,11 +187,12 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (admitted.kind === 'refusal') return admitted
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
-    if (!this.#asked && !this.#checks.withinRate(context.view)) {
-      return this.#records.refuse('execute', admitted.own, 'rate-limit', REPORTS.tooManyStatements)
+    const over = this.#asked ? null : this.#checks.overspent(context.view)
+    if (over !== null) {
+      return this.#records.refuse('execute', admitted.own, over.code, over.report)
     }
     const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
-    if (!admitted.masked && !held) return admitted
+    if (!admitted.masked && !held) return this.#withBudget(admitted)
     const bound = readParameters(parameters)
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, bound)
@@ -199,7 +200,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       const spent = this.#probesSpent('execute', admitted, bound)
       if (spent !== null) return spent
     }
-    return this.#held('execute', admitted, parameters)
+    return this.#held('execute', this.#withBudget(admitted), parameters)
   }
 
   decideFetch(statement: PreparedStatement): number | Refusal | NotYet {
@@ -265,8 +266,12 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   limitExceeded(admission: Admission, stands: boolean): Refusal {
-    const { view } = (admission as Admitted).ground
-    return refusal(limitReport(view.limits, { stands }))
+    const { ground, budget } = admission as Admitted
+    return refusal(
+      budget === null
+        ? limitReport(ground.view.limits, { stands })
+        : budgetReport(budget, { stands }),
+    )
   }
 
   cancel(): void {
@@ -310,8 +315,9 @@ export class MysqlGatekeeper implements Gatekeeper {
     }
     const facts = factsOf(decided)
     if (outcome.status === 'complete') this.#completed(facts, admitted.own, outcome.result)
-    if (outcome.execution === 0) return
     const { execution, rows, bytes, sqlstate } = outcome
+    this.#options.budgets.used(rows, bytes)
+    if (execution === 0) return
     this.#recorder.outcome({
       execution,
       status: outcome.status === 'cursor' ? 'suspended' : outcome.status,
@@ -369,6 +375,16 @@ export class MysqlGatekeeper implements Gatekeeper {
     return this.#standing.contextOn(ground, this.names)
   }
 
+  /** Its results may have no more than budgets leave. */
+  #withBudget(admitted: Admitted): Admitted {
+    const { ground, decided } = admitted
+    const left = this.#checks.left(ground.view)
+    if (left === null) return admitted
+    const limit = limitOf(ground.view, factsOf(decided), left)
+    const budget = isTighter(ground.view.limits, left) ? left.name : null
+    return { ...admitted, limit, budget }
+  }
+
   /** Only with leave: what needs approval waits for it here, and has it once. */
   #held(
     via: 'simple' | 'execute',
@@ -424,9 +440,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
-    if (!this.#asked && !this.#checks.withinRate(context.view)) {
-      return this.#records.refuse('simple', text, 'rate-limit', REPORTS.tooManyStatements)
-    }
+    const over = this.#asked ? null : this.#checks.overspent(context.view)
+    if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const { decided } = this.#admitting.decide(context, `\0${text}`, text)
     return this.#held(
       'simple',

@@ -2,6 +2,7 @@
 import type { PrincipalView } from '@sallyport/policy'
 import type { Admission, ResultLimit } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
+import { isTighter, type Left, within } from '../budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 
@@ -16,6 +17,8 @@ export interface Admitted extends Admission {
   readonly checked: number
   /** It runs what a name stands for when it runs: decided anew each time. */
   readonly volatile: boolean
+  /** Its results are limited by this budget; null: by policy's limits on each. */
+  readonly budget: string | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
@@ -26,16 +29,19 @@ export interface Admitted extends Admission {
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */
 export function limitOf(
-  { limits: { rows, bytes, onExceed } }: PrincipalView,
+  { limits }: PrincipalView,
   statements: readonly StatementFacts[] | null,
+  left: Left | null = null,
 ): ResultLimit | null {
+  const { rows, bytes } = within(limits, left)
   if (rows === null && bytes === null) return null
   const all = statements ?? []
   const copies = all.filter((one) => one.copy?.direction === 'to-client')
   const returns = statements === null || all.some((one) => one.outputs !== null)
   if (!returns && copies.length === 0) return null
   // A binary COPY has a trailer: cut short, it is no COPY any more.
-  const cuttable = onExceed === 'truncate' && copies.every((one) => one.copy?.format !== 'binary')
+  const cut = limits.onExceed === 'truncate' && !isTighter(limits, left)
+  const cuttable = cut && copies.every((one) => one.copy?.format !== 'binary')
   const readOnly =
     statements !== null &&
     all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
@@ -45,6 +51,11 @@ export function limitOf(
 /** Equal facts: the same relations, columns and lineage. */
 export function sameMeaning(a: Decided, b: Decided): boolean {
   return a === b || a.analysis === b.analysis || factsText(a) === factsText(b)
+}
+
+/** Null: not understood. */
+export function factsOf({ analysis }: Decided): readonly StatementFacts[] | null {
+  return analysis.kind === 'statements' ? analysis.statements : null
 }
 
 export function factsText({ analysis }: Decided): string {

@@ -23,6 +23,7 @@ import {
 } from '@sallyport/protocol-postgres'
 import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
+import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Estimating } from '../estimating.ts'
@@ -30,12 +31,12 @@ import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
-import { limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
+import { budgetReport, limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
-import { type Admitted, hangsOnMore, samePlan } from './admitted.ts'
+import { type Admitted, factsOf, hangsOnMore, limitOf, samePlan } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
 import { type Asking, type Planned, postgresEstimating } from './estimating.ts'
@@ -157,13 +158,14 @@ export class SessionGatekeeper implements Gatekeeper {
     const waiting = this.#viewsMoved(verdict.decided)
     if (waiting !== null) return waiting
     const asked = this.#options.holds.busy || this.#estimating.busy
-    if (via === 'query' && !asked && !this.#checks.withinRate(context.view)) {
-      return this.#records.refuse('simple', verdict.text, 'rate-limit', REPORTS.tooManyStatements)
+    const over = via === 'query' && !asked ? this.#checks.overspent(context.view) : null
+    if (over !== null) {
+      return this.#records.refuse('simple', verdict.text, over.code, over.report)
     }
     const admitted = this.#admitting.admit(recordedVia, context, verdict.decided, verdict.text)
     if (via === 'parse') return admitted
     const spent = this.#probesSpent('simple', admitted, buf.subarray(start, end), null)
-    return spent ?? this.#held('simple', admitted, UNBOUND)
+    return spent ?? this.#held('simple', this.#withBudget(admitted), UNBOUND)
   }
 
   decideBind(
@@ -192,7 +194,10 @@ export class SessionGatekeeper implements Gatekeeper {
     const bound = this.#options.recordsParameters
       ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
       : admitted
-    return this.#held('bind', bound, { types: statement.types, bind: buf.subarray(start, end) })
+    return this.#held('bind', this.#withBudget(bound), {
+      types: statement.types,
+      bind: buf.subarray(start, end),
+    })
   }
 
   decideExecute(portal: Portal): number | Refusal | NotYet {
@@ -213,9 +218,8 @@ export class SessionGatekeeper implements Gatekeeper {
         return this.#records.refuse('execute', text, 'approval-needed', REPORTS.policyMoved)
       }
     }
-    if (!this.#checks.withinRate(context.view)) {
-      return this.#records.refuse('execute', text, 'rate-limit', REPORTS.tooManyStatements)
-    }
+    const over = this.#checks.overspent(context.view)
+    if (over !== null) return this.#records.refuse('execute', text, over.code, over.report)
     return this.#runs('execute', admitted)
   }
 
@@ -280,8 +284,12 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   limitExceeded(admission: Admission, stands: boolean): Refusal {
-    const { view } = (admission as Admitted).ground
-    return refusal(limitReport(view.limits, { stands }))
+    const { ground, budget } = admission as Admitted
+    return refusal(
+      budget === null
+        ? limitReport(ground.view.limits, { stands })
+        : budgetReport(budget, { stands }),
+    )
   }
 
   resultCut(admission: Admission, rows: number): Buffer {
@@ -336,6 +344,7 @@ export class SessionGatekeeper implements Gatekeeper {
       if (facts !== undefined) this.#completed(facts, admitted.text, outcome.result)
     }
     if (outcome.tag === 'ROLLBACK') this.#undone = true
+    this.#options.budgets.used(outcome.rows, outcome.bytes)
     if (outcome.execution === 0) return
     this.#recorder.outcome(outcome)
     const { shown } = this.#options
@@ -415,6 +424,17 @@ export class SessionGatekeeper implements Gatekeeper {
     if (ground.catalog === null || this.#namesAsked || relay === null) return false
     if (!relay.quiescent || relay.transaction === TX_FAILED) return false
     return this.names.questions(relay.transaction === TX_IDLE).length > 0
+  }
+
+  /** Its results may have no more than budgets leave. */
+  #withBudget<A extends Admitted | Refusal>(admitted: A): A | Admitted {
+    if (admitted.kind === 'refusal') return admitted
+    const { ground, decided } = admitted
+    const left = this.#checks.left(ground.view)
+    if (left === null) return admitted
+    const limit = limitOf(ground.view, factsOf(decided), left)
+    const budget = isTighter(ground.view.limits, left) ? left.name : null
+    return { ...admitted, limit, budget }
   }
 
   /** Only with leave: what needs approval waits for it here, and has it once. */
