@@ -78,4 +78,5 @@ export {
   expireRecordings,
   sessionsOnHold,
 } from './recording/retention.ts'
+export { type StatementFields, StatementForm } from './statement-form.ts'
 export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

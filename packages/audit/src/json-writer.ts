@@ -10,6 +10,9 @@ import { AuditError } from './errors.ts'
 
 /** Above this, JSON.stringify and one native copy beat the loop. */
 const LOOP_CHARS_MAX = 400
+/** Above this, a native copy beats the loop. */
+const LOOP_BYTES_MAX = 32
+const INT32_MAX = 0x7fffffff
 /** A UTF-16 code unit becomes at most `\u0000`. */
 const UNIT_BYTES_MAX = 6
 /** Digits of the largest safe integer, plus room for a comma. */
@@ -66,13 +69,36 @@ export class JsonWriter {
     this.at = at
   }
 
-  /** A longer raw ASCII text, as a hash. */
-  ascii(text: string): void {
-    if (this.at + text.length > this.limit) {
+  /** The same, encoded already. */
+  piece(piece: Uint8Array): void {
+    const length = piece.length
+    if (this.at + length > this.limit) {
       this.overflow = true
       return
     }
-    this.at += this.bytes.write(text, this.at, 'latin1')
+    const { bytes } = this
+    let at = this.at
+    if (length > LOOP_BYTES_MAX) bytes.set(piece, at)
+    else for (let i = 0; i < length; i++) bytes[at + i] = piece[i] as number
+    at += length
+    this.at = at
+  }
+
+  /** Bytes as hexadecimal digits, without quotes. */
+  hex(from: Uint8Array): void {
+    const length = from.length
+    if (this.at + 2 * length > this.limit) {
+      this.overflow = true
+      return
+    }
+    const { bytes } = this
+    let at = this.at
+    for (let i = 0; i < length; i++) {
+      const byte = from[i] as number
+      bytes[at++] = HEX[byte >> 4] as number
+      bytes[at++] = HEX[byte & 15] as number
+    }
+    this.at = at
   }
 
   /** Canonical JSON made elsewhere. */
@@ -127,9 +153,16 @@ export class JsonWriter {
     for (let bound = 10; value >= bound; bound *= 10) digits++
     const { bytes } = this
     let rest = value
-    for (let at = this.at + digits - 1; at >= this.at; at--) {
+    let at = this.at + digits - 1
+    // Divisions of 32-bit integers are a fraction of the cost of others.
+    for (; rest > INT32_MAX; at--) {
       const tens = Math.floor(rest / 10)
       bytes[at] = 0x30 + (rest - tens * 10)
+      rest = tens
+    }
+    for (; at >= this.at; at--) {
+      const tens = ((rest | 0) / 10) | 0
+      bytes[at] = 0x30 + ((rest | 0) - tens * 10)
       rest = tens
     }
     this.at += digits

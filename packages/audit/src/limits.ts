@@ -24,6 +24,9 @@ export const TIGHT_LIST_ITEMS_MAX = 16
 /** Nesting of an event's values; deeper is a caller's mistake. */
 export const EVENT_DEPTH_MAX = 8
 
+/** A statement's record is kept encoded for the next time up to this. */
+export const FORM_BYTES_MAX = 16_384
+
 /** Records appended and not yet flushed; beyond it append refuses. */
 export const BUFFER_BYTES_DEFAULT = 4_194_304
 

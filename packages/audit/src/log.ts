@@ -25,6 +25,7 @@ import type { Settings, SyncPolicy } from './options.ts'
 import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Found } from './recover.ts'
+import type { StatementForm } from './statement-form.ts'
 
 export interface AuditLog {
   readonly directory: string
@@ -36,6 +37,8 @@ export interface AuditLog {
    * @throws AuditError unavailable: refuse the statement; invalid-event: nothing was added, refuse too
    */
   append(event: AuditEvent): number
+  /** The same for a statement that is recorded often. @throws AuditError as append does */
+  appendForm(form: StatementForm, of: { session: string; ordinal: number }): number
   /**
    * Writes every record appended so far, as durably as `sync` says; the log's own policy unless given, so
    * that one connection may ask for more than another.
@@ -140,11 +143,13 @@ export class FileAuditLog implements AuditLog {
   }
 
   append(event: AuditEvent): number {
-    if (this.#state.kind !== 'open') {
-      this.#refused++
-      throw unavailable(this.#state)
-    }
+    this.#mustBeOpen()
     return this.#writer.append(event, this.#time())
+  }
+
+  appendForm(form: StatementForm, of: { session: string; ordinal: number }): number {
+    this.#mustBeOpen()
+    return this.#writer.appendForm(form, of, this.#time())
   }
 
   flush(sync: SyncPolicy = this.#settings.sync): void {
@@ -204,6 +209,12 @@ export class FileAuditLog implements AuditLog {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state.kind === 'open') return
+    this.#refused++
+    throw unavailable(this.#state)
   }
 
   /** The clock, never behind the record before. */

@@ -33,7 +33,7 @@ describe('the tree of RFC 6962', () => {
       expect(frontier.root()).toBe(merkleRoot(MANY.slice(0, size)))
       // Asking for the root disturbs nothing.
       expect(frontier.root()).toBe(merkleRoot(MANY.slice(0, size)))
-      frontier.add(MANY[size] ?? '')
+      frontier.add(Buffer.from(MANY[size] ?? '', 'hex'))
     }
   })
 

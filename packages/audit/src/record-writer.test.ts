@@ -2,11 +2,18 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson } from './canonical.ts'
 import { AuditError } from './errors.ts'
-import type { AuditEvent } from './event.ts'
-import { LIST_ITEMS_MAX, RECORD_BYTES_MAX, SQL_CHARS_MAX, STRING_CHARS_MAX } from './limits.ts'
+import type { AuditEvent, Statement } from './event.ts'
+import {
+  FORM_BYTES_MAX,
+  LIST_ITEMS_MAX,
+  RECORD_BYTES_MAX,
+  SQL_CHARS_MAX,
+  STRING_CHARS_MAX,
+} from './limits.ts'
 import { leafHash, MerkleFrontier, merkleRoot, NO_HASH } from './merkle.ts'
 import { decodeRecord } from './record.ts'
 import { NEW_CHAIN, RecordWriter } from './record-writer.ts'
+import { StatementForm } from './statement-form.ts'
 import { outcome, statement } from './testing-events.ts'
 
 function newWriter(bufferBytes = 65_536): RecordWriter {
@@ -76,6 +83,38 @@ describe('RecordWriter', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  test('writes a statement whose form is kept as one that is encoded each time', () => {
+    fc.assert(
+      fc.property(statements.map(compact), count, (event, at) => {
+        const { session, ordinal, cut: _, ...fields } = event as Statement
+        const form = StatementForm.of(fields)
+        const writer = newWriter()
+        expect(form).not.toBeNull()
+        if (form === null) return
+        const seq = writer.appendForm(form, { session, ordinal }, at)
+        expect(linesOf(writer)).toEqual([lineFor(event, { at, prev: NO_HASH, seq })])
+      }),
+    )
+  })
+
+  test.each([
+    ['over a cap', { rule: 'r'.repeat(STRING_CHARS_MAX + 1) }],
+    ['long', { sql: 'x'.repeat(FORM_BYTES_MAX / 3) }],
+  ])('keeps no form of a statement that is %s', (_name, fields) => {
+    const { session: _s, ordinal: _o, ...rest } = statement(fields)
+    expect(StatementForm.of(rest)).toBeNull()
+  })
+
+  test('refuses a session that does not fit, and changes nothing', () => {
+    const { session: _s, ordinal, ...fields } = statement()
+    const form = StatementForm.of(fields)
+    const writer = newWriter()
+    const session = 's'.repeat(STRING_CHARS_MAX + 1)
+    if (form === null) throw new Error('no form')
+    expect(() => writer.appendForm(form, { session, ordinal }, 1)).toThrow(AuditError)
+    expect(writer.chain).toEqual(NEW_CHAIN)
   })
 
   test('reads back what was written', () => {

@@ -8,14 +8,14 @@
  *             ^start                 ^#end
  */
 
-import { hash } from 'node:crypto'
 import { canonicalJson } from './canonical.ts'
 import { AuditError } from './errors.ts'
 import type { AuditEvent, Outcome, RelationAccess, Statement } from './event.ts'
 import { JsonWriter } from './json-writer.ts'
 import { LIST_ITEMS_MAX, RECORD_BYTES_MAX, SQL_CHARS_MAX, STRING_CHARS_MAX } from './limits.ts'
-import { type MerkleFrontier, NO_HASH } from './merkle.ts'
+import { HASH_BYTES, type MerkleFrontier, NO_HASH, putHash } from './merkle.ts'
 import { fittedEventJson } from './shorten.ts'
+import type { StatementForm } from './statement-form.ts'
 
 const NEWLINE = 0x0a
 /** The byte before each record is a newline; the first record needs one too. */
@@ -38,7 +38,8 @@ export class RecordWriter {
   #end = START
   #seq: number
   #at: number
-  #head: string
+  /** Hash of record `#seq`. */
+  readonly #head = Buffer.alloc(HASH_BYTES)
   /** Tree over the current segment's records. */
   readonly frontier: MerkleFrontier
 
@@ -49,12 +50,12 @@ export class RecordWriter {
     this.#json = new JsonWriter(this.#bytes)
     this.#seq = options.chain.seq
     this.#at = options.chain.at
-    this.#head = options.chain.head
+    this.#head.write(options.chain.head, 'hex')
     this.frontier = options.frontier
   }
 
   get chain(): ChainState {
-    return { seq: this.#seq, at: this.#at, head: this.#head }
+    return { seq: this.#seq, at: this.#at, head: this.#head.toString('hex') }
   }
 
   /** Time of the newest record. */
@@ -90,17 +91,56 @@ export class RecordWriter {
    * @throws AuditError invalid-event; unavailable when the buffer is at its cap
    */
   append(event: AuditEvent, at: number): number {
+    const json = this.#begin(at)
+    const eventAt = json.at
+    if (event.type === 'statement') writeStatement(json, event)
+    else if (event.type === 'outcome') writeOutcome(json, event)
+    else json.overflow = true
+    if (json.overflow) {
+      json.begin({ from: eventAt, to: this.#end + RECORD_BYTES_MAX })
+      const text = fittedEventJson(event)
+      // Fits: fittedEventJson leaves room for the frame, and the buffer a whole record.
+      json.at += this.#bytes.write(text, json.at, 'utf8')
+    }
+    return this.#finish(at, event.type)
+  }
+
+  /** The same for a statement whose record is encoded already but for these two. */
+  appendForm(form: StatementForm, of: { session: string; ordinal: number }, at: number): number {
+    const json = this.#begin(at)
+    json.piece(form.before)
+    json.integer(of.ordinal)
+    json.piece(form.between)
+    json.string(of.session, STRING_CHARS_MAX)
+    json.piece(form.after)
+    return this.#finish(at, 'statement')
+  }
+
+  #begin(at: number): JsonWriter {
     if (this.isFull) throw new AuditError('unavailable', 'audit buffer is full')
-    const seq = this.#seq + 1
-    const start = this.#end
     const json = this.#json
-    json.begin({ from: start, to: start + RECORD_BYTES_MAX })
-    this.#writeRecord(event, at, seq)
-    const end = json.at
+    json.begin({ from: this.#end, to: this.#end + RECORD_BYTES_MAX })
+    json.piece(AT)
+    json.integer(at)
+    json.piece(EVENT)
+    return json
+  }
+
+  #finish(at: number, type: AuditEvent['type']): number {
+    const json = this.#json
+    const seq = this.#seq + 1
+    json.piece(PREV)
+    json.hex(this.#head)
+    json.piece(SEQ)
+    json.integer(seq)
+    json.piece(END)
+    if (json.overflow) throw new AuditError('invalid-event', `\`${type}\` does not fit a record`)
     const bytes = this.#bytes
+    const start = this.#end
+    const end = json.at
     // RFC 6962 leaf hash needs a 0x00 before the record: it borrows the newline that is there.
     bytes[start - 1] = 0
-    this.#head = hash('sha256', bytes.subarray(start - 1, end), 'hex')
+    putHash(this.#head, 0, bytes.subarray(start - 1, end))
     bytes[start - 1] = NEWLINE
     bytes[end] = NEWLINE
     this.#end = end + 1
@@ -109,32 +149,21 @@ export class RecordWriter {
     this.frontier.add(this.#head)
     return seq
   }
-
-  #writeRecord(event: AuditEvent, at: number, seq: number): void {
-    const json = this.#json
-    const start = json.at
-    json.raw('{"at":')
-    json.integer(at)
-    json.raw(',"event":')
-    const eventAt = json.at
-    if (event.type === 'statement') writeStatement(json, event)
-    else if (event.type === 'outcome') writeOutcome(json, event)
-    else json.overflow = true
-    if (json.overflow) {
-      json.begin({ from: eventAt, to: start + RECORD_BYTES_MAX })
-      const text = fittedEventJson(event)
-      // Fits: fittedEventJson leaves room for the frame, and the buffer a whole record.
-      json.at += this.#bytes.write(text, json.at, 'utf8')
-    }
-    json.raw(',"prev":"')
-    json.ascii(this.#head)
-    json.raw('","seq":')
-    json.integer(seq)
-    json.raw('}')
-    if (json.overflow)
-      throw new AuditError('invalid-event', `\`${event.type}\` does not fit a record`)
-  }
 }
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
+const AT = ascii('{"at":')
+const EVENT = ascii(',"event":')
+const PREV = ascii(',"prev":"')
+const SEQ = ascii('","seq":')
+const END = ascii('}')
+const BYTES = ascii('{"bytes":')
+const MICROS = ascii(',"micros":')
+const ROWS = ascii(',"rows":')
+const SESSION = ascii(',"session":')
+const STATEMENT = ascii(',"statement":')
+const OUTCOME_STATUS = ascii(',"status":')
+const OUTCOME_END = ascii(',"type":"outcome","v":1}')
 
 // Members in canonical order: code cut effects fingerprint masks ordinal parameters reason relations rule
 // session sql tags type v verdict via.
@@ -183,21 +212,21 @@ function writeOutcome(json: JsonWriter, event: Outcome): void {
     json.overflow = true
     return
   }
-  json.raw('{"bytes":')
+  json.piece(BYTES)
   json.integer(event.bytes)
   writeOptional(json, ',"commandTag":', event.commandTag)
-  json.raw(',"micros":')
+  json.piece(MICROS)
   json.integer(event.micros)
-  json.raw(',"rows":')
+  json.piece(ROWS)
   json.integer(event.rows)
-  json.raw(',"session":')
+  json.piece(SESSION)
   json.string(event.session, STRING_CHARS_MAX)
   writeOptional(json, ',"sqlstate":', event.sqlstate)
-  json.raw(',"statement":')
+  json.piece(STATEMENT)
   json.integer(event.statement)
-  json.raw(',"status":')
+  json.piece(OUTCOME_STATUS)
   json.string(event.status, STRING_CHARS_MAX)
-  json.raw(',"type":"outcome","v":1}')
+  json.piece(OUTCOME_END)
 }
 
 function writeOptional(json: JsonWriter, label: string, text: string | undefined): void {

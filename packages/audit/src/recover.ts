@@ -127,7 +127,7 @@ function readSegment(reading: Reading): Found {
       if (newest !== null && newest.seq === chain.seq && newest.head !== chain.head) {
         throw new AuditError('corrupt', `record ${chain.seq} is not the one that was signed`)
       }
-      frontier.add(chain.head)
+      frontier.add(Buffer.from(chain.head, 'hex'))
       lastType = record.event.type
     }
   } finally {

@@ -205,7 +205,7 @@ class Verification {
       this.#isClosed = true
       this.#checkFooter(record, before)
     }
-    this.#tree.add(this.#chain.head)
+    this.#tree.add(Buffer.from(this.#chain.head, 'hex'))
     if (record === null) return
     this.#checkHeads(record.seq)
     this.#recordings?.note(record)

@@ -1,5 +1,10 @@
 /** A session's statements and their outcomes in the audit log. */
-import type { AuditLog, Statement } from '@sallyport/audit'
+import {
+  type AuditLog,
+  type Statement,
+  type StatementFields,
+  StatementForm,
+} from '@sallyport/audit'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { Decided } from './decisions.ts'
 import type { SessionWatch } from './watch.ts'
@@ -70,26 +75,30 @@ export class StatementRecorder {
     text: string,
     parameters?: readonly (string | null)[],
   ): number | null {
-    const { verdict } = decided
     if (!this.#options.recordable()) return null
-    const sql = decided.sensitive ? this.#withoutLiterals(decided, text) : text
-    const { relations, effects, masks, fingerprint } = decided
-    const { kind, rule } = verdict
-    const rest: Rest =
-      verdict.kind === 'deny'
-        ? {
-            verdict: kind,
-            code: verdict.code,
-            reason: verdict.message,
-            rule,
-            relations,
-            effects,
-            masks,
-          }
-        : { verdict: kind, rule, relations, effects, masks }
-    if (fingerprint !== undefined) rest.fingerprint = fingerprint
-    if (parameters !== undefined) rest.parameters = parameters
-    return this.#append(via, sql, rest)
+    const { audit, session, watch } = this.#options
+    const latest = this.#latest(decided, text)
+    const plain = latest.again && parameters === undefined && !watch.watches(session)
+    try {
+      const form = plain ? formOf(latest, via, decided) : null
+      if (form !== null) return audit.appendForm(form, { session, ordinal: ++this.#ordinal })
+    } catch {
+      return null
+    }
+    const fields = fieldsOf(via, decided, latest.sql)
+    return this.#append(parameters === undefined ? fields : { ...fields, parameters })
+  }
+
+  #latest(decided: Decided, text: string): Latest {
+    const known = LATEST.get(decided)
+    if (known?.text === text) {
+      known.again = true
+      return known
+    }
+    const sql = decided.sensitive ? this.#options.withoutLiterals(text) : text
+    const latest = { text, sql, again: false, forms: null }
+    LATEST.set(decided, latest)
+    return latest
   }
 
   /** What was recorded runs from now on. */
@@ -101,31 +110,15 @@ export class StatementRecorder {
   refused(via: Via, text: string, why: { readonly code: string; readonly reason: string }): void {
     const none = { rule: null, relations: [], effects: [], masks: [] }
     // Not every such text has been decided: whether it is sensitive is not known.
-    if (
-      this.#append(via, this.#options.withoutLiterals(text), {
-        verdict: 'deny',
-        ...why,
-        ...none,
-      }) !== null
-    ) {
-      this.#options.recorded()
-    }
-  }
-
-  /** The latest text of a decision as it is recorded: most are run again and again. */
-  #withoutLiterals(decided: Decided, text: string): string {
-    const latest = RECORDED.get(decided)
-    if (latest?.text === text) return latest.sql
     const sql = this.#options.withoutLiterals(text)
-    RECORDED.set(decided, { text, sql })
-    return sql
+    const fields = { type: 'statement', v: 1, via, sql, verdict: 'deny', ...why, ...none } as const
+    if (this.#append(fields) !== null) this.#options.recorded()
   }
 
-  #append(via: Via, sql: string, rest: Rest): number | null {
+  #append(fields: StatementFields): number | null {
     const { audit, session, watch } = this.#options
     try {
-      const ordinal = ++this.#ordinal
-      const event: Statement = { type: 'statement', v: 1, session, ordinal, via, sql, ...rest }
+      const event: Statement = { ...fields, session, ordinal: ++this.#ordinal }
       const seq = audit.append(event)
       watch.tell(seq, event)
       return seq
@@ -169,13 +162,40 @@ export class StatementRecorder {
   }
 }
 
-const RECORDED = new WeakMap<Decided, { readonly text: string; readonly sql: string }>()
+/** The latest text of a decision: most are run again and again. */
+interface Latest {
+  readonly text: string
+  /** As it is recorded. */
+  readonly sql: string
+  /** It has come more than once. */
+  again: boolean
+  /** Its records, but for what differs; null where it is too long to be kept. */
+  forms: Partial<Record<Via, StatementForm | null>> | null
+}
 
-type Event = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'statement' }>
+const LATEST = new WeakMap<Decided, Latest>()
+
+function formOf(latest: Latest, via: Via, decided: Decided): StatementForm | null {
+  latest.forms ??= {}
+  const known = latest.forms[via]
+  if (known !== undefined) return known
+  const form = StatementForm.of(fieldsOf(via, decided, latest.sql))
+  latest.forms[via] = form
+  return form
+}
+
+function fieldsOf(via: Via, decided: Decided, sql: string): StatementFields {
+  const { verdict, relations, effects, masks, fingerprint } = decided
+  const { kind, rule } = verdict
+  const known = fingerprint === undefined ? undefined : { fingerprint }
+  const fields = { type: 'statement', v: 1, via, sql, verdict: kind, rule } as const
+  const refused =
+    verdict.kind === 'deny' ? { code: verdict.code, reason: verdict.message } : undefined
+  return { ...fields, ...known, ...refused, relations, effects, masks }
+}
+
 type Ended = { -readonly [K in keyof OutcomeEvent]: OutcomeEvent[K] }
 type OutcomeEvent = Extract<Parameters<AuditLog['append']>[0], { readonly type: 'outcome' }>
-type RestOfEvent = Omit<Event, 'type' | 'v' | 'session' | 'ordinal' | 'via' | 'sql'>
-type Rest = { -readonly [K in keyof RestOfEvent]: RestOfEvent[K] }
 
 const STATUS: Readonly<Record<string, 'ok' | 'refused'>> = {
   complete: 'ok',

@@ -11,6 +11,10 @@ type Watcher = (seq: number, event: WatchedEvent) => void
 export class SessionWatch {
   readonly #watchers = new Map<string, Set<Watcher>>()
 
+  watches(session: string): boolean {
+    return this.#watchers.size > 0 && this.#watchers.has(session)
+  }
+
   /** `seq`: the record's number; of an outcome, too. Nothing is written yet. */
   tell(seq: number, event: WatchedEvent): void {
     if (this.#watchers.size === 0) return
