@@ -401,6 +401,7 @@ class Gateway implements RunningGateway {
       approvals: this.#approvals,
       grants: this.#grants,
       slack: this.#channels.slack,
+      page: () => this.#config.approvals.page,
       auditDirectory: this.#config.audit.directory,
       searched: this.#parts.searched,
       policy: () => this.#parts.policy.policy,

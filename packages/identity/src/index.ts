@@ -16,6 +16,7 @@ export {
   type SignatureAlgorithm,
 } from './config.ts'
 export { type ConfigProblem, identityConfigProblems } from './config-check.ts'
+export { discoverLogin, type LoginEndpoints } from './discovery.ts'
 export { IDENTITY_ERROR_CODES, IdentityError, type IdentityErrorCode } from './errors.ts'
 export type { Fetch } from './fetch-json.ts'
 export type { IssuerStatus } from './issuer-keys.ts'

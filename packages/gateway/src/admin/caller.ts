@@ -1,6 +1,7 @@
 /**
  * Who calls the control API: the same tokens as on the wire, as bearer (RFC 6750). No cookie is ever read,
- * so nothing a browser sends by itself means anything here; and an `Origin` header is refused altogether.
+ * so nothing a browser sends by itself means anything here; and an `Origin` header is refused,
+ * except that of our own page.
  */
 import {
   IdentityError,

@@ -11,10 +11,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
 import type { Slack } from '../channels/slack.ts'
+import type { PageConfig } from '../config/model.ts'
 import type { Grants } from '../grants/grants.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { SessionWatch } from '../session/watch.ts'
 import { addApprovalRoutes } from './approvals.ts'
+import { addApprovalsPage } from './approvals-page.ts'
 import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
 import type { ListenerView } from './contract.ts'
 import { EventStreams } from './event-stream.ts'
@@ -47,6 +49,7 @@ export interface ControlDeps {
   readonly policy: () => Policy
   readonly reload: () => Promise<void>
   readonly listeners: () => readonly ListenerView[]
+  readonly page: () => PageConfig | null
   readonly issuers: () => readonly string[]
   readonly now: () => number
 }
@@ -71,7 +74,8 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
         keyGenerator: (request) => request.ip,
       })
       scope.addHook('onRequest', async (request) => {
-        if (request.headers.origin !== undefined) {
+        const { origin } = request.headers
+        if (origin !== undefined && origin !== deps.page()?.origin) {
           throw new ApiError(403, 'cross_origin', 'not for pages of other origins')
         }
         request.caller = await callerOf(request, deps.verifier(), deps.standing())
@@ -103,6 +107,7 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
     bearer_methods_supported: ['header'],
   }))
   if (deps.slack !== null) await addSlackRoute(app, deps.slack)
+  await addApprovalsPage(app, deps)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
 

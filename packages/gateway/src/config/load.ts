@@ -5,11 +5,11 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { type IdentityConfig, identityConfigProblems } from '@sallyport/identity'
+import type { IdentityConfig } from '@sallyport/identity'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
-import { sinkFor } from '../exports/destination.ts'
+import { checkConfig, problem } from './check.ts'
 import type {
   ApprovalsConfig,
   AuditConfig,
@@ -61,13 +61,9 @@ export function parseConfig(path: string, text: string): GatewayConfig {
     throw new ConfigError(path, schemaProblems(validate.errors ?? [], document, lines))
   }
   const config = build(path, raw)
-  const problems = check(config)
+  const problems = checkConfig(config)
   if (problems.length > 0) throw new ConfigError(path, problems)
   return config
-}
-
-function problem(message: string, key = ''): ConfigProblem {
-  return { line: null, column: null, key, message }
 }
 
 function schemaProblems(
@@ -126,7 +122,7 @@ function build(path: string, raw: RawConfig): GatewayConfig {
             auditors: raw.admin.auditors ?? {},
           },
     store: raw.store === undefined ? null : buildStore(raw.store),
-    approvals: buildApprovals(raw.approvals ?? {}),
+    approvals: buildApprovals(raw.approvals ?? {}, raw.identity.issuers?.[0]?.issuer ?? ''),
     identity: buildIdentity(raw),
     connections: new Map(
       Object.entries(raw.connections).map(([name, connection]) => [
@@ -178,10 +174,21 @@ function buildAudit(
   }
 }
 
-function buildApprovals(raw: NonNullable<RawConfig['approvals']>): ApprovalsConfig {
-  const { link, webhooks, slack } = raw
+function buildApprovals(raw: NonNullable<RawConfig['approvals']>, issuer: string): ApprovalsConfig {
+  const { link, webhooks, slack, page } = raw
+  const origin = page === undefined ? '' : (URL.parse(page.url)?.origin ?? '')
   return {
-    link: link ?? null,
+    link: link ?? (page === undefined ? null : `${origin}/approvals/{id}`),
+    page:
+      page === undefined
+        ? null
+        : {
+            origin,
+            redirectUri: `${origin}/approvals`,
+            issuer: page.issuer ?? issuer,
+            clientId: page['client-id'],
+            scope: page.scope ?? 'openid',
+          },
     webhooks: webhooks ?? [],
     slack:
       slack === undefined
@@ -315,68 +322,4 @@ function buildLimits(raw: RawConfig): LimitsConfig {
     statementBytes: limits['statement-bytes'] ?? 1024 * 1024,
     drainSeconds: limits['drain-seconds'] ?? 30,
   }
-}
-
-/** What a schema cannot say. */
-function check(config: GatewayConfig): ConfigProblem[] {
-  const problems = identityConfigProblems(config.identity)
-    .filter((one) => one.level === 'error')
-    .map((one) => problem(one.message, `identity.${one.path}`))
-  problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
-  problems.push(...checkExports(config.audit.exports))
-  const roles = new Set(Object.keys(config.identity.roles))
-  for (const [name, connection] of config.connections) {
-    const key = `connections.${name}`
-    if (name.includes('/')) problems.push(problem('may not contain `/`', key))
-    for (const role of connection.roleCredentials.keys()) {
-      if (!roles.has(role)) {
-        problems.push(
-          problem(`names the role \`${role}\`, which identity.roles does not have`, key),
-        )
-      }
-    }
-    if (connection.reuse !== null && connection.protocol === 'mysql') {
-      problems.push(problem('cannot reuse connections of MySQL', `${key}.reuse`))
-    }
-    if (connection.localInfile && connection.protocol !== 'mysql') {
-      problems.push(problem('is for MySQL only', `${key}.local-infile`))
-    }
-    const { mode, ca } = connection.tls
-    if ((mode === 'verify-ca' || mode === 'verify-full') && connection.socket !== null) {
-      problems.push(problem('cannot verify a certificate over a Unix socket', `${key}.tls`))
-    }
-    if (ca !== null && (mode === 'disable' || mode === 'prefer')) {
-      problems.push(
-        problem('names a CA, but its mode does not verify; use verify-full', `${key}.tls`),
-      )
-    }
-  }
-  return problems
-}
-
-function checkExports(exports: GatewayConfig['audit']['exports']): ConfigProblem[] {
-  const names = exports.map(({ name }) => name)
-  return exports.flatMap(({ name, to }, at) => {
-    const key = `audit.exports.${at}`
-    if (names.indexOf(name) !== at) return [problem(`\`${name}\` is the name of another`, key)]
-    if (sinkFor({ to, ca: null, authorization: null }) !== null) return []
-    return [problem('must be https://…, syslog+tls://…, or in clear to this machine', `${key}.to`)]
-  })
-}
-
-function checkListener(
-  { protocol, connection }: ListenerConfig,
-  at: number,
-  { connections }: GatewayConfig,
-): ConfigProblem[] {
-  const key = `listeners.${at}`
-  if (connection !== null) {
-    const named = connections.get(connection)
-    if (protocol !== 'mysql') return [problem('is for MySQL only', `${key}.connection`)]
-    if (named?.protocol !== 'mysql') {
-      return [problem(`names no MySQL connection: \`${connection}\``, `${key}.connection`)]
-    }
-  }
-  const served = [...connections.values()].some((one) => one.protocol === protocol)
-  return served ? [] : [problem(`there is no ${protocol} connection to serve`, key)]
 }

@@ -47,6 +47,18 @@ export interface ApprovalsConfig {
   /** Told of everything that happens to approvals, signed. `secret`: a secret reference. */
   readonly webhooks: readonly { readonly url: string; readonly secret: string }[]
   readonly slack: SlackConfig | null
+  /** A page where people sign in and decide; null: there is none. */
+  readonly page: PageConfig | null
+}
+
+export interface PageConfig {
+  /** Of the admin address as browsers reach it: scheme, host and port. */
+  readonly origin: string
+  readonly redirectUri: string
+  readonly issuer: string
+  /** A public client at the issuer, with that redirect URI. */
+  readonly clientId: string
+  readonly scope: string
 }
 
 export interface SlackConfig {

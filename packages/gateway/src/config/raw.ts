@@ -73,6 +73,12 @@ export interface RawConfig {
   }
   readonly approvals?: {
     readonly link?: string
+    readonly page?: {
+      readonly url: string
+      readonly issuer?: string
+      readonly 'client-id': string
+      readonly scope?: string
+    }
     readonly webhooks?: readonly { readonly url: string; readonly secret: string }[]
     readonly slack?: {
       readonly token: string

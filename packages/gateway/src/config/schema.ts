@@ -96,6 +96,10 @@ export const CONFIG_SCHEMA = object(
     admin: object({ host: string, port, operators: role, auditors: role }, ['port']),
     approvals: object({
       link: string,
+      page: object({ url: string, issuer: string, 'client-id': string, scope: string }, [
+        'url',
+        'client-id',
+      ]),
       webhooks: {
         type: 'array',
         maxItems: 16,

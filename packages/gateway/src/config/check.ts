@@ -1,0 +1,89 @@
+/** What is wrong with a configuration of the right types. */
+import { identityConfigProblems } from '@sallyport/identity'
+import type { ConfigProblem } from '../errors.ts'
+import { sinkFor } from '../exports/destination.ts'
+import type { GatewayConfig, ListenerConfig } from './model.ts'
+
+export function problem(message: string, key = ''): ConfigProblem {
+  return { line: null, column: null, key, message }
+}
+
+/** What a schema cannot say. */
+export function checkConfig(config: GatewayConfig): ConfigProblem[] {
+  const problems = identityConfigProblems(config.identity)
+    .filter((one) => one.level === 'error')
+    .map((one) => problem(one.message, `identity.${one.path}`))
+  problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
+  problems.push(...checkExports(config.audit.exports))
+  problems.push(...checkPage(config))
+  const roles = new Set(Object.keys(config.identity.roles))
+  for (const [name, connection] of config.connections) {
+    const key = `connections.${name}`
+    if (name.includes('/')) problems.push(problem('may not contain `/`', key))
+    for (const role of connection.roleCredentials.keys()) {
+      if (!roles.has(role)) {
+        problems.push(
+          problem(`names the role \`${role}\`, which identity.roles does not have`, key),
+        )
+      }
+    }
+    if (connection.reuse !== null && connection.protocol === 'mysql') {
+      problems.push(problem('cannot reuse connections of MySQL', `${key}.reuse`))
+    }
+    if (connection.localInfile && connection.protocol !== 'mysql') {
+      problems.push(problem('is for MySQL only', `${key}.local-infile`))
+    }
+    const { mode, ca } = connection.tls
+    if ((mode === 'verify-ca' || mode === 'verify-full') && connection.socket !== null) {
+      problems.push(problem('cannot verify a certificate over a Unix socket', `${key}.tls`))
+    }
+    if (ca !== null && (mode === 'disable' || mode === 'prefer')) {
+      problems.push(
+        problem('names a CA, but its mode does not verify; use verify-full', `${key}.tls`),
+      )
+    }
+  }
+  return problems
+}
+
+function checkExports(exports: GatewayConfig['audit']['exports']): ConfigProblem[] {
+  const names = exports.map(({ name }) => name)
+  return exports.flatMap(({ name, to }, at) => {
+    const key = `audit.exports.${at}`
+    if (names.indexOf(name) !== at) return [problem(`\`${name}\` is the name of another`, key)]
+    if (sinkFor({ to, ca: null, authorization: null }) !== null) return []
+    return [problem('must be https://…, syslog+tls://…, or in clear to this machine', `${key}.to`)]
+  })
+}
+
+function checkPage({ approvals: { page }, identity, admin }: GatewayConfig): ConfigProblem[] {
+  if (page === null) return []
+  const problems: ConfigProblem[] = []
+  const isLoopback = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(page.origin)
+  if (!(page.origin.startsWith('https://') || isLoopback)) {
+    const words = 'must be https, as browsers reach the admin address (http only on loopback)'
+    problems.push(problem(words, 'approvals.page.url'))
+  }
+  if (!identity.issuers.some(({ issuer }) => issuer === page.issuer)) {
+    problems.push(problem('is none of identity.issuers', 'approvals.page.issuer'))
+  }
+  if (admin === null) problems.push(problem('needs `admin`', 'approvals.page'))
+  return problems
+}
+
+function checkListener(
+  { protocol, connection }: ListenerConfig,
+  at: number,
+  { connections }: GatewayConfig,
+): ConfigProblem[] {
+  const key = `listeners.${at}`
+  if (connection !== null) {
+    const named = connections.get(connection)
+    if (protocol !== 'mysql') return [problem('is for MySQL only', `${key}.connection`)]
+    if (named?.protocol !== 'mysql') {
+      return [problem(`names no MySQL connection: \`${connection}\``, `${key}.connection`)]
+    }
+  }
+  const served = [...connections.values()].some((one) => one.protocol === protocol)
+  return served ? [] : [problem(`there is no ${protocol} connection to serve`, key)]
+}
