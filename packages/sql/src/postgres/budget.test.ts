@@ -32,7 +32,7 @@ describe('a short text that means a lot of work', () => {
   })
 
   test('nested conditions and chained windows take no time exponential in their depth', () => {
-    const started = performance.now()
+    const before = process.cpuUsage()
     for (const sql of [
       `select ${'case when '.repeat(150)}true${' then true end'.repeat(150)} from t`,
       `select ${'count(*) filter (where '.repeat(100)}true${')'.repeat(100)} from t`,
@@ -40,7 +40,8 @@ describe('a short text that means a lot of work', () => {
     ]) {
       expect(factsOf(sql, { catalog }).effects).toEqual(['read'])
     }
-    expect(performance.now() - started).toBeLessThan(2_000)
+    // Processor time, so that a busy machine changes nothing; quadratic work takes far longer.
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3_000)
   })
 
   test('columns that double with every CTE stop at the limit of the server', () => {
