@@ -50,7 +50,13 @@ export class OutputQueue {
     let at = 0
     for (let i = 0; i < this.buffers.length; i++) {
       // Safe: the three arrays have one length.
-      at += (this.buffers[i] as Buffer).copy(kept, at, this.starts[i], this.ends[i])
+      at = copy(
+        this.buffers[i] as Buffer,
+        this.starts[i] as number,
+        this.ends[i] as number,
+        kept,
+        at,
+      )
     }
     this.clear()
     this.give(kept)
@@ -70,6 +76,16 @@ export class OutputQueue {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** Up to this, a loop beats the call into native code. */
+const LOOP_BYTES_MAX = 128
+
+/** Copies [start, end) of `from`; where it ends in `to`. */
+function copy(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  if (end - start > LOOP_BYTES_MAX) from.copy(to, at, start, end)
+  // Safe: within both.
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i] as number
+  return at + end - start
+}
 
 /**
  * A growable ByteSink; growth keeps what was written, so views taken earlier stay valid on the old buffer.

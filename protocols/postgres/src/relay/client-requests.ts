@@ -8,7 +8,7 @@ import { cStringEnd } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
-import { type Expected, type ExpectedInit, expect, REPLY, type ReplyKind } from './expected.ts'
+import { type Expected, expect, expectDropped, REPLY, type ReplyKind } from './expected.ts'
 import { type Admission, ALONE, type NotYet, SETTLE, WAIT } from './gatekeeper.ts'
 import { type Portal, type PreparedStatement, sqlName } from './named.ts'
 import { DECISION } from './parked.ts'
@@ -37,7 +37,9 @@ export class ClientRequests {
     if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
     const execution = state.gatekeeper.execution(verdict)
     if (typeof execution !== 'number') return refuseQuery(state, execution)
-    return this.#run(REPLY.query, verdict, buf, at, frameEnd, { execution })
+    const entry = this.#expect(REPLY.query)
+    entry.execution = execution
+    return this.#run(entry, verdict, buf, at, frameEnd)
   }
 
   parse(buf: Buffer, at: number, frameEnd: number): boolean {
@@ -64,11 +66,11 @@ export class ClientRequests {
     }
     state.statements.set(name, statement)
     gatekeeper.nameTaken('statement', sqlName(name))
-    this.#send(REPLY.parse, buf, at, frameEnd, {
-      statement,
-      admission: verdict,
-      previousStatement: previous,
-    })
+    const entry = this.#expect(REPLY.parse)
+    entry.statement = statement
+    entry.admission = verdict
+    entry.previousStatement = previous
+    this.#send(entry, buf, at, frameEnd)
     if (verdict.masked && verdict.returnsRows) this.#describeOurselves(statement)
     return true
   }
@@ -137,7 +139,10 @@ export class ClientRequests {
     const portal = newPortal(portalName, statement, formats, state.segment, verdict)
     state.portals.set(portalName, portal)
     if (portalName !== '') gatekeeper.nameTaken('portal', sqlName(portalName))
-    return this.#send(REPLY.bind, buf, at, end, { portal, previousPortal: previous })
+    const entry = this.#expect(REPLY.bind)
+    entry.portal = portal
+    entry.previousPortal = previous
+    return this.#send(entry, buf, at, end)
   }
 
   /** What the statement means may have moved: its rows are described anew before any of them comes. */
@@ -155,11 +160,10 @@ export class ClientRequests {
     const state = this.#state
     statement.fields = undefined
     state.toUpstream.give(encodeDescribe(TARGET_STATEMENT, statement.name))
-    this.#owe(REPLY.describeStatement, {
-      fate: 'drop',
-      statement,
-      admission: statement.admission,
-    })
+    const entry = expectDropped(REPLY.describeStatement, state.segment)
+    entry.statement = statement
+    entry.admission = statement.admission
+    this.#owe(entry)
   }
 
   #describePending(statement: PreparedStatement): boolean {
@@ -181,19 +185,19 @@ export class ClientRequests {
       if (statement === undefined)
         return refuse(state, state.gatekeeper.noSuchStatement(sqlName(name)))
       if (mustSettle(state, statement.segment)) return false
-      return this.#send(REPLY.describeStatement, buf, at, frameEnd, {
-        statement,
-        admission: statement.admission,
-      })
+      const entry = this.#expect(REPLY.describeStatement)
+      entry.statement = statement
+      entry.admission = statement.admission
+      return this.#send(entry, buf, at, frameEnd)
     }
     const portal = this.#portalNamed(name)
     if (isNotYet(portal)) return this.#notYet(portal)
     if (portal === undefined) return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
     if (mustSettle(state, portal.segment)) return false
-    return this.#send(REPLY.describePortal, buf, at, frameEnd, {
-      portal,
-      admission: portal.admission,
-    })
+    const entry = this.#expect(REPLY.describePortal)
+    entry.portal = portal
+    entry.admission = portal.admission
+    return this.#send(entry, buf, at, frameEnd)
   }
 
   execute(buf: Buffer, at: number, frameEnd: number): boolean {
@@ -212,31 +216,38 @@ export class ClientRequests {
     const { admission } = portal
     if (admission.masked && portal.statement === null && portal.fields === undefined) {
       state.toUpstream.give(encodeDescribe(TARGET_PORTAL, name))
-      this.#owe(REPLY.describePortal, { fate: 'drop', portal, admission })
+      const described = expectDropped(REPLY.describePortal, state.segment)
+      described.portal = portal
+      described.admission = admission
+      this.#owe(described)
     }
-    return this.#run(REPLY.execute, admission, buf, at, frameEnd, { portal, execution })
+    const entry = this.#expect(REPLY.execute)
+    entry.portal = portal
+    entry.execution = execution
+    return this.#run(entry, admission, buf, at, frameEnd)
   }
 
   close(buf: Buffer, at: number, frameEnd: number): boolean {
     const state = this.#state
     const { target, name } = this.#target(buf, at, frameEnd)
     if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
+    const entry = this.#expect(REPLY.close)
     if (target === TARGET_STATEMENT) {
-      const previousStatement = state.statements.get(name)
+      entry.previousStatement = state.statements.get(name)
       state.statements.delete(name)
       state.gatekeeper.nameTaken('statement', sqlName(name))
-      return this.#send(REPLY.close, buf, at, frameEnd, { previousStatement })
+    } else {
+      entry.previousPortal = state.portals.get(name)
+      state.portals.delete(name)
+      state.gatekeeper.nameTaken('portal', sqlName(name))
     }
-    const previousPortal = state.portals.get(name)
-    state.portals.delete(name)
-    state.gatekeeper.nameTaken('portal', sqlName(name))
-    return this.#send(REPLY.close, buf, at, frameEnd, { previousPortal })
+    return this.#send(entry, buf, at, frameEnd)
   }
 
   sync(buf: Buffer, at: number, frameEnd: number): boolean {
     const state = this.#state
     state.skipping = false
-    this.#send(REPLY.sync, buf, at, frameEnd, {})
+    this.#send(this.#expect(REPLY.sync), buf, at, frameEnd)
     state.endSegment()
     return true
   }
@@ -250,7 +261,9 @@ export class ClientRequests {
     if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
     const execution = state.gatekeeper.execution(verdict)
     if (typeof execution !== 'number') return refuseQuery(state, execution)
-    return this.#run(REPLY.functionCall, verdict, buf, at, frameEnd, { execution })
+    const entry = this.#expect(REPLY.functionCall)
+    entry.execution = execution
+    return this.#run(entry, verdict, buf, at, frameEnd)
   }
 
   tooLong(via: 'query' | 'parse', bytes: number): void {
@@ -261,39 +274,36 @@ export class ClientRequests {
   }
 
   /** Forwards what executes a statement. */
-  #run(
-    kind: ReplyKind,
-    admission: Admission,
-    buf: Buffer,
-    at: number,
-    frameEnd: number,
-    init: ExpectedInit,
-  ): true {
+  #run(entry: Expected, admission: Admission, buf: Buffer, at: number, frameEnd: number): true {
     const state = this.#state
-    const { limit, barrier } = admission
-    const limited = limit?.exceeded === 'refuse'
-    if (limited) {
+    const { limit } = admission
+    entry.admission = admission
+    entry.barrier = admission.barrier
+    entry.limited = limit?.exceeded === 'refuse'
+    if (limit !== null && entry.limited) {
       const alone = state.executions === 0 && state.settledBefore
       state.limitedHarmless = limit.readOnly && alone && state.transaction === TX_IDLE
     }
     state.executions++
-    this.#send(kind, buf, at, frameEnd, { ...init, admission, barrier, limited })
-    if (kind !== REPLY.execute) state.endSegment()
+    this.#send(entry, buf, at, frameEnd)
+    if (entry.kind !== REPLY.execute) state.endSegment()
     return true
   }
 
-  #send(kind: ReplyKind, buf: Buffer, at: number, end: number, init: ExpectedInit): true {
+  #expect(kind: ReplyKind): Expected {
+    return expect(kind, this.#state.segment)
+  }
+
+  #send(entry: Expected, buf: Buffer, at: number, end: number): true {
     this.#state.toUpstream.forward(buf, at, end)
-    this.#owe(kind, init)
+    this.#owe(entry)
     return true
   }
 
-  #owe(kind: ReplyKind, init: ExpectedInit): Expected {
+  #owe(entry: Expected): void {
     const state = this.#state
-    const entry = expect(kind, state.segment, init)
     state.owe(entry)
     state.openSegment = true
-    return entry
   }
 
   #notYet(verdict: NotYet): false {
@@ -303,8 +313,8 @@ export class ClientRequests {
 
   /** A name as the relay keeps it; null: longer than the server tells names apart. */
   #name(buf: Buffer, start: number, end: number): string | null {
-    if (end - start > SESSION_NAME_BYTES_MAX) return null
-    return buf.toString('latin1', start, end)
+    if (end === start) return ''
+    return end - start > SESSION_NAME_BYTES_MAX ? null : buf.toString('latin1', start, end)
   }
 
   #target(buf: Buffer, at: number, frameEnd: number): { target: number; name: string | null } {

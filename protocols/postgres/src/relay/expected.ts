@@ -26,26 +26,29 @@ export type ReplyKind = (typeof REPLY)[keyof typeof REPLY]
 
 export type Fate = 'forward' | 'drop' | 'substitute'
 
-/** One owed reply. Fields not of the kind at hand are null. Mutable: the relay fills it in as replies come. */
+/**
+ * One owed reply. Fields not of the kind at hand are null. Mutable: who sends the request sets what is not as
+ * `expect` makes it, and the relay fills it in as replies come.
+ */
 export interface Expected {
   readonly kind: ReplyKind
-  readonly fate: Fate
   /** Which Sync- or Query-delimited segment of the pipeline the request belongs to. */
   readonly segment: number
+  fate: Fate
   /** What was admitted, for query, parse, execute and functionCall. */
-  readonly admission: Admission | null
+  admission: Admission | null
   /** The gatekeeper's own number for this execution (its audit sequence); 0 when there is none. */
-  readonly execution: number
-  readonly statement: PreparedStatement | null
-  readonly portal: Portal | null
+  execution: number
+  statement: PreparedStatement | null
+  portal: Portal | null
   /** The map entry this request replaced, restored when the server turns out not to have run it. */
   previousStatement: PreparedStatement | undefined
   previousPortal: Portal | undefined
   /** For fate `substitute`: the ErrorResponse frame the client gets; null: it has got one. */
-  readonly error: Buffer | null
+  error: Buffer | null
   /** Counted in RelayState.barriers and .limited while it is owed. */
-  readonly barrier: boolean
-  readonly limited: boolean
+  barrier: boolean
+  limited: boolean
   /** Rows and bytes of data sent to the client for this entry; index of the result inside a simple Query. */
   rows: number
   bytes: number
@@ -57,22 +60,21 @@ export interface Expected {
   told: boolean
 }
 
-export type ExpectedInit = Partial<Omit<Expected, 'kind' | 'segment'>>
-
-export function expect(kind: ReplyKind, segment: number, init: ExpectedInit): Expected {
+/** A reply to be forwarded, of nothing yet. All entries have one shape: they are read for every reply. */
+export function expect(kind: ReplyKind, segment: number): Expected {
   return {
     kind,
     segment,
-    fate: init.fate ?? 'forward',
-    admission: init.admission ?? null,
-    execution: init.execution ?? 0,
-    statement: init.statement ?? null,
-    portal: init.portal ?? null,
-    previousStatement: init.previousStatement,
-    previousPortal: init.previousPortal,
-    error: init.error ?? null,
-    barrier: init.barrier ?? false,
-    limited: init.limited ?? false,
+    fate: 'forward',
+    admission: null,
+    execution: 0,
+    statement: null,
+    portal: null,
+    previousStatement: undefined,
+    previousPortal: undefined,
+    error: null,
+    barrier: false,
+    limited: false,
     rows: 0,
     bytes: 0,
     result: 0,
@@ -80,6 +82,21 @@ export function expect(kind: ReplyKind, segment: number, init: ExpectedInit): Ex
     over: false,
     told: false,
   }
+}
+
+/** A reply the client does not get. */
+export function expectDropped(kind: ReplyKind, segment: number): Expected {
+  const entry = expect(kind, segment)
+  entry.fate = 'drop'
+  return entry
+}
+
+/** The server's error in whose place the client gets `error`. */
+export function expectFailure(kind: ReplyKind, segment: number, error: Buffer | null): Expected {
+  const entry = expect(kind, segment)
+  entry.fate = 'substitute'
+  entry.error = error
+  return entry
 }
 
 /** A bounded FIFO over a circular array; `at(0)` is the reply owed next. */

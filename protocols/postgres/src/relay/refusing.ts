@@ -7,7 +7,7 @@
  * aborted, earlier work of an implicit transaction does not commit, the rest of the pipeline is skipped to
  * Sync. Its error is replaced by ours on the way back.
  */
-import { expect, REPLY } from './expected.ts'
+import { expectFailure, REPLY } from './expected.ts'
 import type { Refusal } from './gatekeeper.ts'
 import { encodeDescribe, REFUSED_PARSE, REFUSED_QUERY, TARGET_PORTAL } from './requests.ts'
 import { type RelayState, TX_BLOCK } from './state.ts'
@@ -23,7 +23,7 @@ export function refuseParse(state: RelayState, refusal: Refusal, name: string): 
     return refuse(state, refusal)
   }
   state.toUpstream.give(REFUSED_PARSE)
-  state.owe(expect(REPLY.parse, state.segment, { fate: 'substitute', error: refusal.error }))
+  state.owe(expectFailure(REPLY.parse, state.segment, refusal.error))
   state.openSegment = true
   state.skipping = true
   return true
@@ -41,7 +41,7 @@ export function refuse(state: RelayState, refusal: Refusal): true {
 /** Brings the server into the state after an error; `error`: what the client reads, null: it has been told. */
 export function failExtended(state: RelayState, error: Buffer | null): void {
   state.toUpstream.give(encodeDescribe(TARGET_PORTAL, state.refusedPortal))
-  state.owe(expect(REPLY.describePortal, state.segment, { fate: 'substitute', error }))
+  state.owe(expectFailure(REPLY.describePortal, state.segment, error))
   state.openSegment = true
   state.skipping = true
 }
@@ -58,6 +58,6 @@ export function refuseQuery(state: RelayState, refusal: Refusal): true {
 
 export function failQuery(state: RelayState, error: Buffer | null): void {
   state.toUpstream.give(REFUSED_QUERY)
-  state.owe(expect(REPLY.query, state.segment, { fate: 'substitute', error }))
+  state.owe(expectFailure(REPLY.query, state.segment, error))
   state.endSegment()
 }

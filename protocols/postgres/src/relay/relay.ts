@@ -5,7 +5,7 @@
  * gatekeeper, synchronously or after `resume()`. Any ProtocolError thrown is final for the session.
  */
 import { ClientLeg } from './client-leg.ts'
-import { expect, REPLY } from './expected.ts'
+import { expectDropped, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import { type PreparedStatement, wireName } from './named.ts'
 import type { GrowingSink, OutputQueue } from './output.ts'
@@ -113,16 +113,15 @@ export class Relay {
    */
   probe(questions: readonly Question[], done: (answer: ProbeAnswer) => void): void {
     const state = this.#state
-    const drop = { fate: 'drop' } as const
     state.probe = { answers: [], error: null, done }
     for (const question of questions) {
       state.toUpstream.give(encodeProbe(question, this.#probeName))
       for (const kind of [REPLY.parse, REPLY.bind, REPLY.execute, REPLY.close, REPLY.close]) {
-        state.owe(expect(kind, state.segment, drop))
+        state.owe(expectDropped(kind, state.segment))
       }
     }
     state.toUpstream.give(SYNC_FRAME)
-    state.owe(expect(REPLY.sync, state.segment, drop))
+    state.owe(expectDropped(REPLY.sync, state.segment))
     state.endSegment()
   }
 

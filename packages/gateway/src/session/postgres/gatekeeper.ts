@@ -164,8 +164,11 @@ export class SessionGatekeeper implements Gatekeeper {
     }
     const admitted = this.#admitting.admit(recordedVia, context, verdict.decided, verdict.text)
     if (via === 'parse') return admitted
-    const spent = this.#probesSpent('simple', admitted, buf.subarray(start, end), null)
-    return spent ?? this.#held('simple', this.#withBudget(admitted), UNBOUND)
+    const spent = this.#probesSpent('simple', admitted, () => ({
+      sent: [buf.subarray(start, end)],
+      parameters: [],
+    }))
+    return spent ?? this.#held('simple', this.#withBudget(admitted), () => UNBOUND)
   }
 
   decideBind(
@@ -187,17 +190,19 @@ export class SessionGatekeeper implements Gatekeeper {
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, buf, start, end)
       if (refused !== null) return refused
-      const text = Buffer.from(admitted.text)
-      const spent = this.#probesSpent('bind', admitted, text, buf.subarray(start, end))
+      const spent = this.#probesSpent('bind', admitted, () => ({
+        sent: [Buffer.from(admitted.text), buf.subarray(start, end)],
+        parameters: readBindParameters(buf, start, end),
+      }))
       if (spent !== null) return spent
     }
     const bound = this.#options.recordsParameters
       ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
       : admitted
-    return this.#held('bind', this.#withBudget(bound), {
+    return this.#held('bind', this.#withBudget(bound), () => ({
       types: statement.types,
       bind: buf.subarray(start, end),
-    })
+    }))
   }
 
   decideExecute(portal: Portal): number | Refusal | NotYet {
@@ -441,12 +446,13 @@ export class SessionGatekeeper implements Gatekeeper {
   #held(
     via: 'simple' | 'bind',
     admitted: Admitted | Refusal,
-    bound: Pick<Planned, 'types' | 'bind'>,
+    laidOut: () => Pick<Planned, 'types' | 'bind'>,
   ): Admitted | Refusal | NotYet {
     if (admitted.kind === 'refusal') return this.#unheld(admitted)
     const { decided, text, ground, before } = admitted
     const given = hangingOn(decided)
     if (given === null) return this.#unheld(admitted)
+    const bound = laidOut()
     const namesKey = this.names.key
     const estimate = this.#estimating.of({ text, decided, namesKey, ...bound })
     if (estimate === 'wait') return WAIT
@@ -504,19 +510,14 @@ export class SessionGatekeeper implements Gatekeeper {
     return views === 'wait' ? WAIT : refusal(REPORTS.catalogUnavailable)
   }
 
-  /** Refuses what compares masked columns with more values than are left; `bind`: the body of a Bind. */
+  /** Refuses what compares masked columns with more values than are left. */
   #probesSpent(
     via: Via,
     admitted: Admitted | Refusal,
-    text: Uint8Array,
-    bind: Buffer | null,
+    values: Parameters<SessionChecks['probesSpent']>[1],
   ): Refusal | null {
     if (admitted.kind === 'refusal') return null
-    const spent = this.#checks.probesSpent(admitted.decided, () =>
-      bind === null
-        ? { sent: [text], parameters: [] }
-        : { sent: [text, bind], parameters: readBindParameters(bind, 0, bind.length) },
-    )
+    const spent = this.#checks.probesSpent(admitted.decided, values)
     return spent
       ? this.#records.refuse(via, admitted.text, 'probe-budget', REPORTS.probesSpent)
       : null
