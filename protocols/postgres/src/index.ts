@@ -135,9 +135,11 @@ export {
   parseScramVerifier,
   SCRAM_SHA_256,
   SCRAM_SHA_256_PLUS,
+  type ScramChallenge,
   ScramClient,
   ScramServer,
   type ScramVerifier,
+  saltPassword,
   scramVerifierFor,
 } from './scram.ts'
 export {

@@ -11,7 +11,8 @@
  * https://www.postgresql.org/docs/18/sasl-authentication.html
  */
 
-import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
 import { ProtocolError, SQLSTATE } from './errors.ts'
 import { SASL_MESSAGE_BYTES_MAX, SCRAM_ITERATIONS_MAX, SCRAM_NONCE_CHARS_MIN } from './limits.ts'
 import { saslprep } from './saslprep.ts'
@@ -108,11 +109,15 @@ function bindingInput(binding: ChannelBinding): string {
 type ClientState =
   | { readonly kind: 'new' }
   | { readonly kind: 'first-sent'; readonly bare: string }
+  | { readonly kind: 'challenged'; readonly withoutProof: string; readonly authMessage: string }
   | { readonly kind: 'final-sent'; readonly serverSignature: Buffer }
   | { readonly kind: 'verified' }
   | { readonly kind: 'dead' }
 
-/** The client's side of one exchange: `first`, `final`, `verify`, in this order and once each. */
+/**
+ * The client's side of one exchange: `first`, `final` (or `challenge` and `proof`), `verify`, in this order and
+ * once each.
+ */
 export class ScramClient {
   readonly #password: string
   readonly #nonce: string
@@ -148,11 +153,18 @@ export class ScramClient {
     return gs2HeaderOf(this.#binding) + bare
   }
 
-  /**
-   * client-final-message for the server-first-message. Throws 'bad-authentication' where the server's
-   * nonce does not extend ours or a field is malformed, 'too-large' over SCRAM_ITERATIONS_MAX.
-   */
+  /** client-final-message for the server-first-message, salting the password here; see `challenge`. */
   final(serverFirst: string): string {
+    const { salt, iterations } = this.challenge(serverFirst)
+    return this.proof(pbkdf2Sync(saslprep(this.#password), salt, iterations, KEY_BYTES, 'sha256'))
+  }
+
+  /**
+   * Takes the server-first-message: how the password is to be salted for `proof`. Throws 'bad-authentication'
+   * where the server's nonce does not extend ours or a field is malformed, 'too-large' over
+   * SCRAM_ITERATIONS_MAX.
+   */
+  challenge(serverFirst: string): ScramChallenge {
     const state = this.#state
     if (state.kind !== 'first-sent') throw this.#outOfOrder()
     this.#state = { kind: 'dead' }
@@ -170,9 +182,18 @@ export class ScramClient {
     }
     const salt = base64(saltText, 'the salt')
     if (salt.length === 0) throw bad('an empty salt')
+    const iterations = iterationsOf(rounds)
     const withoutProof = `c=${bindingInput(this.#binding)},r=${nonce}`
     const authMessage = `${state.bare},${serverFirst},${withoutProof}`
-    const salted = saltPassword(this.#password, salt, iterationsOf(rounds))
+    this.#state = { kind: 'challenged', withoutProof, authMessage }
+    return { salt, iterations }
+  }
+
+  /** client-final-message; `salted`: what `saltPassword` gives for the challenge. */
+  proof(salted: Uint8Array): string {
+    const state = this.#state
+    if (state.kind !== 'challenged') throw this.#outOfOrder()
+    const { withoutProof, authMessage } = state
     const clientKey = hmac(salted, 'Client Key')
     const proof = xor(clientKey, hmac(sha256(clientKey), authMessage))
     const serverSignature = hmac(hmac(salted, 'Server Key'), authMessage)
@@ -199,8 +220,21 @@ export class ScramClient {
   }
 }
 
-function saltPassword(password: string, salt: Uint8Array, iterations: number): Buffer {
-  return pbkdf2Sync(saslprep(password), salt, iterations, KEY_BYTES, 'sha256')
+/** How a server has a password salted. */
+export interface ScramChallenge {
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
+
+const derive = promisify(pbkdf2)
+
+/**
+ * RFC 5802 SaltedPassword, computed off this thread: milliseconds at the usual 4096 iterations. As good as the
+ * password at any server that keeps it under this salt.
+ */
+export function saltPassword(password: string, challenge: ScramChallenge): Promise<Buffer> {
+  const { salt, iterations } = challenge
+  return derive(saslprep(password), salt, iterations, KEY_BYTES, 'sha256')
 }
 
 /** What a server keeps instead of a password. */
@@ -219,7 +253,7 @@ export function scramVerifierFor(options: {
   readonly iterations: number
 }): ScramVerifier {
   const { password, salt, iterations } = options
-  const salted = saltPassword(password, salt, iterations)
+  const salted = pbkdf2Sync(saslprep(password), salt, iterations, KEY_BYTES, 'sha256')
   const storedKey = sha256(hmac(salted, 'Client Key'))
   return { iterations, salt, storedKey, serverKey: hmac(salted, 'Server Key') }
 }

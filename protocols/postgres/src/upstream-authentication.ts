@@ -17,7 +17,13 @@ import {
   writeSaslInitialResponse,
   writeSaslResponse,
 } from './sasl-messages.ts'
-import { type ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient } from './scram.ts'
+import {
+  type ChannelBinding,
+  SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
+  type ScramChallenge,
+  ScramClient,
+} from './scram.ts'
 
 /** How an upstream may let us in. `trust`: without asking for anything. */
 export type UpstreamMethod = 'trust' | 'cleartext' | 'md5' | 'scram-sha-256' | 'scram-sha-256-plus'
@@ -40,6 +46,8 @@ export interface UpstreamAuthenticationOptions {
   readonly cleartextAllowed: boolean
   /** tls-server-end-point data of this channel, null where there is none. */
   readonly endPoint: Uint8Array | null
+  /** The caller salts the password. */
+  readonly saltsItself: boolean
 }
 
 type State =
@@ -48,7 +56,7 @@ type State =
   | {
       readonly kind: 'scram'
       readonly scram: ScramClient
-      readonly step: 'first' | 'final' | 'verified'
+      readonly step: 'first' | 'salting' | 'final' | 'verified'
     }
   | { readonly kind: 'done' }
 
@@ -56,6 +64,7 @@ type State =
 export class UpstreamAuthentication {
   readonly #options: UpstreamAuthenticationOptions
   #state: State = { kind: 'asking' }
+  #challenge: ScramChallenge | null = null
 
   constructor(options: UpstreamAuthenticationOptions) {
     this.#options = options
@@ -87,8 +96,7 @@ export class UpstreamAuthentication {
         return null
       case 'AuthenticationSASLContinue':
         if (state.kind !== 'scram' || state.step !== 'first') throw this.#unexpected(message.kind)
-        writeSaslResponse(out, Buffer.from(state.scram.final(textOf(message.data))))
-        this.#state = { ...state, step: 'final' }
+        this.#challenged(state.scram, textOf(message.data), out)
         return null
       case 'AuthenticationSASLFinal':
         if (state.kind !== 'scram' || state.step !== 'final') throw this.#unexpected(message.kind)
@@ -100,6 +108,33 @@ export class UpstreamAuthentication {
       default:
         return assertNever(message)
     }
+  }
+
+  /** How the password is to be salted, once: where `saltsItself`, `salted` is to be called with it. */
+  takeChallenge(): ScramChallenge | null {
+    const challenge = this.#challenge
+    this.#challenge = null
+    return challenge
+  }
+
+  /** `bytes`: what `saltPassword` gives for the challenge. */
+  salted(bytes: Uint8Array, out: ByteSink): void {
+    const state = this.#state
+    if (state.kind !== 'scram' || state.step !== 'salting') {
+      throw new ProtocolError('illegal-call', 'local', 'no password is to be salted')
+    }
+    writeSaslResponse(out, Buffer.from(state.scram.proof(bytes)))
+    this.#state = { ...state, step: 'final' }
+  }
+
+  #challenged(scram: ScramClient, serverFirst: string, out: ByteSink): void {
+    if (this.#options.saltsItself) {
+      this.#challenge = scram.challenge(serverFirst)
+      this.#state = { kind: 'scram', scram, step: 'salting' }
+      return
+    }
+    writeSaslResponse(out, Buffer.from(scram.final(serverFirst)))
+    this.#state = { kind: 'scram', scram, step: 'final' }
   }
 
   #ok(): UpstreamMethod {

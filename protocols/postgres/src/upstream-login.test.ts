@@ -5,7 +5,13 @@ import { ClientLogin } from './client-login.ts'
 import { ProtocolError } from './errors.ts'
 import { LOGIN_MESSAGE_BYTES_MAX, LOGIN_MESSAGES_MAX } from './limits.ts'
 import { decodeSaslInitialResponse, decodeSaslResponse } from './sasl-messages.ts'
-import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramServer, scramVerifierFor } from './scram.ts'
+import {
+  SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
+  ScramServer,
+  saltPassword,
+  scramVerifierFor,
+} from './scram.ts'
 import { encodeSslRequest } from './startup.ts'
 import type { UpstreamMethod } from './upstream-authentication.ts'
 import {
@@ -176,8 +182,12 @@ describe('authentication', () => {
 
 const endPoint = Buffer.alloc(32, 5)
 
-/** Runs SCRAM against our own server's side; `last` is what the upstream says in the end. */
+/**
+ * Runs SCRAM against our own server's side; `last` is what the upstream says in the end. `salted`: what a login
+ * that asks for it is given.
+ */
 function scram(options: {
+  salted?: Uint8Array
   login: UpstreamLogin
   offered: readonly string[]
   endPoint: Uint8Array | null
@@ -195,7 +205,13 @@ function scram(options: {
     endPoint: options.endPoint,
   })
   const first = server.first(Buffer.from(data!).toString())
-  hear(login, { kind: 'AuthenticationSASLContinue', data: Buffer.from(first) })
+  const challenged = hear(login, { kind: 'AuthenticationSASLContinue', data: Buffer.from(first) })
+  if (options.salted !== undefined) {
+    const challenge = { salt: Buffer.from('salt'), iterations: 2 }
+    expect(challenged).toEqual({ kind: 'salt-password', challenge })
+    expect(login.takeOutput()).toHaveLength(0)
+    login.passwordSalted(options.salted)
+  }
   const response = login.takeOutput()
   const final = server.final(
     Buffer.from(decodeSaslResponse(response, 5, response.length)).toString(),
@@ -222,6 +238,31 @@ describe('SCRAM', () => {
       last: (final) => [proof(final), OK, READY],
     })
     expect(event).toMatchObject({ kind: 'ready', session: { method } })
+  })
+
+  test('logs in with a password that the caller salts', async () => {
+    const event = scram({
+      login: loginWith({ saltsItself: true }),
+      offered: [SCRAM_SHA_256],
+      endPoint: null,
+      salted: await saltPassword('secret', { salt: Buffer.from('salt'), iterations: 2 }),
+      last: (final) => [proof(final), OK, READY],
+    })
+    expect(event).toMatchObject({ kind: 'ready', session: { method: 'scram-sha-256' } })
+  })
+
+  test('does not believe AuthenticationOk while the caller salts the password', () => {
+    const login = loginWith({ saltsItself: true })
+    hear(login, sasl(SCRAM_SHA_256))
+    const first = `r=${NONCE}more,s=${Buffer.from('salt').toString('base64')},i=2`
+    hear(login, { kind: 'AuthenticationSASLContinue', data: Buffer.from(first) })
+    expect(() => hear(login, OK)).toThrow(expect.objectContaining({ code: 'authentication-proof' }))
+  })
+
+  test('takes no salted password unasked', () => {
+    expect(() => loginWith({ saltsItself: true }).passwordSalted(Buffer.alloc(32))).toThrow(
+      expect.objectContaining({ code: 'illegal-call' }),
+    )
   })
 
   test('does not believe AuthenticationOk without the proof', () => {

@@ -20,6 +20,7 @@ import { decodeErrorFields, type ErrorFields } from './error-fields.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import { BACKEND, FrameCursor, frameTable } from './frames.ts'
 import { CANCEL_KEY_BYTES_MIN, LOGIN_MESSAGE_BYTES_MAX, LOGIN_MESSAGES_MAX } from './limits.ts'
+import type { ScramChallenge } from './scram.ts'
 import { encodeSslRequest, writeStartupMessage } from './startup.ts'
 import {
   UPSTREAM_METHODS,
@@ -40,6 +41,8 @@ export interface UpstreamLoginOptions {
   readonly password: string | null
   /** Fresh random text for SCRAM: printable, without commas, at least SCRAM_NONCE_CHARS_MIN long. */
   readonly nonce: string
+  /** The caller answers `salt-password`; otherwise the password is salted here, which takes milliseconds. */
+  readonly saltsItself?: boolean
   /** What may be used; all of UPSTREAM_METHODS unless said. */
   readonly methods?: readonly UpstreamMethod[]
   /** A password may go over a channel that is not TLS (a unix socket, say). */
@@ -66,6 +69,8 @@ export type UpstreamLoginEvent =
   | { readonly kind: 'start-tls' }
   /** The upstream has no TLS: close, or call `continueInClear` if that is good enough. */
   | { readonly kind: 'tls-refused' }
+  /** SCRAM: call `passwordSalted` with what `saltPassword` gives. */
+  | { readonly kind: 'salt-password'; readonly challenge: ScramChallenge }
   | { readonly kind: 'notice'; readonly fields: ErrorFields }
   /** The upstream refuses; close. Text that is not UTF-8 has U+FFFD. */
   | { readonly kind: 'error'; readonly fields: ErrorFields }
@@ -113,7 +118,7 @@ export class UpstreamLogin {
   }
 
   #start(): void {
-    const { minor, password, nonce, methods, cleartextInClear } = this.#options
+    const { minor, password, nonce, methods, cleartextInClear, saltsItself } = this.#options
     const parameters = this.#startupParameters
     writeStartupMessage(this.#output, { minor, parameters })
     const exchange = new UpstreamAuthentication({
@@ -123,6 +128,7 @@ export class UpstreamLogin {
       methods: new Set(methods ?? UPSTREAM_METHODS),
       cleartextAllowed: this.#encrypted || cleartextInClear === true,
       endPoint: this.#encrypted ? this.#endPoint : null,
+      saltsItself: saltsItself === true,
     })
     this.#state = { kind: 'authenticating', exchange }
   }
@@ -203,6 +209,14 @@ export class UpstreamLogin {
     })
   }
 
+  /** After `salt-password`. */
+  passwordSalted(salted: Uint8Array): void {
+    this.#guard(() => {
+      if (this.#state.kind !== 'authenticating') throw this.#illegal('passwordSalted')
+      this.#state.exchange.salted(salted, this.#output)
+    })
+  }
+
   /** Bytes for the socket, the caller's to keep; empty where there are none. */
   takeOutput(): Buffer {
     return this.#output.take()
@@ -247,6 +261,8 @@ export class UpstreamLogin {
     } else if (isAuthentication(message)) {
       const method = state.exchange.answer(message, this.#output)
       if (method !== null) this.#state = { kind: 'settling', method }
+      const challenge = state.exchange.takeChallenge()
+      if (challenge !== null) return { kind: 'salt-password', challenge }
     } else throw this.#unexpected(message.kind)
     return null
   }

@@ -18,6 +18,7 @@ import type { Secret } from '../secrets/secret.ts'
 import { ChunkReader } from '../sockets/chunk-reader.ts'
 import { tlsServerEndPoint } from '../tls/channel-binding.ts'
 import { dial, opening, startTls, type UpstreamTarget } from './dial.ts'
+import { saltedPassword } from './salted-passwords.ts'
 import type { SpareUpstreams } from './spare.ts'
 
 /** A cancel request: connect, TLS, send, see it closed, milliseconds. */
@@ -108,6 +109,7 @@ async function logIn(
     parameters,
     password: request.password?.reveal() ?? null,
     nonce: randomBytes(18).toString('base64'),
+    saltsItself: request.password !== null,
     cleartextInClear: unix !== null,
   })
   let socket = plain
@@ -151,6 +153,11 @@ async function logIn(
           )
         }
         machine.continueInClear()
+        break
+      case 'salt-password':
+        if (request.password === null)
+          throw new ProtocolError('illegal-call', 'local', 'no password')
+        machine.passwordSalted(await saltedPassword(request.password, event.challenge))
         break
       case 'notice':
         notices.push(event.fields)
