@@ -5,7 +5,7 @@
  */
 import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
-import { expect, REPLY } from './expected.ts'
+import { expectDropped, REPLY } from './expected.ts'
 import type { Parked } from './parked.ts'
 import { FLUSH_FRAME, SYNC_FRAME } from './requests.ts'
 import { type RelayState, TX_IDLE } from './state.ts'
@@ -60,7 +60,7 @@ export function beAlone(state: RelayState): false {
   if (!canBeAlone(state)) throw new ProtocolError('illegal-call', 'local', 'cannot be alone')
   if (state.openSegment) {
     state.toUpstream.give(SYNC_FRAME)
-    state.owe(expect(REPLY.sync, state.segment, { fate: 'drop' }))
+    state.owe(expectDropped(REPLY.sync, state.segment))
     state.endSegment()
   }
   return park(state, ALONE)
