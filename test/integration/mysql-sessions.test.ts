@@ -136,6 +136,17 @@ describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) =
     }
   })
 
+  test('a connection that the server drops is lost, as without the gateway', async () => {
+    const connection = await client()
+    const [[row]] = await connection.query<mysql.RowDataPacket[]>('SELECT CONNECTION_ID() AS id')
+    const running = connection.query('SELECT SLEEP(20)')
+    const lost = expect(running).rejects.toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' })
+    await db.sql(`KILL ${row?.['id']}`)
+    await lost
+    await expect(connection.query('SELECT 1')).rejects.toThrow(/closed/)
+    open.pop()
+  })
+
   test('an error of the server is its own, and the connection stays', async () => {
     const connection = await client()
     await expect(connection.query('SELECT * FROM missing')).rejects.toMatchObject({ errno: 1146 })

@@ -14,6 +14,8 @@ export interface MysqlAddress {
   readonly version: string
   /** Where the server came from, for people. */
   readonly origin: string
+  /** Folder of a system of its own that the server runs in and that has its clients (for chroot); absent: none. */
+  readonly system?: string
   /** PEM of the CA that signed the server's certificate for localhost; undefined: it has one of its own. */
   readonly ca: string | undefined
 }

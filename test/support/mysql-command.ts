@@ -50,6 +50,7 @@ export async function startByCommand(
       flavour: 'mysql',
       version: rows[0]?.version ?? '',
       origin: 'SALLYPORT_MYSQL_SERVER',
+      ...(existsSync(join(folder, 'usr/bin/mysql')) && { system: folder }),
       ca,
       stop,
     }

@@ -4,13 +4,14 @@
  * gateway that allows everything; what it prints must be the same.
  */
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
+import type { MysqlAddress } from '../../support/mysql-address.ts'
 import { findMysql, type TestMysqlDatabase, useMysql } from '../../support/use-mysql.ts'
 
 interface Client {
@@ -76,27 +77,72 @@ function golang(): Client {
   return { name: 'go-sql-driver', command: built ? () => [program] : null }
 }
 
-function commandLine(): Client {
+/** MariaDB's command line where there is one, and its program for dumps. */
+function mariadb(
+  program: 'mariadb' | 'mariadb-dump',
+  args: readonly string[],
+  input?: string,
+): Client {
   const command = ({ port, user, database, caFile }: Target): string[] => [
-    'mariadb',
+    program,
     '--no-defaults',
     '--host=127.0.0.1',
     `--port=${port}`,
     `--user=${user}`,
-    `--database=${database}`,
-    '--force',
-    '--table',
     ...(caFile === null ? [] : ['--ssl', `--ssl-ca=${caFile}`, '--ssl-verify-server-cert']),
+    ...args,
+    database,
   ]
-  const name = 'mariadb (command line)'
-  return { name, command: runs('mariadb', '--version') ? command : null, input: 'session.sql' }
+  return {
+    name: program,
+    command: runs(program, '--version') ? command : null,
+    ...(input !== undefined && { input }),
+  }
 }
 
-const CLIENTS: readonly Client[] = [
-  commandLine(),
+/** MySQL's own: beside the server that was started, in its system; else where PATH has it. */
+function mysql(
+  program: 'mysql' | 'mysqldump',
+  system: string | undefined,
+  args: readonly string[],
+  input?: string,
+): Client {
+  const said = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout ?? ''
+  const present = system !== undefined || (/mysql/i.test(said) && !/mariadb/i.test(said))
+  const command = ({ port, user, database, caFile }: Target): string[] => [
+    ...(system === undefined ? [] : ['chroot', system]),
+    program,
+    '--no-defaults',
+    '--host=127.0.0.1',
+    `--port=${port}`,
+    `--user=${user}`,
+    ...(caFile === null ? [] : ['--ssl-mode=VERIFY_CA', `--ssl-ca=${into(system, caFile)}`]),
+    ...args,
+    database,
+  ]
+  return { name: `${program} of MySQL`, command: present ? command : null, ...(input && { input }) }
+}
+
+/** A file as programs inside `system` see it. */
+function into(system: string | undefined, file: string): string {
+  if (system === undefined) return file
+  const inside = `/tmp/${basename(file)}`
+  copyFileSync(file, join(system, inside))
+  return inside
+}
+
+const INTERACTIVE = ['--force', '--table'] as const
+const DUMP = ['--skip-dump-date', '--single-transaction', '--routines', '--triggers'] as const
+
+const clientsOf = ({ system }: MysqlAddress): readonly Client[] => [
+  mariadb('mariadb', INTERACTIVE, 'session.sql'),
+  mariadb('mariadb-dump', DUMP),
+  mysql('mysql', system, INTERACTIVE, 'session.sql'),
+  mysql('mysqldump', system, [...DUMP, '--no-tablespaces', '--set-gtid-purged=OFF']),
   python('PyMySQL', 'pymysql', './python_db.py', 'pymysql'),
   python('mysqlclient', 'MySQLdb', './python_db.py', 'MySQLdb'),
   python('SQLAlchemy', 'sqlalchemy, pymysql', './sqlalchemy_session.py'),
+  python('Django', 'django, MySQLdb', './django_session.py'),
   jdbc(),
   golang(),
   {
@@ -196,7 +242,7 @@ describe.each(['mysql', 'mariadb'] as const)('clients of %s', async (flavour) =>
     await db?.drop()
   })
 
-  describe.each(CLIENTS)('$name', (client) => {
+  describe.each(clientsOf(found))('$name', (client) => {
     test.skipIf(client.command === null)('sees the same through the gateway', async () => {
       await db.sql(fixture)
       const expected = await run(client, direct)

@@ -1,4 +1,7 @@
 DROP TABLE IF EXISTS sales, items, made;
+-- What Django's migrations made.
+DROP TABLE IF EXISTS auth_group_permissions, auth_user_groups, auth_user_user_permissions, auth_permission, auth_group,
+  auth_user, django_content_type, django_migrations;
 CREATE TABLE items (
   id INT PRIMARY KEY,
   name VARCHAR(40) NOT NULL UNIQUE,

@@ -44,6 +44,8 @@ export interface SessionEngine {
   readonly shown: Shown | null
   /** Whom a client that has said goodbye goes on with (COM_CHANGE_USER); null: with nobody. */
   successor(): ((client: Leg) => void) | null
+  /** What the client reads when the database has closed its connection without a word; null: as little. */
+  readonly upstreamLost: Report | null
   /** The message after which the connection closes. */
   farewell(report: Report): Buffer
   /** A violation of the protocol by either peer, as the client may read it; null: a bug of ours. */

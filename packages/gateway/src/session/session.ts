@@ -398,15 +398,8 @@ export class Session implements Waiting {
       },
       closed: (_reason, error) => {
         this.#note(error)
-        this.end(
-          'upstream-closed',
-          relay.farewell
-            ? 'said'
-            : {
-                sqlstate: SQLSTATE.CONNECTION_FAILURE,
-                message: 'terminating connection: the database closed its connection',
-              },
-        )
+        const unsaid = relay.farewell ? null : this.#options.engine.upstreamLost
+        this.end('upstream-closed', unsaid ?? 'said')
       },
     }
   }

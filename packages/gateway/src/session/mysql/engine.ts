@@ -47,6 +47,8 @@ export interface UserChange {
 export class MysqlEngine implements SessionEngine {
   readonly relay: Relay
   readonly holds: SessionHolds
+  /** Drivers and their pools know a lost connection by its silence; an error of any number is a statement's. */
+  readonly upstreamLost = null
   readonly shown: MysqlShown | null
   readonly #gatekeeper: MysqlGatekeeper
   readonly #options: EngineOptions

@@ -1,5 +1,11 @@
 /** One session's PostgreSQL side: gatekeeper and relay, and what they need of the session around them. */
-import { type ProbeAnswer, ProtocolError, type Question, Relay } from '@sallyport/protocol-postgres'
+import {
+  type ProbeAnswer,
+  ProtocolError,
+  type Question,
+  Relay,
+  SQLSTATE,
+} from '@sallyport/protocol-postgres'
 import type { CatalogRelation } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
@@ -31,6 +37,10 @@ export interface EngineOptions {
 export class PostgresEngine implements SessionEngine {
   readonly relay: Relay
   readonly holds: SessionHolds
+  readonly upstreamLost = {
+    sqlstate: SQLSTATE.CONNECTION_FAILURE,
+    message: 'terminating connection: the database closed its connection',
+  }
   readonly shown: PostgresShown | null
   readonly #gatekeeper: SessionGatekeeper
   readonly #options: EngineOptions
