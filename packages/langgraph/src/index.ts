@@ -1,6 +1,7 @@
 /** The public names of @sallyport/langgraph. */
 export { type ApprovalInterrupt, runWithApproval } from './approval.ts'
 export { type ApprovalNeeded, type RefusalKind, SallyportError, sallyportError } from './errors.ts'
+export { mysqlPassword } from './mysql-password.ts'
 export {
   type MysqlQueryable,
   mysqlRunner,
