@@ -79,6 +79,8 @@ function gatekeeper(outcomes: ExecutionOutcome[], cancel: () => void): Gatekeepe
     cancel,
     masksFor: (_admission, _result, columns) => columns.map(() => zeros),
     resultBegins: () => undefined,
+    clientDataBegins: () => undefined,
+    clientData: () => undefined,
     outcome: (outcome) => outcomes.push(outcome),
     prepared: () => undefined,
     closed: () => undefined,

@@ -67,6 +67,8 @@ function gatekeeper(): Gatekeeper {
       }),
     copyOut: () => null,
     resultBegins: () => undefined,
+    clientDataBegins: () => undefined,
+    clientData: () => undefined,
     outcome: () => undefined,
     failed: () => undefined,
     redactReport: () => null,

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openAuditReader, readRecording, wrappingKey } from '@sallyport/audit'
@@ -36,6 +37,7 @@ describe.each(['mysql', 'mariadb'] as const)('a recorded session on %s', async (
     db = await useMysql(flavour)
     await db.sql(
       `CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20), ssn VARCHAR(20), born DATETIME(3), score DOUBLE, raw VARBINARY(8), UNIQUE (ssn, id));
+       CREATE TABLE notes (id INT, body VARCHAR(20));
        CREATE PROCEDURE two() BEGIN SELECT 1 AS a; SELECT 'x' AS b, 'y' AS c; END`,
     )
     const rows = Array.from(
@@ -47,6 +49,7 @@ describe.each(['mysql', 'mariadb'] as const)('a recorded session on %s', async (
     gateway = await startTestGateway({
       upstream: db,
       database: db.database,
+      connectionOptions: { 'local-infile': true },
       policies: [policyOf(db.database)],
       config: {
         audit: { directory: 'audit', recordings: { key: `plain:${KEY.toString('base64')}` } },
@@ -203,6 +206,26 @@ describe.each(['mysql', 'mariadb'] as const)('a recorded session on %s', async (
     expect(stdout).toContain('row 2, name: `other`; it was `name 2`')
     expect(stdout).toContain('0 rows; there were 1')
     expect(stderr).toMatch(/2 statements as recorded, 2 different, \d not run/)
+  })
+
+  test('has the file of a LOAD DATA LOCAL, unless something in it is protected', async () => {
+    const { items } = await run(
+      'loading',
+      async (client) => {
+        const load = (sql: string, text: string) =>
+          client.query({ sql, infileStreamFactory: () => Readable.from([Buffer.from(text)]) })
+        await load("LOAD DATA LOCAL INFILE 'a' INTO TABLE notes", '1\ta\n2\tb\n')
+        await load(
+          "LOAD DATA LOCAL INFILE 'b' INTO TABLE people (id, ssn)",
+          `90\t${CANARY}\n91\t${CANARY}\n`,
+        )
+      },
+      ['dba'],
+    )
+    const sent = items.flatMap((item) => (item.kind === 'sent' ? [item.bytes.toString()] : []))
+    expect(sent).toEqual(['1\ta\n2\tb\n'])
+    expect(items.filter((item) => item.kind === 'omitted')).toMatchObject([{ rows: 2 }])
+    await db.sql('DELETE FROM people WHERE id > 80')
   })
 
   test('of the MariaDB driver is as readable', async () => {

@@ -1,9 +1,12 @@
 /** Recordings of real sessions: what clients saw, what they must never hold, and that they are provable. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { openAuditReader, readRecording, wrappingKey } from '@sallyport/audit'
 import { replayFrames, type ShownItem } from '@sallyport/gateway'
 import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
@@ -23,7 +26,8 @@ let gateway: TestGateway
 beforeAll(async () => {
   database = await usePostgres()
   await database.sql(
-    `CREATE TABLE people (id int, name text, ssn text);
+    `CREATE TABLE notes (id int, body text);
+     CREATE TABLE people (id int, name text, ssn text);
      INSERT INTO people SELECT i, 'name ' || i, '${CANARY}' FROM generate_series(1, 20) i;
      CREATE UNIQUE INDEX ON people (id, ssn)`,
   )
@@ -154,6 +158,27 @@ describe('a recorded session', () => {
     const texts = log.map((name) => readFileSync(join(gateway.auditDirectory, name), 'utf8'))
     expect(texts.join('')).toContain(session)
     expect(texts.join('')).not.toContain(CANARY)
+  })
+
+  test('has the data of a COPY in, as much as policy keeps, protected columns masked', async () => {
+    await run(['copying', 'dba'], async (client) => {
+      const send = (sql: string, rows: string) =>
+        pipeline(Readable.from([rows.slice(0, 5), rows.slice(5)]), client.query(copyFrom(sql)))
+      await send('COPY notes FROM STDIN', '1\ta\n2\tb\n3\tc\n4\td\n5\te\n6\tf\n')
+      await send('COPY people (ssn, id) FROM STDIN (FORMAT csv)', `"${CANARY}",90\n${CANARY},91\n`)
+      // Written as the server never writes it: which field is which is not certain.
+      await send('COPY people FROM STDIN', `92\tx\t\\x30${CANARY.slice(1)}\n`)
+    })
+    const { items } = await shownTo('copying')
+    const sent = items.flatMap((item) => (item.kind === 'sent' ? [item.bytes.toString()] : []))
+    expect(sent.join('')).toBe('1\ta\n2\tb\n3\tc\n4\td\n5\te\n[redacted],90\n[redacted],91\n')
+    const omitted = items.filter((item) => item.kind === 'omitted')
+    expect(omitted).toMatchObject([{ rows: 1 }, { rows: 1 }])
+    expect(items.filter((item) => item.kind === 'complete').map(({ tag }) => tag)).toEqual([
+      'COPY 6',
+      'COPY 2',
+      'COPY 1',
+    ])
   })
 
   test('is not made where policy does not ask for one', async () => {

@@ -12,7 +12,7 @@ export function jsonOf(step: Step): unknown {
       return { at, kind: 'statement', seq: step.seq, ...statement }
     }
     case 'result': {
-      const { columns, rows, missing, tag, report, copied } = step.result
+      const { columns, rows, missing, tag, report, copied, sent } = step.result
       return {
         at,
         kind: 'result',
@@ -22,6 +22,7 @@ export function jsonOf(step: Step): unknown {
         missing,
         tag,
         ...(report !== null && { report }),
+        ...(sent.length > 0 && { sent: sent.toString('utf8') }),
         ...(copied.length > 0 && { copied: copied.toString('utf8') }),
       }
     }

@@ -94,7 +94,15 @@ test('CSV tells null from the empty text and quotes what needs it', () => {
     [null, ''],
     ['x,y', 'line\nline'],
   ]
-  const result = { columns, rows, copied: Buffer.alloc(0), missing: 0, tag: '', report: null }
+  const result = {
+    columns,
+    rows,
+    copied: Buffer.alloc(0),
+    sent: Buffer.alloc(0),
+    missing: 0,
+    tag: '',
+    report: null,
+  }
   expect(csvOf({ at: 0, kind: 'result', statement: 1, result })).toBe(
     'a,"b ""c"""\r\n,""\r\n"x,y","line\nline"\r\n',
   )

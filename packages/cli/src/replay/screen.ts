@@ -58,14 +58,11 @@ function statementLines({ at, seq, statement }: Step & { kind: 'statement' }): T
 }
 
 function resultLines(result: Result, options: ScreenOptions): Text[] {
-  const { columns, rows, missing, tag, report, copied } = result
+  const { columns, rows, missing, tag, report, copied, sent } = result
   const lines: Text[] = []
   if (columns.length > 0 || rows.length > 0) lines.push(...tableLines(result, options))
-  if (copied.length > 0) {
-    const text = copied.toString('utf8').split('\n')
-    lines.push(...text.slice(0, options.rows).map((line) => `  ${line}`))
-    if (text.length > options.rows) lines.push(more(text.length - options.rows, 'line'))
-  }
+  if (sent.length > 0) lines.push(...dataLines(sent, '» ', options))
+  if (copied.length > 0) lines.push(...dataLines(copied, '  ', options))
   if (rows.length > options.rows) lines.push(more(rows.length - options.rows, 'row'))
   if (missing > 0) lines.push([styled('dim', `  (${counted(missing, 'row')} not recorded)`)])
   if (report !== null) {
@@ -75,6 +72,13 @@ function resultLines(result: Result, options: ScreenOptions): Text[] {
   }
   if (tag !== null && tag !== '') lines.push([styled('dim', tag)])
   return lines
+}
+
+/** Lines of data that went past as it is. */
+function dataLines(data: Buffer, mark: string, { rows }: ScreenOptions): Text[] {
+  const text = data.toString('utf8').replace(/\n$/, '').split('\n')
+  const lines: Text[] = text.slice(0, rows).map((line) => [styled('dim', mark), line])
+  return text.length > rows ? [...lines, more(text.length - rows, 'line')] : lines
 }
 
 const more = (count: number, what: string): Text => [

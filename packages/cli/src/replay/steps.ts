@@ -7,14 +7,16 @@ import type { ShownColumn, ShownItem, ShownReport } from '@sallyport/gateway'
 
 /** Rows of one result held at once; more of them are counted. */
 export const RESULT_ROWS_MAX = 10_000
-/** Bytes of COPY data held of one result. */
+/** Bytes of data held of one result, each way. */
 const COPIED_BYTES_MAX = 1_048_576
 const PAGE_ROWS = 1_000
 
 export interface Result {
   readonly columns: readonly ShownColumn[]
   readonly rows: readonly (readonly (string | null)[])[]
+  /** COPY data the client got, and data it sent. */
   readonly copied: Buffer
+  readonly sent: Buffer
   /** Rows that went to the client and are not here: not recorded, or over RESULT_ROWS_MAX. */
   readonly missing: number
   /** The server's word for what was done; null when the result came to no end. */
@@ -109,7 +111,7 @@ function* resultSteps(shown: Iterable<ShownItem>): Generator<Step> {
 
 type Data = Extract<
   ShownItem,
-  { readonly kind: 'columns' | 'row' | 'copied' | 'omitted' | 'complete' | 'error' }
+  { readonly kind: 'columns' | 'row' | 'copied' | 'sent' | 'omitted' | 'complete' | 'error' }
 >
 
 class OpenResult implements Result {
@@ -117,6 +119,7 @@ class OpenResult implements Result {
   columns: readonly ShownColumn[] = []
   readonly rows: (readonly (string | null)[])[] = []
   copied: Buffer = Buffer.alloc(0)
+  sent: Buffer = Buffer.alloc(0)
   missing = 0
   tag: string | null = null
   report: ShownReport | null = null
@@ -126,7 +129,8 @@ class OpenResult implements Result {
   }
 
   get isEmpty(): boolean {
-    return !this.isOver && this.columns.length === 0 && this.rows.length === 0 && this.missing === 0
+    const bytes = this.copied.length + this.sent.length
+    return !this.isOver && this.columns.length + this.rows.length + this.missing + bytes === 0
   }
 
   take(item: Data): void {
@@ -140,9 +144,10 @@ class OpenResult implements Result {
         else this.missing++
         break
       case 'copied':
-        if (this.copied.length < COPIED_BYTES_MAX) {
-          this.copied = Buffer.concat([this.copied, item.bytes])
-        }
+        this.copied = appended(this.copied, item.bytes)
+        break
+      case 'sent':
+        this.sent = appended(this.sent, item.bytes)
         break
       case 'omitted':
         this.missing += item.rows
@@ -155,4 +160,8 @@ class OpenResult implements Result {
         break
     }
   }
+}
+
+function appended(data: Buffer, bytes: Buffer): Buffer {
+  return data.length < COPIED_BYTES_MAX ? Buffer.concat([data, bytes]) : data
 }

@@ -17,6 +17,8 @@ export class PostgresOutput implements OutputReader {
     switch (frame.kind) {
       case 'output':
         return this.#output(frame.bytes, at)
+      case 'input':
+        return [{ at, kind: 'sent', bytes: frame.bytes }]
       case 'shape':
         this.#shapes.set(frame.shape.id, frame.shape.columns)
         return []

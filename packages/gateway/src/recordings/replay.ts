@@ -25,6 +25,8 @@ export type ShownItem = { readonly at: number } & (
   | { readonly kind: 'columns'; readonly columns: readonly ShownColumn[] }
   | { readonly kind: 'row'; readonly cells: readonly (string | null)[] }
   | { readonly kind: 'copied'; readonly bytes: Buffer }
+  /** Data the client sent. */
+  | { readonly kind: 'sent'; readonly bytes: Buffer }
   | { readonly kind: 'omitted'; readonly rows: number; readonly bytes: number }
   /** The result is complete: the server's word for what was done. */
   | { readonly kind: 'complete'; readonly tag: string }

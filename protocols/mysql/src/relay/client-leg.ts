@@ -188,6 +188,7 @@ export class ClientLeg {
     if (this.#passing > 0) {
       const to = Math.min(at + this.#passing, end)
       state.toUpstream.forward(buf, at, to)
+      if (state.infileTold) state.gatekeeper.clientData(buf, at, to)
       this.#passing -= to - at
       return to
     }

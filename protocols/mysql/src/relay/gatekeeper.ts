@@ -151,6 +151,10 @@ export interface Gatekeeper {
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
   ): void
+  /** The client is about to send a file, of an admission that is `described`. */
+  clientDataBegins(admission: Admission): void
+  /** Bytes [start, end) of it are queued for the upstream. */
+  clientData(buf: Buffer, start: number, end: number): void
   outcome(outcome: ExecutionOutcome): void
   /** The upstream has prepared it: an id stands for it now. */
   prepared(statement: PreparedStatement): void

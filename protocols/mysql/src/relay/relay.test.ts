@@ -751,6 +751,15 @@ describe('the upstream', () => {
     expect(bench.relay.quiescent).toBe(true)
   })
 
+  test('gets a file of which the recording is told', () => {
+    const bench = new Bench()
+      .client(query('infile recorded'))
+      .upstream(packets([Buffer.from('\xfbx', 'latin1')]))
+    const file = packets([Buffer.from('one\n'), Buffer.from('two'), Buffer.alloc(0)], 2)
+    for (const byte of file) bench.client(Buffer.of(byte))
+    expect(bench.gatekeeper.sent.join('')).toBe('file:one\ntwo')
+  })
+
   test('gets the file where it was admitted', () => {
     const bench = new Bench()
       .client(query('infile'))
@@ -759,6 +768,7 @@ describe('the upstream', () => {
     bench.toUpstream()
     bench.client(Buffer.concat([file, query('select')]))
     expect(bench.toUpstream()).toEqual(file)
+    expect(bench.gatekeeper.sent).toEqual([])
     bench.upstream(packets([OK()], 4))
     expect(tell(bench.toClient())).toEqual(['1:.x', '4:OK'])
     expect(bench.toUpstream()).toEqual(query('select'))

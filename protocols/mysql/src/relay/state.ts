@@ -57,6 +57,8 @@ export class RelayState {
   parked: Parked = 'no'
   /** The upstream reads a file of the client. */
   infile = false
+  /** The gatekeeper is told of what is in it. */
+  infileTold = false
   /** Sequence id of the next packet of the present reply, as the client counts and as the upstream does. */
   clientSequence = 0
   upstreamSequence = 0

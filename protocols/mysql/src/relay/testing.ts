@@ -71,6 +71,8 @@ export class WordGatekeeper implements Gatekeeper {
   readonly refusals: RelayRefusal[] = []
   readonly changes: SessionChange[] = []
   readonly described: (readonly ColumnDefinition[])[] = []
+  /** Of the client's files. */
+  readonly sent: string[] = []
   readonly begun: { names: string; format: string; queued: number }[] = []
   readonly closedIds: number[] = []
   /** Bytes queued for the client. */
@@ -185,6 +187,13 @@ export class WordGatekeeper implements Gatekeeper {
   ): void {
     const names = columns.map(({ name }) => name).join()
     this.begun.push({ names, format, queued: this.queued() })
+  }
+
+  clientDataBegins(): void {
+    this.sent.push('file:')
+  }
+  clientData(buf: Buffer, start: number, end: number): void {
+    this.sent.push(buf.toString('latin1', start, end))
   }
 
   outcome(outcome: ExecutionOutcome): void {

@@ -338,6 +338,10 @@ export class UpstreamLeg {
     if (entry.fate === 'forward' && !entry.told && admitted) {
       pass(this.#state, entry, buf, this.#cursor)
       state.infile = true
+      state.infileTold = entry.admission?.described === true
+      if (entry.admission !== null && state.infileTold) {
+        state.gatekeeper.clientDataBegins(entry.admission)
+      }
       return
     }
     // The server takes what comes next for the file: nothing may be there, and an empty packet ends it.

@@ -36,6 +36,8 @@ export class ClientLeg {
   /** Bytes of a frame whose head has been handled: forwarded or discarded unseen. */
   #passing = 0
   #passingForward = true
+  /** They are a COPY's data that the gatekeeper is told of. */
+  #passingData = false
   /** Whole length wanted of the frame at the returned offset, bytes; 0 when not known yet. */
   wanted = 0
   /** The client said Terminate. */
@@ -57,8 +59,10 @@ export class ClientLeg {
       if (this.#passing > 0) {
         const take = Math.min(this.#passing, end - at)
         if (this.#passingForward) state.toUpstream.forward(buf, at, at + take)
+        if (this.#passingData) state.gatekeeper.clientData(buf, at, at + take)
         this.#passing -= take
         at += take
+        if (this.#passing === 0) this.#passingData = false
         continue
       }
       if (state.parked.kind !== 'no' || end - at < HEADER_BYTES) break
@@ -130,6 +134,8 @@ export class ClientLeg {
     }
     if (this.#passingForward) state.toUpstream.forward(buf, at, end)
     this.#passing = frameEnd - end
+    this.#passingData = type === FRONTEND.COPY_DATA && state.copyIn && state.copyInTold
+    if (this.#passingData) state.gatekeeper.clientData(buf, at + HEADER_BYTES, end)
     return true
   }
 
@@ -206,6 +212,8 @@ export class ClientLeg {
         state.copyIn = false
         break
       case FRONTEND.COPY_DATA:
+        if (state.copyInTold) state.gatekeeper.clientData(buf, at + HEADER_BYTES, frameEnd)
+        break
       case FRONTEND.FLUSH:
         break
       case FRONTEND.SYNC:

@@ -137,6 +137,15 @@ export interface Gatekeeper {
    * extended protocol, where the description need not come with the result; null for a simple Query and COPY.
    */
   resultBegins(admission: Admission, portal: Portal | null): void
+  /** The client is about to send the data of a COPY whose admission is `described`. */
+  clientDataBegins(
+    admission: Admission,
+    result: number,
+    format: 'text' | 'binary',
+    columns: number,
+  ): void
+  /** Bytes [start, end) of it are queued for the upstream: what CopyData messages hold, cut anywhere. */
+  clientData(buf: Buffer, start: number, end: number): void
   outcome(outcome: ExecutionOutcome): void
   /** An error went by, the server's or ours in its place: what the open transaction did may be undone. */
   failed(): void

@@ -141,6 +141,15 @@ describe('replies', () => {
     expect(through(messages)).toBe(expected)
   })
 
+  test.each([
+    ['Query', [query('copyin'), data('one\n'), data('two'), COPY_DONE]],
+    ['Execute', [...run('copyin'), data('one\n'), data('two'), COPY_DONE, SYNC]],
+  ])('of the data of a COPY in the recording is told, by %s', (_, messages) => {
+    const pair = new Pair()
+    through(messages, pair)
+    expect(pair.gatekeeper.sent.join('')).toBe('text:one\ntwo')
+  })
+
   test('a refusal inside a block fails the block', () => {
     const pair = new Pair()
     expect(through([query('begin'), query('insert a')], pair)).toContain('Z:T')

@@ -50,6 +50,8 @@ export class RelayState {
   skipping = false
   /** The server is reading COPY data from the client. */
   copyIn = false
+  /** The gatekeeper is told of its data. */
+  copyInTold = false
   /** Unsettled requests whose outcome changes what later statements mean. */
   barriers = 0
   /** Unsettled requests that an exceeded limit would turn into errors. */

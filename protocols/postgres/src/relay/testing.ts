@@ -380,6 +380,8 @@ interface WordAdmission extends Admission {
 /** Decides by the words of the text, and remembers what it was asked. */
 export class WordGatekeeper implements Gatekeeper {
   readonly admitted = new Set<string>()
+  /** Of COPY data: its format, and the pieces. */
+  readonly sent: string[] = []
   readonly outcomes: ExecutionOutcome[] = []
   readonly started: number[] = []
   cancels = 0
@@ -410,7 +412,7 @@ export class WordGatekeeper implements Gatekeeper {
       text,
       masked: texts.some((one) => one.startsWith('mask')),
       whole: false,
-      described: false,
+      described: texts.some((one) => one.startsWith('copyin')),
       returnsRows: true,
       barrier: texts.some((one) => one.startsWith('set')),
       epoch: 1,
@@ -483,6 +485,12 @@ export class WordGatekeeper implements Gatekeeper {
     return Buffer.alloc(0)
   }
   resultBegins(): void {}
+  clientDataBegins(_admission: Admission, _result: number, format: string): void {
+    this.sent.push(`${format}:`)
+  }
+  clientData(buf: Buffer, start: number, end: number): void {
+    this.sent.push(buf.toString('latin1', start, end))
+  }
   cancel(): void {
     this.cancels++
   }

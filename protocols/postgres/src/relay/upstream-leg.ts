@@ -454,6 +454,14 @@ export class UpstreamLeg {
       return
     }
     state.copyIn = true
+    state.copyInTold = entry.admission?.described === true
+    if (entry.admission !== null && state.copyInTold) {
+      if (frameEnd - at < HEADER_BYTES + 3)
+        throw new ProtocolError('malformed', 'remote', 'CopyInResponse')
+      const format = buf[at + HEADER_BYTES] === 0 ? 'text' : 'binary'
+      const columns = buf.readUInt16BE(at + HEADER_BYTES + 1)
+      state.gatekeeper.clientDataBegins(entry.admission, entry.result, format, columns)
+    }
     this.#give(entry, buf, at, frameEnd)
   }
 }

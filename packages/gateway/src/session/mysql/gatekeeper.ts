@@ -306,6 +306,17 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#options.shown?.begins({ queued, hides, columns, format })
   }
 
+  clientDataBegins(admission: Admission): void {
+    const { decided } = admission as Admitted
+    // Its fields are not told apart: with one that goes into a protected column, none is kept.
+    const kept = decided !== null && !decided.sensitive
+    this.#options.shown?.sent.begins(kept ? { mask: null, binary: false } : null)
+  }
+
+  clientData(buf: Buffer, start: number, end: number): void {
+    this.#options.shown?.sent.take(buf, start, end)
+  }
+
   outcome(outcome: ExecutionOutcome): void {
     const admitted = outcome.admission as Admitted
     const { decided } = admitted

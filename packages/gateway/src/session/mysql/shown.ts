@@ -1,5 +1,5 @@
 /**
- * A MySQL session's output into its recording: all of it, but
+ * A MySQL session's output into its recording, and data the client sends: all of it, but
  *  - of each result no more rows than policy keeps, and none where they show values that are masked for
  *    somebody; rows that are left out are counted, and the client gets them all the same;
  *  - errors of the server without what they quote, where anybody is masked.
@@ -18,6 +18,7 @@ import {
   sequenceId,
 } from '@sallyport/protocol-mysql'
 import type { Output } from '../../sockets/leg.ts'
+import { SentData } from '../sent.ts'
 import { eachView, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactError } from './redaction.ts'
 
@@ -27,6 +28,8 @@ export class MysqlShown implements Shown {
   readonly #recording: SessionRecording
   readonly #redacts: boolean
   readonly #results: ShownResults
+  /** What the client sends as data. */
+  readonly sent: SentData
   /** Shapes said already: columns come as the same array where they are described alike. */
   readonly #shapes = { text: new WeakMap<object, number>(), binary: new WeakMap<object, number>() }
   #shapeCount = 0
@@ -41,6 +44,7 @@ export class MysqlShown implements Shown {
     this.#recording = recording
     this.#redacts = options.redacts
     this.#results = new ShownResults(recording, options)
+    this.sent = new SentData(recording, options)
   }
 
   /** Rows begin behind the first `queued` bytes of the queue; `hides`: they are not to be kept. */
@@ -56,6 +60,7 @@ export class MysqlShown implements Shown {
 
   /** What the queue holds, up to its first `queued` bytes, ends the answer to `statement`. */
   answered(statement: number, queued: number): void {
+    this.sent.ends()
     this.#results.answered(statement, queued)
   }
 

@@ -48,6 +48,7 @@ import { Records } from './records.ts'
 import { redactReport } from './redaction.ts'
 import { noSuchPortal, noSuchStatement, refusal, refusalOf, tooManyNames } from './refusals.ts'
 import { Rereading } from './rereading.ts'
+import { sentPlanFor } from './sent-plan.ts'
 import type { PostgresShown } from './shown.ts'
 import type { PostgresTexts } from './texts.ts'
 
@@ -339,6 +340,20 @@ export class SessionGatekeeper implements Gatekeeper {
     const { decided } = admission as Admitted
     const relay = this.#relay
     shown.begins({ queued: relay?.toClient.bytes ?? 0, hides: this.#hiding.hides(decided), portal })
+  }
+
+  clientDataBegins(
+    admission: Admission,
+    result: number,
+    format: 'text' | 'binary',
+    columns: number,
+  ): void {
+    const plan = sentPlanFor(admission as Admitted, result, format, columns)
+    this.#options.shown?.sent.begins(plan)
+  }
+
+  clientData(buf: Buffer, start: number, end: number): void {
+    this.#options.shown?.sent.take(buf, start, end)
   }
 
   outcome(outcome: ExecutionOutcome): void {

@@ -13,7 +13,7 @@ import {
   type Witness,
 } from '@sallyport/policy'
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
-import { type Catalog, type ColumnRef, columnRef } from '@sallyport/sql'
+import { type Catalog, type ColumnRef, type CopyFacts, columnRef } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 
@@ -143,21 +143,29 @@ export function copyRewriter(
     const source = lineage?.kind === 'direct' ? lineage.source : null
     return compileCellMask(mask, cellType(columnTypeId(ground.catalog, source), format), keys)
   })
-  const { delimiter, nullText, header } = copy
+  return rewriterOf(copy, masks)
+}
+
+/** For rows of that COPY. Throws ProtocolError where its options are none COPY allows. */
+export function rewriterOf(
+  copy: CopyFacts,
+  columns: readonly (CellMask | null)[],
+): CopyRowsRewriter {
+  const { delimiter, nullText, header, quote } = copy
   switch (copy.format) {
     case 'binary':
-      return new CopyRowsRewriter({ format: 'binary', columns: masks })
+      return new CopyRowsRewriter({ format: 'binary', columns })
     case 'text':
-      return new CopyRowsRewriter({ format: 'text', delimiter, nullText, header, columns: masks })
+      return new CopyRowsRewriter({ format: 'text', delimiter, nullText, header, columns })
     case 'csv':
       return new CopyRowsRewriter({
         format: 'csv',
         delimiter,
         nullText,
-        quote: copy.quote,
+        quote,
         escape: copy.escape,
         header,
-        columns: masks,
+        columns,
       })
   }
 }

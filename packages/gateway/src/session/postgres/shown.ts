@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL session's output into its recording: all of it, but
+ * A PostgreSQL session's output into its recording, and data the client sends: all of it, but
  *  - of each result no more rows than policy keeps, and none where they show values that are masked for
  *    somebody; rows that are left out are counted, and the client gets them all the same;
  *  - reports of the server without what they quote, and notifications not at all, where anybody is masked.
@@ -9,6 +9,7 @@
 import type { SessionRecording } from '@sallyport/audit'
 import { formatOf, HEADER_BYTES, type Portal } from '@sallyport/protocol-postgres'
 import type { Output } from '../../sockets/leg.ts'
+import { SentData } from '../sent.ts'
 import { eachView, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactReport } from './redaction.ts'
 
@@ -23,6 +24,8 @@ export class PostgresShown implements Shown {
   readonly #recording: SessionRecording
   readonly #redacts: boolean
   readonly #results: ShownResults
+  /** What the client sends as data. */
+  readonly sent: SentData
   /** Shapes said already: by the fields the server described, then by formats. */
   readonly #shapes = new WeakMap<object, Map<string, number>>()
   #shapeCount = 0
@@ -34,6 +37,7 @@ export class PostgresShown implements Shown {
     this.#recording = recording
     this.#redacts = options.redacts
     this.#results = new ShownResults(recording, options)
+    this.sent = new SentData(recording, options)
   }
 
   /** A result begins behind the first `queued` bytes of the queue; `hides`: its rows are not to be kept. */
@@ -44,6 +48,7 @@ export class PostgresShown implements Shown {
 
   /** What the queue holds, up to its first `queued` bytes, ends the answer to `statement`. */
   answered(statement: number, queued: number): void {
+    this.sent.ends()
     this.#results.answered(statement, queued)
   }
 
