@@ -7,6 +7,8 @@ import { SHOP } from './shop.ts'
 
 const QUERY = 'SELECT id, name, email, phone, ssn FROM customers WHERE id < 4'
 
+const CHANGE = "UPDATE orders SET status = 'cancelled' WHERE id = 1 /*reason='ticket 7'*/"
+
 const SHOP_QUERY = 'SELECT id, name, email, phone, birth_date FROM customers WHERE id < 4'
 
 export function guideText(demo: RunningDemo, keep: boolean): string {
@@ -19,6 +21,8 @@ export function guideText(demo: RunningDemo, keep: boolean): string {
     const quoted = statements.map((sql) => `"${sql}"`).join(' ')
     return `node_modules/.bin/node test/demo/query.ts ${dirFlag(demo)}--as ${role} ${quoted}`
   }
+  const approvals = (what: string): string =>
+    `${sallyport()} approvals ${what} --url http://127.0.0.1:${admin} --token-file ${at('tokens', 'analyst')}`
   return `
 The demo runs.
   PostgreSQL clients   localhost:${gateway}, TLS, database ${CONNECTION}; password: a token
@@ -41,22 +45,27 @@ ${ROLE_NAMES.map((role) => `   ${query(role, QUERY)}`).join('\n')}
    ${query('analyst', 'COPY (SELECT name, email FROM customers WHERE id < 4) TO STDOUT (FORMAT csv)')}
    ${query('analyst', 'PREPARE p AS SELECT email FROM customers WHERE id = \\$1', 'EXECUTE p(1)')}
 
-3. Refused: by a rule, because it cannot be parsed, because a person must approve it
+3. Refused: by a rule, because it cannot be parsed
    ${query('analyst', 'UPDATE orders SET note = NULL WHERE id = 1')}
    ${query('analyst', 'SELEC email FROM customers')}
-   ${query('agent', "UPDATE orders SET status = 'cancelled' WHERE id = 1 /*reason='ticket 7'*/")}
 
-4. From a program
+4. A person decides: the agent asks, Ada leads support and agrees, the same statement runs, once
+   ${query('agent', CHANGE)}
+   ${approvals('list')}
+   ${approvals('approve ID')}   # as the error and the list say
+   ${query('agent', CHANGE)}
+
+5. From a program
 ${snippets(at, gateway)}
 
-${shopSection(demo, at, query)}5. Why? And who did what?
+${shopSection(demo, at, query)}6. Why? And who did what?
    ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --connection ${CONNECTION} --token-file ${at('tokens', 'analyst')}
    ${sallyport()} audit tail -c ${at('sallyport.yaml')} --follow
    ${sallyport()} audit search -c ${at('sallyport.yaml')} --verdict deny
    ${sallyport()} audit verify ${at('audit')} --live --public-key ${at('audit')}/public-key-*.pem
    ${sallyport()} policy test ${at('policies')}/*.cases.yaml -c ${at('sallyport.yaml')}
 
-6. Change a mask while it runs
+7. Change a mask while it runs
    sed -i 's/with: email/with: redact/' ${at('policies', 'analyst-read-only.yaml')}
 
 ${keep ? `Ctrl-C stops everything; ${at()} stays (--keep).` : `Ctrl-C stops everything and removes ${at()} (--keep leaves it).`}

@@ -93,7 +93,7 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-const COMMAND_MS_MAX = 20_000
+const COMMAND_MS_MAX = 60_000
 
 /** Runs a program from the project's folder; never rejects. */
 export function run(

@@ -1,6 +1,7 @@
 /** The ways out of a database that masks must cover, each tried by the analyst and by the agent. */
+import { join } from 'node:path'
 import { formatError } from '../table.ts'
-import type { Tour } from './context.ts'
+import { sallyport, type Tour } from './context.ts'
 import { type Answer, firstRow, type Person } from './person.ts'
 import { copiedIn, errorOf, say } from './wire.ts'
 
@@ -179,19 +180,16 @@ async function approvedByAPerson(tour: Tour, agent: Person): Promise<void> {
     held,
   )
   const { approval } = JSON.parse(held.error?.detail ?? '{}') as { approval?: string }
-  narrator.command('analyst', `POST /v1/approvals/${approval}/decision {"decision":"approve"}`)
-  const decided = await fetch(
-    `http://127.0.0.1:${demo.ports.admin}/v1/approvals/${approval}/decision`,
-    {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await tour.token('analyst')}`,
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ decision: 'approve', reason: 'seen in the ticket' }),
-    },
-  )
-  narrator.promise('who leads support approves it', decided.status === 200, decided.status)
+  const url = `http://127.0.0.1:${demo.ports.admin}`
+  const ada = ['--url', url, '--token-file', join(demo.folder, 'tokens', 'analyst')]
+  for (const what of [['list'], ['approve', approval ?? '', '--reason', 'seen in the ticket']]) {
+    narrator.command('$', `sallyport approvals ${what.join(' ')} ${ada.join(' ')}`)
+    const { exit, stdout, stderr } = await sallyport('approvals', ...what, ...ada)
+    narrator.output(`${stdout}${stderr}`)
+    const isShown = stdout.includes(approval ?? 'none')
+    const [verb] = what
+    narrator.promise(`who leads support can ${verb} it`, exit === 0 && isShown, stdout + stderr)
+  }
   const run = await agent.ask(change, { verdict: 'approve' })
   narrator.promise('the same statement then runs', run.tag === 'UPDATE 1', run)
   const again = await agent.ask(change)
