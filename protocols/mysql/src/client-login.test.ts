@@ -415,6 +415,8 @@ describe('who is no client of ours', () => {
 
   test.each([
     [8, 'latin1'],
+    [51, 'cp1251'],
+    [1074, 'cp1251'],
     [11, 'ascii'],
     [33, 'utf8mb3'],
     [45, 'utf8mb4'],

@@ -22,7 +22,7 @@ import { CACHING_SHA2, PLUGIN } from './auth/scramble.ts'
 import { decodeUtf8 } from './bytes.ts'
 import { agreed, CLIENT, has } from './capabilities.ts'
 import type { ChangeUser } from './change-user.ts'
-import { type ClientCharset, clientCharset, DEFAULT_COLLATION } from './charsets.ts'
+import { type ClientCharset, clientCharset, collationOf } from './charsets.ts'
 import type { ClientLoginEvent, Greeting, RsaKey, Startup } from './client-login-events.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import {
@@ -389,7 +389,7 @@ function startupAnew(command: ChangeUser, previous: Startup): Startup {
 
 /** A login's collation has 8 bits: of those with more, the character set is kept. */
 function narrowed(collation: number, charset: ClientCharset | null): number {
-  return collation > 0xff && charset !== null ? DEFAULT_COLLATION[charset] : collation & 0xff
+  return collation > 0xff && charset !== null ? collationOf(charset) : collation & 0xff
 }
 
 /** A password that is not UTF-8 can be no token: told as a wrong password, not as broken text. */

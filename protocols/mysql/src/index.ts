@@ -17,7 +17,12 @@ export {
 } from './capabilities.ts'
 export type { CellMask } from './cell-mask.ts'
 export { type ChangeUser, decodeChangeUser } from './change-user.ts'
-export { type ClientCharset, clientCharset, UTF8MB4_GENERAL_CI } from './charsets.ts'
+export {
+  type ClientCharset,
+  clientCharset,
+  isClientCharset,
+  UTF8MB4_GENERAL_CI,
+} from './charsets.ts'
 export { ClientLogin, type ClientLoginOptions } from './client-login.ts'
 export type { ClientLoginEvent, Greeting, RsaKey, Startup } from './client-login-events.ts'
 export {

@@ -182,7 +182,7 @@ export function charsetRefusal({ charset }: Startup): Report | null {
   if (charset !== null) return null
   return {
     sqlstate: SQLSTATE.FEATURE_NOT_SUPPORTED,
-    message: 'this gateway reads statements in utf8mb4, utf8mb3, latin1 or ascii only',
+    message: 'this gateway cannot read statements in the character set of this client',
     hint: 'Connect with the character set utf8mb4.',
   }
 }

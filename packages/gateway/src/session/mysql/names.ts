@@ -5,8 +5,13 @@
  * Sources, the exact first: what the server says of itself (session tracking, status flags, answers to
  * `QUESTION`), then the facts of statements that completed. What neither tells is uncertain, and is asked for.
  */
-import type { ClientCharset, ServerVersion, SessionChange } from '@sallyport/protocol-mysql'
-import { STATUS } from '@sallyport/protocol-mysql'
+import {
+  type ClientCharset,
+  isClientCharset,
+  type ServerVersion,
+  type SessionChange,
+  STATUS,
+} from '@sallyport/protocol-mysql'
 import type { MysqlNames, StateChange, StatementFacts } from '@sallyport/sql'
 
 const PREPARED_MAX = 4096
@@ -23,12 +28,9 @@ export const QUESTION =
 const MATTERS =
   /^(sql_mode|database|names|character_set|character_set_client|charset|session_track_.*|role)$/
 
-const CHARSETS: Readonly<Record<string, ClientCharset>> = {
-  utf8mb4: 'utf8mb4',
-  utf8mb3: 'utf8mb3',
-  utf8: 'utf8mb3',
-  latin1: 'latin1',
-  ascii: 'ascii',
+/** As the servers name them. */
+function charsetNamed(name: string): ClientCharset | null {
+  return name === 'utf8' ? 'utf8mb3' : isClientCharset(name) ? name : null
 }
 
 /** Modes under which MariaDB reads another language. */
@@ -254,7 +256,7 @@ export class MysqlSessionNames implements MysqlNames {
       (modes.includes('NO_BACKSLASH_ESCAPES') ? STATUS.NO_BACKSLASH_ESCAPES : 0) |
       (modes.includes('ANSI_QUOTES') ? STATUS.ANSI_QUOTES & this.#watchedBits : 0)
     this.#database = database ?? null
-    this.#charset = CHARSETS[charset ?? ''] ?? null
+    this.#charset = charsetNamed(charset ?? '')
   }
 
   /** What an OK packet said: exact. */
@@ -274,7 +276,7 @@ export class MysqlSessionNames implements MysqlNames {
 
   #variable(name: string, value: string): void {
     if (name === 'sql_mode' && value !== this.#sqlMode) this.doubt()
-    if (name === 'character_set_client' && CHARSETS[value] !== this.#charset) this.doubt()
+    if (name === 'character_set_client' && charsetNamed(value) !== this.#charset) this.doubt()
   }
 
   /** Status bits of a reply: some of sql_mode shows in them. */
