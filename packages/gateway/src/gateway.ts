@@ -388,7 +388,7 @@ class Gateway implements RunningGateway {
       logger: log,
       pieces: this.#readyPieces(),
     })
-    addTokenRoutes(admin, {
+    await addTokenRoutes(admin, {
       verifier: () => this.#verifier,
       config: () => this.#config.identity,
       state,

@@ -83,13 +83,16 @@ type ExchangeRequest = {
   mint: { narrowing: ReturnType<typeof parseScope>; lifetimeSeconds?: number }
 }
 
-function readExchange(params: URLSearchParams, verifier: Verifier): ExchangeRequest | OAuthFailure {
+function readExchange(given: URLSearchParams, verifier: Verifier): ExchangeRequest | OAuthFailure {
+  // RFC 6749 §3.2: a parameter without a value is as if it were not there.
+  const params = new URLSearchParams([...given].filter(([, value]) => value !== ''))
   for (const name of new Set(params.keys())) {
     // RFC 6749 §3.2: no parameter twice; RFC 8693 §2.1 excepts `audience` and `resource`.
     if (name !== 'audience' && name !== 'resource' && params.getAll(name).length > 1) {
       return failure('invalid_request', 'a parameter is given more than once')
     }
   }
+  if (!params.has('grant_type')) return failure('invalid_request', 'grant_type is missing')
   if (params.get('grant_type') !== TOKEN_EXCHANGE_GRANT) {
     return failure('unsupported_grant_type', `grant_type must be ${TOKEN_EXCHANGE_GRANT}`)
   }
@@ -114,8 +117,8 @@ function readExchange(params: URLSearchParams, verifier: Verifier): ExchangeRequ
   if (lifetime !== null && !/^[1-9][0-9]{0,8}$/.test(lifetime)) {
     return failure('invalid_request', 'lifetime must be a whole number of seconds above 0')
   }
-  const subjectToken = params.get('subject_token') ?? ''
-  if (subjectToken === '') return failure('invalid_request', 'subject_token is missing')
+  const subjectToken = params.get('subject_token')
+  if (subjectToken === null) return failure('invalid_request', 'subject_token is missing')
   const narrowing = parseScope(params.get('scope') ?? '')
   const lifetimeSeconds = lifetime === null ? {} : { lifetimeSeconds: Number(lifetime) }
   return { subjectToken, mint: { narrowing, ...lifetimeSeconds } }

@@ -42,6 +42,11 @@ export function bearerOf(request: FastifyRequest): string | null {
   return match?.[1] ?? null
 }
 
+/** WWW-Authenticate of a 401: only who sent a token is told that it is not good (RFC 6750 §3). */
+export function challengeTo(request: FastifyRequest): string {
+  return bearerOf(request) === null ? 'Bearer' : 'Bearer error="invalid_token"'
+}
+
 /** @throws ApiError 401 */
 export async function callerOf(
   request: FastifyRequest,

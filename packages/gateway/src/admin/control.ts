@@ -17,7 +17,7 @@ import type { SessionRegistry } from '../session/registry.ts'
 import type { SessionWatch } from '../session/watch.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { addApprovalsPage } from './approvals-page.ts'
-import { ApiError, type Caller, callerOf, type Standing } from './caller.ts'
+import { ApiError, type Caller, callerOf, challengeTo, type Standing } from './caller.ts'
 import type { ListenerView } from './contract.ts'
 import { EventStreams } from './event-stream.ts'
 import { addExplainRoute, type SubjectDeps } from './explain.ts'
@@ -101,7 +101,8 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
     { prefix: '/v1' },
   )
   // RFC 9728: whom to ask for a token.
-  app.get('/.well-known/oauth-protected-resource', { schema: { hide: true } }, async () => ({
+  app.get('/.well-known/oauth-protected-resource', { schema: { hide: true } }, async (request) => ({
+    resource: deps.page()?.origin ?? `${request.protocol}://${request.host}`,
     resource_name: 'Sallyport',
     authorization_servers: deps.issuers(),
     bearer_methods_supported: ['header'],
@@ -154,9 +155,9 @@ const STATUS_OF: Readonly<Record<ApprovalError['code'], number>> = {
   'out-of-order': 409,
 }
 
-async function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply) {
+async function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof ApiError) {
-    if (error.status === 401) reply.header('www-authenticate', 'Bearer')
+    if (error.status === 401) reply.header('www-authenticate', challengeTo(request))
     return reply.code(error.status).send({ error: error.code, message: error.message })
   }
   if (error instanceof ApprovalError) {

@@ -3,6 +3,7 @@
  * (RFC 7009). The logic is in @sallyport/identity; here it is bound to HTTP and recorded.
  */
 import { randomBytes } from 'node:crypto'
+import rateLimit from '@fastify/rate-limit'
 import type { AuditLog } from '@sallyport/audit'
 import {
   type IdentityConfig,
@@ -13,10 +14,15 @@ import {
 } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenState } from '../state/token-state.ts'
-import { bearerOf } from './caller.ts'
+import { bearerOf, challengeTo } from './caller.ts'
 
 /** A token request: a JWT with many groups, URL-encoded. */
 const BODY_BYTES_MAX = 128 * 1024
+/** Requests per address and minute: an orchestrator fetches a token per node, and keeps it. */
+const REQUESTS_PER_MINUTE_MAX = 1_200
+const MINUTE_MS = 60_000
+/** Addresses whose requests are counted at a time. */
+const COUNTED_ADDRESSES_MAX = 10_000
 
 export interface TokenRoutesDeps {
   readonly verifier: () => Verifier
@@ -26,15 +32,35 @@ export interface TokenRoutesDeps {
   readonly now: () => number
 }
 
-export function addTokenRoutes(app: FastifyInstance, deps: TokenRoutesDeps): void {
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string', bodyLimit: BODY_BYTES_MAX },
-    (_request, body, done) => done(null, new URLSearchParams(String(body))),
-  )
-  app.post('/oauth/token', (request, reply) => exchange(request, reply, deps))
-  app.post('/oauth/introspect', (request, reply) => introspect(request, reply, deps))
-  app.post('/oauth/revoke', (request, reply) => revoke(request, reply, deps))
+export async function addTokenRoutes(app: FastifyInstance, deps: TokenRoutesDeps): Promise<void> {
+  await app.register(async (scope) => {
+    await scope.register(rateLimit, {
+      max: REQUESTS_PER_MINUTE_MAX,
+      timeWindow: MINUTE_MS,
+      cache: COUNTED_ADDRESSES_MAX,
+    })
+    scope.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: BODY_BYTES_MAX },
+      (_request, body, done) => done(null, new URLSearchParams(String(body))),
+    )
+    scope.setErrorHandler(answerError)
+    scope.post('/oauth/token', (request, reply) => exchange(request, reply, deps))
+    scope.post('/oauth/introspect', (request, reply) => introspect(request, reply, deps))
+    scope.post('/oauth/revoke', (request, reply) => revoke(request, reply, deps))
+  })
+}
+
+/** RFC 6749 §5.2: whatever is wrong with a request is said as JSON with `error`. */
+async function answerError(error: unknown, _request: FastifyRequest, reply: FastifyReply) {
+  const { statusCode: status = 500 } = error as { statusCode?: number }
+  // The outer handler logs what is ours, and tells nobody.
+  if (status >= 500) throw error
+  const isTooMany = status === 429
+  await answer(reply, isTooMany ? 429 : 400, {
+    error: isTooMany ? 'temporarily_unavailable' : 'invalid_request',
+    error_description: isTooMany ? 'slow down' : 'not a form (application/x-www-form-urlencoded)',
+  })
 }
 
 async function exchange(
@@ -76,7 +102,7 @@ async function introspect(
   // RFC 7662 §2.1: the caller authenticates itself. Any token of ours will do: it must know one.
   const caller = bearerOf(request)
   if (caller === null || !(await isLive(caller, deps.verifier()))) {
-    reply.header('www-authenticate', 'Bearer')
+    reply.header('www-authenticate', challengeTo(request))
     await answer(reply, 401, { error: 'invalid_token' })
     return
   }
