@@ -75,6 +75,7 @@ function gatekeeper(outcomes: ExecutionOutcome[], cancel: () => void): Gatekeepe
     decideCommand: () => ({ ...admission, masked: false }),
     execution: () => ++executions,
     refusal: (reason) => ({ kind: 'refusal', error: refusalPayload(reason) }),
+    beyondLimit: () => 'refuse',
     limitExceeded: () => refusal,
     cancel,
     masksFor: (_admission, _result, columns) => columns.map(() => zeros),

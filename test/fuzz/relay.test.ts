@@ -56,6 +56,7 @@ function gatekeeper(): Gatekeeper {
     tooManyNames: () => refusal('54000'),
     nameTooLong: () => refusal('42622'),
     statementTooLong: () => refusal('54000'),
+    beyondLimit: () => 'refuse',
     limitExceeded: () => refusal('53400'),
     resultCut: () => Buffer.alloc(0),
     cancel: () => undefined,

@@ -8,6 +8,8 @@ import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const policyOf = (database: string): string => `version: 1
+limits:
+  - { name: long results, who: { groups: [readers] }, rows: 10, on-exceed: approve, approvers: { groups: [dba] } }
 rules:
   - { name: reading, who: everyone, allow: { effects: [read], relations: ['${database}.*'] } }
   - name: writes
@@ -50,12 +52,15 @@ describe.each(['mysql', 'mariadb'] as const)('approvals on %s', async (flavour) 
     await db?.drop()
   })
 
-  async function client(attributes: Record<string, string> = {}): Promise<Connection> {
+  async function client(
+    attributes: Record<string, string> = {},
+    groups: readonly string[] = [],
+  ): Promise<Connection> {
     const connection = await mysql.createConnection({
       host: 'localhost',
       port: gateway.port,
       user: 'agent',
-      password: await gateway.token({ subject: 'agent', kind: 'machine' }),
+      password: await gateway.token({ subject: 'agent', kind: 'machine', groups: [...groups] }),
       database: gateway.connection,
       ssl: { ca: gateway.ca },
       connectAttributes: attributes,
@@ -139,6 +144,53 @@ describe.each(['mysql', 'mariadb'] as const)('approvals on %s', async (flavour) 
     expect((await run('INSERT INTO t VALUES (?)', [7])).count).toBe(1)
     await expect(run('INSERT INTO t VALUES (?)', [7])).rejects.toMatchObject({
       kind: 'approval-needed',
+    })
+  })
+
+  describe('a result beyond its limit', () => {
+    const MANY = Array.from({ length: 500 }, (_, i) => `SELECT ${i} AS n`).join(' UNION ALL ')
+    const long = (n: number): string =>
+      `SELECT a.n FROM (${MANY}) a JOIN (${MANY}) b WHERE a.n < ${n}`
+
+    const run = (connection: Connection, way: 'query' | 'execute', sql: string) =>
+      way === 'query' ? connection.query(sql) : connection.execute(sql)
+    /** Others may be open: requests to come back with. */
+    const asked = async () => {
+      const { body } = await ann.get('/v1/approvals?open=true')
+      const others = body.approvals.filter((one: { what: string }) => one.what !== 'result')
+      return pendingApproval(
+        ann,
+        others.map((one: { id: string }) => one.id),
+      )
+    }
+
+    test.each(['query', 'execute'] as const)('waits, and comes with leave: %s', async (way) => {
+      const connection = await client({}, ['readers'])
+      const running = run(connection, way, long(400))
+      const { id, rule } = await asked()
+      expect(rule).toBe('long results')
+      await decide(id, { decision: 'approve' })
+      expect((await running)[0]).toHaveLength(200_000)
+      expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+    })
+
+    test('ends in an error when denied, and the connection goes on', async () => {
+      const connection = await client({}, ['readers'])
+      for (const way of ['query', 'execute'] as const) {
+        const running = run(connection, way, long(499)).catch((error: unknown) => error)
+        await decide((await asked()).id, { decision: 'deny', reason: 'too much' })
+        expect(await running).toMatchObject({ sqlState: 'SP002' })
+        expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+      }
+    })
+
+    test('KILL QUERY ends the wait and the statement', async () => {
+      const connection = await client({}, ['readers'])
+      const running = connection.query(long(450)).catch((error: unknown) => error)
+      const { id } = await asked()
+      await (await client()).query(`KILL QUERY ${connection.threadId}`)
+      expect(await running).toMatchObject({ errno: 1317 })
+      expect((await ann.get(`/v1/approvals/${id}`)).body.status).toBe('cancelled')
     })
   })
 })

@@ -1,8 +1,19 @@
 /** Limits of policy on what a result may hold: rows and bytes, refused or cut, in every transaction state. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { cells, errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
+import {
+  cancelAt,
+  cells,
+  errorsOf,
+  extended,
+  type Frame,
+  say,
+  WireClient,
+} from '../support/wire.ts'
 
 const policy = (limits: string): string => `version: 1
 rules:
@@ -31,6 +42,7 @@ beforeAll(async () => {
       database: database.database,
       via: 'tcp',
       policies: [policy(limits)],
+      config: { admin: { port: 0 } },
     })
     gateways.set(name, gateway)
   }
@@ -40,7 +52,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function open(name: string): Promise<WireClient> {
+async function open(name: string, approvals?: 'return'): Promise<WireClient> {
   const gateway = gateways.get(name) as TestGateway
   return WireClient.connect({
     host: gateway.host,
@@ -48,6 +60,7 @@ async function open(name: string): Promise<WireClient> {
     user: 'agent',
     password: await gateway.token({ groups: ['limited'] }),
     database: gateway.connection,
+    ...(approvals && { parameters: [['sallyport.approvals', approvals]] as const }),
   })
 }
 
@@ -164,11 +177,112 @@ describe('deny', () => {
   })
 })
 
-test('approve is refused for now, and says so', async () => {
-  await using wire = await open('approve')
-  const [error] = errorsOf(await wire.query(MANY))
-  expect(error?.sqlstate).toBe(REFUSED)
-  expect(error?.detail).toContain('approval of a larger result is not available')
+describe('approve', () => {
+  const noticeOf = (wire: WireClient): Promise<Frame[]> => wire.until(({ type }) => type === 'N')
+  let ann: Control
+  beforeAll(async () => {
+    const gateway = gateways.get('approve') as TestGateway
+    ann = await controlOf(gateway, { subject: 'ann', kind: 'human', groups: ['dba'] })
+  })
+  const decide = (id: string, decision: 'approve' | 'deny', reason = '') =>
+    ann.post(`/v1/approvals/${id}/decision`, { decision, reason })
+
+  test.each([
+    ['a simple query', (wire: WireClient, text: string) => wire.send({ kind: 'Query', text })],
+    ['the extended protocol', (wire: WireClient, text: string) => wire.send(...extended(text))],
+  ])('the rest waits, and comes with leave: %s', async (_, send) => {
+    await using wire = await open('approve')
+    send(wire, MANY)
+    const first = await noticeOf(wire)
+    expect(shape(first)).toMatch(/T D10 N:SP001$/)
+    const { id, what } = await pendingApproval(ann)
+    expect(what).toBe('result')
+    const { body } = await ann.get(`/v1/approvals/${id}`)
+    expect(body.shown).toMatchObject({
+      sql: MANY,
+      estimate: { kind: 'none', why: 'it runs; up to 10 rows have been sent' },
+    })
+    await decide(id, 'approve')
+    expect(shape(await wire.replies())).toBe('D299990 C:SELECT 300000 Z:I')
+    expect(shape(await wire.query(FEW))).toBe('T D10 C:SELECT 10 Z:I')
+  })
+
+  test('denied, it ends in an error and the session goes on', async () => {
+    await using wire = await open('approve')
+    wire.send({ kind: 'Query', text: MANY })
+    await noticeOf(wire)
+    await decide((await pendingApproval(ann)).id, 'deny', 'too much')
+    const frames = await wire.replies()
+    expect(shape(frames)).toBe('E:SP002 Z:I')
+    expect(errorsOf(frames)[0]?.detail).toContain('too much')
+    expect(shape(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
+  })
+
+  test('denied inside a block, it fails the block', async () => {
+    await using wire = await open('approve')
+    await wire.query('BEGIN')
+    wire.send({ kind: 'Query', text: MANY })
+    await noticeOf(wire)
+    await decide((await pendingApproval(ann)).id, 'deny')
+    expect(shape(await wire.replies())).toBe('E:SP002 Z:E')
+    expect(shape(await wire.query('ROLLBACK'))).toBe('C:ROLLBACK Z:I')
+  })
+
+  test('COPY TO STDOUT waits, too', async () => {
+    await using wire = await open('approve')
+    wire.send({ kind: 'Query', text: `COPY (${MANY}) TO STDOUT` })
+    await noticeOf(wire)
+    await decide((await pendingApproval(ann)).id, 'approve')
+    const frames = await wire.replies()
+    expect(frames.filter(({ type }) => type === 'd')).toHaveLength(299_990)
+    expect(shape(frames)).toMatch(/c C:COPY 300000 Z:I$/)
+  })
+
+  test('the server waits with it: what it has not sent is not kept here', async () => {
+    await using wire = await open('approve')
+    wire.send({ kind: 'Query', text: "SELECT repeat('x', 10000) FROM generate_series(1, 100000)" })
+    await noticeOf(wire)
+    const { id } = await pendingApproval(ann)
+    const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'ClientWrite'"
+    for (let i = 0; i < 500 && (await database.sql(waiting)).length === 0; i++) await sleep(20)
+    expect(await database.sql(waiting)).toHaveLength(1)
+    await decide(id, 'deny')
+    expect(shape(await wire.replies())).toBe('E:SP002 Z:I')
+  })
+
+  test('a cancel request ends the wait and the statement', async () => {
+    await using wire = await open('approve')
+    const { key } = wire
+    if (key === null) throw new Error('no key')
+    wire.send({ kind: 'Query', text: MANY })
+    await noticeOf(wire)
+    const { id } = await pendingApproval(ann)
+    const gateway = gateways.get('approve') as TestGateway
+    await cancelAt({ host: gateway.host, port: gateway.plainPort }, key)
+    expect(shape(await wire.replies())).toBe('E:57014 Z:I')
+    expect((await decide(id, 'approve')).status).toBe(409)
+    expect(shape(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
+  })
+
+  test('a client that leaves withdraws its request, and the statement ends', async () => {
+    const wire = await open('approve')
+    wire.send({ kind: 'Query', text: MANY })
+    await noticeOf(wire)
+    const { id } = await pendingApproval(ann)
+    wire.close()
+    const status = async () => (await ann.get(`/v1/approvals/${id}`)).body.status
+    for (let i = 0; i < 250 && (await status()) !== 'cancelled'; i++) await sleep(20)
+    expect(await status()).toBe('cancelled')
+  })
+
+  test('mode: return comes back for all of it, once', async () => {
+    await using wire = await open('approve', 'return')
+    const [refused] = errorsOf(await wire.query(MANY))
+    expect(refused?.sqlstate).toBe('SP001')
+    await decide(JSON.parse(refused?.detail ?? '').approval, 'approve')
+    expect(shape(await wire.query(MANY))).toBe('T D300000 C:SELECT 300000 Z:I')
+    expect(errorsOf(await wire.query(MANY))[0]?.sqlstate).toBe('SP001')
+  })
 })
 
 test('bytes are counted', async () => {

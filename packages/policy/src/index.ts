@@ -1,3 +1,4 @@
+export { approving } from './approving.ts'
 export { type CaseResult, type CasesInput, type CasesReport, runPolicyCases } from './cases.ts'
 export { CASES_SCHEMA } from './cases-schema.ts'
 export { type CatalogClass, catalogClass } from './catalogs.ts'

@@ -89,6 +89,7 @@ export {
 export {
   type Admission,
   type Answer,
+  type BeyondLimit,
   type ExecutionOutcome,
   type Gatekeeper,
   type NotYet,

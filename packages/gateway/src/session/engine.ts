@@ -16,6 +16,8 @@ export interface SessionRelay {
   /** Nothing is running and nothing is owed to the client. */
   readonly quiescent: boolean
   readonly inTransaction: boolean
+  /** Nothing is taken of the upstream until `resume`: a result waits for people. */
+  readonly holdsBack: boolean
   /** A decision is awaited: no more is read from the client. */
   readonly parked: boolean
   /** The client has said goodbye. */

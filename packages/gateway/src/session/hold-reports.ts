@@ -8,11 +8,17 @@ import type { Report } from './reports.ts'
 /** Where an approval is decided: `{id}` stands for it; null: by the command line. */
 export type ApprovalLink = string | null
 
+const WHAT = {
+  statement: 'the statement',
+  result: 'the rest of the result',
+  grant: 'the role',
+} as const
+
 /** To whoever waits: the id, why, and how it is approved. */
 export function waitingReport({ id, request }: Approval, link: ApprovalLink): Report {
   return {
     sqlstate: SQLSTATE.HELD,
-    message: `approval ${id} is needed by the rule "${request.rule}"; the statement waits for it`,
+    message: `approval ${id} is needed by the rule "${request.rule}"; ${WHAT[request.what]} waits for it`,
     detail: `${sayApprovers(request.approvers)} until ${new Date(request.decideBy).toISOString()}.`,
     hint: howTo(id, link),
   }

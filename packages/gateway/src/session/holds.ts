@@ -30,7 +30,9 @@ export interface SessionHoldsOptions {
 export type Held = Pick<Bound, 'engine' | 'policyVersion' | 'statement' | 'parameters' | 'state'>
 
 export interface Asking {
-  readonly verdict: Approve
+  /** A statement before it runs, or what comes of its result beyond a limit. */
+  readonly what: 'statement' | 'result'
+  readonly verdict: Pick<Approve, 'rule' | 'mode' | 'approvers' | 'withinMs' | 'useWithinMs'>
   readonly binding: string
   /** Log sequence number of the statement's record, which is written. */
   readonly statement: number
@@ -80,14 +82,14 @@ export class SessionHolds {
   }
 
   /** Asks. Whatever was held before is not what would run any more. */
-  begin({ verdict, binding, statement, shown, reason }: Asking): void {
+  begin({ what, verdict, binding, statement, shown, reason }: Asking): void {
     this.#hold?.cancel(CHANGED)
     const { approvals, session, asker, returning } = this.#options
     const { graph, node, run, ...who } = asker
     const hold: Hold = new Hold(
       approvals,
       {
-        what: 'statement',
+        what,
         mode: returning ? 'return' : verdict.mode,
         session,
         statement,

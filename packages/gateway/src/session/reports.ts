@@ -24,10 +24,8 @@ function sayLimits({ rows, bytes }: Limits): string {
 
 /** A result went over its limit and was stopped. `stands`: what the statement changed is committed. */
 export function limitReport(limits: Limits, { stands }: { readonly stands: boolean }): Report {
-  const approve = limits.onExceed === 'approve'
   const detail = [
     `At most: ${sayLimits(limits)}.`,
-    ...(approve ? ['Asking for approval of a larger result is not available.'] : []),
     ...(stands ? ['The statement had completed by then: what it changed stands.'] : []),
   ]
   return {

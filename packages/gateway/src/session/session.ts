@@ -180,7 +180,7 @@ export class Session implements Waiting {
   async cancel(): Promise<void> {
     if (this.#ended) return
     if (this.#holds.waiting) {
-      // Nothing runs at the server: what waits is not sent.
+      // What waits is not sent; of a result that waits, the relay asks for the cancel itself.
       this.#holds.cancel('cancelled by the requester')
       return
     }
@@ -218,6 +218,7 @@ export class Session implements Waiting {
     if (this.#ended) return
     this.#guarded(0, () => {
       this.#relay.resume()
+      this.#upstream.resume()
       this.#client.resume()
       return 0
     })
@@ -391,7 +392,7 @@ export class Session implements Waiting {
           return at
         }),
       wanted: () => relay.wantedFromUpstream,
-      heldBack: () => this.#client.backedUp || this.#mustWait(),
+      heldBack: () => this.#client.backedUp || relay.holdsBack || this.#mustWait(),
       viewsHeld: () => this.#client.backedUp,
       drained: () => {
         if (!this.#ended && !this.#clientHeldBack()) this.#client.resume()

@@ -62,6 +62,8 @@ export interface Expected {
   result: number
   /** The present result is over its limit: what comes of it is dropped. */
   over: boolean
+  /** The present result may pass its limit. */
+  lifted: boolean
   /** The client has its error: whatever else comes is dropped. */
   told: boolean
 }
@@ -85,6 +87,7 @@ export function expect(kind: ReplyKind, init: ExpectedInit): Expected {
     bytes: 0,
     result: 0,
     over: false,
+    lifted: false,
     told: false,
   }
 }

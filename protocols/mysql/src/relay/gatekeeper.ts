@@ -16,6 +16,8 @@ export const WAIT: unique symbol = Symbol('wait')
 export const SETTLE: unique symbol = Symbol('settle')
 export type NotYet = typeof WAIT | typeof SETTLE
 
+export type BeyondLimit = typeof WAIT | 'go-on' | 'refuse'
+
 /** What the client reads in place of a reply; the command never reaches the upstream. */
 export interface Refusal {
   readonly kind: 'refusal'
@@ -33,8 +35,11 @@ export interface Answer {
 export interface ResultLimit {
   readonly rows: number | null
   readonly bytes: number | null
-  /** What becomes of the statement: an error in place of its end, or only the first rows. */
-  readonly exceeded: 'refuse' | 'truncate'
+  /**
+   * What becomes of the statement: an error in place of its end, or only the first rows; or the gatekeeper is asked
+   * (`beyondLimit`), and nothing more is read of the upstream until it has answered.
+   */
+  readonly exceeded: 'refuse' | 'truncate' | 'hold'
 }
 
 /** An admitted text or command. `masked`: rows pass only under masks compiled from the server's description. */
@@ -129,6 +134,11 @@ export interface Gatekeeper {
   refusal(reason: RelayRefusal): Refusal
   /** The result went over its limit: the error the client gets. `stands`: the statement completed before it could be cancelled. */
   limitExceeded(admission: Admission, stands: boolean): Refusal
+  /**
+   * More is coming of a result than its limit (`exceeded: hold`). `go-on`: all of it passes; `refuse`: as by a limit
+   * that refuses. Asked again after `relay.resume()` where the answer is WAIT.
+   */
+  beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit
   /** Asks the upstream to cancel what it runs (KILL QUERY); `relay.cancelled()` when that has been acted on. */
   cancel(): void
 

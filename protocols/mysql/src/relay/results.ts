@@ -12,7 +12,7 @@ import { closePacket, HEADER_BYTES, openPacket, outOfOrder, PayloadCursor } from
 import { HEADER } from '../responses.ts'
 import { type Described, Descriptions, type MaskPlan, undescribed } from './descriptions.ts'
 import { type Expected, REPLY } from './expected.ts'
-import type { Admission } from './gatekeeper.ts'
+import { type Admission, type ResultLimit, WAIT } from './gatekeeper.ts'
 import type { Cursor } from './prepared-statement.ts'
 import type { RelayState } from './state.ts'
 
@@ -110,7 +110,7 @@ export class Results {
   openCursor(entry: Expected, admission: Admission): void {
     const described = this.#described
     if (entry.statement === null || described === undefined) return
-    entry.statement.cursor = { admission, described, rows: 0, bytes: 0, over: false }
+    entry.statement.cursor = { admission, described, rows: 0, bytes: 0, over: false, lifted: false }
   }
 
   /**
@@ -137,6 +137,7 @@ export class Results {
         this.atEnd = true
         return at
       }
+      if (this.#isHeld(entry, HEADER_BYTES + length)) return at
       if (entry.over || entry.told) at = this.#open(entry, buf, at, false)
       else if (plan === null) at = this.#plain(entry, buf, at, end)
       else {
@@ -235,19 +236,46 @@ export class Results {
     if (limit === null) return false
     const cursor = cursorOf(entry)
     const sent = cursor ?? entry
-    const within =
-      (limit.rows === null || sent.rows < limit.rows) &&
-      (limit.bytes === null || sent.bytes + bytes <= limit.bytes)
-    if (within) return false
+    if (sent.lifted || isWithin(limit, sent, bytes)) return false
+    this.#stop(entry)
+    return true
+  }
+
+  #stop(entry: Expected): void {
+    const cursor = cursorOf(entry)
     entry.over = true
     if (cursor !== null) cursor.over = true
     // What a cursor still has is not computed for nobody: a fetch is short.
-    if (limit.exceeded === 'refuse' && cursor === null) {
+    if (entry.admission?.limit?.exceeded !== 'truncate' && cursor === null) {
       this.#state.cancelling = true
       this.#state.gatekeeper.cancel()
     }
-    return true
   }
+
+  /** This row waits for leave to pass the limit. */
+  #isHeld(entry: Expected, bytes: number): boolean {
+    const { admission, execution, result } = entry
+    const limit = admission?.limit ?? null
+    if (admission === null || limit?.exceeded !== 'hold' || entry.over || entry.told) return false
+    const sent = cursorOf(entry) ?? entry
+    if (sent.lifted || isWithin(limit, sent, bytes)) return false
+    const answer = this.#state.gatekeeper.beyondLimit(admission, execution, result)
+    this.#state.holding = answer === WAIT
+    if (answer === 'go-on') sent.lifted = true
+    else if (answer === 'refuse') this.#stop(entry)
+    return answer === WAIT
+  }
+}
+
+function isWithin(
+  limit: ResultLimit,
+  sent: { readonly rows: number; readonly bytes: number },
+  bytes: number,
+): boolean {
+  return (
+    (limit.rows === null || sent.rows < limit.rows) &&
+    (limit.bytes === null || sent.bytes + bytes <= limit.bytes)
+  )
 }
 
 /** Its results are masked, or recorded. */
@@ -270,7 +298,8 @@ function cursorOf(entry: Expected): Cursor | null {
 function roomOf(entry: Expected): [number, number] {
   const limit = entry.admission?.limit ?? null
   if (limit === null) return UNLIMITED
-  const { rows, bytes } = cursorOf(entry) ?? entry
+  const { rows, bytes, lifted } = cursorOf(entry) ?? entry
+  if (lifted) return UNLIMITED
   return [(limit.rows ?? Infinity) - rows, (limit.bytes ?? Infinity) - bytes]
 }
 

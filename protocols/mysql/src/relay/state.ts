@@ -55,6 +55,8 @@ export class RelayState {
   /** A cancel of ours is under way: a command sent now might be what it hits. */
   cancelling = false
   parked: Parked = 'no'
+  /** A result is at its limit: no more is taken of the upstream until the gatekeeper has answered. */
+  holding = false
   /** The upstream reads a file of the client. */
   infile = false
   /** The gatekeeper is told of what is in it. */

@@ -17,11 +17,13 @@ import { widthOf } from '../values.ts'
 import {
   type Admission,
   type Answer,
+  type BeyondLimit,
   type ExecutionOutcome,
   type Gatekeeper,
   type NotYet,
   type Refusal,
   type RelayRefusal,
+  type ResultLimit,
   type SessionCommand,
   WAIT,
 } from './gatekeeper.ts'
@@ -58,11 +60,14 @@ export function maskOf(type: number): CellMask {
 
 export const STARS: CellMask = maskOf(TYPE.VAR_STRING)
 
+const exceededOf = (text: string): ResultLimit['exceeded'] =>
+  text.includes('cut') ? 'truncate' : text.includes('asked') ? 'hold' : 'refuse'
+
 /** Rows a `limited` text may send. */
 export const LIMIT_ROWS = 2
 
 /**
- * Words: `refuse`, `wait`, `answer`, `mask` (every column of that statement's result), `limited`, `cut`, `rewrite` (to itself without
+ * Words: `refuse`, `wait`, `answer`, `mask` (every column of that statement's result), `limited`, `cut`, `asked` (for leave, which there is once it is `open`), `rewrite` (to itself without
  * that word), `barrier`, `infile`, `recorded`.
  */
 export class WordGatekeeper implements Gatekeeper {
@@ -112,15 +117,13 @@ export class WordGatekeeper implements Gatekeeper {
   admit(text: string): Admission {
     const known = this.#admissions.get(text)
     if (known !== undefined) return known
-    const limited = text.includes('limited') || text.includes('cut')
+    const limited = /limited|cut|asked/.test(text)
     const admission: Admission = {
       kind: 'admission',
       text: text.includes('rewrite') ? Buffer.from(text.replace('rewrite ', '')) : null,
       masked: text.includes('mask'),
       described: text.includes('recorded'),
-      limit: limited
-        ? { rows: LIMIT_ROWS, bytes: null, exceeded: text.includes('cut') ? 'truncate' : 'refuse' }
-        : null,
+      limit: limited ? { rows: LIMIT_ROWS, bytes: null, exceeded: exceededOf(text) } : null,
       barrier: text.includes('barrier'),
       localFiles: text.includes('infile') ? [Buffer.from('x')] : [],
       epoch: 1,
@@ -160,6 +163,10 @@ export class WordGatekeeper implements Gatekeeper {
     return { kind: 'refusal', error: refusalPayload(reason) }
   }
 
+  beyondLimit(admission: Admission): BeyondLimit {
+    if (this.#texts.get(admission)?.includes('asked') !== true) return 'refuse'
+    return this.open ? 'go-on' : WAIT
+  }
   limitExceeded(_admission: Admission, stands: boolean): Refusal {
     return refused(`over the limit${stands ? ', stands' : ''}`)
   }

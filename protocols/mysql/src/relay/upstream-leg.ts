@@ -268,7 +268,7 @@ export class UpstreamLeg {
     const opened = entry.kind === REPLY.execute && (ok.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened && admission !== null) this.#results.openCursor(entry, admission)
     if (entry.told) pass(this.#state, entry, buf, this.#cursor)
-    else if (entry.over && admission?.limit?.exceeded === 'refuse') {
+    else if (entry.over && isRefused(entry) && admission !== null) {
       const stands = entry.kind !== REPLY.fetch
       this.#tell(entry, this.#state.gatekeeper.limitExceeded(admission, stands).error)
     } else {
@@ -285,6 +285,7 @@ export class UpstreamLeg {
     entry.rows = 0
     entry.bytes = 0
     entry.over = false
+    entry.lifted = false
   }
 
   #error(entry: Expected, buf: Buffer): void {
@@ -300,7 +301,7 @@ export class UpstreamLeg {
   #passError(entry: Expected, err: ErrPacket, buf: Buffer): void {
     const { gatekeeper } = this.#state
     const { admission, over } = entry
-    if (over && admission?.limit?.exceeded === 'refuse') {
+    if (over && isRefused(entry) && admission !== null) {
       return this.#tell(entry, gatekeeper.limitExceeded(admission, false).error)
     }
     const { bytes, payloadStart, payloadEnd } = this.#cursor
@@ -422,4 +423,9 @@ function hasTail(ok: OkPacket): boolean {
 
 function outOfSync(what: string): ProtocolError {
   return new ProtocolError('out-of-sync', 'remote', `${what} is not what the upstream owes`)
+}
+
+function isRefused({ admission }: Expected): boolean {
+  const limit = admission?.limit ?? null
+  return limit !== null && limit.exceeded !== 'truncate'
 }

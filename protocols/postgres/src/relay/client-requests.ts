@@ -279,7 +279,7 @@ export class ClientRequests {
     const { limit } = admission
     entry.admission = admission
     entry.barrier = admission.barrier
-    entry.limited = limit?.exceeded === 'refuse'
+    entry.limited = limit !== null && limit.exceeded !== 'truncate'
     if (limit !== null && entry.limited) {
       const alone = state.executions === 0 && state.settledBefore
       state.limitedHarmless = limit.readOnly && alone && state.transaction === TX_IDLE
@@ -379,6 +379,7 @@ function newPortal(
     masks: undefined,
     rows: 0,
     bytes: 0,
+    lifted: false,
   }
 }
 

@@ -56,6 +56,8 @@ export interface Expected {
   failed: boolean
   /** The present result is over its limit: what comes of it is dropped. */
   over: boolean
+  /** The present result may pass its limit. */
+  lifted: boolean
   /** The client has been told so, in place of a completion. */
   told: boolean
 }
@@ -80,6 +82,7 @@ export function expect(kind: ReplyKind, segment: number): Expected {
     result: 0,
     failed: false,
     over: false,
+    lifted: false,
     told: false,
   }
 }

@@ -19,6 +19,8 @@ export const SETTLE: unique symbol = Symbol('settle')
 export const ALONE: unique symbol = Symbol('alone')
 export type NotYet = typeof WAIT | typeof SETTLE | typeof ALONE
 
+export type BeyondLimit = typeof WAIT | 'go-on' | 'refuse'
+
 /** Sent to the client as an ErrorResponse frame; the request never reaches the upstream. */
 export interface Refusal {
   readonly kind: 'refusal'
@@ -30,8 +32,11 @@ export interface Refusal {
 export interface ResultLimit {
   readonly rows: number | null
   readonly bytes: number | null
-  /** What becomes of the statement: an error in place of its completion, or only the first rows. */
-  readonly exceeded: 'refuse' | 'truncate'
+  /**
+   * What becomes of the statement: an error in place of its completion, or only the first rows; or the gatekeeper is
+   * asked (`beyondLimit`), and nothing more is read of the upstream until it has answered.
+   */
+  readonly exceeded: 'refuse' | 'truncate' | 'hold'
   /** There is nothing to take back when it completes before it can be cancelled. */
   readonly readOnly: boolean
 }
@@ -113,6 +118,11 @@ export interface Gatekeeper {
    * and committed before it could be cancelled.
    */
   limitExceeded(admission: Admission, stands: boolean): Refusal
+  /**
+   * More is coming of a result than its limit (`exceeded: hold`). `go-on`: all of it passes; `refuse`: as by a limit
+   * that refuses. Asked again after `relay.resume()` where the answer is WAIT.
+   */
+  beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit
   /** The result was cut after `rows` rows: a NoticeResponse frame. */
   resultCut(admission: Admission, rows: number): Buffer
   /** Asks the upstream to cancel what it runs; `relay.cancelled()` when that has been acted on. */

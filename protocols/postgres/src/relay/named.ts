@@ -38,6 +38,8 @@ export interface Portal {
   /** Rows and bytes sent of it so far, over all its executions: what a limit on the result counts. */
   rows: number
   bytes: number
+  /** It may pass its limit. */
+  lifted: boolean
 }
 
 /**

@@ -352,13 +352,13 @@ const text = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('mask 1', 'mask 3', 'begin', 'commit', 'rollback') },
   { weight: 2, arbitrary: fc.constantFrom('refuse', 'fail', 'bad', 'set x', 'wait rows 1') },
   { weight: 2, arbitrary: fc.constantFrom('alone rows 1', 'alone mask 1') },
-  { weight: 1, arbitrary: fc.constantFrom('empty', 'limit 1', 'limit 5') },
+  { weight: 1, arbitrary: fc.constantFrom('empty', 'limit 1', 'limit 5', 'hold 1', 'hold 5') },
 )
 const simpleText = fc.oneof(
   text,
   fc
     .array(
-      text.filter((one) => !/^(limit|wait|alone)/.test(one)),
+      text.filter((one) => !/^(limit|wait|alone|hold)/.test(one)),
       {
         minLength: 2,
         maxLength: 3,
@@ -407,7 +407,7 @@ const step: fc.Arbitrary<FrontendMessage[]> = fc.oneof(
     weight: 3,
     arbitrary: simpleText.map((one) =>
       // A Query commits as it completes, and what was pipelined in front of it without a Sync too.
-      one.startsWith('limit') ? [SYNC, query(one)] : [query(one)],
+      /^(limit|hold)/.test(one) ? [SYNC, query(one)] : [query(one)],
     ),
   },
   { weight: 1, arbitrary: copying(true) },

@@ -92,8 +92,14 @@ export class Relay {
     return at
   }
 
-  /** The gatekeeper can answer now: hand the client's unconsumed bytes in again. */
+  /** Nothing is taken of the upstream until `resume`. */
+  get holdsBack(): boolean {
+    return this.#state.holding
+  }
+
+  /** The gatekeeper can answer now: hand the unconsumed bytes of both legs in again. */
   resume(): void {
+    this.#state.holding = false
     if (this.#state.parked.kind === 'decision') this.#state.parked = NOT_PARKED
   }
 

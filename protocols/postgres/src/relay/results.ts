@@ -11,10 +11,11 @@ import { type CellMask, rewriteDataRow } from '../data-row.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES } from '../frames.ts'
 import type { Expected } from './expected.ts'
+import { WAIT } from './gatekeeper.ts'
 import type { RelayState } from './state.ts'
 
-/** What becomes of a frame: pass it on as it is, drop it, wait for all of it, or it has been dealt with. */
-export type Passage = 'pass' | 'drop' | 'more' | 'done'
+/** What becomes of a frame: pass it on as it is, drop it, wait for all of it or for leave, or it has been dealt with. */
+export type Passage = 'pass' | 'drop' | 'more' | 'done' | 'held'
 
 export class Results {
   readonly #state: RelayState
@@ -35,7 +36,8 @@ export class Results {
   /** A DataRow of `entry`, [at, frameEnd), of which bytes before `end` are there. */
   row(entry: Expected, buf: Buffer, at: number, frameEnd: number, end: number): Passage {
     if (this.#masks === undefined) this.#masks = this.#masksOf(entry)
-    if (this.#isOver(entry, frameEnd - at)) return 'drop'
+    const standing = this.#standing(entry, frameEnd - at)
+    if (standing !== 'within') return standing
     if (this.#masks === null) {
       this.#count(entry, frameEnd - at)
       return 'pass'
@@ -96,7 +98,8 @@ export class Results {
   /** A CopyData of `entry`; see `row`. The server sends a row in each. */
   copyData(entry: Expected, buf: Buffer, at: number, frameEnd: number, end: number): Passage {
     if (this.#copy !== null && frameEnd > end) return 'more'
-    if (this.#isOver(entry, frameEnd - at)) return 'drop'
+    const standing = this.#standing(entry, frameEnd - at)
+    if (standing !== 'within') return standing
     if (this.#copy === null) {
       this.#count(entry, frameEnd - at)
       return 'pass'
@@ -149,22 +152,33 @@ export class Results {
     }
   }
 
-  /** Would this row go over the limit? Nothing of the result passes from then on. */
-  #isOver(entry: Expected, bytes: number): boolean {
-    const limit = entry.admission?.limit
-    if (entry.over || entry.told) return true
-    if (limit === null || limit === undefined) return false
+  /** Would this row go over the limit? Nothing of the result passes from then on, or not before there is leave. */
+  #standing(entry: Expected, bytes: number): 'within' | 'drop' | 'held' {
+    const { admission, execution, result } = entry
+    const limit = admission?.limit ?? null
+    if (entry.over || entry.told) return 'drop'
     const sent = entry.portal ?? entry
+    if (admission === null || limit === null || sent.lifted) return 'within'
     const within =
       (limit.rows === null || sent.rows < limit.rows) &&
       (limit.bytes === null || sent.bytes + bytes <= limit.bytes)
-    if (within) return false
-    entry.over = true
-    if (limit.exceeded === 'refuse') {
-      this.#state.cancelling = true
-      this.#state.gatekeeper.cancel()
+    if (within) return 'within'
+    const state = this.#state
+    if (limit.exceeded === 'hold') {
+      const answer = state.gatekeeper.beyondLimit(admission, execution, result)
+      if (answer === WAIT) {
+        state.holding = true
+        return 'held'
+      }
+      sent.lifted = answer === 'go-on'
+      if (sent.lifted) return 'within'
     }
-    return true
+    entry.over = true
+    if (limit.exceeded !== 'truncate') {
+      state.cancelling = true
+      state.gatekeeper.cancel()
+    }
+    return 'drop'
   }
 }
 

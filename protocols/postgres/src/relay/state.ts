@@ -68,6 +68,8 @@ export class RelayState {
    */
   spareSyncs = 0
   parked: Parked = NOT_PARKED
+  /** A result is at its limit: no more is taken of the upstream until the gatekeeper has answered. */
+  holding = false
   /** The server has said why it is about to close the connection. */
   farewell = false
   probe: Probe | null = null

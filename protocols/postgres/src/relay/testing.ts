@@ -5,7 +5,7 @@
  *
  * Texts are commands of the model, split at `;` in a Query: `rows N`, `mask N` (rows with a secret), `insert X`,
  * `begin`, `commit`, `rollback`, `fail`, `bad` (does not parse), `empty`, `copyin`, `copybad`, `copytrigger`,
- * `set X` (a barrier), `wait rows N`, `limit N` (at most two rows), `refuse`.
+ * `set X` (a barrier), `wait rows N`, `limit N` (at most two rows), `hold N` (leave is asked for after two), `refuse`.
  */
 import { type BackendMessage, encodeBackend } from '../backend.ts'
 import { SQLSTATE } from '../errors.ts'
@@ -14,6 +14,7 @@ import { decodeFrontend, type FrontendMessage } from '../frontend.ts'
 import {
   type Admission,
   ALONE,
+  type BeyondLimit,
   type ExecutionOutcome,
   type Gatekeeper,
   type NotYet,
@@ -353,7 +354,7 @@ export class ModelServer {
 }
 
 function rowsOf(text: string): number | null {
-  const match = /^(?:wait |alone )?(?:rows|mask|limit) (\d+)$/.exec(text)
+  const match = /^(?:wait |alone )?(?:rows|mask|limit|hold) (\d+)$/.exec(text)
   return match === null ? null : Number(match[1])
 }
 
@@ -406,7 +407,8 @@ export class WordGatekeeper implements Gatekeeper {
     }
     this.admitted.add(text)
     const texts = text.split(';')
-    const limited = texts.some((one) => one.startsWith('limit'))
+    const holds = texts.some((one) => one.startsWith('hold'))
+    const limited = holds || texts.some((one) => one.startsWith('limit'))
     const admission: WordAdmission = {
       kind: 'admission',
       text,
@@ -417,7 +419,12 @@ export class WordGatekeeper implements Gatekeeper {
       barrier: texts.some((one) => one.startsWith('set')),
       epoch: 1,
       limit: limited
-        ? { rows: LIMIT_ROWS, bytes: null, exceeded: 'refuse', readOnly: texts.length === 1 }
+        ? {
+            rows: LIMIT_ROWS,
+            bytes: null,
+            exceeded: holds ? 'hold' : 'refuse',
+            readOnly: texts.length === 1,
+          }
         : null,
     }
     return admission
@@ -477,6 +484,13 @@ export class WordGatekeeper implements Gatekeeper {
   }
   statementTooLong(): Refusal {
     return refusal(SQLSTATE.PROGRAM_LIMIT_EXCEEDED)
+  }
+  beyondLimit(_admission: Admission, execution: number, result: number): BeyondLimit {
+    const asked = `beyond ${execution} ${result}`
+    if (this.#answered.has(asked)) return 'go-on'
+    this.#answered.add(asked)
+    this.waiting = true
+    return WAIT
   }
   limitExceeded(): Refusal {
     return refusal(SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED)

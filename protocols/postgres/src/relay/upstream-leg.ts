@@ -54,6 +54,7 @@ export class UpstreamLeg {
       const frameEnd = at + 1 + length
       if (type === BACKEND.DATA_ROW || type === BACKEND.COPY_DATA) {
         const passage = this.#data(type, buf, at, frameEnd, end)
+        if (passage === 'held') break
         if (passage === 'more') {
           this.#want(length)
           break
@@ -232,6 +233,7 @@ export class UpstreamLeg {
       entry.rows = 0
       entry.bytes = 0
       entry.over = false
+      entry.lifted = false
       return
     }
     state.answered()
@@ -475,7 +477,8 @@ function isFatal(buf: Buffer, at: number, frameEnd: number): boolean {
 }
 
 function isRefused(entry: Expected): boolean {
-  return entry.admission?.limit?.exceeded === 'refuse'
+  const limit = entry.admission?.limit ?? null
+  return limit !== null && limit.exceeded !== 'truncate'
 }
 
 function outOfSync(what: string): ProtocolError {

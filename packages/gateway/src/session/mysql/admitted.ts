@@ -5,6 +5,7 @@ import type { StatementFacts } from '@sallyport/sql'
 import { isTighter, type Left, within } from '../budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
+import type { Bound } from './holding.ts'
 
 /** An admission as this session made it. */
 export interface Admitted extends Admission {
@@ -21,6 +22,8 @@ export interface Admitted extends Admission {
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
   /** Its results are limited by this budget; null: by policy's limits on each. */
   readonly budget: string | null
+  /** Its parameters, where a result may have to wait for people; null: none. */
+  readonly bound: Bound | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
@@ -37,8 +40,9 @@ export function limitOf(
   if (rows === null && bytes === null) return null
   const returns = statements === null || statements.some((one) => one.outputs !== null)
   if (!returns) return null
+  const holds = limits.onExceed === 'approve' && !isTighter(limits, left)
   const cut = limits.onExceed === 'truncate' && !isTighter(limits, left)
-  return { rows, bytes, exceeded: cut ? 'truncate' : 'refuse' }
+  return { rows, bytes, exceeded: cut ? 'truncate' : holds ? 'hold' : 'refuse' }
 }
 
 /** Null: not read, or no statement at all. */

@@ -155,6 +155,7 @@ export class Admitting {
       volatile: false,
       home: { database, sqlMode },
       budget: null,
+      bound: null,
       needsApproval: false,
       granted: null,
     }

@@ -9,6 +9,7 @@ import { type BindParameter, checkBind, type MaskKeys, type PrincipalView } from
 import {
   type Admission,
   type Answer,
+  type BeyondLimit,
   type ColumnDefinition,
   type ExecutionOutcome,
   encodeOk,
@@ -36,9 +37,10 @@ import { type Decided, DecisionContext, type DecisionContexts } from '../decisio
 import type { Estimating } from '../estimating.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
+import { TOO_LARGE } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
-import { budgetReport, limitReport, REPORTS, tooLongReport } from '../reports.ts'
+import { budgetReport, limitReport, REPORTS, type Report, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
@@ -117,6 +119,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #estimating: Estimating<Planned>
   readonly #killing: Killing
   readonly #hiding = new Hiding()
+  /** What people, or nobody, said of a result beyond its limit. */
+  #beyond: { readonly admission: Admission; readonly report: Report } | null = null
   #relay: Relay | null = null
   #rereading = false
 
@@ -174,7 +178,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward })
     if (via === 'prepare' || admitted.kind === 'refusal') return admitted
     const spent = this.#probesSpent('simple', admitted, null)
-    return spent ?? this.#held('simple', this.#withBudget(admitted), null)
+    return spent ?? this.#held('simple', this.#limited(admitted, null), null)
   }
 
   decideExecute(
@@ -192,7 +196,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       return this.#records.refuse('execute', admitted.own, over.code, over.report)
     }
     const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
-    if (!admitted.masked && !held) return this.#withBudget(admitted)
+    if (!admitted.masked && !held) return this.#limited(admitted, parameters)
     const bound = readParameters(parameters)
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, bound)
@@ -200,7 +204,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       const spent = this.#probesSpent('execute', admitted, bound)
       if (spent !== null) return spent
     }
-    return this.#held('execute', this.#withBudget(admitted), parameters)
+    return this.#held('execute', this.#limited(admitted, parameters), parameters)
   }
 
   decideFetch(statement: PreparedStatement): number | Refusal | NotYet {
@@ -265,7 +269,21 @@ export class MysqlGatekeeper implements Gatekeeper {
     return { kind: 'refusal', error: refusalPayload(reason) }
   }
 
+  beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
+    const { decided, own, ground, bound } = admission as Admitted
+    if (decided === null) return 'refuse'
+    const wanted = { decided, text: own, view: ground.view, namesKey: this.names.key, bound }
+    const answer =
+      bound?.exact === null
+        ? TOO_LARGE
+        : this.#holding.beyond(wanted, { statement: execution, result })
+    if (answer === WAIT || answer === 'go-on') return answer
+    this.#beyond = { admission, report: answer }
+    return 'refuse'
+  }
+
   limitExceeded(admission: Admission, stands: boolean): Refusal {
+    if (this.#beyond?.admission === admission) return refusal(this.#beyond.report)
     const { ground, budget } = admission as Admitted
     return refusal(
       budget === null
@@ -386,7 +404,14 @@ export class MysqlGatekeeper implements Gatekeeper {
     return this.#standing.contextOn(ground, this.names)
   }
 
-  /** Its results may have no more than budgets leave. */
+  /** Its results may have no more than budgets leave; what they may be asked about later is kept. */
+  #limited(given: Admitted, parameters: Parameters | null): Admitted {
+    const admitted = this.#withBudget(given)
+    if (parameters === null || admitted.limit?.exceeded !== 'hold') return admitted
+    const bound = { parameters: readParameters(parameters), exact: exactParameters(parameters) }
+    return { ...admitted, bound }
+  }
+
   #withBudget(admitted: Admitted): Admitted {
     const { ground, decided } = admitted
     const left = this.#checks.left(ground.view)

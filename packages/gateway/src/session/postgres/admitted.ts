@@ -23,6 +23,8 @@ export interface Admitted extends Admission {
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
   readonly granted: number | null
+  /** Body of its Bind, where a result may have to wait for people. */
+  readonly bind?: Buffer
   /** Bound values as they are recorded; absent: nothing is bound, or they are not recorded. */
   readonly parameters?: readonly (string | null)[]
 }
@@ -45,7 +47,8 @@ export function limitOf(
   const readOnly =
     statements !== null &&
     all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
-  return { rows, bytes, exceeded: cuttable ? 'truncate' : 'refuse', readOnly }
+  const holds = limits.onExceed === 'approve' && !isTighter(limits, left)
+  return { rows, bytes, exceeded: cuttable ? 'truncate' : holds ? 'hold' : 'refuse', readOnly }
 }
 
 /** Equal facts: the same relations, columns and lineage. */

@@ -9,6 +9,7 @@ import { checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
   ALONE,
+  type BeyondLimit,
   type CopyRowsRewriter,
   type ExecutionOutcome,
   type FieldDescription,
@@ -31,7 +32,14 @@ import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
-import { budgetReport, limitReport, REPORTS, tooLongReport, truncationReport } from '../reports.ts'
+import {
+  budgetReport,
+  limitReport,
+  REPORTS,
+  type Report,
+  tooLongReport,
+  truncationReport,
+} from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
@@ -102,6 +110,8 @@ export class SessionGatekeeper implements Gatekeeper {
   readonly #holding: Holding
   readonly #hiding = new Hiding()
   readonly #estimating: Estimating<Planned>
+  /** What people, or nobody, said of a result beyond its limit. */
+  #beyond: { readonly admission: Admission; readonly report: Report } | null = null
   #relay: Relay | null = null
   /** The open transaction did not commit, or something in it failed. */
   #undone = false
@@ -200,7 +210,13 @@ export class SessionGatekeeper implements Gatekeeper {
     const bound = this.#options.recordsParameters
       ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
       : admitted
-    return this.#held('bind', this.#withBudget(bound), () => ({
+    const limited = this.#withBudget(bound)
+    // Kept: it may be asked about when the Bind is long gone.
+    const kept =
+      limited.limit?.exceeded === 'hold'
+        ? { ...limited, bind: Buffer.from(buf.subarray(start, end)) }
+        : limited
+    return this.#held('bind', kept, () => ({
       types: statement.types,
       bind: buf.subarray(start, end),
     }))
@@ -289,7 +305,19 @@ export class SessionGatekeeper implements Gatekeeper {
     )
   }
 
+  beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
+    const admitted = admission as Admitted
+    const { decided, before, text, ground, bind = null } = admitted
+    const wanted = { decided, meanings: [decided, ...before], text, view: ground.view, bind }
+    const asked = { ...wanted, namesKey: this.names.key }
+    const answer = this.#holding.beyond(asked, { statement: execution, result })
+    if (answer === WAIT || answer === 'go-on') return answer
+    this.#beyond = { admission, report: answer }
+    return 'refuse'
+  }
+
   limitExceeded(admission: Admission, stands: boolean): Refusal {
+    if (this.#beyond?.admission === admission) return refusal(this.#beyond.report)
     const { ground, budget } = admission as Admitted
     return refusal(
       budget === null

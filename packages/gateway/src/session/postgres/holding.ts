@@ -6,7 +6,7 @@
  * known there, and the server has planned nothing with them yet.
  */
 import { randomUUID } from 'node:crypto'
-import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
+import { type Approve, approving, type BindParameter, type PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import type { StateChange } from '@sallyport/sql'
 import type { Estimated, Shown } from '../../approvals/journal.ts'
@@ -15,6 +15,7 @@ import { commentTags } from '../comment-tags.ts'
 import type { Decided } from '../decisions.ts'
 import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
+import type { Report } from '../reports.ts'
 import { factsText } from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
 import { errorFrame } from './frames.ts'
@@ -77,7 +78,14 @@ export class Holding {
       }
       const statement = this.#options.records.statement(via, decided, text)
       if (typeof statement !== 'number') return statement
-      holds.begin({ verdict, binding, statement, shown: shownOf(wanted), reason })
+      holds.begin({
+        what: 'statement',
+        verdict,
+        binding,
+        statement,
+        shown: shownOf(wanted),
+        reason,
+      })
       return WAIT
     }
     const { state, statement } = found
@@ -85,6 +93,46 @@ export class Holding {
     holds.done()
     if (state.kind === 'granted') return statement
     return { kind: 'refusal', error: errorFrame(holdReport(state.why, holds.link)) }
+  }
+
+  /**
+   * More of a result than policy's limit: asked for like a statement, with leave for the rest of it. Bound to the
+   * statement as it runs and to how much was sent, so that one sent again finds what was decided.
+   */
+  beyond(
+    wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate'>,
+    of: { readonly statement: number; readonly result: number },
+  ): typeof WAIT | 'go-on' | Report {
+    const { holds } = this.#options
+    const { text, view, bind } = wanted
+    const { rows, bytes, approvers } = view.limits
+    const binding = holds.bindingOf({
+      engine: 'postgres',
+      policyVersion: view.policyVersion,
+      statement: Buffer.from(text, 'utf8'),
+      parameters: bind,
+      state: [...this.#state(wanted), `result ${of.result} beyond ${rows} rows, ${bytes} bytes`],
+    })
+    const found = holds.find(binding)
+    if (found === null) {
+      const sent = [
+        ...(rows === null ? [] : [`${rows} rows`]),
+        ...(bytes === null ? [] : [`${bytes} bytes`]),
+      ]
+      const estimate = {
+        kind: 'none',
+        why: `it runs; up to ${sent.join(', ')} have been sent`,
+      } as const
+      const shown = shownOf({ ...wanted, estimate })
+      const verdict = approving(approvers, null)
+      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
+      holds.begin({ what: 'result', verdict, binding, statement: of.statement, shown, reason })
+      return WAIT
+    }
+    const { state } = found
+    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
+    holds.done()
+    return state.kind === 'granted' ? 'go-on' : holdReport(state.why, holds.link)
   }
 
   /** The server, or a statement that completed, says what a setting is. */
@@ -105,13 +153,18 @@ export class Holding {
     this.setting(name, values === null || computed ? `?${randomUUID()}` : JSON.stringify(values))
   }
 
-  #state({ namesKey, meanings }: Wanted): string[] {
+  #state({ namesKey, meanings }: Pick<Wanted, 'namesKey' | 'meanings'>): string[] {
     const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
     return [namesKey, ...meanings.map(factsText), ...settings]
   }
 }
 
-function shownOf({ text, bind, decided, estimate }: Wanted): Shown {
+function shownOf({
+  text,
+  bind,
+  decided,
+  estimate,
+}: Pick<Wanted, 'text' | 'bind' | 'decided' | 'estimate'>): Shown {
   const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
   return {
     sql: text,
