@@ -45,6 +45,7 @@ const admission: Admission = {
   kind: 'admission',
   text: null,
   masked: true,
+  quiet: true,
   described: true,
   limit: { rows: 3, bytes: 1000, exceeded: 'refuse' },
   barrier: false,

@@ -93,6 +93,11 @@ function informationClass(relation: string): CatalogClass {
     : 'data'
 }
 
+/** Counters of the server and the session: they tell how much was read, sorted and sent. */
+export function isCounters({ schema, name }: RelationUse): boolean {
+  return schema?.toLowerCase() === 'performance_schema' && /^(global|session)_status$/i.test(name)
+}
+
 /** A base relation behind a metadata view (pg_authid behind pg_roles) is what the view shows of it: metadata. */
 export function catalogClass(use: RelationUse): CatalogClass | null {
   if (use.kind === 'temporary') return null

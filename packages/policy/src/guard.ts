@@ -12,7 +12,7 @@ import type {
   Lineage,
   StatementFacts,
 } from '@sallyport/sql'
-import { catalogClass } from './catalogs.ts'
+import { catalogClass, isCounters } from './catalogs.ts'
 import { mayChangeAnySetting, mustBeGranted } from './coverage.ts'
 import { assertNever } from './errors.ts'
 import { strengthOf } from './masks/spec.ts'
@@ -114,7 +114,8 @@ const DROP = /^drop (table|view|materialized view|sequence|foreign table)$/
 function guardRelations(facts: StatementFacts): Deny | null {
   for (const use of facts.relations) {
     const name = use.schema === null ? use.name : `${use.schema}.${use.name}`
-    if (catalogClass(use) === 'data')
+    const counts = isCounters(use) && facts.rows !== 'counters'
+    if (counts || catalogClass(use) === 'data')
       return deny('masked-catalog', {
         message: `the system relation ${name} can show values or statements of others, and columns are masked for you`,
         detail: `${name} is not plain metadata`,

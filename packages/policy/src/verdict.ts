@@ -1,5 +1,6 @@
 /** The answer to one client message, as the gateway and `policy explain` read it. */
 
+import type { StatementFacts } from '@sallyport/sql'
 import type { EstimateGate } from './estimates.ts'
 import type { ApproverRequirement, ColumnMask } from './model.ts'
 import type { Probes } from './probes.ts'
@@ -39,7 +40,7 @@ export type DenyCode =
 export interface ResultPlan {
   readonly columns: readonly (ColumnMask | null)[]
   /** Rows that are not of relations, with any number of columns: see `rows` of StatementFacts. */
-  readonly rows?: 'metadata' | 'diagnostics'
+  readonly rows?: NonNullable<StatementFacts['rows']>
 }
 
 interface Words {

@@ -39,7 +39,8 @@ export class FactsDraft {
   command = ''
   readonly commands: string[] = []
   outputs: readonly OutputColumn[] | null | 'unknown' = null
-  rows: 'metadata' | 'diagnostics' | null = null
+  rows: NonNullable<StatementFacts['rows']> | null = null
+  diagnostics = false
   hasWhere: boolean | null = null
   limit: number | null = null
   parameters = 0
@@ -165,6 +166,7 @@ export class FactsDraft {
       parameters: this.parameters,
       outputs: this.outputs,
       ...(this.rows !== null && { rows: this.rows }),
+      ...(this.diagnostics && { diagnostics: true }),
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
       flows: this.flows,

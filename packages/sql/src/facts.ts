@@ -235,9 +235,12 @@ export interface StatementFacts {
    * What its rows are where they are not of relations; absent otherwise. `metadata`: they describe the schema,
    * the session or the server and hold no stored value. `diagnostics`: they are the messages of earlier
    * statements (SHOW WARNINGS), which may quote stored values as errors may. `outputs` is then empty, however
-   * many columns come.
+   * many columns come. `counters`: names and values of what the server counts, which tell how much earlier statements
+   * read and sent (SHOW STATUS).
    */
-  readonly rows?: 'metadata' | 'diagnostics'
+  readonly rows?: 'metadata' | 'diagnostics' | 'counters'
+  /** It asks what the server noted of the statement before it (SHOW WARNINGS, @@warning_count); absent otherwise. */
+  readonly diagnostics?: true
   /** Base columns read anywhere in it. */
   readonly columns: readonly ColumnRef[]
   readonly uses: readonly ColumnUse[]

@@ -41,7 +41,7 @@ export const RELATIONS: Reading = {
   max: RELATIONS_MAX,
 }
 
-/** schema, relation, name, number, type, full type, extra, generation expression. */
+/** schema, relation, name, number, type, full type, extra, generation expression, default. */
 export const COLUMNS: Reading = {
   select: [
     'TABLE_SCHEMA',
@@ -52,6 +52,7 @@ export const COLUMNS: Reading = {
     'COLUMN_TYPE',
     'EXTRA',
     'GENERATION_EXPRESSION',
+    'COLUMN_DEFAULT',
   ],
   from: 'information_schema.COLUMNS',
   order: 'TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION',

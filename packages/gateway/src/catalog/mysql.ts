@@ -163,6 +163,7 @@ type ColumnRow = [
   fullType: string,
   extra: string | null,
   generated: string | null,
+  default_: string | null,
 ]
 type RoutineRow = [
   schema: string,
@@ -278,16 +279,17 @@ function columnOf(
   { flavour }: MysqlServerInfo,
   conditions: ReadonlySet<string>,
 ): CatalogColumn {
-  const [, , name, number, type, fullType, extra, expression] = row
-  const generated = expression === null || expression === '' ? null : expression
+  const [, , name, number, type, fullType, extra, expression, default_] = row
+  const read = (text: string): string => (flavour === 'mysql' ? unescaped(text) : text)
+  const isComputed = flavour === 'mariadb' || /\bDEFAULT_GENERATED\b/i.test(extra ?? '')
   return {
     name,
     number: Number(number),
     type: typeName(type, fullType, conditions.has(`json_valid(${quoted(name)})`)),
     typeId: 0,
-    ...(generated !== null && {
-      generated: flavour === 'mysql' ? unescaped(generated) : generated,
-    }),
+    ...(expression !== null && expression !== '' && { generated: read(expression) }),
+    // Both servers print names of columns in back quotes.
+    ...(isComputed && default_?.includes('`') === true && { default: read(default_) }),
     ...(/\bINVISIBLE\b/i.test(extra ?? '') && { invisible: true }),
   }
 }

@@ -50,6 +50,10 @@ export interface Decided {
   readonly reveals: boolean
   /** It puts protected values where policy does not protect them: what comes later may show them. */
   readonly carries: boolean
+  /** It reads a column that is masked for this principal. */
+  readonly touchesMasked: boolean
+  /** It asks what the server noted of the statement before it. */
+  readonly diagnostics: boolean
   /** Views it reads under masks: what they are is asked again before it runs. */
   readonly views: readonly CatalogRelation[]
   /** Masks compiled for it, under keys of the engine's own. */
@@ -173,6 +177,10 @@ function summarise(
       view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
     reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
     carries: view.protects && statements.some((one) => carries(one, view)),
+    touchesMasked:
+      view.masked &&
+      statements.some((one) => one.columns.some((column) => view.maskFor(column) !== null)),
+    diagnostics: statements.some((one) => one.diagnostics === true),
     views: view.masked && verdict.kind !== 'deny' ? viewsIn(statements, catalog) : [],
     compiled: new Map(),
   }

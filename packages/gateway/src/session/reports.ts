@@ -91,6 +91,11 @@ export const REPORTS = {
     message: 'statement refused: the schema of this database cannot be read right now',
     hint: 'Policy for this connection depends on the schema. Try again shortly.',
   },
+  diagnosticsWithheld: {
+    sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+    message: 'statement refused: the warnings of a statement that read masked columns are withheld',
+    hint: 'Whether there are any tells of values. Run a statement over other columns, then ask.',
+  },
   tooManyStatements: {
     sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
     message: 'statement refused: the limit of statements per minute is reached',

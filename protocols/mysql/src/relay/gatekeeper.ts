@@ -51,6 +51,8 @@ export interface Admission {
    */
   readonly text: Buffer | null
   readonly masked: boolean
+  /** How many warnings it gave is not the client's to know: replies say none. */
+  readonly quiet: boolean
   /** `resultBegins` is told of its results, with their columns: without a description their rows do not pass. */
   readonly described: boolean
   readonly limit: ResultLimit | null

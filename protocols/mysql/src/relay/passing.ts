@@ -51,7 +51,6 @@ type End = Pick<ExecutionOutcome, 'status' | 'affectedRows' | 'warnings' | 'errn
 
 function tellOutcome(state: RelayState, entry: Expected, end: End): void {
   const { admission, execution, result, rows, bytes } = entry
-  // A COM_STMT_PREPARE runs nothing: it has no number.
-  if (admission === null || execution === 0) return
+  if (admission === null) return
   state.gatekeeper.outcome({ admission, execution, result, rows, bytes, ...end })
 }

@@ -122,6 +122,7 @@ export class WordGatekeeper implements Gatekeeper {
       kind: 'admission',
       text: text.includes('rewrite') ? Buffer.from(text.replace('rewrite ', '')) : null,
       masked: text.includes('mask'),
+      quiet: text.includes('quiet'),
       described: text.includes('recorded'),
       limit: limited ? { rows: LIMIT_ROWS, bytes: null, exceeded: exceededOf(text) } : null,
       barrier: text.includes('barrier'),

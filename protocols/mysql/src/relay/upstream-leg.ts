@@ -16,7 +16,9 @@ import {
   decodeEof,
   decodeErr,
   decodeOk,
+  type EofPacket,
   type ErrPacket,
+  encodeEof,
   encodeOk,
   HEADER,
   type OkPacket,
@@ -218,11 +220,9 @@ export class UpstreamLeg {
     this.#phase = 'rows'
     this.#results.begin(entry)
     const opened = entry.kind === REPLY.execute && (eof.status & STATUS.CURSOR_EXISTS) !== 0
-    if (opened) {
-      this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
-      return
-    }
-    pass(this.#state, entry, buf, this.#cursor)
+    if (opened) return this.#eof(entry, buf, eof)
+    if (isTelling(entry, eof)) sayInstead(this.#state, entry, withoutWarnings(eof))
+    else pass(this.#state, entry, buf, this.#cursor)
     this.#results.announce(entry)
   }
 
@@ -242,8 +242,13 @@ export class UpstreamLeg {
     if (this.#state.deprecateEof && payloadEnd - payloadStart > 5) {
       return this.#ok(entry, buf, HEADER.EOF)
     }
-    const eof = decodeEof(this.#payload())
-    this.#endOfResult(entry, buf, { ...plainOk(eof.status), warnings: eof.warnings })
+    this.#eof(entry, buf, decodeEof(this.#payload()))
+  }
+
+  #eof(entry: Expected, buf: Buffer, eof: EofPacket): void {
+    const replacement = isTelling(entry, eof) ? withoutWarnings(eof) : null
+    const { status, warnings } = eof
+    this.#endOfResult(entry, buf, { ...plainOk(status), warnings }, replacement)
   }
 
   #ok(entry: Expected, buf: Buffer, header: number): void {
@@ -252,8 +257,10 @@ export class UpstreamLeg {
     if (ok.sessionState.length > 0) {
       gatekeeper.sessionChanged(decodeSessionState(ok.sessionState), entry.admission)
     }
-    const rewritten = upstreamTracks && !clientTracks && hasTail(ok)
-    const replacement = rewritten ? encodeOk(ok, { sessionTrack: false, header }) : null
+    const quiet = isTelling(entry, ok)
+    const rewritten = quiet || (upstreamTracks && !clientTracks && hasTail(ok))
+    const said = quiet ? { ...ok, warnings: 0, info: withoutCount(ok.info) } : ok
+    const replacement = rewritten ? encodeOk(said, { sessionTrack: clientTracks, header }) : null
     this.#endOfResult(entry, buf, ok, replacement)
   }
 
@@ -415,6 +422,23 @@ export class UpstreamLeg {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** Does a reply tell how many warnings there were, where that would tell of values? */
+function isTelling({ admission }: Expected, { warnings }: { readonly warnings: number }): boolean {
+  return warnings > 0 && admission?.quiet === true
+}
+
+const withoutWarnings = ({ status }: EofPacket): Buffer => encodeEof({ warnings: 0, status })
+
+/** `Rows matched: 1  Changed: 1  Warnings: 2`. */
+function withoutCount(info: Uint8Array): Uint8Array {
+  return Buffer.from(
+    Buffer.from(info)
+      .toString('latin1')
+      .replace(/\bWarnings: \d+/, 'Warnings: 0'),
+    'latin1',
+  )
+}
 
 /** An OK whose layout differs with session tracking: there is something behind the warnings. */
 function hasTail(ok: OkPacket): boolean {

@@ -90,6 +90,7 @@ export class Admitting {
     return {
       ...this.#admitted(),
       text: texts.forward === null ? null : encodeText(texts.forward, names.charset),
+      quiet: decided.touchesMasked,
       localFiles: localFilesOf(statements, names.charset),
       limit: limitOf(standing.view, statements),
       barrier: statements === null || statements.some((one) => names.isBarrier(one)),
@@ -143,6 +144,7 @@ export class Admitting {
       kind: 'admission',
       text: null,
       masked: standing.view.masked,
+      quiet: false,
       described,
       limit: null,
       barrier: false,

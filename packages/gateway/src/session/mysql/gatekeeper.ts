@@ -121,6 +121,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #hiding = new Hiding()
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
+  /** The server may still have warnings of what read masked columns: they tell of values. */
+  #quiet = false
   #relay: Relay | null = null
   #rereading = false
 
@@ -254,10 +256,16 @@ export class MysqlGatekeeper implements Gatekeeper {
       throw new Error('what needs approval was about to run without')
     }
     const via = parameters === null ? 'simple' : 'execute'
+    if (decided.diagnostics && (this.#quiet || decided.touchesMasked)) {
+      return this.#records.refuse(via, own, 'masked-catalog', REPORTS.diagnosticsWithheld)
+    }
     const recorded = granted ?? this.#record(via, decided, own, parameters)
     if (typeof recorded !== 'number') return recorded
     this.#recorder.begins(recorded)
     this.#hiding.runs(decided)
+    // MariaDB keeps them over statements that read no table.
+    if (decided.touchesMasked) this.#quiet = true
+    else if (decided.relations.length > 0) this.#quiet = false
     return recorded
   }
 

@@ -13,7 +13,7 @@ import { COLUMN_FLAG, type ColumnDefinition } from '@sallyport/protocol-mysql'
 import type { Catalog, CatalogRelation, ColumnRef, StatementFacts } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
-import { redactText } from './redaction.ts'
+import { rowMasks } from './row-masks.ts'
 
 /** Compiled results remembered per decision. */
 const SHAPES_MAX = 64
@@ -48,9 +48,10 @@ export function compileMasks(
     columns.map((column) => witnessOf(catalog, column)),
     view,
   )
+  const own = plan?.rows === undefined ? [] : rowMasks(plan.rows)
   const masks = merged.columns.map((mask, i) => {
     const column = columns[i]
-    if (plan?.rows === 'diagnostics' && i === MESSAGE_COLUMN) return MESSAGE_MASK
+    if (own[i] !== undefined) return own[i]
     if (mask === null || column === undefined) return null
     return compileCellMask(
       mask,
@@ -70,16 +71,6 @@ function shapeKey(result: number, columns: readonly ColumnDefinition[], format: 
     if (extended.length > 0) key += Buffer.from(extended).toString('latin1')
   }
   return key
-}
-
-/** Of SHOW WARNINGS and SHOW ERRORS: Level, Code, Message. */
-const MESSAGE_COLUMN = 2
-const MESSAGE_MASK: CellMask = (src, start, end, out) => {
-  const text = Buffer.from(redactText(src.toString('utf8', start, end)), 'utf8')
-  out.ensure(text.length)
-  text.copy(out.buf, out.at)
-  out.at += text.length
-  return text.length
 }
 
 /** Names in metadata may be aliases (SELECT ssn AS x shows `x` as its own name): they can only add. */

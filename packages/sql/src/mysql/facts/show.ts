@@ -72,6 +72,7 @@ const show: Handler<'show'> = (run, node) => {
     const counts = node.modifiers.includes('COUNT(*)')
     draft.outputs = []
     draft.rows = counts ? 'metadata' : 'diagnostics'
+    draft.diagnostics = true
     return
   }
   const known = SUBJECTS.get(subject)
@@ -84,6 +85,7 @@ const show: Handler<'show'> = (run, node) => {
   if (known.admin) draft.effect('admin')
   if (known.relation !== '-') draft.relation(systemRelation(known.relation))
   describes(run)
+  if (subject === 'STATUS') draft.rows = 'counters'
   // Its columns are those of what is shown.
   for (const argument of node.arguments) walk.value(argument, newScope(null))
   if (node.where !== null) walk.predicate(node.where, newScope(null))

@@ -64,6 +64,8 @@ function valueOfKind(walk: Walk, node: Expression, scope: Scope): Value {
     case 'user-variable':
       return variableValue(walk, node)
     case 'system-variable':
+      if (/^(warning|error)_count$/i.test(node.name)) walk.draft.diagnostics = true
+      return CONSTANT
     case 'ignore-value':
       return CONSTANT
     case 'column':
