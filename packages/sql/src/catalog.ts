@@ -13,6 +13,8 @@ export interface CatalogColumn {
   readonly typeId: number
   /** Generation expression text, when the column is generated from others. */
   readonly generated?: string
+  /** Default expression text, when it names other columns of the row (MySQL, MariaDB). */
+  readonly default?: string
   /** `*` leaves it out (MySQL, MariaDB: INVISIBLE). */
   readonly invisible?: boolean
 }

@@ -48,6 +48,8 @@ export interface Value {
   readonly opaque: readonly FunctionUse[] | null
   /** See `groups` of Lineage; null where it is not over groups of a known size. */
   readonly groups: number | null
+  /** The column it is stored in, where that may hold what others do (a default computed from them); null otherwise. */
+  readonly stored: ColumnRef | null
   /** How many stored values and constants it may be put together of, at most. */
   readonly copies: number
 }
@@ -66,6 +68,7 @@ export const CONSTANT: Value = {
   varies: 'no',
   opaque: null,
   groups: null,
+  stored: null,
   copies: 1,
 }
 
@@ -166,6 +169,7 @@ export function derive(
     type,
     constants,
     row: null,
+    stored: null,
     mayFail,
     varies: 'no',
     opaque: unknown ? opaqueIn(parts) : null,

@@ -5,7 +5,7 @@
  * author's: it shapes the lineage of the view's columns, but is not a use by the statement. Relations of the
  * server itself are leaves: policy names them directly.
  */
-import type { Catalog, CatalogRelation } from '../catalog.ts'
+import type { Catalog, CatalogColumn, CatalogRelation } from '../catalog.ts'
 import { relationColumns } from '../columns.ts'
 import { FactsDraft } from '../draft.ts'
 import type { RelationUse } from '../facts.ts'
@@ -122,16 +122,19 @@ export class RelationColumnsReader {
       name: column.name,
       value: directOf(refs[index]!, column.type),
     }))
-    if (relation.columns.every((column) => column.generated === undefined)) return columns
+    const isComputed = ({ generated, default: given }: CatalogColumn) =>
+      generated !== undefined || given !== undefined
+    if (!relation.columns.some(isComputed)) return columns
     return columns.map((column, index) => {
-      const expression = relation.columns[index]?.generated
+      const { generated, default: given } = relation.columns[index]!
+      const expression = generated ?? given
       if (expression === undefined) return column
       const base = this.#generated(stored, relation, { expression, columns })
-      const type = column.value.type
-      return {
-        name: column.name,
-        value: derive([column.value, base], { why: 'generated column', type }),
-      }
+      if (base.kind === 'constant') return column
+      const why = generated === undefined ? 'default over other columns' : 'generated column'
+      const value = derive([column.value, base], { why, type: column.value.type })
+      const written = generated === undefined ? refs[index]! : null
+      return { name: column.name, value: { ...value, stored: written } }
     })
   }
 

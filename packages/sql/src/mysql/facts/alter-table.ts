@@ -75,6 +75,11 @@ function noteAction(
         run.draft.useAll(run.walk.value(expression, scopeOf(item)), 'order')
       }
       return
+    case 'alter column':
+      for (const given of action.expressions) {
+        noteStored(run, name, first?.value ?? '', run.walk.value(given, scopeOf(item)))
+      }
+      return
     case 'modify column':
       // A type that some values do not fit into is refused.
       for (const column of elements) {

@@ -2,11 +2,11 @@
  * CREATE, ALTER, DROP, RENAME, TRUNCATE. Each commits the transaction. Functions in a definition (defaults, checks,
  * generated columns, partitions) are listed; those that a definition evaluates over rows give it effects.
  */
-import { type Column, lineageOf, unknownOf } from '../../lineage/value.ts'
-import type { ObjectName, TableElement } from '../ast.ts'
+import { type Column, directOf, lineageOf, unknownOf } from '../../lineage/value.ts'
+import type { CreateTable, ObjectName, TableElement } from '../ast.ts'
 import { columnsOf, leafOf, scopeOf } from '../lineage/scope.ts'
 import { temporaryKey } from '../names.ts'
-import { useRelation } from '../resolve.ts'
+import { databaseOf, useRelation } from '../resolve.ts'
 import { alterTable, renameTables } from './alter-table.ts'
 import { noteBody } from './compound.ts'
 import {
@@ -41,6 +41,8 @@ const createTable: Handler<'create-table'> = (run, node) => {
   if (node.query === null) {
     const columns = node.like === null ? written : likeColumns(run, node.like)
     noteCreated(run, node.name, { kind: 'table', columns, temporary: node.temporary })
+    // Of what is not temporary the catalog tells, before it is used.
+    if (node.temporary) noteComputed(run, node)
     return
   }
   draft.command = `${draft.command} as`
@@ -51,6 +53,7 @@ const createTable: Handler<'create-table'> = (run, node) => {
   noteCreated(run, node.name, { kind: 'table', columns, temporary: node.temporary })
   noteStoredAll(run, node.name, result)
   noteGenerated(run, node.name, { elements: node.elements, columns: result.columns })
+  if (node.temporary) noteComputed(run, node)
 }
 
 /** Columns of the query that are not those written already. */
@@ -64,7 +67,22 @@ function likeColumns(run: Run, name: ObjectName): readonly string[] | null {
   return item.open === null ? item.columns.map((column) => column.name) : null
 }
 
-/** Generated columns over what a query brings. */
+/** What is stored in some columns is taken to others by the table itself. */
+function noteComputed(run: Run, { name, like, elements }: CreateTable): void {
+  const schema = databaseOf(run.context, name) ?? ''
+  const columns = elements.flatMap((element): Column[] => {
+    if (element.kind !== 'column-definition') return []
+    const { value: column } = element.name
+    return [{ name: column, value: directOf({ schema, relation: name.name.value, column }, '') }]
+  })
+  noteGenerated(run, name, { elements, columns })
+  if (like === null) return
+  for (const { name: column, value } of itemOf(run, like).columns) {
+    if (value.kind !== 'direct') noteStored(run, name, column, value)
+  }
+}
+
+/** Columns computed from others, over what a query brings. */
 function noteGenerated(
   run: Run,
   name: ObjectName,
@@ -78,9 +96,11 @@ function noteGenerated(
 ): void {
   const item = leafOf(null, columns)
   for (const element of elements) {
-    if (element.kind !== 'column-definition' || element.generated === null) continue
-    const value = run.walk.value(element.generated, scopeOf(item))
-    noteStored(run, name, element.name.value, value)
+    if (element.kind !== 'column-definition') continue
+    for (const expression of [element.generated, element.default]) {
+      if (expression === null) continue
+      noteStored(run, name, element.name.value, run.walk.value(expression, scopeOf(item)))
+    }
   }
 }
 

@@ -136,7 +136,8 @@ function resultOf(
   if (use.name === 'count') return countValue(args, observed)
   // Its arguments only name expressions of GROUP BY.
   if (use.name === 'grouping') return ROW_COUNT
-  const mayFail = noteFailures(walk, { facts, args })
+  const strict = call.words.some((word) => /^error on /.test(word))
+  const mayFail = noteFailures(walk, { facts, args, strict })
   const type = TEXT.has(use.name) ? STRING : null
   const joins = JOINING.has(use.name) ? { joins: 1 } : {}
   if (kind !== 'function') {
@@ -195,9 +196,18 @@ const JOINING = new Set([
 /** May this call fail for some values of a column in its arguments? Notes the columns. */
 function noteFailures(
   walk: Walk,
-  { facts, args }: { readonly facts: FunctionFacts; readonly args: readonly Value[] },
+  {
+    facts,
+    args,
+    strict,
+  }: {
+    readonly facts: FunctionFacts
+    readonly args: readonly Value[]
+    /** The call itself asks for an error where there is no value. */
+    readonly strict: boolean
+  },
 ): boolean {
-  const exposed = failingArguments(facts, args)
+  const exposed = strict ? args : failingArguments(facts, args)
   for (const arg of exposed) walk.draft.useAll(arg, 'failure')
   return exposed.length > 0
 }

@@ -2,6 +2,8 @@
  * WITH: columns of common table expressions. Each sees those before it; in WITH RECURSIVE itself too, on MariaDB
  * every one. A recursive one is walked again until its columns no longer change.
  */
+
+import type { ColumnRef } from '../../facts.ts'
 import { RECURSION_ROUNDS_MAX } from '../../limits.ts'
 import { asComputed, asUnknown, type Column, unknownOf, type Value } from '../../lineage/value.ts'
 import type { CommonTable, Query, QueryBody, With } from '../ast.ts'
@@ -94,6 +96,7 @@ function recursiveColumns(
     readonly again: () => boolean
   },
 ): void {
+  const seed = result()
   for (let round = 0; round < RECURSION_ROUNDS_MAX; round++) {
     const before = result()
     // Subqueries see the columns as they now are.
@@ -102,12 +105,24 @@ function recursiveColumns(
     if (!again()) return settle(fresh)
     const after = grown(before, fresh)
     settle(after)
-    if (isSettled(before, after)) return
+    if (isSettled(before, after)) return noteWidths(walk, seed, after)
   }
   walk.draft.unknown('recursive query does not settle')
   const { columns, open } = result()
   const value = (column: Column) => asUnknown(column.value, 'recursive query does not settle')
   settle({ columns: columns.map((column) => ({ name: column.name, value: value(column) })), open })
+}
+
+/** The first branch decides how wide the columns are: a value of a later one that does not fit is an error. */
+function noteWidths(walk: Walk, seed: QueryResult, { columns }: QueryResult): void {
+  for (const [index, { value }] of columns.entries()) {
+    const first = seed.columns[index]?.value
+    const isNew = (source: ColumnRef) => first?.sources.includes(source) !== true
+    if (value.kind === 'constant') continue
+    if (value.sources.some(isNew) || value.copies > (first?.copies ?? 0)) {
+      walk.draft.useAll(value, 'failure')
+    }
+  }
 }
 
 /** Constants count up; what gets longer in one round gets as long as it likes. */

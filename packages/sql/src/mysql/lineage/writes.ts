@@ -73,7 +73,7 @@ export function noteWrite(
 
 export function storedColumn(target: LeafItem, name: string): ColumnRef | null {
   const value = name === '' ? undefined : lookupIn(target, name)
-  return value?.kind === 'direct' ? value.sources[0]! : null
+  return value?.kind === 'direct' ? value.sources[0]! : (value?.stored ?? null)
 }
 
 /** Also what is behind a view. */
