@@ -10,16 +10,18 @@ import { combinations } from './attacks/combinations.ts'
 import { GAPS } from './attacks/gaps.ts'
 import { WRITTEN } from './attacks/index.ts'
 import { Attacker, type CampaignOptions, type Leak } from './campaign.ts'
-import { type Attack, WAYS } from './run-attack.ts'
-import { MASKED, openWorlds, type World } from './world.ts'
+import { MASKED } from './identities.ts'
+import { postgresArena } from './postgres-arena.ts'
+import { type Attack, WAYS, type Way } from './run-attack.ts'
+import { openWorlds, type World } from './world.ts'
 
 let world: World
-let attacker: Attacker
+let attacker: Attacker<Attack, Way>
 let contents: unknown
 
 beforeAll(async () => {
   world = await openWorlds(inject('postgres'))
-  attacker = new Attacker(world)
+  attacker = new Attacker(postgresArena(world))
   contents = await world.contents('a')
 })
 afterAll(async () => {
@@ -30,10 +32,13 @@ afterAll(async () => {
 const keyOf = (steps: Attack['steps']): string => JSON.stringify(steps)
 const gaps = new Set(GAPS.map(({ steps }) => keyOf(steps)))
 /** Leaks of the gaps. */
-const known: Leak[] = []
+const known: Leak<Attack, Way>[] = []
 
 /** Runs attacks; what they tell beside what is known. */
-async function told(attacks: readonly Attack[], options: CampaignOptions): Promise<Leak[]> {
+async function told(
+  attacks: readonly Attack[],
+  options: CampaignOptions<Way>,
+): Promise<Leak<Attack, Way>[]> {
   const { leaks } = await attacker.campaign(attacks, options)
   known.push(...leaks.filter(({ steps }) => gaps.has(keyOf(steps))))
   return leaks.filter(({ steps }) => !gaps.has(keyOf(steps)))

@@ -3,11 +3,36 @@
  * not the same in both worlds. Statements whose answer changes by itself (a clock, a process id) are run again
  * in the same world to tell the two apart.
  */
-import type { WireClient } from '../support/wire.ts'
-import { type Attack, runAttack, type Way } from './run-attack.ts'
-import type { Identity, World } from './world.ts'
+import type { Identity } from './identities.ts'
+import type { LeakDetector } from './leaks.ts'
+import type { WorldName } from './world-values.ts'
 
-export interface Leak {
+interface AnyAttack {
+  readonly steps: readonly unknown[]
+  readonly undo?: string
+}
+
+/** A session with the gateway, used for many attacks. */
+export interface AttackSession<Attack, Way> {
+  readonly ended: boolean
+  /** Every byte that came over the wire for it. */
+  run(attack: Attack, way: Way): Promise<Buffer>
+  close(): void
+}
+
+/** Two worlds behind a gateway, and what it takes to attack them in the protocol of their server. */
+export interface Arena<Attack, Way> {
+  readonly detector: LeakDetector
+  connect(who: Identity, world: WorldName): Promise<AttackSession<Attack, Way>>
+  /** As the superuser. */
+  undo(world: WorldName, text: string): Promise<unknown>
+  /** Of an answer, what must be the same in both worlds. */
+  comparable(bytes: Buffer, attack: Attack, options: CampaignOptions<Way>): string
+  /** The codes of the errors in an answer. */
+  failures(bytes: Buffer): string
+}
+
+export interface Leak<Attack extends AnyAttack, Way> {
   readonly steps: Attack['steps']
   readonly who: Identity
   readonly way: Way
@@ -18,54 +43,17 @@ export interface Leak {
   readonly b: string
 }
 
-export interface Campaign {
-  readonly leaks: readonly Leak[]
+export interface Campaign<Attack extends AnyAttack, Way> {
+  readonly leaks: readonly Leak<Attack, Way>[]
   /** Attacks whose answer differs from run to run, so that only canaries were looked for. */
   readonly restless: readonly Attack['steps'][]
   readonly runs: number
 }
 
-export interface CampaignOptions {
+export interface CampaignOptions<Way> {
   readonly who: Identity
   readonly way: Way
 }
-
-/** Hashes are of the values, so they may differ; what they stand for may not. */
-const HASH = /[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|-\d{4,}(\.\d+)?/g
-
-/** Hashes in binary cells cannot be told from anything else: there is nothing to compare then. */
-function comparable(bytes: Buffer, { steps }: Attack, { who, way }: CampaignOptions): string {
-  if (who !== 'hashed') return bytes.toString('latin1')
-  const isBinary = way === 'extended binary' || /\bBINARY\b/i.test(steps.join())
-  return isBinary ? '' : withoutHashes(bytes)
-}
-
-/** Frames without their lengths, and cells without theirs: a hash of a number is as wide as it is. */
-function withoutHashes(bytes: Buffer): string {
-  const parts: string[] = []
-  for (let at = 0; at + 5 <= bytes.length; ) {
-    const end = at + 1 + bytes.readUInt32BE(at + 1)
-    const type = bytes.toString('latin1', at, at + 1)
-    const body = bytes.subarray(at + 5, end)
-    parts.push(type, ...(type === 'D' ? cellsOf(body) : [body.toString('latin1')]))
-    at = end
-  }
-  return parts.map((part) => part.replaceAll(HASH, '#')).join('\0')
-}
-
-function cellsOf(row: Buffer): string[] {
-  const cells: string[] = []
-  for (let at = 2; at + 4 <= row.length; ) {
-    const length = row.readInt32BE(at)
-    cells.push(length < 0 ? 'NULL' : row.toString('latin1', at + 4, at + 4 + length))
-    at += 4 + Math.max(0, length)
-  }
-  return cells
-}
-
-/** The SQLSTATEs of the errors among the frames, as text. */
-const failures = (bytes: Buffer): string =>
-  [...bytes.toString('latin1').matchAll(/\0C([0-9A-Z]{5})\0M/g)].map((match) => match[1]).join()
 
 const printable = (bytes: Buffer): string =>
   bytes
@@ -73,36 +61,40 @@ const printable = (bytes: Buffer): string =>
     .replaceAll(/[^\x20-\x7e]+/g, '·')
     .slice(0, 400)
 
-export class Attacker {
-  readonly #world: World
-  readonly #sessions = new Map<string, WireClient>()
+export class Attacker<Attack extends AnyAttack, Way> {
+  readonly #arena: Arena<Attack, Way>
+  readonly #sessions = new Map<string, AttackSession<Attack, Way>>()
 
-  constructor(world: World) {
-    this.#world = world
+  constructor(arena: Arena<Attack, Way>) {
+    this.#arena = arena
   }
 
-  async #session(who: Identity, world: 'a' | 'b'): Promise<WireClient> {
+  async #session(who: Identity, world: WorldName): Promise<AttackSession<Attack, Way>> {
     const key = `${who} ${world}`
     const known = this.#sessions.get(key)
     if (known !== undefined && !known.ended) return known
-    const session = await this.#world.connect(who, world)
+    const session = await this.#arena.connect(who, world)
     this.#sessions.set(key, session)
     return session
   }
 
-  async run(attack: Attack, { who, way }: CampaignOptions, world: 'a' | 'b'): Promise<Buffer> {
-    const bytes = await runAttack(await this.#session(who, world), attack, way)
-    if (attack.undo !== undefined) await this.#world.sql(world, attack.undo)
+  async run(attack: Attack, { who, way }: CampaignOptions<Way>, world: WorldName): Promise<Buffer> {
+    const bytes = await (await this.#session(who, world)).run(attack, way)
+    if (attack.undo !== undefined) await this.#arena.undo(world, attack.undo)
     return bytes
   }
 
-  async campaign(attacks: readonly Attack[], options: CampaignOptions): Promise<Campaign> {
-    const leaks: Leak[] = []
+  async campaign(
+    attacks: readonly Attack[],
+    options: CampaignOptions<Way>,
+  ): Promise<Campaign<Attack, Way>> {
+    const { detector, comparable, failures } = this.#arena
+    const leaks: Leak<Attack, Way>[] = []
     const restless: Attack['steps'][] = []
     for (const attack of attacks) {
       const a = await this.run(attack, options, 'a')
       const b = await this.run(attack, options, 'b')
-      const found = this.#world.detector.find(a)
+      const found = detector.find(a)
       const shown = (bytes: Buffer): string => comparable(bytes, attack, options)
       if (shown(a) !== shown(b)) {
         const again = await this.run(attack, options, 'a')

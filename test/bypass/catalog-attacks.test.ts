@@ -12,15 +12,17 @@ import {
 } from './attacks/from-catalog.ts'
 import { GAPS } from './attacks/gaps.ts'
 import { Attacker } from './campaign.ts'
+import { postgresArena } from './postgres-arena.ts'
+import type { Attack, Way } from './run-attack.ts'
 import { openWorlds, type World } from './world.ts'
 import { PROTECTED } from './world-values.ts'
 
 let world: World
-let attacker: Attacker
+let attacker: Attacker<Attack, Way>
 
 beforeAll(async () => {
   world = await openWorlds(inject('postgres'))
-  attacker = new Attacker(world)
+  attacker = new Attacker(postgresArena(world))
 })
 afterAll(async () => {
   attacker.close()

@@ -10,33 +10,34 @@ export type WorldName = 'a' | 'b'
 
 /** Letters that occur in no hexadecimal number, so that hashes never look like a value. */
 const LETTERS = 'ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ'
-const word = (length: number): string =>
+export const word = (length: number): string =>
   Array.from({ length }, () => LETTERS[randomInt(LETTERS.length)]).join('')
-const digits = (length: number): string =>
+export const digits = (length: number): string =>
   Array.from({ length }, () => String(1 + randomInt(9))).join('')
 
 /** Rows of `people`; the last two have NULL in every protected column that allows it. */
 export const FILLED_ROWS = 6
 export const NULL_ROWS = 2
 
-const perRow = <T>(make: (row: number) => T): readonly T[] =>
+export const perRow = <T>(make: (row: number) => T): readonly T[] =>
   Array.from({ length: FILLED_ROWS }, (_, index) => make(index + 1))
 /** What both worlds show of a value under a partial mask. */
-const endings = perRow(() => digits(4))
-const initials = perRow((row) => 'ghijklm'[row] ?? 'g')
+export const endings = perRow(() => digits(4))
+export const initials = perRow((row) => 'ghijklm'[row] ?? 'g')
 /** Sorted one way in `a` and the other way in `b`. */
-const rank = (world: WorldName, row: number): number =>
+export const rank = (world: WorldName, row: number): number =>
   world === 'a' ? row : FILLED_ROWS + 1 - row
-const letter = (world: WorldName, row: number): string => 'ghijklmnop'[rank(world, row)] ?? 'g'
+export const letter = (world: WorldName, row: number): string =>
+  'ghijklmnop'[rank(world, row)] ?? 'g'
 
-interface ProtectedColumn {
+export interface ProtectedColumn {
   readonly name: string
   readonly type: string
   readonly a: (row: number) => string
   readonly b: (row: number) => string
 }
 
-const at = <T>(list: readonly T[], row: number): T => list[row - 1] as T
+export const at = <T>(list: readonly T[], row: number): T => list[row - 1] as T
 const hex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`
 
 /** Values are literals without quotes. Order: as in the table. */

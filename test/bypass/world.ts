@@ -8,68 +8,18 @@ import { readFile } from 'node:fs/promises'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type PostgresAddress, postgresSql } from '../support/servers.ts'
 import { WireClient } from '../support/wire.ts'
+import { type Identity, type ProtectedPath, policyOver } from './identities.ts'
 import { type Canary, canariesOf, LeakDetector } from './leaks.ts'
 import { FILLED_ROWS, NULL_ROWS, PROTECTED, valuesOf, type WorldName } from './world-values.ts'
 
-/** A mask by column name; `*` is every other protected column. */
-interface MaskSet {
-  readonly with: Readonly<Record<string, unknown>>
-  readonly options?: string
-}
-
-/** How each identity sees the protected columns; `clear` sees them as they are. */
-const MASK_SETS = {
-  redacted: { with: { '*': 'redact' } },
-  nulled: { with: { '*': 'null' } },
-  // Element by element: how many there are is shown.
-  hashed: { with: { '*': 'hash', nums: 'redact' } },
-  partly: {
-    with: {
-      '*': 'redact',
-      ssn: { partial: { 'keep-last': 4, 'same-length': false } },
-      number: { partial: { 'keep-last': 4, 'same-length': false } },
-      email: 'email',
-      born: { 'truncate-date': 'year' },
-      score: { bucket: 100_000_000 },
-      profile: { json: { paths: ['$.phone', '$.n', '$.list'], mask: 'redact' } },
-      phone: { regex: { pattern: '^.*(.{4})$', replacement: '$1' } },
-    },
-  },
-  strict: { with: { '*': 'redact' }, options: 'derived: deny, predicates: deny' },
-} as const satisfies Record<string, MaskSet>
-
-export type Masked = keyof typeof MASK_SETS
-export type Identity = Masked | 'clear'
-export const MASKED = Object.keys(MASK_SETS) as readonly Masked[]
-
 /** Protected columns outside `people`, by the column of `people` they are masked like. */
-const ELSEWHERE: readonly (readonly [path: string, like: string])[] = [
+const ELSEWHERE: readonly ProtectedPath[] = [
   ['*.cards.number', 'number'],
   ['*.payments.card', 'number'],
   ['*.accounts.owner_ssn', 'ssn'],
   ['*.parted.ssn', 'ssn'],
   ['*.people_generated.ssn', 'ssn'],
 ]
-
-function policy(): string {
-  const columns = [
-    ...PROTECTED.map(({ name }) => [`*.people.${name}`, name] as const),
-    ...ELSEWHERE,
-  ]
-  const masks = MASKED.flatMap((group) => {
-    const { with: specs, options }: MaskSet = MASK_SETS[group]
-    return columns.map(([path, like]) => {
-      const spec = JSON.stringify(specs[like] ?? specs['*'])
-      return `  - { columns: ['${path}'], with: ${spec}, who: { groups: [${group}] }${options === undefined ? '' : `, ${options}`} }`
-    })
-  })
-  return `version: 1
-rules:
-  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*', '@catalog-data'], functions: ['*'], settings: ['*'] } }
-masks:
-${masks.join('\n')}
-`
-}
 
 const quoted = (value: string): string => `'${value}'`
 
@@ -141,7 +91,12 @@ export async function openWorlds(server: PostgresAddress): Promise<World> {
     database: nameOf('a'),
     databases: [nameOf('b')],
     connection: 'crm',
-    policies: [policy()],
+    policies: [
+      policyOver([
+        ...PROTECTED.map(({ name }) => [`*.people.${name}`, name] as const),
+        ...ELSEWHERE,
+      ]),
+    ],
     via: 'tcp',
     config: { limits: { 'connections-per-subject': 1000 } },
   })

@@ -1,6 +1,7 @@
 /** One statement in both worlds: what a client is shown must be the same. */
 import type { Frame, WireClient } from '../../support/wire.ts'
-import type { Masked, World } from '../world.ts'
+import type { Masked } from '../identities.ts'
+import type { World } from '../world.ts'
 
 export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'different'
 

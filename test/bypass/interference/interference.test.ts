@@ -5,7 +5,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type {} from '../../support/global-setup.ts'
-import { MASKED, openWorlds, type World } from '../world.ts'
+import { MASKED } from '../identities.ts'
+import { openWorlds, type World } from '../world.ts'
 import { Comparison } from './compare.ts'
 import { statements } from './grammar.ts'
 

@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check'
 import { startPostgres } from '../../support/servers.ts'
-import { MASKED, openWorlds } from '../world.ts'
+import { MASKED } from '../identities.ts'
+import { openWorlds } from '../world.ts'
 import { Comparison, type Outcome } from './compare.ts'
 import { statements } from './grammar.ts'
 
