@@ -41,6 +41,21 @@ export type SignedHead = {
   readonly signature: string
 }
 
+/** A signing key vouches for the next one. See key-changes.ts for the signed bytes. */
+export type KeyChange = {
+  readonly v: 1
+  readonly at: number
+  /** Number of the record that says so: heads over later records are the new key's. */
+  readonly seq: number
+  /** Key ids. */
+  readonly from: string
+  readonly to: string
+  /** The new public key, SPKI, DER, base64url. */
+  readonly publicKey: string
+  /** Ed25519 of the old key, base64url. */
+  readonly signature: string
+}
+
 // The log about itself.
 
 export type LogStarted = Base<'log-started'> & {
@@ -70,6 +85,7 @@ export type ClockStepped = Base<'clock-stepped'> & {
   readonly wall: number
 }
 export type SegmentClosed = Base<'segment-closed'> & { readonly head: SignedHead }
+export type KeyRotated = Base<'key-rotated'> & { readonly change: KeyChange }
 export type AnchorFailed = Base<'anchor-failed'> & { readonly seq: number; readonly code: string }
 /** An export stands still: its receiver does not take records. They are sent when it does. */
 export type ExportFailed = Base<'export-failed'> & { readonly name: string; readonly code: string }
@@ -309,6 +325,7 @@ export type AuditEvent =
   | LogFailed
   | ClockStepped
   | SegmentClosed
+  | KeyRotated
   | AnchorFailed
   | ExportFailed
   | TrailRead
@@ -346,6 +363,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'log-failed': true,
   'clock-stepped': true,
   'segment-closed': true,
+  'key-rotated': true,
   'anchor-failed': true,
   'export-failed': true,
   'trail-read': true,

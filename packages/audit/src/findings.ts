@@ -28,6 +28,10 @@ export type FindingCode =
   | 'head-unreadable'
   | 'bad-signature'
   | 'unknown-key'
+  /** A head is signed by a key that had been replaced by then, or was not yet in use. */
+  | 'retired-key'
+  /** A change of keys that no record of the log speaks of. */
+  | 'key-change-unrecorded'
   /** Heads do not stand in the order they were made in. */
   | 'head-order'
   /** A recording is not the one whose hash the log holds, ends before it, or goes on behind its end. */

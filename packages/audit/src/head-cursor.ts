@@ -5,7 +5,7 @@
 
 import { existsSync } from 'node:fs'
 import type { SignedHead } from './event.ts'
-import type { Findings } from './findings.ts'
+import type { FindingCode, Findings } from './findings.ts'
 import { checkHead, decodeHead } from './heads.ts'
 import type { PublicKey } from './keys.ts'
 import { LineReader } from './segments.ts'
@@ -86,11 +86,7 @@ export class HeadCursor {
     this.#reader?.close()
   }
 
-  #add(
-    code: 'head-unreadable' | 'bad-signature' | 'unknown-key' | 'head-order',
-    message: string,
-    seq: number | null,
-  ): void {
+  #add(code: FindingCode, message: string, seq: number | null): void {
     this.#findings.add({ code, message, file: this.name, line: this.#line, seq })
   }
 }

@@ -38,15 +38,21 @@ export function signHead(head: UnsignedHead, key: SigningKey): SignedHead {
   return { ...unsigned, signature }
 }
 
-export type HeadCheck = 'valid' | 'unknown-key' | 'bad-signature'
+/** `retired-key`: the key was not in use when the head's last record was written. */
+export type HeadCheck = 'valid' | 'unknown-key' | 'bad-signature' | 'retired-key'
+
+/** A key, and from which record to which it signed, where that is known. */
+type Signer = PublicKey & { readonly from?: number; readonly until?: number }
 
 /** Whether the head was signed by one of these keys. */
-export function checkHead(head: SignedHead, keys: readonly PublicKey[]): HeadCheck {
+export function checkHead(head: SignedHead, keys: readonly Signer[]): HeadCheck {
   const key = keys.find((candidate) => candidate.keyId === head.keyId)
   if (key === undefined) return 'unknown-key'
   const { signature, ...unsigned } = head
   const valid = verify(null, signedBytes(unsigned), key.key, Buffer.from(signature, 'base64url'))
-  return valid ? 'valid' : 'bad-signature'
+  if (!valid) return 'bad-signature'
+  const { from = 0, until = Number.MAX_SAFE_INTEGER } = key
+  return head.seq < from || head.seq > until ? 'retired-key' : 'valid'
 }
 
 function signedBytes(unsigned: Omit<SignedHead, 'signature'>): Buffer {

@@ -19,6 +19,7 @@ export {
   type Cut,
   type GrantEnded,
   isKnownEvent,
+  type KeyChange,
   type LegalHold,
   type Outcome,
   type RecordingErased,

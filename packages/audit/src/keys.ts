@@ -21,6 +21,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { join } from 'node:path'
 import { AuditError } from './errors.ts'
 
 const KEY_ID_CHARS = 16
@@ -85,6 +86,11 @@ export function parsePublicKey(pem: string): PublicKey {
     throw new AuditError('key-unsafe', `expected an ed25519 key, got \`${key.asymmetricKeyType}\``)
   }
   return { keyId: keyIdOf(key), key }
+}
+
+/** A copy for convenience; a verifier takes the key from where it trusts it. */
+export function keepPublicKey(directory: string, key: SigningKey): void {
+  writeFileSync(join(directory, `public-key-${key.keyId}.pem`), publicKeyPem(key))
 }
 
 /** The public half as SPKI PEM: what a verifier needs, and all it needs. */

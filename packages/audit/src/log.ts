@@ -6,12 +6,14 @@
  * anywhere fails the whole log: append and flush refuse until recover() has written what was pending.
  */
 
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError, systemCodeOf } from './errors.ts'
-import type { AuditEvent, SignedHead } from './event.ts'
+import type { AuditEvent, KeyChange, SignedHead } from './event.ts'
 import { encodeHead, HEADS_FILE, signHead } from './heads.ts'
 import { IndexWorker } from './index/worker.ts'
-import type { SigningKey } from './keys.ts'
+import { appendKeyChange, makeNextKey, signKeyChange, takeNextKey } from './key-changes.ts'
+import { keepPublicKey, type SigningKey } from './keys.ts'
 import { ANCHOR_MS_MAX, CLOCK_STEP_MS } from './limits.ts'
 import type { DirectoryLock } from './lock.ts'
 import {
@@ -49,6 +51,13 @@ export interface AuditLog {
   recover(): void
   /** Flushes, makes the records durable, signs and anchors a head over all of them. */
   signHead(): Promise<SignedHead>
+  /** Since when the signing key has been in use, milliseconds since 1970. */
+  readonly keySince: number
+  /**
+   * Another signing key, from the next record on: the old one vouches for it, signs a last head and is destroyed.
+   * @throws AuditError unavailable, key-unsafe: the key stays
+   */
+  rotateKey(): Promise<KeyChange>
   /** Resolves when the index holds every record flushed so far. @throws AuditError index-unavailable */
   indexed(): Promise<void>
   /** Calls back with the newest indexed sequence number; returns how to stop. */
@@ -67,7 +76,9 @@ type State =
 export class FileAuditLog implements AuditLog {
   readonly directory: string
   readonly #settings: Settings
-  readonly #key: SigningKey
+  #key: SigningKey
+  readonly #keyFile: string
+  #keySince: number
   readonly #lock: DirectoryLock
   readonly #writer: RecordWriter
   readonly #heads: AppendFile
@@ -93,11 +104,19 @@ export class FileAuditLog implements AuditLog {
   #background: Promise<void> = Promise.resolve()
   #closing: Promise<void> | null = null
 
-  constructor(parts: { settings: Settings; found: Found; key: SigningKey; lock: DirectoryLock }) {
+  constructor(parts: {
+    settings: Settings
+    found: Found
+    key: SigningKey
+    keyFile: string
+    lock: DirectoryLock
+  }) {
     const { settings, found } = parts
     this.directory = settings.directory
     this.#settings = settings
     this.#key = parts.key
+    this.#keyFile = parts.keyFile
+    this.#keySince = statSync(parts.keyFile).mtimeMs
     this.#lock = parts.lock
     this.#writer = new RecordWriter({
       bufferBytes: settings.bufferBytes,
@@ -190,6 +209,34 @@ export class FileAuditLog implements AuditLog {
     }
     await this.#anchorHead(head)
     return head
+  }
+
+  get keySince(): number {
+    return this.#keySince
+  }
+
+  async rotateKey(): Promise<KeyChange> {
+    this.flush('fdatasync')
+    const next = makeNextKey(this.#keyFile)
+    const at = this.#time()
+    const place = { at, seq: this.#writer.seq + 1 }
+    const change = signKeyChange(place, { old: this.#key, next })
+    // INVARIANT: from here to the new key nothing is signed: it is one turn. The record comes first, because one
+    // that is not in keys.jsonl changes nothing.
+    this.#writer.append({ type: 'key-rotated', v: 1, change }, at)
+    this.flush('fdatasync')
+    try {
+      appendKeyChange(this.directory, change)
+      takeNextKey(this.#keyFile)
+    } catch (cause) {
+      const message = `the signing key stays: ${systemCodeOf(cause)}`
+      throw new AuditError('unavailable', message, { cause })
+    }
+    this.#key = next
+    this.#keySince = at
+    keepPublicKey(this.directory, next)
+    await this.signHead()
+    return change
   }
 
   async indexed(): Promise<void> {

@@ -1,10 +1,10 @@
 /** Opens the log of a directory: one writer, a chain that goes on where it stood, the key that was used. */
 
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError, systemCodeOf } from './errors.ts'
 import { checkHead } from './heads.ts'
-import { loadSigningKey, publicKeyPem, type SigningKey } from './keys.ts'
+import { settleKeyChange } from './key-changes.ts'
+import { keepPublicKey, loadSigningKey, type SigningKey } from './keys.ts'
 import { type DirectoryLock, lockDirectory } from './lock.ts'
 import { type AuditLog, FileAuditLog } from './log.ts'
 import { createDirectory } from './log-files.ts'
@@ -23,7 +23,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     lock = lockDirectory(options.directory)
     const found = inspectDirectory(options.directory)
     const key = keyFor(options, found)
-    const log = new FileAuditLog({ settings, found, key, lock })
+    const keyFile = signingKeyFile(options)
+    const log = new FileAuditLog({ settings, found, key, keyFile, lock })
     await log.start(found)
     return log
   } catch (cause) {
@@ -34,9 +35,14 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   }
 }
 
+function signingKeyFile({ signingKey, directory }: AuditLogOptions): string {
+  return signingKey?.file ?? join(directory, 'signing-key.pem')
+}
+
 /** A key is only ever made for a new log: a lost one must not be replaced unnoticed. */
 function keyFor(options: AuditLogOptions, found: Found): SigningKey {
-  const file = options.signingKey?.file ?? join(options.directory, 'signing-key.pem')
+  const file = signingKeyFile(options)
+  settleKeyChange(options.directory, file)
   const key = loadSigningKey({ file, create: found.chain.seq === 0 })
   const { newest } = found
   const ours = { keyId: key.keyId, key: key.publicKey }
@@ -46,7 +52,6 @@ function keyFor(options: AuditLogOptions, found: Found): SigningKey {
       `the newest head, of record ${newest.seq}, has a false signature`,
     )
   }
-  // A copy for convenience; a verifier takes the key from where it trusts it.
-  writeFileSync(join(options.directory, `public-key-${key.keyId}.pem`), publicKeyPem(key))
+  keepPublicKey(options.directory, key)
   return key
 }

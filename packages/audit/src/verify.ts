@@ -9,12 +9,20 @@
 
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { canonicalJson } from './canonical.ts'
 import { ChainCheck } from './chain-check.ts'
 import { AuditError } from './errors.ts'
 import type { SignedHead } from './event.ts'
 import { type Finding, type FindingCode, Findings } from './findings.ts'
 import { HeadCursor } from './head-cursor.ts'
 import { checkHead, HEADS_FILE, isHead } from './heads.ts'
+import {
+  isKeyChange,
+  KEYS_FILE,
+  readKeyChanges,
+  type TrustedKey,
+  trustedKeys,
+} from './key-changes.ts'
 import { type PublicKey, parsePublicKey } from './keys.ts'
 import { EMPTY_ROOT, MerkleFrontier } from './merkle.ts'
 import type { AuditRecord } from './record.ts'
@@ -25,7 +33,10 @@ import { LineReader, listSegments, segmentPath, type UnfinishedLine } from './se
 const RECORDS_PER_TURN = 1_000
 
 export interface VerifyOptions {
-  /** SPKI PEM of every key that may have signed; taken from where they are trusted, not from the log. */
+  /**
+   * SPKI PEM of keys that may have signed; taken from where they are trusted, not from the log. The log's first
+   * is enough: those after it are vouched for, each by the one before.
+   */
   readonly publicKeys: readonly string[]
   /** Files of heads kept outside the log's directory, as anchorToFile writes them. */
   readonly heads?: readonly string[]
@@ -82,7 +93,9 @@ export async function verifyLog(directory: string, options: VerifyOptions): Prom
 
 class Verification {
   readonly #directory: string
-  readonly #keys: readonly PublicKey[]
+  readonly #keys: readonly TrustedKey[]
+  /** Changes of keys that still have to be met in the log. */
+  readonly #changes = new Map<number, string>()
   readonly #live: boolean
   readonly #hasOutsideHeads: boolean
   readonly #findings = new Findings()
@@ -104,13 +117,17 @@ class Verification {
   }) {
     const outside = parts.options.heads ?? []
     this.#directory = parts.directory
-    this.#keys = parts.keys
+    const changes = readKeyChanges(parts.directory)
+    this.#keys = trustedKeys(parts.keys, changes, this.#findings)
+    for (const change of changes) {
+      if (change !== null) this.#changes.set(change.seq, canonicalJson(change))
+    }
     this.#live = parts.options.live === true
     this.#hasOutsideHeads = outside.length > 0
     const { recordings } = parts.options
     this.#recordings =
       recordings === undefined ? null : new RecordingChecks(recordings, { live: this.#live })
-    const tools = { findings: this.#findings, keys: parts.keys }
+    const tools = { findings: this.#findings, keys: this.#keys }
     this.#cursors = [
       { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), live: this.#live },
       ...outside.map((file) => ({ name: file, file, live: this.#live })),
@@ -135,6 +152,7 @@ class Verification {
     }
     this.#chain.end()
     this.#endHeads()
+    this.#endChanges()
     await this.#recordings?.run(this.#findings)
   }
 
@@ -209,6 +227,7 @@ class Verification {
     if (record === null) return
     this.#checkHeads(record.seq)
     this.#recordings?.note(record)
+    if (record.event.type === 'key-rotated') this.#meetChange(record)
   }
 
   /** The footer's head speaks of everything before it. */
@@ -281,6 +300,28 @@ class Verification {
         })
         cursor.advance()
       }
+    }
+  }
+
+  #meetChange({ seq, event }: AuditRecord): void {
+    const { change } = event
+    if (isKeyChange(change) && this.#changes.get(seq) === canonicalJson(change)) {
+      this.#changes.delete(seq)
+    }
+  }
+
+  #endChanges(): void {
+    for (const seq of this.#changes.keys()) {
+      // Being written.
+      if (this.#live && seq > this.#chain.seq) continue
+      const message = `record ${seq} does not say that the key was changed`
+      this.#findings.add({
+        code: 'key-change-unrecorded',
+        message,
+        file: KEYS_FILE,
+        line: null,
+        seq,
+      })
     }
   }
 
