@@ -6,6 +6,13 @@ export {
   anchorToWebhook,
   type ObjectStore,
 } from './anchors.ts'
+export { askDesk } from './desk/ask.ts'
+export {
+  DESK_CHARS_MAX,
+  type DeskAnswer,
+  type DeskRequest,
+  deskPath,
+} from './desk/contract.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {
   type ApprovalClosed,

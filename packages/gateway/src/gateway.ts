@@ -252,6 +252,8 @@ class Gateway implements RunningGateway {
     await recordings.close().catch((error: unknown) => {
       log.error({ err: error }, 'recordings are completed at the next start')
     })
+    await this.#parts.keeper.close()
+    await this.#parts.desk?.close()
     // The last records, too, as far as the receivers take them.
     await audit.close()
     await this.#parts.exports?.close()

@@ -30,6 +30,8 @@ import type { TokenState } from './state/token-state.ts'
 import { openSharedStore } from './store/open.ts'
 import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
+import { Desk } from './trail/desk.ts'
+import { Keeper } from './trail/keeper.ts'
 
 export interface Parts {
   readonly telemetry: Telemetry
@@ -38,6 +40,9 @@ export interface Parts {
   /** Where the records of all gateways are searched; null: each has its own alone. */
   readonly searched: SharedIndex | null
   readonly recordings: RecordingRoom
+  readonly keeper: Keeper
+  /** Null: a socket cannot have so long a name. */
+  readonly desk: Desk | null
   /** Null: nothing is exported. */
   readonly exports: ExportWorker | null
   /** With other gateways; null: this one is alone. */
@@ -107,12 +112,24 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       log,
       now: Date.now,
     })
+    const keeper = new Keeper({
+      audit,
+      rotateKeyDays: config.audit.rotateKeyDays,
+      log,
+      now: Date.now,
+    })
+    opened.unshift(keeper)
+    const desk = await Desk.open({ audit, recordings: directory })
+    if (desk === null) log.warn('the audit directory’s name is too long for a socket in it')
+    else opened.unshift(desk)
     const exports = await openExports(config, { secrets, audit, log })
     return {
       telemetry,
       log,
       audit,
       exports,
+      keeper,
+      desk,
       searched,
       recordings,
       shared,

@@ -7,6 +7,7 @@ import type { Sink } from '@sallyport/gateway'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readText } from '../files.ts'
+import { noteReading } from './desk.ts'
 import type { ExportFlags } from './flags.ts'
 import { directoryOf } from './read.ts'
 
@@ -14,6 +15,7 @@ export async function exportLog(flags: ExportFlags, cli: Cli): Promise<ExitCode>
   const directory = await directoryOf(flags, cli)
   const format = formatOf(flags.format ?? 'jsonl')
   const sink = await sinkOf(flags, cli)
+  await noteReading(directory, { action: 'export', query: { to: sink.name } }, flags, cli)
   const { runExport } = await import('@sallyport/gateway')
   let failed: Error | null = null
   await runExport({

@@ -18,6 +18,7 @@ import { readConfig } from '../files.ts'
 import { countOf } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
 import { lasted, RECORD_COLUMNS, recordRow } from './describe.ts'
+import { noteReading } from './desk.ts'
 import type {
   FilterFlags,
   ReadingFlags,
@@ -34,7 +35,7 @@ const FOLLOW_MS = 250
 
 export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
   const lines = countOf(flags.lines ?? '20', { flag: '--lines', min: 1, max: ROWS_MAX })
-  const reader = await readerOf(flags, cli)
+  const reader = await readerOf(flags, cli, { action: 'tail', query: {} })
   try {
     const place = await reader.newest()
     const { items } = await reader.search({ before: place + 1, limit: lines })
@@ -62,7 +63,7 @@ async function follow(
 }
 
 export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<ExitCode> {
-  const reader = await readerOf(flags, cli)
+  const reader = await readerOf(flags, cli, { action: 'show', query: { what } })
   try {
     const found = await sessionOf(what, reader)
     if (/^\d{1,15}$/.test(what) && found === null) {
@@ -103,7 +104,7 @@ export async function search(
 ): Promise<ExitCode> {
   const filter = filterOf(flags, cli)
   const query = { ...filter, ...(words.length > 0 && { text: words.join(' ') }) }
-  const reader = await readerOf(flags, cli)
+  const reader = await readerOf(flags, cli, { action: 'search', query })
   try {
     const { items, next } = await reader.search(query)
     printRecords(items, { flags, cli, header: true })
@@ -161,7 +162,7 @@ const isVerdict = (text: string): text is 'allow' | 'deny' | 'approve' =>
 
 export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode> {
   const query = { ...filterOf(flags, cli), ...(flags.live === true && { live: true }) }
-  const reader = await readerOf(flags, cli)
+  const reader = await readerOf(flags, cli, { action: 'sessions', query })
   try {
     const { items, next } = await reader.sessions(query)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
@@ -211,8 +212,14 @@ export async function directoryOf(flags: ReadingFlags, cli: Cli): Promise<string
 }
 
 /** The index of this gateway's log, or with --shared that of all. */
-async function readerOf(flags: ReadingFlags, cli: Cli): Promise<AuditReader> {
-  if (flags.shared !== true) return openReader(await directoryOf(flags, cli))
+async function readerOf(
+  flags: ReadingFlags,
+  cli: Cli,
+  what: { readonly action: string; readonly query: object },
+): Promise<AuditReader> {
+  const directory = await directoryOf(flags, cli)
+  await noteReading(directory, what, flags, cli)
+  if (flags.shared !== true) return openReader(directory)
   if (flags.config === undefined) throw new CliError('usage', '--shared needs --config FILE')
   const { store } = await readConfig(flags.config, cli)
   const { createSecrets, sharedIndexOf } = await import('@sallyport/gateway')

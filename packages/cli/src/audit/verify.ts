@@ -16,6 +16,7 @@ import { assertNever, CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readText } from '../files.ts'
 import { counted, countOf } from '../numbers.ts'
 import { styled } from '../output.ts'
+import { noteReading } from './desk.ts'
 import type { ReadingFlags, VerifyFlags } from './flags.ts'
 import { directoryOf } from './read.ts'
 
@@ -26,6 +27,7 @@ export async function verify(
 ): Promise<ExitCode> {
   if (flags.proof !== undefined) return checkProof(flags.proof, flags, cli)
   if (directory === undefined) throw new CliError('usage', 'say which directory, or --proof FILE')
+  await noteReading(directory, { action: 'verify', query: {} }, {}, cli)
   const publicKeys = await Promise.all(flags.publicKey.map(readPublicKey))
   const heads = flags.heads ?? []
   for (const file of heads) await readText(file)
@@ -51,6 +53,7 @@ function recordingsOf(directory: string, flags: VerifyFlags): { recordings?: str
 export async function prove(seq: string, flags: ReadingFlags, cli: Cli): Promise<ExitCode> {
   const directory = await directoryOf(flags, cli)
   const number = countOf(seq, { flag: 'SEQ', min: 1, max: Number.MAX_SAFE_INTEGER })
+  await noteReading(directory, { action: 'prove', query: { seq: number } }, flags, cli)
   cli.out.json(inclusionProof(directory, number))
   return EXIT.ok
 }

@@ -24,8 +24,8 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
     .command('audit')
     .summary('read, search and verify the audit trail')
     .description(
-      'Reads the trail’s files, also while a gateway writes them. Reading files leaves no trace in the ' +
-        'trail: who may read the directory is a matter of the directory’s permissions.',
+      'Reads the trail’s files, also while a gateway writes them: that gateway then records who read what. Other ' +
+        'programs that read the files leave no trace: who may is a matter of the directory’s permissions.',
     )
   addTail(audit, cli, exit)
   addShow(audit, cli, exit)
@@ -36,6 +36,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addExport(audit, cli, exit)
   addHold(audit, cli, exit)
   addErase(audit, cli, exit)
+  addRotateKey(audit, cli, exit)
 }
 
 function reading(command: Command): Command {
@@ -242,7 +243,7 @@ Examples:
 function addHold(audit: Command, cli: Cli, exit: Exit): void {
   reading(audit.command('hold <session>'))
     .summary('a legal hold: keeps a session’s recording whatever its age')
-    .description('Recorded in the log, so not while a gateway writes it.')
+    .description('Recorded in the log, by the gateway that runs over it.')
     .requiredOption('--by <name>', 'on whose authority')
     .requiredOption('--reason <text>', 'why')
     .option('--lift', 'ends the hold')
@@ -261,9 +262,7 @@ Example:
 function addErase(audit: Command, cli: Cli, exit: Exit): void {
   reading(audit.command('erase <session>'))
     .summary('destroys a session’s recording, or the key to it')
-    .description(
-      'The log says so first. Not under a legal hold, and not while a gateway writes the log.',
-    )
+    .description('The log says so first. Not under a legal hold.')
     .requiredOption('--by <name>', 'on whose authority')
     .requiredOption('--reason <text>', 'why')
     .option('--key-only', 'the file stays and verifies; nobody can read it, nor any copy of it')
@@ -276,5 +275,24 @@ Example:
     .action(async (session: string, flags: EraseFlags) => {
       const { erase } = await import('../audit/keep.ts')
       exit(await erase(session, flags, cli))
+    })
+}
+
+function addRotateKey(audit: Command, cli: Cli, exit: Exit): void {
+  reading(audit.command('rotate-key'))
+    .summary('another key signs the log from now on')
+    .description(
+      'The old key vouches for the new one and is destroyed; `audit verify` with the old public key goes on to ' +
+        'work. audit.rotate-key-days does this by itself.',
+    )
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit rotate-key -c sallyport.yaml`,
+    )
+    .action(async (flags: ReadingFlags) => {
+      const { rotateKey } = await import('../audit/keep.ts')
+      exit(await rotateKey(flags, cli))
     })
 }

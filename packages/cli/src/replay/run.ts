@@ -9,6 +9,7 @@ import {
   type WrappingKey,
   wrappingKey,
 } from '@sallyport/audit'
+import { noteReading } from '../audit/desk.ts'
 import { directoryOf, openReader, sessionOf } from '../audit/read.ts'
 import type { Cli } from '../context.ts'
 import { durationOf } from '../duration.ts'
@@ -31,6 +32,7 @@ export async function replay(
   cli: Cli,
 ): Promise<ExitCode> {
   const directory = await directoryOf(flags, cli)
+  await noteReading(directory, { action: 'replay', query: { session: id ?? null } }, flags, cli)
   const reader = await openReader(directory)
   try {
     if (flags.policy !== undefined) {

@@ -156,6 +156,7 @@ function buildAudit(
     anchors: (raw.anchors ?? []).map((anchor) =>
       'url' in anchor ? { url: new URL(anchor.url) } : { file: at(anchor.file) },
     ),
+    rotateKeyDays: raw['rotate-key-days'] ?? null,
     exports: (raw.exports ?? []).map(({ name, to, format, ca, authorization }) => ({
       name,
       to,

@@ -140,6 +140,8 @@ export interface AuditConfig {
   /** Where signed heads also go: absolute paths of files, and URLs. */
   readonly anchors: readonly ({ readonly file: string } | { readonly url: URL })[]
   readonly exports: readonly ExportConfig[]
+  /** A signing key is used this long; null: until somebody asks for another. */
+  readonly rotateKeyDays: number | null
   readonly recordings: {
     readonly directory: string
     /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */

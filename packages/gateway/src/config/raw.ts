@@ -105,6 +105,7 @@ export interface RawConfig {
     readonly 'segment-bytes'?: number
     readonly sync?: 'page-cache' | 'fdatasync'
     readonly anchors?: readonly ({ readonly file: string } | { readonly url: string })[]
+    readonly 'rotate-key-days'?: number
     readonly exports?: readonly {
       readonly name: string
       readonly to: string

@@ -147,6 +147,7 @@ export const CONFIG_SCHEMA = object(
         type: 'array',
         items: { anyOf: [object({ file: string }, ['file']), object({ url: httpsUrl }, ['url'])] },
       },
+      'rotate-key-days': { type: 'integer', minimum: 1 },
       exports: {
         type: 'array',
         items: object(
