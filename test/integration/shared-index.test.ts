@@ -1,4 +1,5 @@
 /** The index that several gateways share, in a PostgreSQL server: the same answers, and those of all of them. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Indexer } from '../../packages/audit/src/index/indexer.ts'
@@ -268,4 +269,75 @@ describe('two gateways over one store', () => {
     const { body } = await auditor.get('/v1/audit/records?shared=true&gateway=eu-1&text=run')
     expect(body.records.map((one: { gateway: string }) => one.gateway)).toEqual(['eu-1'])
   })
+})
+
+describe('a store that does not answer', () => {
+  beforeEach(emptied)
+
+  /** In front of the store's server; while `stalled`, what either side says stays here. */
+  async function proxied(): Promise<{ url: string; stall(on: boolean): void }> {
+    const target = new URL(database.url)
+    const sockets = new Set<Socket>()
+    let stalled = false
+    const server = createServer((client) => {
+      const upstream = connect(Number(target.port), target.hostname)
+      for (const [from, to] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        sockets.add(from)
+        from.on('data', (chunk) => to.write(chunk))
+        from.on('error', () => to.destroy())
+        from.on('close', () => to.destroy())
+        if (stalled) from.pause()
+      }
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    const url = new URL(database.url)
+    url.hostname = '127.0.0.1'
+    url.port = String((server.address() as AddressInfo).port)
+    return {
+      url: url.href,
+      stall: (on) => {
+        stalled = on
+        for (const socket of sockets) on ? socket.pause() : socket.resume()
+      },
+    }
+  }
+
+  test('holds up no record, and has them all when it answers again', async () => {
+    const store = await proxied()
+    const directory = temporaryDirectory()
+    const failures: string[] = []
+    const log = await openAuditLog({
+      directory,
+      now: Date.now,
+      index: false,
+      shared: { database: { connectionString: store.url }, gateway: 'eu-1' },
+      onIndexFailure: ({ code }) => failures.push(code),
+    })
+    const found = async (): Promise<number> => {
+      const reader = await openSharedReader(shared()).catch(() => null)
+      const page = await reader?.search({ type: 'statement', limit: 1_000 })
+      await reader?.close()
+      return page?.items.length ?? 0
+    }
+    log.append(statement())
+    log.flush()
+    await vi.waitFor(async () => expect(await found()).toBe(1), { timeout: 30_000 })
+    store.stall(true)
+    for (let n = 0; n < 500; n++) {
+      log.append(statement())
+      log.flush()
+    }
+    expect(log.state).toBe('open')
+    await vi.waitFor(() => expect(failures).not.toEqual([]), { timeout: 40_000 })
+    store.stall(false)
+    await vi.waitFor(async () => expect(await found()).toBe(501), { timeout: 40_000 })
+    await log.close()
+  }, 120_000)
 })

@@ -188,6 +188,24 @@ describe('the clock of a log', () => {
     expect(await verified(directory)).toBe(true)
   })
 
+  test('that jumps ahead and back leaves every record in order, and a note of the way back', async () => {
+    const directory = temporaryDirectory()
+    const clock = clockAt(1_000_000)
+    const log = await open(directory, { now: clock.now })
+    const years = 20 * 365 * 86_400_000
+    for (const ms of [years, -years, 1_000, 1_000]) {
+      clock.ms += ms
+      log.append(statement())
+      log.flush()
+    }
+    await log.close()
+    const records = readFileSync(segmentPath(directory, 1), 'utf8').split('\n').slice(0, -1)
+    const types = records.map((line) => decodeRecord(Buffer.from(line))?.event.type)
+    expect(types.filter((type) => type === 'statement')).toHaveLength(4)
+    expect(types.filter((type) => type === 'clock-stepped')).toHaveLength(1)
+    expect(await verified(directory)).toBe(true)
+  })
+
   test('is not trusted blindly: no number, no record', async () => {
     const clock = clockAt()
     const log = await open(temporaryDirectory(), { now: clock.now })

@@ -111,6 +111,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       audit,
       log,
       now: Date.now,
+      monotonic: () => performance.now(),
     })
     const keeper = new Keeper({
       audit,

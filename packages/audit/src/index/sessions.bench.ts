@@ -1,19 +1,23 @@
 /**
  * How long pages of sessions take in an index of very many: generated ones, with few and many matches.
  *
- *   node packages/audit/src/index/sessions.bench.ts [sessions]
+ *   node packages/audit/src/index/sessions.bench.ts [sessions] [postgres://…]
+ *
+ * With a URL of an empty database in the index that gateways share, otherwise in SQLite.
  */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PostgresLogIndex } from './postgres-store.ts'
 import { type SessionsQuery, sessionRowsQueryOf } from './search.ts'
 import { blankSession } from './session-row.ts'
 import { SqliteIndexStore } from './sqlite-store.ts'
-import type { IndexBlock, Position, SessionUpdate } from './store.ts'
+import type { IndexBlock, IndexStore, Position, SessionUpdate } from './store.ts'
 import { termOf } from './terms.ts'
 
 const SESSIONS = Number(process.argv[2] ?? 1_000_000)
+const DATABASE = process.argv[3]
 const PER_BATCH = 5_000
 /** Records of a session: its own three, four statements with outcomes, the end. */
 const RECORDS = 12
@@ -21,7 +25,13 @@ const START = 1_767_225_600_000
 const ROUNDS = 20
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-sessions-bench-'))
-const store = new SqliteIndexStore(directory, 'write')
+const store: IndexStore =
+  DATABASE === undefined
+    ? new SqliteIndexStore(directory, 'write')
+    : await PostgresLogIndex.open(
+        { connectionString: DATABASE },
+        { identity: 'bench', gateway: 'eu-1' },
+      )
 const started = performance.now()
 let from: Position = await store.position()
 for (let first = 0; first < SESSIONS; first += PER_BATCH) {
@@ -47,8 +57,9 @@ for (let first = 0; first < SESSIONS; first += PER_BATCH) {
   from = to
 }
 const seconds = (performance.now() - started) / 1000
-const size = statSync(join(directory, 'index.db')).size
-console.log(`${SESSIONS} sessions in ${seconds.toFixed(0)} s, ${size >> 20} MiB`)
+const files = readdirSync(directory).map((name) => statSync(join(directory, name)).size)
+const size = files.reduce((sum, one) => sum + one, 0)
+console.log(`${SESSIONS} sessions in ${seconds.toFixed(0)} s, ${size >> 20} MiB beside the log`)
 
 function sessionOf(n: number): SessionUpdate {
   const at = START + n

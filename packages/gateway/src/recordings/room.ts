@@ -17,6 +17,8 @@ import type { Logger } from '../telemetry/index.ts'
 /** How often recordings past their time are looked for, ms. */
 const RETENTION_INTERVAL_MS = 3_600_000
 const DAY_MS = 86_400_000
+/** A clock that has gone on this much more or less than the machine has run is not believed, ms. */
+const CLOCK_JUMP_MS = 3_600_000
 
 export interface RecordingRoomOptions {
   readonly directory: string
@@ -27,6 +29,8 @@ export interface RecordingRoomOptions {
   readonly audit: AuditLog
   readonly log: Logger
   readonly now: () => number
+  /** Milliseconds, monotonic. */
+  readonly monotonic: () => number
 }
 
 export class RecordingRoom {
@@ -34,10 +38,13 @@ export class RecordingRoom {
   #recordings: Recordings | null = null
   readonly #retention: NodeJS.Timeout | null
   #expiring: Promise<void> = Promise.resolve()
+  /** The clocks at the start. */
+  readonly #began: { readonly now: number; readonly monotonic: number }
 
   constructor(options: RecordingRoomOptions) {
     this.#options = options
     const { directory } = options
+    this.#began = { now: options.now(), monotonic: options.monotonic() }
     const isUnfinished =
       existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.journal'))
     if (isUnfinished) this.#open()
@@ -45,8 +52,8 @@ export class RecordingRoom {
     this.#retention =
       keepDays === null
         ? null
-        : setInterval(() => this.#expire(keepDays), RETENTION_INTERVAL_MS).unref()
-    if (keepDays !== null) this.#expire(keepDays)
+        : setInterval(() => void this.expire(), RETENTION_INTERVAL_MS).unref()
+    void this.expire()
   }
 
   /** False: what is to be recorded cannot be, so nothing of it is to be run. */
@@ -71,8 +78,15 @@ export class RecordingRoom {
     await this.#recordings?.close()
   }
 
-  #expire(keepDays: number): void {
-    const { directory, audit, log, now } = this.#options
+  /** Destroys what is past its time. What a clock that jumps makes old stays: it cannot be brought back. */
+  expire(): Promise<void> {
+    const { keepDays, directory, audit, log, now, monotonic } = this.#options
+    if (keepDays === null) return Promise.resolve()
+    const jumped = now() - this.#began.now - (monotonic() - this.#began.monotonic)
+    if (Math.abs(jumped) > CLOCK_JUMP_MS) {
+      log.error({ jumped }, 'the clock has jumped: no recording is destroyed until the next start')
+      return Promise.resolve()
+    }
     const before = now() - keepDays * DAY_MS
     const expiry = { directory, log: audit, before, reason: `keep-days: ${keepDays}` }
     this.#expiring = this.#expiring
@@ -81,6 +95,7 @@ export class RecordingRoom {
         if (erased + held > 0) log.info({ erased, held }, 'recordings past their time')
       })
       .catch((error: unknown) => log.error({ err: error }, 'recordings past their time stay'))
+    return this.#expiring
   }
 
   #open(): Recordings {

@@ -21,6 +21,7 @@ beforeEach(async () => {
     audit,
     log: createLogger({ level: 'error' }),
     now: Date.now,
+    monotonic: () => performance.now(),
   })
   turnstile = new Turnstile(audit, recordings)
 })
