@@ -46,7 +46,7 @@ export function controlAt(base: string, token: string): Control {
 
 /** The newest approval that is not over, once there is one. */
 export async function pendingApproval(control: Control, not: readonly string[] = []) {
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 30_000
   while (Date.now() < deadline) {
     const { body } = await control.get('/v1/approvals?open=true')
     const open = body.approvals.filter((one: { id: string }) => !not.includes(one.id))

@@ -5,6 +5,7 @@ import { type Approval, isApprover, isOver, missing } from '../approvals/state.t
 import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
 import type { ApprovalView, ShownView } from './contract.ts'
 import type { EventStream, EventStreams } from './event-stream.ts'
+import { APPROVAL, APPROVALS } from './schemas.ts'
 
 const WORDS = { type: 'string', maxLength: 1_000 } as const
 const ID = {
@@ -33,6 +34,7 @@ export function addApprovalRoutes(
     {
       schema: {
         summary: 'Approvals the caller asked for, may decide, or oversees',
+        response: { 200: APPROVALS },
         querystring: {
           type: 'object',
           properties: { open: { type: 'boolean', description: 'only those not over' } },
@@ -48,7 +50,13 @@ export function addApprovalRoutes(
   )
   app.get<{ Params: { id: string } }>(
     '/approvals/:id',
-    { schema: { summary: 'One approval, with what would run', params: ID } },
+    {
+      schema: {
+        summary: 'One approval, with what would run',
+        params: ID,
+        response: { 200: APPROVAL },
+      },
+    },
     async ({ caller, params }) => look(approvals, params.id, caller),
   )
   app.post<{ Params: { id: string }; Body: DecideBody }>(
@@ -57,6 +65,7 @@ export function addApprovalRoutes(
       schema: {
         summary: 'Approve or deny',
         params: ID,
+        response: { 200: APPROVAL },
         body: {
           type: 'object',
           properties: { decision: { enum: ['approve', 'deny'] }, reason: WORDS, ticket: WORDS },
@@ -83,7 +92,13 @@ export function addApprovalRoutes(
   )
   app.post<{ Params: { id: string } }>(
     '/approvals/:id/cancel',
-    { schema: { summary: 'Take back a request of the caller’s own', params: ID } },
+    {
+      schema: {
+        summary: 'Take back a request of the caller’s own',
+        params: ID,
+        response: { 200: APPROVAL },
+      },
+    },
     async ({ caller, params }) => {
       const approval = await visible(approvals, params.id, caller)
       if (!isSame(caller.principal, approval.request)) {

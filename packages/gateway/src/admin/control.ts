@@ -23,6 +23,7 @@ import { EventStreams } from './event-stream.ts'
 import { addExplainRoute, type SubjectDeps } from './explain.ts'
 import { addGrantRoutes } from './grants.ts'
 import { addPolicyRoutes } from './policy.ts'
+import { ERROR, LISTENERS } from './schemas.ts'
 import { addSessionRoutes } from './sessions.ts'
 import { addTrailRoutes } from './trail.ts'
 
@@ -81,6 +82,12 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
         request.caller = await callerOf(request, deps.verifier(), deps.standing())
       })
       scope.setErrorHandler(answerError)
+      // Schemas of answers describe; what is answered is not cut to them.
+      scope.setSerializerCompiler(() => (data) => JSON.stringify(data))
+      scope.addHook('onRoute', (route) => {
+        const own = route.schema?.response as Readonly<Record<string, unknown>> | undefined
+        route.schema = { ...route.schema, response: { ...own, default: ERROR } }
+      })
       const streams = new EventStreams((request) =>
         callerOf(request, deps.verifier(), deps.standing()).then(() => true),
       )
@@ -92,7 +99,7 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
       addTrailRoutes(scope, deps)
       scope.get(
         '/listeners',
-        { schema: { summary: 'Where clients connect' } },
+        { schema: { summary: 'Where clients connect', response: { 200: LISTENERS } } },
         async (): Promise<{ listeners: readonly ListenerView[] }> => ({
           listeners: deps.listeners(),
         }),

@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import { CatalogError } from '../catalog/errors.ts'
 import { type SessionDeps, subjectOn } from '../session/admission.ts'
 import { ApiError, type Caller } from './caller.ts'
+import { EXPLANATION } from './schemas.ts'
 
 export type SubjectDeps = Pick<
   SessionDeps,
@@ -42,6 +43,7 @@ export function addExplainRoute(app: FastifyInstance, deps: SubjectDeps): void {
     {
       schema: {
         summary: 'What would be decided about a statement; nothing runs',
+        response: { 200: EXPLANATION },
         body: {
           type: 'object',
           properties: {

@@ -5,6 +5,7 @@ import { type Approval, heldUntil, isApprover, isOver } from '../approvals/state
 import type { Grants } from '../grants/grants.ts'
 import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
 import type { GrantView } from './contract.ts'
+import { DONE, GRANT, GRANTS } from './schemas.ts'
 
 const NAME = { type: 'string', minLength: 1, maxLength: 300 } as const
 
@@ -30,6 +31,7 @@ export function addGrantRoutes(app: FastifyInstance, { approvals, grants }: Gran
     {
       schema: {
         summary: 'Ask for a role for a time, or take it by breaking glass',
+        response: { 201: GRANT },
         body: {
           type: 'object',
           properties: {
@@ -56,15 +58,20 @@ export function addGrantRoutes(app: FastifyInstance, { approvals, grants }: Gran
       return reply.code(201).send(viewOf(approval))
     },
   )
-  app.get('/grants', { schema: { summary: 'Grants asked for and held' } }, async ({ caller }) => {
-    const all = (await approvals.list()).filter((one) => one.request.what === 'grant')
-    return { grants: all.filter((one) => maySee(one, caller)).map(viewOf) }
-  })
+  app.get(
+    '/grants',
+    { schema: { summary: 'Grants asked for and held', response: { 200: GRANTS } } },
+    async ({ caller }) => {
+      const all = (await approvals.list()).filter((one) => one.request.what === 'grant')
+      return { grants: all.filter((one) => maySee(one, caller)).map(viewOf) }
+    },
+  )
   app.delete<{ Params: { id: string } }>(
     '/grants/:id',
     {
       schema: {
         summary: 'End a grant; its sessions end at once',
+        response: { 204: DONE },
         params: { type: 'object', properties: { id: NAME }, required: ['id'] },
       },
     },

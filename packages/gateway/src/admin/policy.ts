@@ -2,6 +2,7 @@
 import { compilePolicy, formatPolicyError, type Policy } from '@sallyport/policy'
 import type { FastifyInstance } from 'fastify'
 import { ApiError, type Caller } from './caller.ts'
+import { POLICY, VALIDATION } from './schemas.ts'
 
 const FILES_MAX = 64
 
@@ -16,15 +17,20 @@ interface ValidateBody {
 }
 
 export function addPolicyRoutes(app: FastifyInstance, { policy, reload }: PolicyRoutesDeps): void {
-  app.get('/policy', { schema: { summary: 'The policy in force' } }, async ({ caller }) => {
-    assertOperator(caller)
-    return summaryOf(policy())
-  })
+  app.get(
+    '/policy',
+    { schema: { summary: 'The policy in force', response: { 200: POLICY } } },
+    async ({ caller }) => {
+      assertOperator(caller)
+      return summaryOf(policy())
+    },
+  )
   app.post<{ Body: ValidateBody }>(
     '/policy/validate',
     {
       schema: {
         summary: 'Would these files load? Changes nothing',
+        response: { 200: VALIDATION },
         body: {
           type: 'object',
           properties: {
@@ -55,7 +61,12 @@ export function addPolicyRoutes(app: FastifyInstance, { policy, reload }: Policy
   )
   app.post(
     '/policy/reload',
-    { schema: { summary: 'Read configuration and policies again; what is bad stays as it was' } },
+    {
+      schema: {
+        summary: 'Read configuration and policies again; what is bad stays as it was',
+        response: { 200: POLICY },
+      },
+    },
     async ({ caller }) => {
       assertOperator(caller)
       await reload()

@@ -7,6 +7,7 @@ import type { SessionWatch, WatchedEvent } from '../session/watch.ts'
 import { ApiError, type Caller, isSame } from './caller.ts'
 import type { SessionView, WatchedView } from './contract.ts'
 import type { EventStreams } from './event-stream.ts'
+import { DONE, SESSIONS } from './schemas.ts'
 
 export interface SessionRoutesDeps {
   readonly registry: SessionRegistry
@@ -18,15 +19,20 @@ export interface SessionRoutesDeps {
 
 export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
   const { registry, audit, watch, streams, now } = deps
-  app.get('/sessions', { schema: { summary: 'Live sessions' } }, async ({ caller }) => ({
-    sessions: registry.sessions.filter((one) => maySee(one, caller)).map(viewOf),
-  }))
+  app.get(
+    '/sessions',
+    { schema: { summary: 'Live sessions', response: { 200: SESSIONS } } },
+    async ({ caller }) => ({
+      sessions: registry.sessions.filter((one) => maySee(one, caller)).map(viewOf),
+    }),
+  )
   app.delete<{ Params: { id: string } }>(
     '/sessions/:id',
     {
       schema: {
         summary: 'End a session: its statement is cancelled, its client told',
         params: ID,
+        response: { 204: DONE },
       },
     },
     async ({ caller, params }, reply) => {

@@ -9,6 +9,7 @@ import {
 } from '@sallyport/audit'
 import type { FastifyInstance } from 'fastify'
 import { ApiError } from './caller.ts'
+import { RECORDS } from './schemas.ts'
 
 /** Records of one answer. */
 const RECORDS_MAX = 200
@@ -47,6 +48,7 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
     {
       schema: {
         summary: 'Records of the trail, newest first; `next` is the `before` of the next page',
+        response: { 200: RECORDS },
         querystring: {
           type: 'object',
           properties: {

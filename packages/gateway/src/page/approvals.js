@@ -198,8 +198,12 @@ function statement({ sql, parameters, estimate, preview }) {
       facts(Object.fromEntries(parameters.map((value, i) => [`$${i + 1}`, value ?? 'NULL']))),
     )
   }
-  if (estimate !== null)
-    parts.push(facts({ Estimate: `${estimate.rows} rows, cost ${estimate.cost}` }))
+  if (estimate?.kind === 'estimate') {
+    parts.push(
+      facts({ Estimate: `${estimate.rows} rows` }),
+      visible('pre', estimate.plan.join('\n')),
+    )
+  } else if (estimate !== null) parts.push(facts({ Estimate: `none: ${estimate.why}` }))
   if (preview !== null) {
     parts.push(facts({ 'Would change': `${preview.affected} rows` }))
     parts.push(
