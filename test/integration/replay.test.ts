@@ -1,6 +1,6 @@
 /** `sallyport replay` on a real session: drawn, as data, against a database, under another policy. */
-import { execFile } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -101,6 +101,38 @@ test('draws what the client saw', async () => {
   expect(stdout.indexOf('> SELECT 1/0')).toBeLessThan(stdout.indexOf('division by zero'))
 })
 
+test.runIf(existsSync('/usr/bin/script'))(
+  'plays on a terminal: waits, steps, searches, stops where the screen ends, and ends',
+  async () => {
+    const command = [process.execPath, MAIN, 'replay', '-c', gateway.configFile, session]
+    const quoted = [...command, '--speed', '0.001', '--idle', '1h'].map((one) => `'${one}'`)
+    const terminal = spawn('script', [
+      '-qec',
+      `stty rows 6 cols 60; NO_COLOR=1 ${quoted.join(' ')}`,
+      '/dev/null',
+    ])
+    let shown = ''
+    terminal.stdout.on('data', (data: Buffer) => (shown += data.toString('utf8')))
+    const ended = new Promise((resolve) => terminal.once('close', resolve))
+    const until = (text: string) => expect.poll(() => shown, { timeout: 40_000 }).toContain(text)
+    // A thousand times slower than it was: without keys the first step would be all there is.
+    await until('space pauses')
+    await until('connection-opened')
+    terminal.stdin.write('n')
+    await until('authentication')
+    terminal.stdin.write('/people\r')
+    await until('> SELECT id, name FROM people')
+    terminal.stdin.write('n')
+    await until('lines more: space goes on')
+    expect(shown).not.toContain('SELECT 2')
+    terminal.stdin.write(' ')
+    await until('SELECT 2')
+    terminal.stdin.write('q')
+    await ended
+    expect(shown).not.toContain('SELECT ssn')
+  },
+)
+
 test('gives data: JSON Lines and CSV', async () => {
   const steps = (await replay(session, '--json')).stdout
     .trim()
@@ -125,8 +157,12 @@ test('gives data: JSON Lines and CSV', async () => {
 test('gives an asciicast with times that do not go back', async () => {
   const [head, ...events] = (await replay(session, '--asciicast')).stdout.trim().split('\n')
   expect(JSON.parse(head ?? '')).toMatchObject({ version: 2, width: 120 })
-  const times = events.map((line) => (JSON.parse(line) as [number, string, string])[0])
+  expect(JSON.parse(head ?? '')).toMatchObject({ height: 40, timestamp: expect.any(Number) })
+  const cast = events.map((line) => JSON.parse(line) as [number, string, string])
+  const times = cast.map(([time]) => time)
   expect(times.length).toBeGreaterThan(5)
+  expect(times[0]).toBe(0)
+  expect(cast.every(([, kind, text]) => kind === 'o' && !/[^\r]\n/.test(text))).toBe(true)
   expect(times).toEqual([...times].sort((a, b) => a - b))
 })
 

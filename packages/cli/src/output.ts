@@ -3,6 +3,7 @@
  * claim may hold escape sequences, and a terminal obeys them. Styles are kept apart from text until then.
  */
 import { styleText } from 'node:util'
+import { fitting, widthOf } from './width.ts'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 
@@ -19,6 +20,7 @@ export interface Stream {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly rows?: number | undefined
 }
 
 export interface OutputOptions {
@@ -55,6 +57,11 @@ export class Output {
   /** Characters of a line; undefined when stdout is no terminal. */
   get width(): number | undefined {
     return this.#stdout.isTTY === true ? this.#stdout.columns : undefined
+  }
+
+  /** Lines of a screen; undefined when stdout is no terminal. */
+  get height(): number | undefined {
+    return this.#stdout.isTTY === true ? this.#stdout.rows : undefined
   }
 
   /** One line of the answer. */
@@ -154,18 +161,18 @@ function spansOf(text: Text): readonly (string | Span)[] {
 const plainOf = (part: string | Span): string => safe(typeof part === 'string' ? part : part.text)
 
 function lengthOf(text: Text): number {
-  return spansOf(text).reduce((sum, part) => sum + [...plainOf(part)].length, 0)
+  return spansOf(text).reduce((sum, part) => sum + widthOf(plainOf(part)), 0)
 }
 
-/** At most `max` characters, the last one `…` when something is missing. */
+/** At most `max` columns wide, the last one `…` when something is missing. */
 function clip(text: Text, max: number): Text {
   if (lengthOf(text) <= max) return text
   const clipped: (string | Span)[] = []
   let left = max - 1
   for (const part of spansOf(text)) {
-    const kept = [...plainOf(part)].slice(0, left).join('')
+    const kept = fitting(plainOf(part), left)
     clipped.push(typeof part === 'string' ? kept : { ...part, text: kept })
-    left -= [...kept].length
+    left -= widthOf(kept)
     if (left <= 0) break
   }
   return [...clipped, '…']

@@ -17,6 +17,7 @@ export function jsonOf(step: Step): unknown {
         at,
         kind: 'result',
         statement: step.statement,
+        ms: step.ms,
         columns: columns.map(({ name }) => name),
         rows,
         missing,

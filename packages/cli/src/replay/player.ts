@@ -1,11 +1,16 @@
 /**
  * Plays steps in their own time, or faster. On a terminal keys steer it: space pauses, n or enter steps,
- * + and - change the speed, / searches on, q ends.
+ * + and - change the speed, / searches on, q ends. What is longer than the screen stops at its end.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Cli } from '../context.ts'
 import type { Text } from '../output.ts'
 import type { Step } from './steps.ts'
+
+/** The longest a timer waits. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+const LEGEND = 'space pauses, n steps, + and - change the speed, / searches, q ends'
 
 /** A wait is never longer than this, however long nothing happened, ms; --idle says otherwise. */
 export const IDLE_MS_DEFAULT = 2_000
@@ -27,6 +32,7 @@ type Mode =
 export async function play(steps: AsyncIterable<Step>, options: PlayOptions): Promise<void> {
   const { cli, render } = options
   const keys = options.speed === null ? null : new Keys(cli, options.speed)
+  if (keys?.usable === true) cli.out.note(LEGEND)
   let before: number | null = null
   try {
     for await (const step of steps) {
@@ -35,11 +41,23 @@ export async function play(steps: AsyncIterable<Step>, options: PlayOptions): Pr
         if (!(await keys.wait(due, textOf(step)))) return
       }
       before = step.at
-      for (const line of render(step)) cli.out.line(line)
+      if (!(await print(render(step), keys, cli))) return
     }
   } finally {
     keys?.close()
   }
+}
+
+/** Screen by screen, where there is one and somebody at it. False: the viewer has had enough. */
+async function print(lines: readonly Text[], keys: Keys | null, { out }: Cli): Promise<boolean> {
+  const page = Math.max((out.height ?? Number.POSITIVE_INFINITY) - 1, 1)
+  for (const [i, line] of lines.entries()) {
+    if (i > 0 && i % page === 0 && keys !== null && !(await keys.more(lines.length - i))) {
+      return false
+    }
+    out.line(line)
+  }
+  return true
 }
 
 /** What a search looks at. */
@@ -73,6 +91,10 @@ class Keys {
   #mode: Mode = { kind: 'playing' }
   #ended = false
   #typed: string | null = null
+  /** Goes on to the next screen; null: nothing waits for that. */
+  #turn: (() => void) | null = null
+  /** Of what is being shown the rest comes without stopping. */
+  #whole = false
   #wake = new AbortController()
 
   constructor(cli: Cli, speed: number) {
@@ -90,6 +112,7 @@ class Keys {
 
   /** Until the next step is due. False: the viewer has had enough. */
   async wait(ms: number, next: string): Promise<boolean> {
+    this.#whole = false
     let left = ms
     while (!this.#ended) {
       if (this.#mode.kind === 'seeking') {
@@ -100,13 +123,30 @@ class Keys {
       const wake = new AbortController()
       this.#wake = wake
       const started = performance.now()
-      const due = this.#mode.kind === 'paused' ? 3_600_000 : left / this.#speed
-      const passed = await pause(due, true, { signal: wake.signal }).catch(() => false)
+      const due = this.#mode.kind === 'paused' ? TIMER_MS_MAX : left / this.#speed
+      const passed = await pause(Math.min(due, TIMER_MS_MAX), true, { signal: wake.signal }).catch(
+        () => false,
+      )
       if (passed && this.#mode.kind === 'playing') return true
       if (this.#mode.kind === 'playing') left -= (performance.now() - started) * this.#speed
       else if (wake.signal.reason === 'step') return true
     }
     return false
+  }
+
+  get usable(): boolean {
+    return this.#input !== null
+  }
+
+  /** Until the next screen is wanted. False: the viewer has had enough. */
+  async more(lines: number): Promise<boolean> {
+    if (this.#input === null || this.#mode.kind === 'seeking' || this.#whole) return !this.#ended
+    this.#cli.out.note(`-- ${lines} lines more: space goes on, a shows all, q ends --`)
+    await new Promise<void>((resolve) => {
+      this.#turn = resolve
+    })
+    this.#turn = null
+    return !this.#ended
   }
 
   close(): void {
@@ -123,6 +163,10 @@ class Keys {
 
   #key(key: string): void {
     if (this.#typed !== null) return this.#type(key)
+    if (this.#turn !== null && key !== 'q' && key !== '\u0003') {
+      this.#whole = key === 'a'
+      return this.#turn()
+    }
     switch (key) {
       case ' ':
         this.#mode = { kind: this.#mode.kind === 'paused' ? 'playing' : 'paused' }
@@ -161,6 +205,7 @@ class Keys {
 
   #end(): void {
     this.#ended = true
+    this.#turn?.()
     this.#wake.abort('ended')
   }
 }

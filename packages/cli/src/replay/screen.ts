@@ -3,12 +3,15 @@ import { recordRow } from '../audit/describe.ts'
 import { formatMoment } from '../duration.ts'
 import { counted } from '../numbers.ts'
 import { type Span, safe, styled, type Text } from '../output.ts'
+import { fitting, widthOf } from '../width.ts'
 import type { Result, Step } from './steps.ts'
 
 /** Rows of a result shown unless --rows says otherwise. */
 export const TABLE_ROWS_DEFAULT = 50
-const CELL_CHARS_MAX = 60
-const CELL_CHARS_MIN = 4
+const CELL_WIDTH_MAX = 60
+const CELL_WIDTH_MIN = 4
+/** Of a value on a line of its own: as much as lines of this width hold. */
+const VALUE_LINES_MAX = 4
 
 export interface ScreenOptions {
   /** Characters a line may have. */
@@ -23,7 +26,7 @@ export function linesOf(step: Step, options: ScreenOptions): Text[] {
     case 'statement':
       return statementLines(step)
     case 'result':
-      return resultLines(step.result, options)
+      return resultLines(step, options)
     case 'notice':
       return [[styled('yellow', `${step.report.severity}:  `), step.report.message]]
     case 'record': {
@@ -57,7 +60,7 @@ function statementLines({ at, seq, statement }: Step & { kind: 'statement' }): T
   return lines
 }
 
-function resultLines(result: Result, options: ScreenOptions): Text[] {
+function resultLines({ result, ms }: Step & { kind: 'result' }, options: ScreenOptions): Text[] {
   const { columns, rows, missing, tag, report, copied, sent } = result
   const lines: Text[] = []
   if (columns.length > 0 || rows.length > 0) lines.push(...tableLines(result, options))
@@ -70,7 +73,9 @@ function resultLines(result: Result, options: ScreenOptions): Text[] {
     if (report.detail !== null) lines.push(`DETAIL:  ${report.detail}`)
     if (report.hint !== null) lines.push(`HINT:  ${report.hint}`)
   }
-  if (tag !== null && tag !== '') lines.push([styled('dim', tag)])
+  const took = ms === null ? '' : `${ms} ms`
+  const words = [tag ?? '', took].filter((part) => part !== '').join('  ')
+  if (words !== '') lines.push([styled('dim', words)])
   return lines
 }
 
@@ -90,10 +95,11 @@ function tableLines({ columns, rows }: Result, { width, rows: most }: ScreenOpti
   const count = Math.max(columns.length, ...shown.map((row) => row.length), 0)
   const titles = Array.from({ length: count }, (_, i) => columns[i]?.name ?? `column ${i + 1}`)
   const cells = shown.map((row) => titles.map((_, i) => cellText(row[i])))
+  if (count * (CELL_WIDTH_MIN + 3) + 1 > width) return recordLines(titles, cells, width)
   const widths = titles.map((title, i) =>
     Math.min(
-      CELL_CHARS_MAX,
-      Math.max(1, ...[title, ...cells.map((row) => row[i] ?? '')].map(charsOf)),
+      CELL_WIDTH_MAX,
+      Math.max(1, ...[title, ...cells.map((row) => row[i] ?? '')].map(widthOf)),
     ),
   )
   narrow(widths, width - 3 * count - 1)
@@ -116,22 +122,38 @@ function tableLines({ columns, rows }: Result, { width, rows: most }: ScreenOpti
   ]
 }
 
+/** For more columns than fit side by side: each value on a line of its own. */
+function recordLines(
+  titles: readonly string[],
+  cells: readonly (readonly string[])[],
+  width: number,
+): Text[] {
+  const most = Math.min(Math.max(...titles.map(widthOf)), CELL_WIDTH_MAX)
+  const room = Math.max(width - most - 3, CELL_WIDTH_MIN) * VALUE_LINES_MAX
+  return cells.flatMap((row, i): Text[] => [
+    [styled('dim', `─[ row ${i + 1} ]${'─'.repeat(Math.max(most - 6, 1))}`)],
+    ...titles.map((title, j): Text => {
+      const value = row[j] ?? ''
+      const text = widthOf(value) > room ? `${fitting(value, room - 1)}…` : value
+      return [styled('bold', fit(title, most)), styled('dim', ' │ '), text]
+    }),
+  ])
+}
+
 const cellText = (cell: string | null | undefined): string =>
   cell === null || cell === undefined ? '∅' : safe(cell)
 
-const charsOf = (text: string): number => [...text].length
-
 function fit(cell: string, width: number): string {
-  const chars = [...cell]
-  if (chars.length > width) return `${chars.slice(0, Math.max(width - 1, 0)).join('')}…`
-  return cell + ' '.repeat(width - chars.length)
+  const over = widthOf(cell) > width
+  const text = over ? `${fitting(cell, width - 1)}…` : cell
+  return text + ' '.repeat(Math.max(width - widthOf(text), 0))
 }
 
 /** The widest columns give way until the table fits. */
 function narrow(widths: number[], room: number): void {
   for (let over = widths.reduce((sum, one) => sum + one, 0) - room; over > 0; over--) {
     const widest = Math.max(...widths)
-    if (widest <= CELL_CHARS_MIN) return
+    if (widest <= CELL_WIDTH_MIN) return
     widths[widths.indexOf(widest)] = widest - 1
   }
 }

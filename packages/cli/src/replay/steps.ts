@@ -10,6 +10,8 @@ export const RESULT_ROWS_MAX = 10_000
 /** Bytes of data held of one result, each way. */
 const COPIED_BYTES_MAX = 1_048_576
 const PAGE_ROWS = 1_000
+/** Statements whose results may be pending at once. */
+const ASKED_MAX = 10_000
 
 export interface Result {
   readonly columns: readonly ShownColumn[]
@@ -29,7 +31,13 @@ export type Step = { readonly at: number } & (
   | { readonly kind: 'record'; readonly record: AuditRecord }
   | { readonly kind: 'statement'; readonly seq: number; readonly statement: Statement }
   /** `statement`: the record it answers; null when it answers none that ran. */
-  | { readonly kind: 'result'; readonly statement: number | null; readonly result: Result }
+  | {
+      readonly kind: 'result'
+      readonly statement: number | null
+      readonly result: Result
+      /** From the statement's record to this, milliseconds; null where it answers none. */
+      readonly ms: number | null
+    }
   | { readonly kind: 'notice'; readonly report: ShownReport }
 )
 
@@ -54,17 +62,31 @@ export async function* stepsOf(
   records: AsyncIterable<AuditRecord>,
   shown: Iterable<ShownItem>,
 ): AsyncGenerator<Step> {
+  /** When the statements that were asked last were recorded. */
+  const asked = new Map<number, number>()
+  const timed = (step: Step): Step => {
+    if (step.kind !== 'result' || step.statement === null) return step
+    const since = asked.get(step.statement)
+    return since === undefined ? step : { ...step, ms: step.at - since }
+  }
   const results = resultSteps(shown)[Symbol.iterator]()
   let next = results.next()
   for await (const record of records) {
     while (next.done !== true && next.value.at < record.at) {
-      yield next.value
+      yield timed(next.value)
       next = results.next()
     }
     const step = recordStep(record)
+    if (step?.kind === 'statement') remember(asked, step)
     if (step !== null) yield step
   }
-  for (; next.done !== true; next = results.next()) yield next.value
+  for (; next.done !== true; next = results.next()) yield timed(next.value)
+}
+
+function remember(asked: Map<number, number>, { seq, at }: Step & { kind: 'statement' }): void {
+  const [oldest] = asked.keys()
+  if (asked.size >= ASKED_MAX && oldest !== undefined) asked.delete(oldest)
+  asked.set(seq, at)
 }
 
 /** Null for what a reader of a session need not see. */
@@ -92,7 +114,8 @@ function* resultSteps(shown: Iterable<ShownItem>): Generator<Step> {
         yield { at, kind: 'notice', report: item.report }
         break
       case 'answered':
-        if (!open.isEmpty) yield { at, kind: 'result', statement: item.statement, result: open }
+        if (!open.isEmpty)
+          yield { at, kind: 'result', statement: item.statement, result: open, ms: null }
         open = new OpenResult()
         break
       case 'end':
@@ -100,13 +123,13 @@ function* resultSteps(shown: Iterable<ShownItem>): Generator<Step> {
       default:
         // What answers nothing that ran, as a refusal, ends where the next begins.
         if (open.isOver) {
-          yield { at, kind: 'result', statement: null, result: open }
+          yield { at, kind: 'result', statement: null, result: open, ms: null }
           open = new OpenResult()
         }
         open.take(item)
     }
   }
-  if (!open.isEmpty) yield { at: open.at, kind: 'result', statement: null, result: open }
+  if (!open.isEmpty) yield { at: open.at, kind: 'result', statement: null, result: open, ms: null }
 }
 
 type Data = Extract<
