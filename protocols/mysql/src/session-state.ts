@@ -23,6 +23,8 @@ export type SessionChange =
   | { readonly kind: 'transaction-state'; readonly state: string }
   | { readonly kind: 'other'; readonly type: number; readonly data: Uint8Array }
 
+const DIGIT_ONE = 0x31
+
 /** Throws ProtocolError where an entry is not laid out as its type says; types not listed are `other`. */
 export function decodeSessionState(sessionState: Uint8Array): SessionChange[] {
   const reader = new ByteReader(sessionState)
@@ -48,7 +50,8 @@ function changeOf(type: number, data: ByteReader): SessionChange {
     case SESSION_TRACK.SCHEMA:
       return { kind: 'schema', name: text(data) }
     case SESSION_TRACK.STATE_CHANGE:
-      return { kind: 'state', changed: text(data) === '1' }
+      // MySQL writes the digit's length in front of it, MariaDB does not.
+      return { kind: 'state', changed: data.rest().at(-1) === DIGIT_ONE }
     case SESSION_TRACK.TRANSACTION_CHARACTERISTICS:
       return { kind: 'transaction-characteristics', statements: text(data) }
     case SESSION_TRACK.TRANSACTION_STATE:
