@@ -193,6 +193,13 @@ describe('replies', () => {
     )
   })
 
+  test.each([
+    ['MySQL', [2, 2, 1, 0x31]],
+    ['MariaDB', [2, 1, 0x31]],
+  ])('a change of state is read as %s writes it', (_server, bytes) => {
+    expect(decodeSessionState(Buffer.from(bytes))).toEqual([{ kind: 'state', changed: true }])
+  })
+
   test('session state is told of in full or not at all', () => {
     const state = encodeSessionState([{ kind: 'variable', name: 'sql_mode', value: 'ANSI' }])
     strict(state.subarray(0), (bytes) => {

@@ -33,6 +33,9 @@ export const LONG_DATA_HEAD_BYTES = 7
 /** MariaDB: the statement prepared last, for clients that do not wait for its id. */
 const LAST_PREPARED = 0xffff_ffff
 
+const CURSORS =
+  EXECUTE_FLAG.CURSOR_READ_ONLY | EXECUTE_FLAG.CURSOR_FOR_UPDATE | EXECUTE_FLAG.CURSOR_SCROLLABLE
+
 /** A command's bytes: as they came, `[start, end)` of `buf`, and joined, `[payload, payloadEnd)` of `bytes`. */
 interface Command {
   readonly command: number
@@ -168,7 +171,9 @@ export class ClientRequests {
     const execution = gatekeeper.execution(verdict, parameters)
     if (typeof execution !== 'number') return this.#unexecuted(request, statement, execution)
     executed(statement, verdict, parameters)
-    return this.#run(REPLY.execute, request, null, { admission: verdict, execution, statement })
+    const cursor = (head.flags & CURSORS) !== 0
+    const init = { admission: verdict, execution, statement, cursor }
+    return this.#run(REPLY.execute, request, null, init)
   }
 
   /** A refused execution takes the long data with it, as a failed one does on the server. */

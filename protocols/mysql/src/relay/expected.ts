@@ -50,6 +50,11 @@ export interface Expected {
   /** The gatekeeper's own number for this execution (its audit sequence); 0 when there is none. */
   readonly execution: number
   readonly statement: PreparedStatement | null
+  /**
+   * The execution asks for a cursor. Only then CURSOR_EXISTS is this statement's: MariaDB leaves it set over
+   * results of a procedure that has a cursor of its own.
+   */
+  readonly cursor: boolean
   readonly effect: Effect
   /** Of fate `inject`: the payload of the reply. */
   readonly payload: Buffer | null
@@ -79,6 +84,7 @@ export function expect(kind: ReplyKind, init: ExpectedInit): Expected {
     admission: init.admission ?? null,
     execution: init.execution ?? 0,
     statement: init.statement ?? null,
+    cursor: init.cursor ?? false,
     effect: init.effect ?? 'none',
     payload: init.payload ?? null,
     barrier: init.barrier ?? false,

@@ -410,6 +410,17 @@ describe('prepared statements', () => {
     expect(bench.gatekeeper.outcomes).toMatchObject([{ rows: 1 }])
   })
 
+  test('rows leave masked under the flag of a cursor that the client did not ask for', () => {
+    const bench = prepared(new Bench(), 'mask').client(execute(1, 'x'))
+    const described = binaryResult([]).slice(0, 2)
+    const row = encodeBinaryRow([Buffer.from('SECR')], [TYPE.LONG])
+    const over = EOF(2 | STATUS.CURSOR_EXISTS)
+    bench.upstream(packets([...described, over, row, over]))
+    expect(bench.toClient().includes('SECR')).toBe(false)
+    expect(bench.gatekeeper.outcomes).toMatchObject([{ status: 'complete', rows: 1 }])
+    expect(bench.relay.quiescent).toBe(true)
+  })
+
   test('rows of a cursor leave masked too, fetch by fetch', () => {
     const bench = prepared(new Bench(), 'mask')
     bench.client(execute(1, 'x', { flags: EXECUTE_FLAG.CURSOR_READ_ONLY }))

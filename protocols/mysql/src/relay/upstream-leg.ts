@@ -219,7 +219,7 @@ export class UpstreamLeg {
     const eof = decodeEof(this.#payload())
     this.#phase = 'rows'
     this.#results.begin(entry)
-    const opened = entry.kind === REPLY.execute && (eof.status & STATUS.CURSOR_EXISTS) !== 0
+    const opened = entry.cursor && (eof.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened) return this.#eof(entry, buf, eof)
     if (isTelling(entry, eof)) sayInstead(this.#state, entry, withoutWarnings(eof))
     else pass(this.#state, entry, buf, this.#cursor)
@@ -272,7 +272,7 @@ export class UpstreamLeg {
     replacement: Buffer | null = null,
   ): void {
     const { admission } = entry
-    const opened = entry.kind === REPLY.execute && (ok.status & STATUS.CURSOR_EXISTS) !== 0
+    const opened = entry.cursor && (ok.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened && admission !== null) this.#results.openCursor(entry, admission)
     if (entry.told) pass(this.#state, entry, buf, this.#cursor)
     else if (entry.over && isRefused(entry) && admission !== null) {
