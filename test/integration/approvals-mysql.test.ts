@@ -1,4 +1,6 @@
 /** Statements that wait for people on the MySQL protocol, with mysql2. */
+import { spawn, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mysqlRunner, type SallyportError } from '@sallyport/langgraph'
 import mysql, { type Connection } from 'mysql2/promise'
@@ -129,6 +131,27 @@ describe.each(['mysql', 'mariadb'] as const)('approvals on %s', async (flavour) 
     }
     expect(status).toBe('cancelled')
   })
+
+  test.runIf(spawnSync('mysql', ['--version']).status === 0)(
+    '`sallyport mysql` fills in address, token and TLS for the client that is here',
+    async () => {
+      const cli = join(import.meta.dirname, '../../packages/cli/src/main.ts')
+      const tls = ['--host', 'localhost', '--ca', gateway.caFile]
+      const args = [cli, 'mysql', gateway.connection, ...tls, '--', '-N', '-e', 'SELECT 6 * 7']
+      const token = await gateway.token({ subject: 'agent', kind: 'machine' })
+      const env = { ...process.env, SALLYPORT_URL: ann.base, SALLYPORT_TOKEN: token }
+      const child = spawn(process.execPath, args, { env })
+      let said = ''
+      child.stdout.on('data', (chunk) => {
+        said += chunk
+      })
+      child.stderr.on('data', (chunk) => {
+        said += chunk
+      })
+      const code = await new Promise((resolve) => child.once('close', resolve))
+      expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/(^|\n)42\n$/) })
+    },
+  )
 
   test('a client that says so is refused with leave to come back; the same statement runs once', async () => {
     const run = mysqlRunner(await client({ 'sallyport.approvals': 'return' }))

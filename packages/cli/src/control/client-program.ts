@@ -1,5 +1,5 @@
 /** `sallyport psql NAME`, `sallyport mysql NAME`: the usual client, with address, token and TLS filled in. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { accessOf, type ControlFlags, call } from './client.ts'
@@ -69,10 +69,12 @@ function forPsql(to: Target, token: string) {
   return { args: [], env }
 }
 
+/** MariaDB's client goes by the same name and has other words for TLS. */
 function forMysql(to: Target, token: string) {
-  const tls = to.tls
-    ? ['--ssl-mode=VERIFY_IDENTITY', ...(to.ca === null ? [] : [`--ssl-ca=${to.ca}`])]
-    : []
+  const { stdout } = spawnSync('mysql', ['--version'], { encoding: 'utf8' })
+  const isMariadb = /MariaDB/i.test(stdout ?? '')
+  const verified = isMariadb ? '--ssl-verify-server-cert' : '--ssl-mode=VERIFY_IDENTITY'
+  const tls = to.tls ? [verified, ...(to.ca === null ? [] : [`--ssl-ca=${to.ca}`])] : []
   const place = [`--host=${to.host}`, `--port=${to.port}`, `--user=${to.user}`]
   return { args: [...place, ...tls, `--database=${to.name}`], env: { MYSQL_PWD: token } }
 }
