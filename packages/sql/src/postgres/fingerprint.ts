@@ -33,6 +33,15 @@ const HEX = '\u0001x'
 const INTEGER = '\u00010'
 const DECIMAL = '\u00010.'
 
+/** A mark in a key. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: no other text can hold it
+export const LITERAL_MARK = /\u0001(?:'|b|x|0\.|0)/g
+
+/** A literal of the mark's class, so that the key reads as SQL again. */
+export function stoodFor(mark: string): string {
+  return mark === INTEGER || mark === DECIMAL ? '0' : "''"
+}
+
 const BIT_STRING = { backslash: false, doubled: false } as const
 
 export function fingerprintPostgres(sql: string): string | null {

@@ -8,6 +8,7 @@ import type { Catalog } from '../catalog.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext, SessionNames } from './context.ts'
+import { fingerprintPostgres, LITERAL_MARK, stoodFor } from './fingerprint.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
@@ -94,8 +95,13 @@ function refused(
   return { kind: 'unparsable', ...refusal, position: null, hint: null, detail: null }
 }
 
-/** 128 bits over the text without literals, comments and what space it was written with: it tells nothing of them. */
+/**
+ * 128 bits over the text without literals, comments and what space it was written with: it tells nothing of them. Texts of one
+ * cache key have one identity.
+ */
 function identityOf(sql: string): string {
-  const text = withoutLiterals(sql).replaceAll(COMMENT, ' ').replace(/\s+/g, ' ').trim()
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  const key = fingerprintPostgres(sql)
+  const text = withoutLiterals(key === null ? sql : key.replace(LITERAL_MARK, stoodFor))
+  const plain = text.replaceAll(COMMENT, ' ').replace(/\s+/g, ' ').trim()
+  return createHash('sha256').update(plain).digest('hex').slice(0, 32)
 }
