@@ -8,7 +8,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
-import type { Shown } from '../approvals/journal.ts'
+import type { Estimated, Shown } from '../approvals/journal.ts'
 import { type Approval, type ApprovalEvent, isOver } from '../approvals/state.ts'
 import type { ApprovalLink } from '../session/hold-reports.ts'
 import { type Deliveries, Undeliverable } from './delivery.ts'
@@ -121,7 +121,8 @@ export class Slack {
     const statement = plain([sql, ...parameters].join('\n'))
     const isWhole = statement.length <= STATEMENT_CHARS_MAX && !statement.includes('```')
     const where = link === null ? `\`sallyport approvals show ${approval.id}\`` : `<${link}>`
-    const head = section(`${summary(approval)}\nTo read and decide: ${where}`)
+    const expected = sayEstimate(shown?.estimate ?? null)
+    const head = section(`${summary(approval)}${expected}\nTo read and decide: ${where}`)
     const needsTicket = approval.request.approvers.some(({ ticket }) => ticket !== null)
     if (!isWhole || needsTicket) return [head]
     const button = (decision: 'approve' | 'deny', style: 'primary' | 'danger'): object => ({
@@ -222,9 +223,20 @@ function summary({ id, request }: Approval): string {
   const { subject, graph, node, connection, rule, reason, what, role } = request
   const place = [graph, node].filter((part) => part !== undefined).join('/')
   const who = place === '' ? subject : `${subject} (${place})`
-  const wants = what === 'grant' ? `the role ${role}` : 'to run a statement'
+  const wants = {
+    grant: `the role ${role}`,
+    statement: 'to run a statement',
+    result: 'the rest of a result',
+  }[what]
   const why = reason === undefined ? '' : `\nReason: ${reason}`
   return plain(`${who} wants ${wants} on ${connection}. Rule: ${rule}. ${id}${why}`)
+}
+
+function sayEstimate(estimate: Estimated | null): string {
+  if (estimate === null) return ''
+  if (estimate.kind === 'none') return `\nNo estimate: ${plain(estimate.why)}`
+  const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
+  return `\nThe database expects ${estimate.rows} rows${cost}`
 }
 
 const section = (text: string): object => ({ type: 'section', text: { type: 'mrkdwn', text } })

@@ -1,0 +1,284 @@
+/**
+ * A statement that waits for people, as the clients people use live through it: approved it gives its rows, denied
+ * it says why, it expires, Ctrl-C takes it back. Programs that are not on this machine are skipped, visibly.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import mysql from 'mysql2/promise'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Control, controlOf } from '../support/control.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { findMysql, useMysql } from '../support/use-mysql.ts'
+import { usePostgres } from '../support/use-postgres.ts'
+
+const policyOf = (schema: string): string => `version: 1
+rules:
+  - name: shown to people first
+    who: everyone
+    approve: { effects: [read], relations: [${schema}.t] }
+    approvers: { groups: [dba], within: 60s }
+  - name: quickly
+    who: everyone
+    approve: { effects: [read], relations: [${schema}.soon] }
+    approvers: { groups: [dba], within: 1s }
+`
+const ROWS = 'SELECT x FROM t WHERE n = 1'
+const CELL = 'forty-two'
+
+/** What came of a statement: what was printed or returned, or the error's words. */
+interface Running {
+  readonly ended: Promise<{ readonly failed: boolean; readonly said: string }>
+  /** Ctrl-C, or the nearest thing the driver has. */
+  interrupt(): void
+}
+
+interface Client {
+  readonly name: string
+  /** Null: not on this machine. */
+  readonly run: ((gateway: TestGateway, token: string, sql: string) => Running) | null
+}
+
+function program(command: string, args: readonly string[], env: Record<string, string>): Running {
+  const child: ChildProcess = spawn(command, args, { env: { ...process.env, ...env } })
+  let said = ''
+  const collect = (chunk: Buffer): void => {
+    said += chunk.toString()
+  }
+  child.stdout?.on('data', collect)
+  child.stderr?.on('data', collect)
+  const ended = new Promise<{ failed: boolean; said: string }>((resolve) => {
+    child.once('close', (code) => resolve({ failed: code !== 0, said }))
+  })
+  return { ended, interrupt: () => child.kill('SIGINT') }
+}
+
+const has = (command: string, ...args: string[]): boolean =>
+  spawnSync(command, args, { stdio: 'ignore', timeout: 60_000 }).status === 0
+
+function driver(query: Promise<unknown>, interrupt: () => void): Running {
+  const ended = query.then(
+    (rows) => ({ failed: false, said: JSON.stringify(rows) }),
+    // `pg` has the comment in `detail`, mysql2 in the message.
+    (error: { message: string; detail?: string }) => ({
+      failed: true,
+      said: `${error.message} ${error.detail ?? ''}`,
+    }),
+  )
+  return { ended, interrupt }
+}
+
+const PYTHON = [process.env['SALLYPORT_TEST_PYTHON'], '/usr/bin/python3', 'python3'].find(
+  (path) => path !== undefined && has(path, '-c', 'import psycopg'),
+)
+const PSYCOPG = `import sys, psycopg
+with psycopg.connect(sys.argv[1]) as db:
+    print(db.execute(sys.argv[2]).fetchall())`
+const MYSQL = ['mysql', 'mariadb'].find((name) => has(name, '--version'))
+
+const POSTGRES: readonly Client[] = [
+  {
+    name: 'psql',
+    run: has('psql', '--version')
+      ? (gateway, token, sql) =>
+          program('psql', ['-XAt', gateway.url(token, { plain: true }), '-c', sql], {})
+      : null,
+  },
+  {
+    name: 'psycopg',
+    run:
+      PYTHON === undefined
+        ? null
+        : (gateway, token, sql) =>
+            program(PYTHON, ['-c', PSYCOPG, gateway.url(token, { plain: true }), sql], {}),
+  },
+  {
+    name: 'pg',
+    run(gateway, token, sql) {
+      const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
+      client.on('error', () => undefined)
+      const query = client.connect().then(async () => (await client.query(sql)).rows)
+      return driver(
+        query.finally(() => client.end().catch(() => undefined)),
+        // It has no cancel of its own: whoever gives up hangs up.
+        () => client.end(),
+      )
+    },
+  },
+]
+
+const MYSQLS: readonly Client[] = [
+  {
+    name: 'mysql',
+    run:
+      MYSQL === undefined
+        ? null
+        : ({ port, caFile, connection }, token, sql) =>
+            program(
+              MYSQL,
+              [
+                '-h127.0.0.1',
+                `-P${port}`,
+                '-utester',
+                `--ssl-ca=${caFile}`,
+                '-N',
+                '-e',
+                sql,
+                connection,
+              ],
+              { MYSQL_PWD: token },
+            ),
+  },
+  {
+    name: 'mysql2',
+    run({ port, ca, connection: database }, token, sql) {
+      const opened = mysql.createConnection({
+        host: 'localhost',
+        port,
+        user: 'tester',
+        password: token,
+        database,
+        ssl: { ca },
+      })
+      const query = opened.then(async (connection) => {
+        try {
+          return (await connection.query(sql))[0]
+        } finally {
+          connection.destroy()
+        }
+      })
+      return driver(query, () => void opened.then((connection) => connection.destroy()))
+    },
+  },
+]
+
+interface World {
+  readonly gateway: TestGateway
+  readonly ann: Control
+  readonly bob: Control
+}
+
+function lives({ name, run }: Client, world: () => World): void {
+  const decide = (by: Control, id: string, body: object) =>
+    by.post(`/v1/approvals/${id}/decision`, body)
+  let starts = 0
+  const start = async (sql: string) => {
+    const { gateway, ann } = world()
+    if (run === null) throw new Error(`${name} is not on this machine`)
+    // One of its own, so that nobody decides about another test's statement.
+    const subject = `${name} ${++starts}`
+    const running = run(gateway, await gateway.token({ subject, kind: 'machine' }), sql)
+    const open = async (): Promise<string | undefined> => {
+      const { body } = await ann.get('/v1/approvals?open=true')
+      const all = body.approvals as { id: string; requester: { subject: string } }[]
+      return all.find(({ requester }) => requester.subject === subject)?.id
+    }
+    /** The id of its approval; programs take their time to start. */
+    const asked = async (): Promise<string> => {
+      await expect.poll(open, { timeout: 40_000 }).toBeDefined()
+      return (await open()) ?? ''
+    }
+    return { ...running, asked }
+  }
+
+  test.skipIf(run === null)(
+    `${name}: approved by one of two at once, it gives its rows`,
+    async () => {
+      const { ann, bob } = world()
+      const running = await start(ROWS)
+      const id = await running.asked()
+      const both = [ann, bob].map((one) => decide(one, id, { decision: 'approve' }))
+      const answers = (await Promise.all(both)).map(({ status }) => status)
+      expect(answers.sort()).toEqual([200, 409])
+      const { failed, said } = await running.ended
+      expect(said).toContain(CELL)
+      expect(failed).toBe(false)
+    },
+  )
+
+  test.skipIf(run === null)(`${name}: denied, it says who and why`, async () => {
+    const { ann } = world()
+    const running = await start(ROWS)
+    const id = await running.asked()
+    await decide(ann, id, { decision: 'deny', reason: 'not on Friday' })
+    const { failed, said } = await running.ended
+    expect(said).toMatch(/was denied by ann[\s\S]*not on Friday/)
+    expect(failed).toBe(true)
+  })
+
+  test.skipIf(run === null)(`${name}: it expires`, async () => {
+    const { failed, said } = await (await start('SELECT n FROM soon')).ended
+    expect(said).toContain('expired before it was decided')
+    expect(failed).toBe(true)
+  })
+
+  test.skipIf(run === null)(`${name}: Ctrl-C takes it back`, async () => {
+    const { ann } = world()
+    const running = await start(ROWS)
+    const id = await running.asked()
+    // Not awaited: a connection that mysql2 has destroyed never says how its query ended.
+    running.interrupt()
+    const status = async () => (await ann.get(`/v1/approvals/${id}`)).body.status
+    await expect.poll(status, { timeout: 20_000 }).toBe('cancelled')
+    expect((await decide(ann, id, { decision: 'approve' })).status).toBe(409)
+  })
+}
+
+async function worldOf(
+  upstream: Parameters<typeof startTestGateway>[0]['upstream'],
+  database: string,
+  schema: string,
+): Promise<World> {
+  const gateway = await startTestGateway({
+    upstream,
+    database,
+    via: 'tcp',
+    policies: [policyOf(schema)],
+    config: { admin: { port: 0 } },
+  })
+  const person = (subject: string) =>
+    controlOf(gateway, { subject, kind: 'human', groups: ['dba'] })
+  return { gateway, ann: await person('ann'), bob: await person('bob') }
+}
+
+const TABLES = [
+  'CREATE TABLE t (n int, x varchar(20))',
+  `INSERT INTO t VALUES (1, '${CELL}')`,
+  'CREATE TABLE soon (n int)',
+]
+
+describe('postgres', () => {
+  let world: World
+  let drop: () => Promise<void>
+  beforeAll(async () => {
+    const database = await usePostgres()
+    drop = () => database.drop()
+    for (const sql of TABLES) await database.sql(sql)
+    world = await worldOf(database, database.database, 'public')
+  })
+  afterAll(async () => {
+    await world?.gateway.close()
+    await drop?.()
+  })
+  for (const client of POSTGRES) lives(client, () => world)
+})
+
+describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
+  const found = await findMysql(flavour)
+  if ('unavailable' in found) {
+    test.skip(found.unavailable, () => undefined)
+    return
+  }
+  let world: World
+  let drop: () => Promise<void>
+  beforeAll(async () => {
+    const db = await useMysql(flavour)
+    drop = () => db.drop()
+    for (const sql of TABLES) await db.sql(sql)
+    world = await worldOf(db, db.database, db.database)
+  })
+  afterAll(async () => {
+    await world?.gateway.close()
+    await drop?.()
+  })
+  for (const client of MYSQLS) lives(client, () => world)
+})
