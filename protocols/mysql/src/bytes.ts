@@ -12,6 +12,13 @@ import { isUtf8 } from 'node:buffer'
 import { ProtocolError } from './errors.ts'
 import { SINK_BYTES_MAX } from './limits.ts'
 
+/** For what is kept long: not a piece of a pool, which would stay as a whole. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
 /** Somewhere to put bytes: write into `buf` from `at` after `ensure(n)`, then advance `at` by n. */
 export interface ByteSink {
   /** May be replaced by `ensure`: read it again after every call that could grow the sink. */

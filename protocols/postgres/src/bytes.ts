@@ -26,6 +26,13 @@ export function asBuffer(bytes: Uint8Array): Buffer {
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+/** For what is kept long: not a piece of a pool, which would stay as a whole. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
 /** Big-endian uint16 at `at`; the caller has checked the bounds. */
 export function uint16At(buf: Uint8Array, at: number): number {
   // biome-ignore format: one line per integer

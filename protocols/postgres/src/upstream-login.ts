@@ -15,7 +15,7 @@
 
 import { type BackendMessage, decodeBackend } from './backend.ts'
 import { isAuthentication } from './backend-auth.ts'
-import { ByteWriter, writeBytes } from './bytes.ts'
+import { ByteWriter, ownCopy, writeBytes } from './bytes.ts'
 import { decodeErrorFields, type ErrorFields } from './error-fields.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import { BACKEND, FrameCursor, frameTable } from './frames.ts'
@@ -341,13 +341,6 @@ export class UpstreamLogin {
       throw error
     }
   }
-}
-
-/** Kept as long as the session: not a piece of a pool, which would stay as a whole. */
-function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 function bytesBeforeTls(): ProtocolError {

@@ -65,12 +65,27 @@ describe('the bytes of a leg', () => {
     const stores = new Set<ArrayBufferLike>()
     for (let i = 0; i < 50; i++) {
       read(input, Buffer.alloc(70_000, i), { viewsHeld: i > 0 })
-      // Not the first two: the store is small before it is large.
-      if (i > 1) stores.add(input.store.buffer)
+      // Not the first three: the store grows.
+      if (i > 2) stores.add(input.store.buffer)
       input.consumed(input.to)
       input.viewsReturned()
     }
     expect(stores.size).toBe(2)
+  })
+
+  test('take little room again once little comes', () => {
+    const input = new InputBuffer()
+    const small = input.target(false, 0).length
+    for (let i = 0; i < 4; i++) {
+      read(input, Buffer.alloc(70_000))
+      input.consumed(input.to)
+    }
+    expect(input.target(false, 0).length).toBeGreaterThanOrEqual(64 * 1024)
+    for (let i = 0; i < 200; i++) {
+      read(input, Buffer.alloc(small - 1))
+      input.consumed(input.to)
+    }
+    expect(input.target(false, 0).length).toBe(small)
   })
 
   test('take one store while the reader keeps up', () => {
@@ -78,7 +93,8 @@ describe('the bytes of a leg', () => {
     const stores = new Set<ArrayBufferLike>()
     for (let i = 0; i < 50; i++) {
       read(input, Buffer.alloc(70_000, i))
-      if (i > 0) stores.add(input.store.buffer)
+      // Not the first two: the store grows.
+      if (i > 1) stores.add(input.store.buffer)
       input.consumed(input.to)
     }
     expect(stores.size).toBe(1)

@@ -5,18 +5,21 @@
  *                     from                 to = target
  *
  * A frame that is not whole stays where it is and the next read lands right behind it, so nothing is
- * concatenated; a frame longer than the store gets a store of its own size. The store is small while
- * little comes and LARGE_BYTES while much does. Views of it are given away: whoever asks for the next
+ * concatenated; a frame longer than the store gets a store of its own size. A read that fills the store makes
+ * the next one larger, and many that would have fitted a smaller one make it smaller. Views of it are given away: whoever asks for the next
  * target says whether any are still out, and then the store is left to them. Whoever sees them all come
  * back says so, and the store last left is taken again: a slow reader costs two stores, not one a read.
  */
 
-/** Fits a busy client's requests and short results; what an idle connection costs. */
-const SMALL_BYTES = 2 * 1024
-const LARGE_BYTES = 64 * 1024
+/**
+ * Bytes of a store: the first fits requests and short replies and is what an idle connection costs; the last is
+ * for results.
+ */
+const SIZES = [512, 4 * 1024, 64 * 1024] as const
+const LARGEST = SIZES.length - 1
 /** A read must have at least this much room, bytes. */
-const ROOM_BYTES_MIN = 512
-/** Reads in a row that a small store would have held before it is taken again. */
+const ROOM_BYTES_MIN = 256
+/** Reads in a row that a smaller store would have held before it is taken again. */
 const CALM_READS = 64
 const NOTHING = Buffer.alloc(0)
 
@@ -29,7 +32,8 @@ export class InputBuffer {
   #target: Buffer = NOTHING
   #targetAt = 0
   #calm = 0
-  #large = false
+  /** Of SIZES. */
+  #size = 0
   /** Left to views of it. */
   #lent: Buffer | null = null
   /** Was lent; nobody looks at it. */
@@ -64,7 +68,7 @@ export class InputBuffer {
   /** Where the next direct read goes. */
   target(viewsHeld: boolean, wanted: number): Buffer {
     const left = this.length
-    const size = Math.max(this.#large ? LARGE_BYTES : SMALL_BYTES, wanted, left + ROOM_BYTES_MIN)
+    const size = Math.max(SIZES[this.#size] ?? 0, wanted, left + ROOM_BYTES_MIN)
     const fits = this.#own && this.store.length >= size && this.store.length <= size * 4
     if (!viewsHeld) {
       // The reader keeps up: one store is enough.
@@ -94,11 +98,12 @@ export class InputBuffer {
     }
     this.to += bytes
     if (bytes === this.#target.length) {
-      this.#large = true
+      this.#size = Math.min(this.#size + 1, LARGEST)
       this.#calm = 0
-    } else if (this.#large && ++this.#calm >= CALM_READS) {
-      this.#large = false
-    } else if (bytes > SMALL_BYTES) {
+    } else if (bytes > (SIZES[this.#size - 1] ?? 0)) {
+      this.#calm = 0
+    } else if (++this.#calm >= CALM_READS) {
+      this.#size--
       this.#calm = 0
     }
   }

@@ -2,7 +2,7 @@
  * From column definitions to columns and masks, once per admission and description: a statement that runs again
  * is described by the same bytes again, and comparing them costs less than reading them.
  */
-import { ByteWriter, writeRange } from '../bytes.ts'
+import { ByteWriter, ownCopy, writeRange } from '../bytes.ts'
 import type { CellMask } from '../cell-mask.ts'
 import { type ColumnDefinition, decodeColumn } from '../columns.ts'
 import { ProtocolError } from '../errors.ts'
@@ -69,7 +69,7 @@ export class Descriptions {
     }
     const columns = this.#decode(bytes)
     const plan = admission.masked ? this.#planFor(admission, result, columns, format) : null
-    const described = { result, format, bytes: Buffer.from(bytes), columns, plan }
+    const described = { result, format, bytes: ownCopy(bytes), columns, plan }
     this.#known.set(admission, described)
     return described
   }
@@ -90,7 +90,7 @@ export class Descriptions {
   }
 
   #decode(bytes: Buffer): ColumnDefinition[] {
-    const kept = Buffer.from(bytes)
+    const kept = ownCopy(bytes)
     const columns: ColumnDefinition[] = []
     for (let at = 0; at < kept.length; ) {
       const start = at + HEADER_BYTES

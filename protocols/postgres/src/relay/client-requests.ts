@@ -4,7 +4,7 @@
  * Methods return false when the request was not consumed because the leg is parked; it is then offered
  * again. A request is forwarded only after the gatekeeper admitted it.
  */
-import { cStringEnd } from '../bytes.ts'
+import { cStringEnd, ownCopy } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
@@ -357,7 +357,7 @@ function parameterTypes(buf: Buffer, start: number, end: number): Buffer | null 
   if (end - start < 2 || start + 2 + buf.readUInt16BE(start) * 4 !== end) {
     throw malformed('Parse parameter types')
   }
-  return end - start === 2 ? null : Buffer.from(buf.subarray(start + 2, end))
+  return end - start === 2 ? null : ownCopy(buf.subarray(start + 2, end))
 }
 
 /** `statement` null: a cursor that SQL declared. */
