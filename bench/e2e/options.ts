@@ -6,6 +6,7 @@ export const TARGETS = [
   'pgbouncer',
   'haproxy',
   'gateway',
+  'gateway-socket',
   'recording',
   'recording-all',
 ] as const
@@ -47,7 +48,8 @@ export const HELP = `Compares the Sallyport gateway with a direct connection, Pg
   --megabytes N       size of each bulk table (64)
   --idle-sessions N   of memory.idle (1000)
   --stalled-readers N of memory.stalled (8)
-  --upstream HOW      tcp or socket: how pgbouncer and the gateway reach the server (tcp)
+  --upstream HOW      tcp or socket: how pgbouncer and the gateway reach the server (tcp); gateway-socket
+                      is the gateway over the socket whatever the others do
   --reuse             let the gateway keep upstream connections for the next client (off, as by default)
   --postgres-bin DIR  server binaries (the newest of /usr/lib/postgresql, else the npm package)
   --json FILE         where the result goes (a new file in bench/results, ignored by git)

@@ -16,7 +16,12 @@ import { type Postgres, startPostgres } from './postgres.ts'
 import { findPostgres, findProgram, PACKAGES, unprivilegedAccount } from './programs.ts'
 import { type Failed, type Measured, type Result, resultOf, summarise, tableOf } from './report.ts'
 import { directTarget } from './targets/direct.ts'
-import { gatewayTarget, recordingAllTarget, recordingTarget } from './targets/gateway.ts'
+import {
+  gatewaySocketTarget,
+  gatewayTarget,
+  recordingAllTarget,
+  recordingTarget,
+} from './targets/gateway.ts'
 import { haproxyTarget } from './targets/haproxy.ts'
 import { pgbouncerTarget } from './targets/pgbouncer.ts'
 import { type Site, type Target, Unavailable } from './targets/target.ts'
@@ -40,6 +45,7 @@ const MAKERS: Readonly<Record<Target['name'], (site: Site) => Target | Promise<T
   pgbouncer: pgbouncerTarget,
   haproxy: haproxyTarget,
   gateway: gatewayTarget,
+  'gateway-socket': gatewaySocketTarget,
   recording: recordingTarget,
   'recording-all': recordingAllTarget,
 }

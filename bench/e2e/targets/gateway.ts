@@ -35,11 +35,13 @@ masks:
 /** What policy has recorded of sessions, per target. */
 const RECORD = {
   gateway: '',
+  'gateway-socket': '',
   recording: 'record: [{ who: everyone }]\n',
   'recording-all': 'record: [{ who: everyone, rows: all }]\n',
 } as const
 
 export const gatewayTarget = (site: Site): Promise<Target> => start(site, 'gateway')
+export const gatewaySocketTarget = (site: Site): Promise<Target> => start(site, 'gateway-socket')
 export const recordingTarget = (site: Site): Promise<Target> => start(site, 'recording')
 export const recordingAllTarget = (site: Site): Promise<Target> => start(site, 'recording-all')
 
@@ -50,7 +52,8 @@ async function start(site: Site, name: keyof typeof RECORD): Promise<Target> {
   const config = join(home, 'sallyport.yaml')
   writeFileSync(join(home, 'policy.yaml'), POLICY + RECORD[name])
   writeFileSync(join(home, 'upstream.password'), site.postgres.password, { mode: 0o600 })
-  writeFileSync(config, configText(site, { home, port, tlsPort }))
+  const overSocket = name === 'gateway-socket' || site.options.upstream === 'socket'
+  writeFileSync(config, configText(site, { home, port, tlsPort, overSocket }))
   const { profile } = site.options
   if (profile !== null) mkdirSync(profile, { recursive: true })
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
@@ -79,8 +82,9 @@ async function start(site: Site, name: keyof typeof RECORD): Promise<Target> {
 /** JSON is YAML. */
 function configText(
   { postgres, certificate, options }: Site,
-  { home, port, tlsPort }: { home: string; port: number; tlsPort: number },
+  at: { home: string; port: number; tlsPort: number; overSocket: boolean },
 ): string {
+  const { home, port, tlsPort, overSocket } = at
   const connections = options.idleSessions + 200
   const tls =
     certificate === null
@@ -99,7 +103,7 @@ function configText(
     connections: {
       [DATABASE]: {
         protocol: 'postgres',
-        ...(options.upstream === 'socket' ? { socket: postgres.socketDir } : { host: '127.0.0.1' }),
+        ...(overSocket ? { socket: postgres.socketDir } : { host: '127.0.0.1' }),
         port: postgres.port,
         database: DATABASE,
         user: USER,
