@@ -110,6 +110,13 @@ describe('lines of a segment', () => {
     )
   })
 
+  test('say the same while statements are not looked for, as many have been new', () => {
+    const lines = Array.from({ length: 3000 }, (_, i) =>
+      line(statement({ ordinal: i, sql: `SELECT ${i < 200 || i > 2900 ? i : 'x'}` }), i + 1, 1),
+    )
+    expect(read(new LineReader(), Buffer.concat(lines))).toEqual(lines.map(expected))
+  })
+
   test('are known again whatever their session and ordinal are', () => {
     const reader = new LineReader()
     const bytes = Buffer.concat([

@@ -21,6 +21,12 @@ const DIGIT_9 = 0x39
 /** Of a whole number that is surely safe. */
 const DIGITS_MAX = 15
 const HASH_CHARS = 64
+/**
+ * Texts with literals are all different: remembering them costs more than parsing them. With this many more misses
+ * than hits, so many statements are not looked for.
+ */
+const CREDIT_MAX = 64
+const SPARED = 2048
 const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 const AT = ascii('{"at":')
 const EVENT = ascii(',"event":{')
@@ -63,6 +69,9 @@ const OUTCOME_TERMS = recordTermsOf({ type: 'outcome', v: 1 })
 export class LineReader {
   /** By the text of the event without ordinal and session. */
   readonly #statements = new Map<string, Said>()
+  /** Falls with statements never met before; at 0 the next SPARED are parsed without being looked for. */
+  #credit = CREDIT_MAX
+  #spared = 0
   /** The batch, its text with a character for each byte, and where in it we are. */
   #bytes: Buffer = Buffer.alloc(0)
   #text = ''
@@ -138,6 +147,10 @@ export class LineReader {
   }
 
   #statement(seq: number, at: number, eventAt: number, end: number): IndexedRecord | null {
+    if (this.#spared > 0) {
+      this.#spared--
+      return null
+    }
     const text = this.#text
     const ordinalAt = text.indexOf(',"ordinal":', this.#at)
     if (ordinalAt < 0 || ordinalAt >= end) return null
@@ -152,7 +165,12 @@ export class LineReader {
     const rest =
       text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, sessionAt) + text.slice(this.#at, end)
     let said = this.#statements.get(rest)
-    if (said === undefined) {
+    if (said !== undefined) this.#credit = Math.min(this.#credit + 1, CREDIT_MAX)
+    else {
+      if (--this.#credit === 0) {
+        this.#credit = CREDIT_MAX
+        this.#spared = SPARED
+      }
       if (rest.length > INDEX_STATEMENT_CHARS_MAX) return null
       const event = statementOf(this.#bytes.subarray(eventAt, end), rest, session)
       if (event === null) return null
