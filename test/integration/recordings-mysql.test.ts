@@ -1,6 +1,6 @@
 /** Recordings of real MySQL and MariaDB sessions: what clients saw, and what they must never hold. */
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -194,6 +194,17 @@ describe.each(['mysql', 'mariadb'] as const)('a recorded session on %s', async (
     expect(drawn).toContain('│ 1  │ name 1 │')
     expect(drawn).toContain('│ 2024-02-29 12:30:00.000 │ 6.5   │')
     expect(drawn).toContain('OK, 0 rows affected')
+    const next = join(gateway.directory, 'next.yaml')
+    writeFileSync(
+      next,
+      `version: 1
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['${db.database}.*'] } }
+  - { name: no writes, who: everyone, deny: { effects: [write] } }`,
+    )
+    const judged = await replay('--policy', next)
+    expect(judged.stdout).toContain('id = 1000\n- allow by all\n+ deny by no writes')
+    expect(judged.stderr).toMatch(/4 statements, 1 decided otherwise/)
     const scratch = await useMysql(flavour)
     await scratch.sql(
       `CREATE TABLE people (id INT PRIMARY KEY, name VARCHAR(20), born DATETIME(3), score DOUBLE)`,

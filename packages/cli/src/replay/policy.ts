@@ -139,7 +139,7 @@ class Judge {
     if (where === null) return null
     const catalog = await this.#catalogFor(where)
     const { view } = this.#views.of(this.#policy, where.subject, where.connection, catalog)
-    const analysis = this.#analyze(statement.sql, catalog)
+    const analysis = this.#analyze(statement.sql, catalog, where.database)
     if (analysis.kind === 'unparsable') {
       return decisionOf(decide(view, analysis, { now: record.at }), [])
     }
