@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type {} from '../../support/global-setup.ts'
 import type { WireClient } from '../../support/wire.ts'
 import { openWorlds, type World } from '../world.ts'
-import { ORACLES, type Oracle, type Question } from './oracles.ts'
+import { ORACLES, type Oracle, type Question, separating } from './oracles.ts'
 
 type Pair = readonly [a: WireClient, b: WireClient]
 
@@ -31,13 +31,6 @@ afterAll(async () => {
 async function secretOf(name: 'a' | 'b'): Promise<string> {
   const [row] = await world.sql(name, 'SELECT ssn FROM ONLY people WHERE id = 1')
   return String(row?.['ssn'])
-}
-
-/** Questions about one character: is it below itself (no), is it below the next (yes). */
-function separating(secret: string, at: number): Question[] {
-  const prefix = secret.slice(0, at)
-  const code = secret.charCodeAt(at)
-  return [code, code + 1].map((bound) => ({ prefix, below: String.fromCharCode(bound) }))
 }
 
 /** Everything that comes over the wire for all questions. */

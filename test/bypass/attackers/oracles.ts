@@ -15,6 +15,13 @@ export interface Oracle {
   readonly ask: (question: Question) => readonly string[]
 }
 
+/** Questions about one character: is it below itself (no), is it below the next (yes). */
+export function separating(secret: string, at: number): Question[] {
+  const prefix = secret.slice(0, at)
+  const code = secret.charCodeAt(at)
+  return [code, code + 1].map((bound) => ({ prefix, below: String.fromCharCode(bound) }))
+}
+
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
 /** The ssn of row 1 starts with the prefix, followed by a character below the bound. */
 const condition = ({ prefix, below }: Question, column = 'ssn'): string =>

@@ -8,7 +8,7 @@ import type {} from '../../support/global-setup.ts'
 import { MASKED } from '../identities.ts'
 import { openWorlds, type World } from '../world.ts'
 import { Comparison } from './compare.ts'
-import { statements } from './grammar.ts'
+import { statements } from './postgres-language.ts'
 
 /** The same statements in every run: a new finding belongs into the corpus, not into somebody's next build. */
 const SEED = 20_261_123

@@ -59,7 +59,15 @@ export async function runAttack(
  * reads in the order of a masked column is not promised to be hidden.
  */
 function shownBy({ packets, rows }: MysqlReply, step: Step | undefined): readonly Buffer[] {
-  if (typeof step !== 'string' || /\bORDER BY\b/i.test(step)) return packets
+  return typeof step !== 'string' || /\bORDER BY\b/i.test(step)
+    ? packets
+    : unordered({ packets, rows })
+}
+
+export function unordered({
+  packets,
+  rows,
+}: Pick<MysqlReply, 'packets' | 'rows'>): readonly Buffer[] {
   const isRow = new Set(rows)
   const head = packets.filter((packet) => !isRow.has(packet))
   return [...head, ...[...rows].sort(Buffer.compare)]

@@ -1,0 +1,46 @@
+/** Statements nobody wrote, on MySQL and MariaDB: see `../../interference/interference.test.ts`. */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findMysql } from '../../../support/use-mysql.ts'
+import { MASKED } from '../../identities.ts'
+import { type MysqlWorld, openMysqlWorlds } from '../world.ts'
+import { MysqlComparison } from './compare.ts'
+import { statements } from './language.ts'
+
+const SEED = 20_261_123
+const RUNS = 150
+
+describe.each(['mysql', 'mariadb'] as const)('statements on %s', async (flavour) => {
+  const found = await findMysql(flavour)
+  if ('unavailable' in found) {
+    test.skip(found.unavailable, () => undefined)
+    return
+  }
+  let world: MysqlWorld
+  beforeAll(async () => {
+    world = await openMysqlWorlds(found)
+  })
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]()
+  })
+
+  // Hashes are of the values and differ with them.
+  test.each(MASKED.filter((who) => who !== 'hashed'))(
+    '%s',
+    async (who) => {
+      using comparison = await MysqlComparison.open(world, who)
+      let accepted = 0
+      await fc.assert(
+        fc.asyncProperty(statements(), async (statement) => {
+          const outcome = await comparison.run(statement)
+          if (outcome === 'same') accepted++
+          expect(outcome, statement).not.toMatch(/^different$/)
+        }),
+        { seed: SEED, numRuns: RUNS },
+      )
+      // A guard that refuses everything would pass.
+      expect(accepted).toBeGreaterThan(RUNS / 10)
+    },
+    120_000,
+  )
+})

@@ -1,0 +1,23 @@
+/**
+ * The long run: `node test/bypass/mysql/interference/run.ts mysql|mariadb [statements] [seed]`. Says how many
+ * statements were generated, accepted and refused, and lists those that told the worlds apart.
+ */
+import { startMysql } from '../../../support/mysql-servers.ts'
+import { MASKED } from '../../identities.ts'
+import { runLong } from '../../interference/long-run.ts'
+import { openMysqlWorlds } from '../world.ts'
+import { MysqlComparison } from './compare.ts'
+import { statements } from './language.ts'
+
+const [flavour = 'mysql', ...rest] = process.argv.slice(2)
+const server = await startMysql(flavour === 'mariadb' ? 'mariadb' : 'mysql')
+if ('unavailable' in server) throw new Error(server.unavailable)
+{
+  await using world = await openMysqlWorlds(server)
+  const masks = MASKED.filter((who) => who !== 'hashed')
+  await runLong(rest, {
+    statements,
+    open: (batch) => MysqlComparison.open(world, masks[batch % masks.length] ?? 'redacted'),
+  })
+}
+await server.stop()
