@@ -22,6 +22,9 @@ const SCHEMA = `
   CREATE VIEW named AS SELECT id, nick AS x FROM people;
   CREATE VIEW outer_named AS SELECT id, x || '' AS x FROM named;
   CREATE SCHEMA ahead;
+  CREATE FUNCTION told1(a text) RETURNS text LANGUAGE sql STABLE AS 'SELECT nick FROM people LIMIT 1';
+  CREATE FUNCTION told2(a text) RETURNS text LANGUAGE sql STABLE AS 'SELECT a';
+  CREATE FUNCTION told3(a text) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN a; END';
 `
 
 let database: TestDatabase
@@ -75,6 +78,26 @@ test.each([
     await database.sql(`CREATE OR REPLACE VIEW named AS SELECT id, ${before} FROM people`)
     expect(await ask(text, way)).toContain('nick')
   }
+})
+
+test.each([
+  ['told1', 'sql', `SELECT ssn FROM people LIMIT 1`],
+  ['told2', 'sql', `SELECT ssn FROM people WHERE a IS NOT NULL LIMIT 1`],
+  ['told3', 'plpgsql', `BEGIN RETURN (SELECT ssn FROM people LIMIT 1); END`],
+] as const)('the function %s in %s becomes: %s', async (name, language, after) => {
+  const text = `SELECT ${name}('nick')`
+  expect(await ask(text, 'simple')).toContain('nick')
+  await database.sql(
+    `CREATE OR REPLACE FUNCTION ${name}(a text) RETURNS text LANGUAGE ${language} STABLE AS $b$ ${after} $b$`,
+  )
+  for (const way of ['simple', 'extended'] as const) {
+    expect(await ask(text, way)).not.toContain(secret)
+  }
+  // One that takes the call from it.
+  await database.sql(
+    `CREATE FUNCTION ${name}(a varchar) RETURNS text LANGUAGE sql STABLE AS 'SELECT ssn FROM people LIMIT 1'`,
+  )
+  expect(await ask(`SELECT ${name}('nick'::varchar)`, 'simple')).not.toContain(secret)
 })
 
 test('a prepared statement that goes on over a view redefined', async () => {

@@ -83,9 +83,16 @@ export function settleEstimate(
   if (asking.length === 0) return settled
   const before = verdict.kind === 'approve' ? verdict.approvers : []
   const hint = exceeded.find((gate) => gate.hint !== null)?.hint ?? null
-  const { results, probes, reports } = verdict
+  const { results, probes, reports, withheld } = verdict
   const all = [...before, ...asking]
-  return { ...approving(all, hint), results, probes, reports, gates: [] }
+  return {
+    ...approving(all, hint),
+    ...(withheld && { withheld }),
+    results,
+    probes,
+    reports,
+    gates: [],
+  }
 }
 
 function isOver({ over, needs }: EstimateGate, estimate: Estimate | null): boolean {

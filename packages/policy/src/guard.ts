@@ -11,6 +11,7 @@ import type {
   FunctionUse,
   Lineage,
   StatementFacts,
+  WithholdableColumn,
 } from '@sallyport/sql'
 import { catalogClass, isCounters } from './catalogs.ts'
 import { mayChangeAnySetting, mustBeGranted } from './coverage.ts'
@@ -19,7 +20,7 @@ import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
 import { columnPlan, protectedAmong, trustedLineage } from './plan.ts'
 import { choosesPlans } from './settings.ts'
-import { type Deny, deny, SQLSTATE_NO_RELATION } from './verdict.ts'
+import { type Deny, deny, SQLSTATE_NO_RELATION, type WithheldColumn } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { isPlaceholder, writeBack } from './write-back.ts'
 
@@ -55,14 +56,14 @@ function guardUnknown(facts: StatementFacts): Deny | null {
 
 /** Sequences, advisory locks, notifications: they give back a number of their own or nothing; what goes in is a flow. */
 const WITHOUT_DATA =
-  /^(nextval|currval|lastval|setval|pg_notify|pg_(try_)?advisory_(xact_)?lock(_shared)?)$/
+  /^(nextval|currval|lastval|setval|pg_notify|pg_stat_get_(live|dead)_tuples|pg_(try_)?advisory_(xact_)?lock(_shared)?)$/
 
 const givesNoData = ({ schema, name }: FunctionUse): boolean =>
   schema === 'pg_catalog' && WITHOUT_DATA.test(name)
 
 function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null {
   const opaque = facts.functions.find(
-    (use) => mustBeGranted(use) && !givesNoData(use) && !view.trusts(use),
+    (use) => mustBeGranted(use) && !use.known && !givesNoData(use) && !view.trusts(use),
   )
   if (opaque === undefined) return null
   const name = sayFunction(opaque)
@@ -162,14 +163,48 @@ function unknownLineage(what: string, why: readonly string[]): Deny {
 
 function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
   for (const use of facts.uses) {
-    const mask = view.maskFor(use.column)
+    if (mayUse(view, use) || withholding(view, facts, use) !== null) continue
     const other = use.with === undefined ? null : view.maskFor(use.with)
-    const refused =
-      (mask !== null && !allowsUse(mask, use, other)) ||
-      (other !== null && !allowsUse(other, use, mask))
-    if (refused) return refusedUse(use, mask ?? other)
+    return refusedUse(use, view.maskFor(use.column) ?? other)
   }
   return null
+}
+
+function mayUse(view: PrincipalView, use: ColumnUse): boolean {
+  const mask = view.maskFor(use.column)
+  const other = use.with === undefined ? null : view.maskFor(use.with)
+  return (
+    (mask === null || allowsUse(mask, use, other)) &&
+    (other === null || allowsUse(other, use, mask))
+  )
+}
+
+/**
+ * The result columns by which alone a masked column is used, where they are redacted and need not be computed; null:
+ * the use may be noticed.
+ */
+function withholding(
+  view: PrincipalView,
+  { withholdable = [] }: StatementFacts,
+  { inColumns }: ColumnUse,
+): readonly WithholdableColumn[] | null {
+  if (inColumns === undefined) return null
+  const found = withholdable.filter(
+    ({ at, lineage }) => inColumns.includes(at) && columnPlan(view, lineage).kind === 'mask',
+  )
+  return found.length === inColumns.length ? found : null
+}
+
+/** The result columns that must not be computed: what they would use of masked columns may not be used. */
+export function withheldColumns(
+  view: PrincipalView,
+  facts: StatementFacts,
+): readonly WithheldColumn[] {
+  if (!view.masked || facts.withholdable === undefined) return []
+  const found = new Set(
+    facts.uses.flatMap((use) => (mayUse(view, use) ? [] : (withholding(view, facts, use) ?? []))),
+  )
+  return [...found].map(({ at, name }) => ({ at, name }))
 }
 
 /** May a masked column be used like this? `other` is the mask on the other side of a join. */

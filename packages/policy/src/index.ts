@@ -36,6 +36,14 @@ export { type MergedPlan, mergePlan, planFor, type Witness } from './plan.ts'
 export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
 export { type MaskSuggestion, suggestMask } from './suggest-masks.ts'
-export type { Allow, Approve, Deny, DenyCode, ResultPlan, Verdict } from './verdict.ts'
+export type {
+  Allow,
+  Approve,
+  Deny,
+  DenyCode,
+  ResultPlan,
+  Verdict,
+  WithheldColumn,
+} from './verdict.ts'
 export { grantsFor, type PrincipalView, type ViewOptions, viewFor } from './view.ts'
 export { type BindParameter, checkBind, isPlaceholder } from './write-back.ts'

@@ -43,6 +43,18 @@ export interface ResultPlan {
   readonly rows?: NonNullable<StatementFacts['rows']>
 }
 
+/** A computed result column that is to be sent to the server so that it does not compute it. */
+export interface WithheldColumn {
+  /** Where its expression begins, UTF-8 bytes of the text. */
+  readonly at: number
+  readonly name: string
+}
+
+/** What is to be done to the text before it may run; absent: nothing. */
+interface Withheld {
+  readonly withheld?: readonly WithheldColumn[]
+}
+
 interface Words {
   /** One sentence for the error a client sees; names rules and objects, never values. */
   readonly message: string
@@ -55,17 +67,18 @@ interface Reports {
   readonly reports: readonly string[]
 }
 
-export type Allow = Reports & {
-  readonly kind: 'allow'
-  /** The allow rules that cover it, joined by ` + `. */
-  readonly rule: string
-  /** One per statement; null where the statement returns no rows. */
-  readonly results: readonly (ResultPlan | null)[]
-  /** What an execution takes from the budgets of masks; executing beyond one is to be refused. */
-  readonly probes: readonly Probes[]
-  /** What hangs on the planner's estimate: see `settleEstimate`. */
-  readonly gates: readonly EstimateGate[]
-}
+export type Allow = Reports &
+  Withheld & {
+    readonly kind: 'allow'
+    /** The allow rules that cover it, joined by ` + `. */
+    readonly rule: string
+    /** One per statement; null where the statement returns no rows. */
+    readonly results: readonly (ResultPlan | null)[]
+    /** What an execution takes from the budgets of masks; executing beyond one is to be refused. */
+    readonly probes: readonly Probes[]
+    /** What hangs on the planner's estimate: see `settleEstimate`. */
+    readonly gates: readonly EstimateGate[]
+  }
 export type Deny = Reports &
   Words & {
     readonly kind: 'deny'
@@ -74,6 +87,7 @@ export type Deny = Reports &
     readonly sqlstate: string
   }
 export type Approve = Reports &
+  Withheld &
   Words & {
     readonly kind: 'approve'
     readonly rule: string

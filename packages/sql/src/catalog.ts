@@ -82,7 +82,14 @@ export interface CatalogFunction {
   readonly builtin: boolean
   /** Of an extension whose functions are known to depend on their arguments alone. */
   readonly pure?: boolean
+  /** The statement that would create it, where its body can be read (LANGUAGE sql and plpgsql). */
+  readonly definition?: string
+  /** How many arguments a call may have, at least and at most; absent: any number. */
+  readonly arity?: readonly [least: number, most: number]
 }
+
+/** What may be made anew under its name: a view, or a function whose body is read. */
+export type Defined = CatalogRelation | CatalogFunction
 
 /**
  * An operator that calls a user function that is not `pure`, by its name; a cast by `::target`, an input or output function

@@ -17,9 +17,10 @@ import type {
   StateChange,
   StatementFacts,
   UseContext,
+  WithholdableColumn,
 } from './facts.ts'
 import { EFFECTS } from './facts.ts'
-import type { Value } from './lineage/value.ts'
+import { lineageOf, type Value } from './lineage/value.ts'
 
 type UseDetail = Omit<ColumnUse, 'column' | 'context'>
 
@@ -32,6 +33,18 @@ function withProbes(use: ColumnUse, more: UseDetail): ColumnUse {
     ...(parameters.size > 0 && { parameters: [...parameters] }),
     ...(more.asText === true && { asText: true }),
   }
+}
+
+interface Computed {
+  readonly at: number
+  readonly name: string
+  readonly value: Value
+}
+
+function alsoIn(use: ColumnUse, column: number | null): ColumnUse {
+  const { inColumns, ...outside } = use
+  if (inColumns === undefined || column === null) return outside
+  return inColumns.includes(column) ? use : { ...use, inColumns: [...inColumns, column] }
 }
 
 export class FactsDraft {
@@ -50,6 +63,12 @@ export class FactsDraft {
   readonly flows: Flow[] = []
   readonly constantWrites: ConstantWrite[] = []
   readonly state: StateChange[] = []
+  /** Where the innermost result column begins that is being walked; null: outside of any. */
+  inColumn: number | null = null
+  /** What of it may be withheld is told: see StatementFacts. */
+  isWithholdable = false
+  readonly #computed = new Map<number, Computed>()
+  readonly #mustCompute = new Set<number>()
   readonly #effects = new Set<Effect>()
   readonly #relations = new Map<string, RelationUse>()
   readonly #functions = new Map<string, FunctionUse>()
@@ -113,8 +132,32 @@ export class FactsDraft {
       (use) => use.context === context && use.with === more?.with && use.groups === more?.groups,
     )
     const known = uses[at]
-    if (known === undefined) uses.push({ column, context, ...more })
-    else if (context === 'equality-constant') uses[at] = withProbes(known, more ?? {})
+    const { inColumn } = this
+    if (known === undefined) {
+      const inColumns = inColumn === null ? null : { inColumns: [inColumn] }
+      uses.push({ column, context, ...more, ...inColumns })
+      return
+    }
+    const use = context === 'equality-constant' ? withProbes(known, more ?? {}) : known
+    uses[at] = alsoIn(use, inColumn)
+  }
+
+  /** A result column that is computed, once it has been walked. */
+  computed(column: Computed): void {
+    this.#computed.set(column.at, column)
+  }
+
+  /** The result column at hand makes rows. */
+  mustCompute(): void {
+    if (this.inColumn !== null) this.#mustCompute.add(this.inColumn)
+  }
+
+  #withholdable(): readonly WithholdableColumn[] {
+    const used = new Set([...this.#uses.values()].flat().flatMap((use) => use.inColumns ?? []))
+    return [...used].flatMap((at) => {
+      const column = this.#mustCompute.has(at) ? undefined : this.#computed.get(at)
+      return column ? { at, name: column.name, lineage: lineageOf(column.value) } : []
+    })
   }
 
   /** Every source of `value` is used in `context`; of what reveals only how many or whether, no more is. */
@@ -138,7 +181,9 @@ export class FactsDraft {
     for (const use of facts.relations) this.relation(use)
     for (const use of facts.functions) this.function(use)
     for (const ref of facts.columns) this.column(ref)
-    for (const { column, context, ...more } of facts.uses) this.use(column, context, more)
+    for (const { column, context, inColumns: _, ...more } of facts.uses) {
+      this.use(column, context, more)
+    }
     for (const why of facts.unknowns) this.#unknowns.add(why)
     this.flows.push(...facts.flows)
     this.constantWrites.push(...facts.constantWrites)
@@ -169,6 +214,7 @@ export class FactsDraft {
       ...(this.diagnostics && { diagnostics: true }),
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
+      ...(this.isWithholdable && { withholdable: this.#withholdable() }),
       flows: this.flows,
       constantWrites: this.constantWrites,
       state: this.state,

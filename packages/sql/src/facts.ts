@@ -67,6 +67,8 @@ export interface FunctionUse {
    * opaque: may read data, run SQL, touch files, or its body is not known.
    */
   readonly purity: 'pure' | 'reads-session' | 'opaque'
+  /** A user's, whose body was read: what it reads and uses is among the facts. */
+  readonly known?: true
 }
 
 /**
@@ -143,6 +145,19 @@ export interface ColumnUse {
   readonly groups?: number
   /** For `equality-constant`: the parameters it is compared with, each one value or an array of them. */
   readonly parameters?: readonly number[]
+  /** It is used in nothing but these result columns (`at` of WithholdableColumn). */
+  readonly inColumns?: readonly number[]
+}
+
+/**
+ * A computed column of a query, its own or one inside of it: where nobody may see its value, it need not be computed
+ * (PostgresReader.withhold), and what it uses is then not used.
+ */
+export interface WithholdableColumn {
+  /** Where its expression begins, UTF-8 bytes of the text. */
+  readonly at: number
+  readonly name: string
+  readonly lineage: Lineage
 }
 
 /** Data flowing into a stored or session-visible place. */
@@ -244,6 +259,8 @@ export interface StatementFacts {
   /** Base columns read anywhere in it. */
   readonly columns: readonly ColumnRef[]
   readonly uses: readonly ColumnUse[]
+  /** Absent: something of the statement may be noticed other than by its result. */
+  readonly withholdable?: readonly WithholdableColumn[]
   readonly flows: readonly Flow[]
   readonly constantWrites: readonly ConstantWrite[]
   readonly state: readonly StateChange[]

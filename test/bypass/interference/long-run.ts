@@ -24,6 +24,7 @@ export async function runLong(
     failed: 0,
     same: 0,
     'same rows': 0,
+    'other plan': 0,
     different: 0,
   }
   for (let done = 0, batch = 0; done < Number(total); done += BATCH, batch++) {

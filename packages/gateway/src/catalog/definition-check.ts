@@ -1,15 +1,15 @@
 /**
- * Are views still defined as a snapshot says? Asked right before a statement under masks that reads one, on a
+ * Are views and functions still defined as a snapshot says? Asked right before a statement under masks uses one, on a
  * connection of its own: a refresh may be reading an older moment on the other. Whoever asks while an answer is
  * under way shares the next one, so many sessions cost no more than one after the other.
  */
-import type { CatalogRelation } from '@sallyport/sql'
+import type { Defined } from '@sallyport/sql'
 import type { CatalogReader } from './source.ts'
 
-type Definitions = ReadonlyMap<CatalogRelation, string | null>
+type Definitions = ReadonlyMap<Defined, string | null | undefined>
 
 interface Batch {
-  readonly views: Set<CatalogRelation>
+  readonly views: Set<Defined>
   readonly result: Promise<Definitions>
 }
 
@@ -24,7 +24,7 @@ export class DefinitionCheck {
   }
 
   /** As of some moment after the call. Throws what the reader throws. */
-  async unchanged(views: readonly CatalogRelation[]): Promise<boolean> {
+  async unchanged(views: readonly Defined[]): Promise<boolean> {
     this.#next ??= this.#begin()
     const { views: asked, result } = this.#next
     for (const view of views) asked.add(view)
@@ -39,13 +39,13 @@ export class DefinitionCheck {
   }
 
   #begin(): Batch {
-    const views = new Set<CatalogRelation>()
+    const views = new Set<Defined>()
     return { views, result: this.#after(this.#running, views) }
   }
 
   async #after(
     running: Promise<unknown> | undefined,
-    views: ReadonlySet<CatalogRelation>,
+    views: ReadonlySet<Defined>,
   ): Promise<Definitions> {
     // Also without one under way: the caller adds its views first.
     await running?.catch(() => undefined)
@@ -55,9 +55,9 @@ export class DefinitionCheck {
     return reading
   }
 
-  async #read(views: readonly CatalogRelation[]): Promise<Definitions> {
+  async #read(views: readonly Defined[]): Promise<Definitions> {
     const definitions = await (await this.#connected()).definitions(views)
-    return new Map(views.map((view, index) => [view, definitions[index] ?? null]))
+    return new Map(views.map((view, index) => [view, definitions[index]]))
   }
 
   #connected(): Promise<CatalogReader> {

@@ -11,6 +11,7 @@ import type {
   CatalogData,
   CatalogFunction,
   CatalogRelation,
+  Defined,
   MysqlFlavour,
 } from '@sallyport/sql'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
@@ -113,7 +114,7 @@ export async function loadMysqlCatalog(
 /** Definitions of these views as of now; null for one that is gone. */
 export async function currentMysqlDefinitions(
   connection: Connection,
-  views: readonly CatalogRelation[],
+  views: readonly Defined[],
 ): Promise<readonly (string | null)[]> {
   const named = views.map(({ schema, name }) => [schema, name])
   const rows = await rowsOf<[string, string, string]>(connection, CURRENT_DEFINITIONS, [named])

@@ -13,6 +13,7 @@ import type {
   CatalogFunction,
   CatalogOperator,
   CatalogRelation,
+  Defined,
 } from '@sallyport/sql'
 import type pg from 'pg'
 import { CatalogError } from './errors.ts'
@@ -31,6 +32,7 @@ import {
   COLUMNS,
   CONSTRAINTS,
   CURRENT_DEFINITIONS,
+  CURRENT_FUNCTIONS,
   DEFINITIONS,
   FUNCTIONS,
   OPERATORS,
@@ -99,21 +101,33 @@ export function probeCatalog(client: pg.Client): Promise<string> {
   return inSnapshot(client, () => readProbe(client))
 }
 
-/** Definitions of these views as of now; null for one whose name has become another relation's, or is gone. */
+/**
+ * Definitions of these views and functions as of now; null for one whose name has become another's, or is gone, and
+ * for a function while its name has more, or fewer, functions than are asked for.
+ */
 export async function currentDefinitions(
   client: pg.Client,
-  views: readonly CatalogRelation[],
-): Promise<readonly (string | null)[]> {
+  defined: readonly Defined[],
+): Promise<readonly (string | null | undefined)[]> {
+  type Row = [id: string, schema: string, name: string, definition: string | null]
+  const functions = defined.filter((one) => 'volatility' in one)
   return inSnapshot(client, async () => {
-    const rows = await rowsOf<[string, string, string, string | null]>(
-      client,
-      CURRENT_DEFINITIONS,
-      [views.map(({ id }) => id)],
-    )
-    const found = new Map(rows.map(([id, ...row]) => [Number(id), row]))
-    return views.map(({ id, schema, name }) => {
-      const [schemaNow, nameNow, definition] = found.get(id) ?? []
-      return schemaNow === schema && nameNow === name ? (definition ?? null) : null
+    const ids = defined.map(({ id }) => id)
+    const views = await rowsOf<Row>(client, CURRENT_DEFINITIONS, [ids])
+    const named =
+      functions.length === 0
+        ? []
+        : await rowsOf<Row>(client, CURRENT_FUNCTIONS, [functions.map(({ name }) => name)])
+    const now = (rows: readonly Row[], { id, schema, name }: Defined) => {
+      const row = rows.find(([found]) => Number(found) === id)
+      return row !== undefined && row[1] === schema && row[2] === name ? row[3] : null
+    }
+    return defined.map((one) => {
+      if (!('volatility' in one)) return now(views, one)
+      const asked = new Set(functions.flatMap(({ id, name }) => (name === one.name ? id : [])))
+      if (named.filter(([, , name]) => name === one.name).length !== asked.size) return null
+      // Of one that is compiled, that it is there.
+      return one.definition === undefined ? undefined : now(named, one)
     })
   })
 }
@@ -221,6 +235,10 @@ type FunctionRow = [
   outputs: string[] | null,
   returnType: string,
   pure: boolean,
+  definition: string | null,
+  argumentsLeast: number,
+  argumentsMost: number,
+  variadic: boolean,
 ]
 
 type OperatorRow = [name: string, called: string, left: string | null, right: string | null]
@@ -353,6 +371,8 @@ function functionOf(row: FunctionRow, types: ReadonlyMap<string, string>): Catal
     returnType: typeName(row[9], types),
     builtin: Number(id) < FIRST_USER_OID && !replaced,
     ...(row[10] ? { pure: true } : {}),
+    ...(row[11] === null ? {} : { definition: row[11] }),
+    ...(row[14] ? {} : { arity: [row[12], row[13]] as const }),
   }
 }
 

@@ -84,6 +84,15 @@ SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = ANY ($1::pg_catalog.oid[])`
 
+/** oid, schema, name, definition of the users' functions of these names. */
+export const CURRENT_FUNCTIONS = `
+SELECT p.oid::pg_catalog.int8, n.nspname, p.proname,
+       CASE WHEN p.prokind = 'f' AND l.lanname IN ('sql', 'plpgsql') THEN pg_catalog.pg_get_functiondef(p.oid) END
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+ WHERE p.proname = ANY ($1::pg_catalog.name[]) AND p.oid >= ${FIRST_USER_OID}`
+
 /**
  * relation oid, name, number, type oid, is generated, generation expression; ordered by relation and
  * number. The expression is null when the relation was dropped since the snapshot.
@@ -178,7 +187,10 @@ SELECT p.oid::pg_catalog.int8, n.nspname, p.proname, p.provolatile::pg_catalog.t
                 FROM pg_catalog.pg_attribute a
                WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
        END,
-       p.prorettype::pg_catalog.int8, ${isPure}
+       p.prorettype::pg_catalog.int8, ${isPure},
+       CASE WHEN p.oid >= ${FIRST_USER_OID} AND p.prokind = 'f' AND l.lanname IN ('sql', 'plpgsql')
+            THEN pg_catalog.pg_get_functiondef(p.oid) END,
+       p.pronargs - p.pronargdefaults, p.pronargs, p.provariadic <> 0
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang

@@ -1,5 +1,5 @@
 /** What the catalog store needs of an engine: a connection that reads its schema, and what its errors mean. */
-import type { CatalogData, CatalogRelation } from '@sallyport/sql'
+import type { CatalogData, CatalogRelation, Defined } from '@sallyport/sql'
 import type { Secret } from '../secrets/secret.ts'
 import type { UpstreamTls } from '../tls/upstream.ts'
 import type { CatalogError } from './errors.ts'
@@ -27,8 +27,8 @@ export interface CatalogReader {
   load(): Promise<LoadedCatalog>
   /** The change probe as of now: equal to an earlier one of this connection when nothing has changed. */
   probe(): Promise<string>
-  /** Definitions of these views as of now, as `load` gives them; null for one that is gone or another now. */
-  definitions(views: readonly CatalogRelation[]): Promise<readonly (string | null)[]>
+  /** Definitions of these as of now, as `load` gives them; null for one that is gone or another now. */
+  definitions(defined: readonly Defined[]): Promise<readonly (string | null | undefined)[]>
   /** At most `rows` rows of a table, the named columns as text cut to SAMPLE_CHARS_MAX; no order is promised. */
   sample(
     relation: CatalogRelation,

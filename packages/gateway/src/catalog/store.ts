@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Catalog, CatalogData, CatalogRelation } from '@sallyport/sql'
+import type { Catalog, CatalogData, Defined } from '@sallyport/sql'
 import { DefinitionCheck } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import {
@@ -151,7 +151,7 @@ export class CatalogStore {
   }
 
   /** Are these views of the snapshot still defined as it says, as of now? Throws CatalogError. */
-  async unchanged(views: readonly CatalogRelation[]): Promise<boolean> {
+  async unchanged(views: readonly Defined[]): Promise<boolean> {
     try {
       return await this.#definitions.unchanged(views)
     } catch (cause) {

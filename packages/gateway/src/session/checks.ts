@@ -1,6 +1,6 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
 import type { BindParameter, PrincipalView } from '@sallyport/policy'
-import type { CatalogRelation } from '@sallyport/sql'
+import type { Defined } from '@sallyport/sql'
 import type { Left, SessionBudgets } from './budgets.ts'
 import type { Decided } from './decisions.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
@@ -19,10 +19,7 @@ export interface CheckOptions {
   /** Microseconds, monotonic. */
   readonly micros: () => number
   /** Called before `wait`: ask whether these views are what the ground's catalog says, then resume the relay. */
-  readonly confirmViews: (
-    views: readonly CatalogRelation[],
-    answered: (answer: ViewAnswer) => void,
-  ) => void
+  readonly confirmViews: (views: readonly Defined[], answered: (answer: ViewAnswer) => void) => void
 }
 
 export class SessionChecks {

@@ -6,15 +6,15 @@
  * principal's view (policy version, masks), the catalog version, and what names mean in the session.
  * Contexts are shared between sessions that are alike, so a pool of agents warms one cache.
  */
-import { catalogClass, decide, type PrincipalView, type Verdict } from '@sallyport/policy'
-import type {
-  Analysis,
-  Catalog,
-  CatalogRelation,
-  ColumnRef,
-  Lineage,
-  StatementFacts,
-} from '@sallyport/sql'
+import {
+  catalogClass,
+  type Deny,
+  decide,
+  type PrincipalView,
+  type Verdict,
+  type WithheldColumn,
+} from '@sallyport/policy'
+import type { Analysis, Catalog, ColumnRef, Defined, Lineage, StatementFacts } from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -29,6 +29,8 @@ export interface TextReader<Names> {
   analyze(text: string, catalog: Catalog | null, names: Names): Analysis
   /** The text with its literals replaced, equal for texts that differ in nothing else; null: unsure. */
   fingerprint(text: string, names: Names): string | null
+  /** The text with these result columns not computed; null: that cannot be had. Absent: never asked for. */
+  withhold?(text: string, columns: readonly WithheldColumn[]): string | null
 }
 
 export interface Decided {
@@ -54,10 +56,12 @@ export interface Decided {
   readonly touchesMasked: boolean
   /** It asks what the server noted of the statement before it. */
   readonly diagnostics: boolean
-  /** Views it reads under masks: what they are is asked again before it runs. */
-  readonly views: readonly CatalogRelation[]
+  /** Views it reads and functions it calls under masks: what they are is asked again before it runs. */
+  readonly views: readonly Defined[]
   /** Masks compiled for it, under keys of the engine's own. */
   readonly compiled: Map<string, unknown>
+  /** What is sent in place of the text, which computes what nobody may see; null: the text as it came. */
+  readonly sent: string | null
 }
 
 export class DecisionContext {
@@ -94,10 +98,12 @@ export class DecisionContext {
     const analysis = input.readable
       ? reader.analyze(input.text, this.catalog, input.names)
       : reader.unreadable
-    const decided = summarise(analysis, decide(view, analysis, { now: input.now }), this)
+    const verdict = decide(view, analysis, { now: input.now })
+    const decided = summarise(analysis, ...withheldIn(reader, input.text, verdict), this)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
-      if (fingerprint !== null && literalIndependent(analysis)) {
+      // Where its columns are hangs on the literals before them.
+      if (fingerprint !== null && decided.sent === null && literalIndependent(analysis)) {
         remember(this.#normalised, fingerprint, decided)
       }
     }
@@ -105,10 +111,47 @@ export class DecisionContext {
   }
 
   /** For a statement whose facts are known: one that SQL prepared or declared, or one decided before. */
-  decideFacts(facts: readonly StatementFacts[], now: number, fingerprint = ''): Decided {
+  decideFacts(
+    facts: readonly StatementFacts[],
+    now: number,
+    {
+      fingerprint = '',
+      earlier = null,
+    }: { fingerprint?: string | undefined; earlier?: Decided | null } = {},
+  ): Decided {
     const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint }
-    return summarise(analysis, decide(this.view, analysis, { now }), this)
+    const verdict = decide(this.view, analysis, { now })
+    const withheld = new Set(withheldBy(earlier?.verdict).map(({ at }) => at))
+    // What was sent computes too much for what it is now.
+    const isLate = withheldBy(verdict).some(({ at }) => !withheld.has(at))
+    return summarise(analysis, isLate ? UNWITHHELD : verdict, earlier?.sent ?? null, this)
   }
+}
+
+const withheldBy = (verdict: Verdict | undefined): readonly WithheldColumn[] =>
+  verdict === undefined || verdict.kind === 'deny' ? [] : (verdict.withheld ?? [])
+
+/** The verdict, and the text that it is about. */
+function withheldIn<Names>(
+  reader: TextReader<Names>,
+  text: string,
+  verdict: Verdict,
+): [Verdict, string | null] {
+  const columns = withheldBy(verdict)
+  if (columns.length === 0) return [verdict, null]
+  const sent = reader.withhold?.(text, columns) ?? null
+  return sent === null ? [UNWITHHELD, null] : [verdict, sent]
+}
+
+const UNWITHHELD: Deny = {
+  kind: 'deny',
+  rule: null,
+  code: 'masked-predicate',
+  sqlstate: '42501',
+  message: 'a result column computes with masked columns in a way that could tell of their values',
+  detail: 'it cannot be sent so that it is not computed',
+  hint: 'Leave the column out, or select the masked columns themselves (they come masked).',
+  reports: [],
 }
 
 export class DecisionContexts {
@@ -163,6 +206,7 @@ function literalIndependent(analysis: Analysis): boolean {
 function summarise(
   analysis: Analysis,
   verdict: Verdict,
+  sent: string | null,
   { view, catalog }: DecisionContext,
 ): Decided {
   const statements = analysis.kind === 'statements' ? analysis.statements : []
@@ -181,8 +225,9 @@ function summarise(
       view.masked &&
       statements.some((one) => one.columns.some((column) => view.maskFor(column) !== null)),
     diagnostics: statements.some((one) => one.diagnostics === true),
-    views: view.masked && verdict.kind !== 'deny' ? viewsIn(statements, catalog) : [],
+    views: view.masked && verdict.kind !== 'deny' ? definedIn(statements, catalog) : [],
     compiled: new Map(),
+    sent,
   }
 }
 
@@ -225,12 +270,16 @@ function isUncertain(statement: StatementFacts): boolean {
   )
 }
 
-/** Views in the statements that somebody may redefine. */
-function viewsIn(
+/** What somebody may redefine of what the statements read: views, and functions whose bodies are among the facts. */
+function definedIn(
   statements: readonly StatementFacts[],
   catalog: Catalog | null,
-): readonly CatalogRelation[] {
-  const found = new Set<CatalogRelation>()
+): readonly Defined[] {
+  const found = new Set<Defined>()
+  for (const { name, known } of statements.flatMap(({ functions }) => functions)) {
+    // With all of its name: another may be meant once one of them has gone.
+    if (known === true) for (const entry of catalog?.functionsNamed(name) ?? []) found.add(entry)
+  }
   for (const { schema, name, kind } of statements.flatMap(({ relations }) => relations)) {
     if ((kind !== 'view' && kind !== 'materialized-view') || schema === null) continue
     if (schema === 'pg_catalog' || schema === 'information_schema') continue

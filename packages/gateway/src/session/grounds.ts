@@ -3,7 +3,7 @@
  * Views are shared between sessions of equal principals; both halves are replaced when they move on.
  */
 import { type Policy, type PrincipalView, type Subject, viewFor } from '@sallyport/policy'
-import { type Catalog, type CatalogRelation, type ColumnRef, EFFECTS } from '@sallyport/sql'
+import { type Catalog, type ColumnRef, type Defined, EFFECTS } from '@sallyport/sql'
 import type { CatalogStore } from '../catalog/store.ts'
 
 const VIEWS_MAX = 1024
@@ -134,7 +134,7 @@ export class SessionGround {
    * Are these views of the ground's catalog still defined as it says? Where not, resolves when a newer
    * snapshot is there. Throws CatalogError.
    */
-  readonly confirm = async (views: readonly CatalogRelation[]): Promise<boolean> => {
+  readonly confirm = async (views: readonly Defined[]): Promise<boolean> => {
     const catalogs = this.#catalogs()
     if (await catalogs.unchanged(views)) return true
     await catalogs.refresh('metadata')

@@ -3,7 +3,7 @@
  * old, and a view redefined meanwhile may show another column under the old name. One per session; it remembers
  * the one statement that waits.
  */
-import type { CatalogRelation } from '@sallyport/sql'
+import type { Defined } from '@sallyport/sql'
 
 /** For so long an answer stands for the rest of a pipeline: between a Parse and its Bind (milliseconds). */
 const PIPELINE_MS_MAX = 10
@@ -14,19 +14,19 @@ export type ViewAnswer = 'same' | 'moved' | 'unavailable'
 
 export class ViewCheck {
   #asked: {
-    readonly views: readonly CatalogRelation[]
+    readonly views: readonly Defined[]
     readonly answer: ViewAnswer | null
     readonly round: number
   } | null = null
 
   /** What is known to be unchanged in the pipeline at hand, and since when. */
-  #fresh: { readonly views: readonly CatalogRelation[]; readonly since: number } | null = null
+  #fresh: { readonly views: readonly Defined[]; readonly since: number } | null = null
 
   /**
    * May a statement that reads these views run now? `ask`: find out, tell `answered`, and come back.
    * `now`: milliseconds, monotonic.
    */
-  of(views: readonly CatalogRelation[], now: number): 'run' | 'ask' | 'wait' | 'refuse' {
+  of(views: readonly Defined[], now: number): 'run' | 'ask' | 'wait' | 'refuse' {
     if (views.length === 0) return 'run'
     const fresh = this.#fresh
     if (fresh !== null && isSame(fresh.views, views) && now - fresh.since < PIPELINE_MS_MAX) {
@@ -60,6 +60,6 @@ export class ViewCheck {
   }
 }
 
-function isSame(a: readonly CatalogRelation[], b: readonly CatalogRelation[]): boolean {
+function isSame(a: readonly Defined[], b: readonly Defined[]): boolean {
   return a.length === b.length && a.every((view, index) => view === b[index])
 }

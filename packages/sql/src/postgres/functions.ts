@@ -85,6 +85,26 @@ const pureFacts = {
 const expandArray = (name: string) =>
   name === '_pg_expandarray' ? { returnsSet: true, outputs: ['x', 'n'] } : {}
 
+/** The user's function that a call with so many arguments means; null: it may mean another, or there is none. */
+export function onlyUserFunction(
+  { catalog, names }: AnalysisContext,
+  parts: readonly string[],
+  count: number,
+): CatalogFunction | null {
+  const name = parts.at(-1) ?? ''
+  const schema = parts.at(-2)
+  if (catalog === null || (schema === undefined && purity.has(name))) return null
+  const path = names.searchPath === 'uncertain' ? null : effectivePath(names.searchPath)
+  const meant = catalog
+    .functionsNamed(name)
+    .filter((entry) =>
+      schema === undefined ? path === null || path.includes(entry.schema) : entry.schema === schema,
+    )
+    .filter(({ arity }) => arity === undefined || (arity[0] <= count && count <= arity[1]))
+  const [only, ...others] = meant
+  return only !== undefined && others.length === 0 && isUsers(only) ? only : null
+}
+
 function userFacts(
   { catalog, names }: AnalysisContext,
   { schema, name }: { readonly schema: string | undefined; readonly name: string },

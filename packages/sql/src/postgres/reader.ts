@@ -9,6 +9,7 @@ import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext, SessionNames } from './context.ts'
 import { fingerprintPostgres, LITERAL_MARK, stoodFor } from './fingerprint.ts'
+import { FunctionBodies } from './function-bodies.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
@@ -16,15 +17,18 @@ import { rejectionFor } from './rejections.ts'
 import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
+import { type WithheldTarget, withhold } from './withhold.ts'
 import { COMMENT, withoutLiterals } from './without-literals.ts'
 
 export class PostgresReader {
   readonly #parser: Parser
   readonly #relations: RelationColumnsReader
+  readonly #bodies: FunctionBodies
 
   constructor(parser: Parser) {
     this.#parser = parser
     this.#relations = new RelationColumnsReader(parser)
+    this.#bodies = new FunctionBodies(parser)
   }
 
   static async create(): Promise<PostgresReader> {
@@ -74,6 +78,11 @@ export class PostgresReader {
     }
   }
 
+  /** The text with these result columns not computed (withhold.ts); null: it cannot be done with certainty. */
+  withhold(sql: string, columns: readonly WithheldTarget[]): string | null {
+    return withhold(this.#parser, sql, columns)
+  }
+
   #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {
     const changed =
       catalog === null ? null : catalogWith(catalog, names.schema ?? NO_SCHEMA_CHANGES)
@@ -81,6 +90,7 @@ export class PostgresReader {
       context: { catalog: changed, names },
       parser: this.#parser,
       relations: this.#relations,
+      bodies: this.#bodies,
     }
   }
 }

@@ -94,7 +94,7 @@ export class RelationColumnsReader {
       return { columns: unknownColumns(relation, `definition of view ${name}`), behind: [] }
     }
     const draft = new FactsDraft('postgres')
-    const walk = createWalk(definitionContext(catalog), draft, this.readerFor(catalog))
+    const walk = this.#walk(catalog, draft)
     const result = walk.statement(node, null)
     const fits = result.open === null && result.columns.length === relation.columns.length
     const broken = !fits || draft.hasEffect('unknown')
@@ -108,6 +108,14 @@ export class RelationColumnsReader {
     })
     const behind = [...draft.relations].map((use) => ({ ...use, through: name }))
     return { columns, behind }
+  }
+
+  #walk(catalog: Catalog, draft: FactsDraft): Walk {
+    // What a view's functions are is not asked again before it is read.
+    return createWalk(definitionContext(catalog), draft, {
+      readRelation: this.readerFor(catalog),
+      bodies: null,
+    })
   }
 
   #stored(catalog: Catalog, relation: CatalogRelation): Column[] {
@@ -139,7 +147,7 @@ export class RelationColumnsReader {
         : undefined
     if (select === undefined) return unknownOf('generation expression')
     const draft = new FactsDraft('postgres')
-    const walk: Walk = createWalk(definitionContext(catalog), draft, this.readerFor(catalog))
+    const walk = this.#walk(catalog, draft)
     const item = {
       kind: 'leaf',
       name: relation.name,

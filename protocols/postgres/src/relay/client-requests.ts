@@ -15,7 +15,13 @@ import { DECISION } from './parked.ts'
 import { beAlone, mustSettle, park, settleEarlier } from './parking.ts'
 import { readBindFormats } from './peek.ts'
 import { refuse, refuseParse, refuseQuery } from './refusing.ts'
-import { encodeDescribe, TARGET_PORTAL, TARGET_STATEMENT } from './requests.ts'
+import {
+  encodeDescribe,
+  encodeQuery,
+  TARGET_PORTAL,
+  TARGET_STATEMENT,
+  withText,
+} from './requests.ts'
 import { type RelayState, TX_IDLE } from './state.ts'
 
 export class ClientRequests {
@@ -39,7 +45,9 @@ export class ClientRequests {
     if (typeof execution !== 'number') return refuseQuery(state, execution)
     const entry = this.#expect(REPLY.query)
     entry.execution = execution
-    return this.#run(entry, verdict, buf, at, frameEnd)
+    if (verdict.sent === undefined) return this.#run(entry, verdict, buf, at, frameEnd)
+    const frame = encodeQuery(verdict.sent)
+    return this.#run(entry, verdict, frame, 0, frame.length)
   }
 
   parse(buf: Buffer, at: number, frameEnd: number): boolean {
@@ -70,7 +78,11 @@ export class ClientRequests {
     entry.statement = statement
     entry.admission = verdict
     entry.previousStatement = previous
-    this.#send(entry, buf, at, frameEnd)
+    if (verdict.sent === undefined) this.#send(entry, buf, at, frameEnd)
+    else {
+      const frame = withText(buf.subarray(at, frameEnd), nameEnd + 1 - at, verdict.sent)
+      this.#send(entry, frame, 0, frame.length)
+    }
     if (verdict.masked && verdict.returnsRows) this.#describeOurselves(statement)
     return true
   }

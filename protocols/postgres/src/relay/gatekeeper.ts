@@ -54,6 +54,8 @@ export interface Admission {
   readonly limit: ResultLimit | null
   /** Its outcome changes what later texts mean: they are decided only after it. */
   readonly barrier: boolean
+  /** Goes to the upstream in place of the client's text, UTF-8; absent: the text as it came. */
+  readonly sent?: Buffer
   /** Changes when it has to be decided anew (policy, catalog or session state moved on). */
   readonly epoch: number
 }

@@ -75,6 +75,24 @@ function frame(type: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([head, body])
 }
 
+/** A Query of this text, UTF-8. */
+export function encodeQuery(text: Buffer): Buffer {
+  const buf = Buffer.allocUnsafe(6 + text.length)
+  buf[0] = FRONTEND.QUERY
+  buf.writeUInt32BE(5 + text.length, 1)
+  text.copy(buf, 5)
+  buf[5 + text.length] = 0
+  return buf
+}
+
+/** A Parse frame with another text in place of the one that begins at `textStart`. */
+export function withText(frame: Buffer, textStart: number, text: Buffer): Buffer {
+  const types = frame.subarray(frame.indexOf(0, textStart))
+  const made = Buffer.concat([frame.subarray(0, textStart), text, types])
+  made.writeUInt32BE(made.length - 1, 1)
+  return made
+}
+
 /** `name` as the relay keeps names: one character a byte. */
 export function encodeDescribe(target: number, name: string): Buffer {
   const buf = Buffer.allocUnsafe(7 + name.length)

@@ -130,7 +130,7 @@ export class Admitting {
   ): Decided {
     const { rereadAt, texts, names, now } = this.#options
     const again = rereadAt(own, home)
-    if (again.length > 0) return context.decideFacts(again, now(), fingerprint)
+    if (again.length > 0) return context.decideFacts(again, now(), { fingerprint })
     // No statements would need no leave: what cannot be read there is decided as unreadable.
     const unreadable = { bytes: `\0${own}`, text: own, names, readable: false, now: now() }
     return context.decide(texts, unreadable).decided

@@ -7,7 +7,7 @@ import {
   Relay,
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
-import type { CatalogRelation } from '@sallyport/sql'
+import type { Defined } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { Leg } from '../../sockets/leg.ts'
 import type { SessionEngine } from '../engine.ts'
@@ -34,7 +34,7 @@ export interface EngineOptions {
   /** The session has ended by a COM_CHANGE_USER: the client logs in again. */
   readonly changeUser: (to: UserChange) => void
   /** Are these views what the ground's catalog says? Where not, a newer one is there when it resolves. */
-  readonly confirmViews: (views: readonly CatalogRelation[]) => Promise<boolean>
+  readonly confirmViews: (views: readonly Defined[]) => Promise<boolean>
 }
 
 export interface UserChange {
@@ -103,7 +103,7 @@ export class MysqlEngine implements SessionEngine {
     else session.resumeAfter(what)
   }
 
-  #confirmViews(views: readonly CatalogRelation[], answered: (answer: ViewAnswer) => void): void {
+  #confirmViews(views: readonly Defined[], answered: (answer: ViewAnswer) => void): void {
     const asked = this.#options.confirmViews(views).then(
       (same) => answered(same ? 'same' : 'moved'),
       () => answered('unavailable'),

@@ -102,6 +102,7 @@ export class Admitting {
       epoch: standing.epoch,
       decided,
       text,
+      ...(decided.sent !== null && { sent: Buffer.from(decided.sent, 'utf8') }),
       ground: standing.admitting,
       before: [],
       checked: standing.epoch,
@@ -130,6 +131,10 @@ export class Admitting {
     if (verdict === SETTLE) return SETTLE
     const again = this.admit(via, context, verdict.decided, verdict.text)
     if (again.kind === 'refusal') return again
+    // The server has another text than would be sent now: it computes too much, or too little.
+    if (again.decided.sent !== admitted.decided.sent) {
+      return records.refuse(via, again.text, 'meaning-changed', REPORTS.policyMoved)
+    }
     const before: Decided[] = []
     for (const one of [...admitted.before, admitted.decided]) {
       if (sameMeaning(one, again.decided) || before.some((kept) => sameMeaning(kept, one))) continue
@@ -163,9 +168,10 @@ export class Admitting {
   }
 
   /** An earlier meaning under the present policy. */
-  #decidedNow(context: DecisionContext, { analysis, fingerprint }: Decided): Decided {
+  #decidedNow(context: DecisionContext, earlier: Decided): Decided {
+    const { analysis, fingerprint } = earlier
     const facts = analysis.kind === 'statements' ? analysis.statements : []
-    return context.decideFacts(facts, this.#options.now(), fingerprint)
+    return context.decideFacts(facts, this.#options.now(), { fingerprint, earlier })
   }
 }
 

@@ -6,7 +6,7 @@ import {
   Relay,
   SQLSTATE,
 } from '@sallyport/protocol-postgres'
-import type { CatalogRelation } from '@sallyport/sql'
+import type { Defined } from '@sallyport/sql'
 import type { HoldState } from '../../approvals/wait.ts'
 import type { SessionEngine } from '../engine.ts'
 import { waitingReport } from '../hold-reports.ts'
@@ -31,7 +31,7 @@ export interface EngineOptions {
   /** Makes the ground of decisions available, then resolves. */
   readonly prepareGround: () => Promise<void>
   /** Are these views what the ground's catalog says? Where not, a newer one is there when it resolves. */
-  readonly confirmViews: (views: readonly CatalogRelation[]) => Promise<boolean>
+  readonly confirmViews: (views: readonly Defined[]) => Promise<boolean>
 }
 
 export class PostgresEngine implements SessionEngine {
@@ -99,7 +99,7 @@ export class PostgresEngine implements SessionEngine {
     }
   }
 
-  #confirmViews(views: readonly CatalogRelation[], answered: (answer: ViewAnswer) => void): void {
+  #confirmViews(views: readonly Defined[], answered: (answer: ViewAnswer) => void): void {
     const asked = this.#options.confirmViews(views).then(
       (same) => answered(same ? 'same' : 'moved'),
       () => answered('unavailable'),

@@ -413,7 +413,10 @@ export class SessionGatekeeper implements Gatekeeper {
     end: number,
   ): Buffer | null {
     if (!this.#standing.masked) return null
-    return redactReport(buf, start, end, (admission as Admitted | null)?.text ?? null)
+    const admitted = admission as Admitted | null
+    // A report points into the text that was sent, which need not be the client's.
+    const own = admitted === null || admitted.decided.sent !== null ? null : admitted.text
+    return redactReport(buf, start, end, own)
   }
 
   /** Answers to `names.questions`, which `seeTo('names')` asked for. */

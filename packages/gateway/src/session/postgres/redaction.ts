@@ -36,17 +36,18 @@ const NUMBER = /[-+]?\d[\d.,:/-]*/g
 /** The frame [start, end) as it may be read. `own`: the client's own statement, null when it has none. */
 export function redactReport(buf: Buffer, start: number, end: number, own: string | null): Buffer {
   const out = new ByteWriter()
-  rewriteErrorResponse(buf, start, end, (fields) => redactFields(fields, own ?? ''), out)
+  rewriteErrorResponse(buf, start, end, (fields) => redactFields(fields, own), out)
   return out.take()
 }
 
-export function redactFields(fields: ErrorFields, own: string): ErrorFields {
+/** `own`: the text that the report may point into; null: not one of the client's. */
+export function redactFields(fields: ErrorFields, own: string | null): ErrorFields {
   const { severity, severityUntranslated, sqlstate, position, file, line, routine } = fields
   const fixed = {
     severity,
     ...(severityUntranslated !== undefined && { severityUntranslated }),
     sqlstate,
-    ...(position !== undefined && { position }),
+    ...(position !== undefined && own !== null && { position }),
     ...(file !== undefined && { file }),
     ...(line !== undefined && { line }),
     ...(routine !== undefined && { routine }),
@@ -59,7 +60,7 @@ export function redactFields(fields: ErrorFields, own: string): ErrorFields {
       detail: WITHHELD_TEXT,
     }
   }
-  return { ...fixed, ...redactTexts(fields, own), ...namesOf(fields) }
+  return { ...fixed, ...redactTexts(fields, own ?? ''), ...namesOf(fields) }
 }
 
 const WITHHELD_TEXT = 'Its text is withheld: it may hold masked values.'

@@ -1,4 +1,5 @@
 /** Reading PostgreSQL texts for decisions. */
+import type { WithheldColumn } from '@sallyport/policy'
 import {
   type Analysis,
   type Catalog,
@@ -40,6 +41,10 @@ export class PostgresTexts implements TextReader<SessionNames> {
     const analysis = this.#reader.analyze(text, { catalog, names })
     if (analysis.kind === 'unparsable' && analysis.fault) this.#onFault(analysis.fault)
     return analysis
+  }
+
+  withhold(text: string, columns: readonly WithheldColumn[]): string | null {
+    return this.#reader.withhold(text, columns)
   }
 
   fingerprint(text: string): string | null {

@@ -12,6 +12,7 @@ import { type FunctionFacts, functionFacts } from '../functions.ts'
 import { failingArguments, JOINING, mayOverflow } from '../total.ts'
 import { as, stringsOf } from '../tree.ts'
 import { groupsOf } from './groups.ts'
+import { knownCall } from './known-call.ts'
 import { noteOrdered, type Scope } from './scope.ts'
 import { noteSessionCall } from './session-call.ts'
 import type { Walk } from './walk.ts'
@@ -20,11 +21,14 @@ import type { Walk } from './walk.ts'
 export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
   const call = fields as FuncCall
   walk.visited.add(call)
-  const facts = noteFunction(walk, call)
   const args = (call.args ?? []).map((arg) => walk.value(arg, scope))
+  const known = knownCall(walk, call, args)
+  if (known !== null) return known
+  const facts = noteFunction(walk, call)
   noteSessionCall(walk, call, { facts, args })
   const observed = noteClauses(walk, call, scope)
   if (facts.returnsSet && facts.kind === 'function') {
+    walk.draft.mustCompute()
     for (const arg of args) walk.draft.useAll(arg, 'cardinality')
   }
   if (facts.kind === 'aggregate' && dependsOnOrder(call, facts)) noteOrdered(scope)
@@ -256,7 +260,11 @@ function namedWindowValues(walk: Walk, name: string, scope: Scope): Value[] {
   // A definition may build on an earlier one; one that reaches itself meets this entry.
   walk.windows.set(window, { scope, values: [unknownOf('window not found')] })
   const { name: _, ...definition } = window
+  // Other result columns may name it, too.
+  const { inColumn } = walk.draft
+  walk.draft.inColumn = null
   const values = windowValues(walk, definition, scope)
+  walk.draft.inColumn = inColumn
   walk.windows.set(window, { scope, values })
   return values
 }

@@ -3,8 +3,9 @@ import type { DeleteStmt, InsertStmt, MergeStmt, Node, SelectStmt, UpdateStmt } 
 import type { CatalogRelation } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
 import type { Access, ColumnRef } from '../../facts.ts'
-import { type Column, directOf, unknownOf } from '../../lineage/value.ts'
+import { type Column, directOf, unknownOf, type Value } from '../../lineage/value.ts'
 import type { AnalysisContext } from '../context.ts'
+import type { FunctionBodies } from '../function-bodies.ts'
 import { unwrap } from '../tree.ts'
 import { addCtes } from './cte.ts'
 import { deleteColumns, insertColumns, mergeColumns, updateColumns } from './dml.ts'
@@ -22,11 +23,20 @@ export type RelationReader = (
   access: Access,
 ) => readonly Column[]
 
+/** What a walk is about, beside the session and what it notes. */
+export interface WalkOptions {
+  readonly readRelation: RelationReader
+  readonly bodies: FunctionBodies | null
+  /** Of a function's body. */
+  readonly body?: { readonly parameters: readonly Value[]; readonly depth: number }
+}
+
 export function createWalk(
   context: AnalysisContext,
   draft: FactsDraft,
-  readRelation: RelationReader,
+  options: WalkOptions,
 ): Walk {
+  const { readRelation, bodies, body } = options
   const temporaries = new Map<string, readonly Column[]>()
   const walk: Walk = {
     context,
@@ -36,6 +46,11 @@ export function createWalk(
     windows: new Map(),
     merged: new Map(),
     subqueries: new Map(),
+    parameters: body?.parameters ?? null,
+    bodies,
+    depth: body?.depth ?? 0,
+    inside: (inner, parameters) =>
+      createWalk(context, inner, { ...options, body: { parameters, depth: walk.depth + 1 } }),
     value: (node, scope) => expressionValue(walk, node, scope),
     predicate: (node, scope) => notePredicate(walk, node, scope),
     query: (select, scope) => query(walk, select, scope),

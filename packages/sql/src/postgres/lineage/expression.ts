@@ -76,6 +76,8 @@ function valueOfType(
     }
     case 'ParamRef': {
       const index = (fields as { number?: number }).number ?? 0
+      const given = walk.parameters?.[index - 1]
+      if (given !== undefined) return given
       return constantOf({ kind: 'parameter', index }, null)
     }
     case 'ColumnRef':

@@ -55,7 +55,11 @@ export function jsonValue(walk: Walk, type: string, fields: object, scope: Scope
     }
     case 'JsonSerializeExpr': {
       const { expr } = fields as { expr?: JsonValueExpr }
-      return derive([valueExpression(walk, expr, scope)], { why })
+      const value = valueExpression(walk, expr, scope)
+      // A text is read as JSON first.
+      const mayFail = value.type !== 'json' && value.type !== 'jsonb'
+      if (mayFail) walk.draft.useAll(value, 'failure')
+      return derive([value], { why, mayFail })
     }
     case 'JsonScalarExpr':
     case 'JsonIsPredicate': {
@@ -102,7 +106,12 @@ function failsOnError({ on_empty, on_error }: JsonFuncExpr, item: Value | undefi
 export function valueExpression(walk: Walk, expr: JsonValueExpr | undefined, scope: Scope): Value {
   if (expr?.raw_expr === undefined) return unknownOf('json value without expression')
   walk.visited.add(expr)
-  return walk.value(expr.raw_expr, scope)
+  const value = walk.value(expr.raw_expr, scope)
+  // FORMAT JSON: a text is read as JSON.
+  const isRead = expr.format?.format_type === 'JS_FORMAT_JSON'
+  if (!isRead || value.type === 'json' || value.type === 'jsonb') return value
+  walk.draft.useAll(value, 'failure')
+  return { ...value, mayFail: true }
 }
 
 export function jsonPassing(walk: Walk, passing: readonly Node[] | undefined, scope: Scope) {

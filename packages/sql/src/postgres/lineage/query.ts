@@ -106,8 +106,15 @@ export function targetColumns(walk: Walk, targets: readonly Node[], scope: Scope
 
 function targetColumn(walk: Walk, target: ResTarget, scope: Scope): Column {
   const node = target.val!
+  const { draft } = walk
+  const around = draft.inColumn
+  const at = target.location ?? null
+  draft.inColumn = at ?? around
   const value = walk.value(node, scope)
-  return { name: target.name ?? walk.outputName(node, scope), value }
+  draft.inColumn = around
+  const name = target.name ?? walk.outputName(node, scope)
+  if (at !== null) draft.computed({ at, name, value })
+  return { name, value }
 }
 
 /** The columns that `*`, `t.*` or `(expression).*` stands for; null for any other target. */

@@ -8,6 +8,7 @@ import type { FactsDraft } from '../../draft.ts'
 import type { Access, ColumnRef } from '../../facts.ts'
 import type { Column, Value } from '../../lineage/value.ts'
 import type { AnalysisContext } from '../context.ts'
+import type { FunctionBodies } from '../function-bodies.ts'
 import type { Scope } from './scope.ts'
 
 /** Output columns of a query; `open` non-null: there may be others, with this value. */
@@ -32,6 +33,14 @@ export interface Walk {
   readonly windows: Map<object, { readonly scope: Scope; readonly values: Value[] }>
   /** Refs of merged join columns, by both sides: one object each, as for every column. */
   readonly merged: Map<ColumnRef, Map<ColumnRef, ColumnRef>>
+  /** Of a function's body: the values of $1, $2, … */
+  readonly parameters: readonly Value[] | null
+  /** Bodies of functions; null: none is read. */
+  readonly bodies: FunctionBodies | null
+  /** How many bodies of functions this is inside of. */
+  readonly depth: number
+  /** A walk of a function's body, with a draft of its own. */
+  inside(draft: FactsDraft, parameters: readonly Value[]): Walk
   /** Results of sublinks analysed so far. */
   readonly subqueries: Map<object, QueryResult>
   value(node: Node, scope: Scope): Value

@@ -3,6 +3,7 @@ import type { Node } from 'libpg-query'
 import { FactsDraft } from '../../draft.ts'
 import type { StatementFacts } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
+import type { FunctionBodies } from '../function-bodies.ts'
 import { createWalk } from '../lineage/create-walk.ts'
 import type { Parser } from '../parse.ts'
 import { survey } from '../survey.ts'
@@ -29,21 +30,29 @@ export interface Analyzer {
   readonly context: AnalysisContext
   readonly parser: Parser
   readonly relations: RelationColumnsReader
+  readonly bodies: FunctionBodies
 }
 
 export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts {
-  const { context, parser, relations } = analyzer
+  const { context, parser, relations, bodies } = analyzer
   const [type, fields] = unwrap(node)
   const draft = new FactsDraft('postgres')
   const seen = survey(node)
-  const walk = createWalk(context, draft, relations.readerFor(context.catalog))
+  const walk = createWalk(context, draft, {
+    readRelation: relations.readerFor(context.catalog),
+    bodies,
+  })
   const run: Run = {
     context,
     parser,
     draft,
     walk,
     survey: seen,
-    nested: (inner) => analyzeStatement(analyzer, inner),
+    nested(inner) {
+      // What it computes is asked for, explained or kept by the statement around it.
+      const { withholdable: _, ...facts } = analyzeStatement(analyzer, inner)
+      return facts
+    },
     requireAllVisited() {
       for (const { type: kind, node: part } of seen.meaningful) {
         if (!walk.visited.has(part)) draft.unknown(`${kind} not understood where it stands`)

@@ -14,7 +14,13 @@ import type {
 } from 'libpg-query'
 import type { CatalogColumn } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
-import type { ColumnUse, Effect, OutputColumn, StatementFacts } from '../../facts.ts'
+import {
+  type ColumnUse,
+  EFFECTS,
+  type Effect,
+  type OutputColumn,
+  type StatementFacts,
+} from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
@@ -71,13 +77,20 @@ export const selectStatement: Handler = (run, fields) => {
   const node: Node = { SelectStmt: select }
   const result = walkQuery(run, node)
   const into = intoOf(select)
-  if (into === undefined) run.draft.outputs = outputsOf(run, result)
-  else {
+  if (into === undefined) {
+    run.draft.outputs = outputsOf(run, result)
+    run.draft.isWithholdable = onlyReads(run.draft)
+  } else {
     run.draft.command = 'select into'
     noteNewRelation(run, into, { result, command: 'create table as' })
   }
   run.requireAllVisited()
 }
+
+/** Nothing of it is noticed but its rows, and how long they take. */
+const onlyReads = (draft: FactsDraft): boolean =>
+  EFFECTS.every((effect) => effect === 'read' || !draft.hasEffect(effect)) &&
+  draft.flows.length + draft.constantWrites.length + draft.state.length === 0
 
 /** INTO stands in the leftmost branch of a set operation. */
 function intoOf(select: SelectStmt): IntoClause | undefined {
