@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openAuditReader } from '@sallyport/audit'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
@@ -111,6 +111,7 @@ test.runIf(existsSync('/usr/bin/script'))(
       `stty rows 6 cols 60; NO_COLOR=1 ${quoted.join(' ')}`,
       '/dev/null',
     ])
+    onTestFinished(() => void terminal.kill('SIGHUP'))
     let shown = ''
     terminal.stdout.on('data', (data: Buffer) => (shown += data.toString('utf8')))
     const ended = new Promise((resolve) => terminal.once('close', resolve))
