@@ -294,6 +294,11 @@ rules:
     again.send({ kind: 'Query', text: 'INSERT INTO t VALUES (2)' })
     await again.until(({ type }) => type === 'N')
     const there = controlAt(doomedAdmin, await doomed.token(ANN))
+    // Clients are let in before its control API listens.
+    await eventually(
+      () => there.get('/v1/approvals').catch(() => null),
+      (seen) => seen !== null,
+    )
     const next = await pendingApproval(there)
     expect(
       (await there.post(`/v1/approvals/${next.id}/decision`, { decision: 'approve' })).status,

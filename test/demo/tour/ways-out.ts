@@ -71,7 +71,7 @@ function waysOut(id: number): Way[] {
       gets: 'refused',
     },
     { title: 'an aggregate', sql: `SELECT string_agg(email, ',') ${one}`, gets: REDACTED },
-    { title: 'a conversion error', sql: `SELECT email::integer ${one}`, gets: 'refused' },
+    { title: 'a conversion error', sql: `SELECT email::integer ${one}`, gets: /^0$/ },
     {
       title: 'a guess by pattern',
       sql: `SELECT 1 FROM customers WHERE email LIKE 'a%'`,

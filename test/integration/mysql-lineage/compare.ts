@@ -32,9 +32,18 @@ export function mismatch(
   const { outputs } = facts
   if (outputs === 'unknown' || outputs === null) return null
   const ours = outputs.map((output) => output.name).join('|')
+  // Where two outputs are one column, a temporary table may give one of them the name of the other.
+  const isTwin = (index: number, name: string): boolean =>
+    outputs.some(
+      (other) =>
+        other.name === name &&
+        JSON.stringify(other.lineage) === JSON.stringify(outputs[index]?.lineage),
+    )
   // A name with literals in it is not among the facts.
   const theirs = fields
-    .map((field, index) => (outputs[index]?.name === '?' ? '?' : field.name))
+    .map(({ name }, index) =>
+      outputs[index]?.name === '?' ? '?' : isTwin(index, name) ? outputs[index]?.name : name,
+    )
     .join('|')
   if (ours !== theirs) return `columns ${ours} instead of ${theirs}`
   for (const [index, { schema, db, orgTable, orgName }] of fields.entries()) {
