@@ -54,6 +54,8 @@ async function openDesk(): Promise<{ directory: string; log: AuditLog; key: stri
   const open = { protocol: 'postgres', connection: 'c', database: 'c', subject: 's' } as const
   recordings.open({ session: SESSION, ...open }).end('done')
   await recordings.close()
+  // A log this young may not have an index yet, and sessions are looked up there.
+  await log.indexed()
   const desk = await Desk.open({ audit: log, recordings: join(directory, 'recordings') })
   onTestFinished(async () => {
     await desk?.close()
