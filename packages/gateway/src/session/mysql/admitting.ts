@@ -4,13 +4,13 @@ import type { StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import { type Decided, type DecisionContext, SESSION_COMMANDS } from '../decisions.ts'
 import type { Via } from '../recorder.ts'
+import type { Records } from '../records.ts'
 import { REPORTS } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn } from '../settling.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, factsOf, limitOf } from './admitted.ts'
 import type { MysqlSessionNames } from './names.ts'
-import type { Records } from './records.ts'
 import { refusal, refusalOf } from './refusals.ts'
 import { encodeText } from './text-encoding.ts'
 import type { MysqlTexts } from './texts.ts'
@@ -18,7 +18,7 @@ import type { MysqlTexts } from './texts.ts'
 export interface AdmittingOptions {
   readonly standing: Standing
   readonly names: MysqlSessionNames
-  readonly records: Records
+  readonly records: Records<Refusal>
   readonly texts: MysqlTexts
   readonly telemetry: Telemetry
   /** Milliseconds since 1970. */

@@ -40,6 +40,7 @@ import { Hiding } from '../hiding.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
+import { Records } from '../records.ts'
 import { budgetReport, limitReport, REPORTS, type Report, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
@@ -58,7 +59,6 @@ import {
   readParameters,
   recordedParameters,
 } from './parameters.ts'
-import { Records } from './records.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
 import type { MysqlShown } from './shown.ts'
@@ -110,7 +110,7 @@ const COMMAND_TEXTS = {
 export class MysqlGatekeeper implements Gatekeeper {
   readonly #options: GatekeeperOptions
   readonly #recorder: StatementRecorder
-  readonly #records: Records
+  readonly #records: Records<Refusal>
   readonly names: MysqlSessionNames
   readonly #standing: Standing
   readonly #admitting: Admitting
@@ -133,7 +133,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       ...options,
       withoutLiterals: (text) => options.texts.withoutLiterals(text, this.names),
     })
-    this.#records = new Records(this.#recorder)
+    this.#records = new Records(this.#recorder, refusal)
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ holds: options.holds, records: this.#records })

@@ -4,19 +4,18 @@
  * parameters. The client waits: the protocol has nothing to tell it before the answer.
  */
 import { randomUUID } from 'node:crypto'
-import { type Approve, approving, type BindParameter, type PrincipalView } from '@sallyport/policy'
+import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-mysql'
 import type { StateChange } from '@sallyport/sql'
 import type { Estimated, Shown } from '../../approvals/journal.ts'
-import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
-import { commentTags } from '../comment-tags.ts'
+import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
-import { holdReport, REASON_NEEDED, TOO_LARGE } from '../hold-reports.ts'
-import type { SessionHolds } from '../holds.ts'
+import { TOO_LARGE } from '../hold-reports.ts'
+import type { Held, SessionHolds } from '../holds.ts'
+import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
-import { errorPayloadOf } from './errors.ts'
 import { parameterTexts } from './parameters.ts'
-import type { Records } from './records.ts'
+import { refusal } from './refusals.ts'
 
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
 const SETTINGS_MAX = 256
@@ -25,7 +24,7 @@ type HeldVia = 'simple' | 'execute'
 
 export interface HoldingOptions {
   readonly holds: SessionHolds
-  readonly records: Records
+  readonly records: Records<Refusal>
 }
 
 /** Parameters as approvers may read them, and as they are. */
@@ -60,74 +59,34 @@ export class Holding {
 
   /** Asked again after every change: the record's number once it may run, once. */
   ask(wanted: Wanted): number | Refusal | NotYet {
-    const { holds } = this.#options
-    const { via, verdict, decided, text, view, bound, estimate } = wanted
-    if (bound?.exact === null)
-      return this.#options.records.refuse(via, text, 'too-large', TOO_LARGE)
-    const binding = holds.bindingOf({
-      engine: 'mysql',
-      policyVersion: view.policyVersion,
-      statement: Buffer.from(text, 'utf8'),
-      parameters: bound?.exact ?? null,
-      state: this.#state(wanted),
+    const { holds, records } = this.#options
+    const { via, verdict, text, bound, record } = wanted
+    if (bound?.exact === null) return records.refuse(via, text, 'too-large', TOO_LARGE)
+    const answer = askForStatement<Refusal>(holds, {
+      held: this.#heldAs(wanted),
+      text,
+      verdict,
+      shown: () => shownOf(wanted),
+      record,
+      refuse: (code, report) => records.refuse(via, text, code, report),
+      refusal,
     })
-    const found = holds.find(binding)
-    if (found === null) {
-      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
-      if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
-        return this.#options.records.refuse(via, text, 'reason-needed', REASON_NEEDED)
-      }
-      const statement = wanted.record()
-      if (typeof statement !== 'number') return statement
-      const shown = shownOf({ text, decided, bound, estimate })
-      holds.begin({ what: 'statement', verdict, binding, statement, shown, reason })
-      return WAIT
-    }
-    const { state, statement } = found
-    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
-    holds.done()
-    if (state.kind === 'granted') return statement
-    return { kind: 'refusal', error: errorPayloadOf(holdReport(state.why, holds.link)) }
+    return answer === 'wait' ? WAIT : answer
   }
 
-  /**
-   * More of a result than policy's limit: asked for like a statement, with leave for the rest of it. Bound to the
-   * statement as it runs and to how much was sent, so that one sent again finds what was decided.
-   */
+  /** More of a result than policy's limit. */
   beyond(
     wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'record'>,
     of: { readonly statement: number; readonly result: number },
   ): typeof WAIT | 'go-on' | Report {
-    const { holds } = this.#options
-    const { text, view, bound } = wanted
-    const { rows, bytes, approvers } = view.limits
-    const binding = holds.bindingOf({
-      engine: 'mysql',
-      policyVersion: view.policyVersion,
-      statement: Buffer.from(text, 'utf8'),
-      parameters: bound?.exact ?? null,
-      state: [...this.#state(wanted), `result ${of.result} beyond ${rows} rows, ${bytes} bytes`],
+    const answer = askForRest(this.#options.holds, {
+      held: this.#heldAs(wanted),
+      text: wanted.text,
+      limits: wanted.view.limits,
+      shown: (estimate) => shownOf({ ...wanted, estimate }),
+      of,
     })
-    const found = holds.find(binding)
-    if (found === null) {
-      const sent = [
-        ...(rows === null ? [] : [`${rows} rows`]),
-        ...(bytes === null ? [] : [`${bytes} bytes`]),
-      ]
-      const estimate = {
-        kind: 'none',
-        why: `it runs; up to ${sent.join(', ')} have been sent`,
-      } as const
-      const shown = shownOf({ ...wanted, estimate })
-      const verdict = approving(approvers, null)
-      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
-      holds.begin({ what: 'result', verdict, binding, statement: of.statement, shown, reason })
-      return WAIT
-    }
-    const { state } = found
-    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
-    holds.done()
-    return state.kind === 'granted' ? 'go-on' : holdReport(state.why, holds.link)
+    return answer === 'wait' ? WAIT : answer
   }
 
   /** A statement completed that changed session state. */
@@ -140,6 +99,16 @@ export class Holding {
       const known = values !== null && computed !== true
       this.#settings.set(name, known ? JSON.stringify(values) : randomUUID())
     } else this.#settings.set('…', randomUUID())
+  }
+
+  #heldAs(wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'record'>): Held {
+    return {
+      engine: 'mysql',
+      policyVersion: wanted.view.policyVersion,
+      statement: Buffer.from(wanted.text, 'utf8'),
+      parameters: wanted.bound?.exact ?? null,
+      state: this.#state(wanted),
+    }
   }
 
   #state({ namesKey, decided: { analysis } }: Pick<Wanted, 'namesKey' | 'decided'>): string[] {

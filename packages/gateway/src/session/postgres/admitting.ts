@@ -4,13 +4,13 @@ import type { StatementFacts } from '@sallyport/sql'
 import type { Telemetry } from '../../telemetry/index.ts'
 import { type Decided, DecisionContext, SESSION_COMMANDS } from '../decisions.ts'
 import type { Via } from '../recorder.ts'
+import type { Records } from '../records.ts'
 import { REPORTS } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn } from '../settling.ts'
 import type { Standing } from '../standing.ts'
 import { type Admitted, limitOf, sameMeaning } from './admitted.ts'
 import type { TrackedNames } from './names.ts'
-import type { Records } from './records.ts'
 import { refusalOf } from './refusals.ts'
 import type { Rereading } from './rereading.ts'
 import type { PostgresTexts } from './texts.ts'
@@ -22,7 +22,7 @@ export interface AdmittingOptions {
   readonly standing: Standing
   readonly names: TrackedNames
   readonly rereading: Rereading
-  readonly records: Records
+  readonly records: Records<Refusal>
   readonly texts: PostgresTexts
   readonly telemetry: Telemetry
   /** Milliseconds since 1970. */

@@ -32,6 +32,7 @@ import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
+import { Records } from '../records.ts'
 import {
   budgetReport,
   limitReport,
@@ -52,7 +53,6 @@ import { noticeFrame } from './frames.ts'
 import { Holding } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { TrackedNames } from './names.ts'
-import { Records } from './records.ts'
 import { redactReport } from './redaction.ts'
 import { noSuchPortal, noSuchStatement, refusal, refusalOf, tooManyNames } from './refusals.ts'
 import { Rereading } from './rereading.ts'
@@ -102,7 +102,7 @@ export interface GatekeeperOptions extends CheckOptions {
 export class SessionGatekeeper implements Gatekeeper {
   readonly #options: GatekeeperOptions
   readonly #recorder: StatementRecorder
-  readonly #records: Records
+  readonly #records: Records<Refusal>
   readonly names: TrackedNames
   readonly #standing: Standing
   readonly #admitting: Admitting
@@ -121,7 +121,7 @@ export class SessionGatekeeper implements Gatekeeper {
   constructor(options: GatekeeperOptions) {
     this.#options = options
     this.#recorder = new StatementRecorder({ ...options, withoutLiterals })
-    this.#records = new Records(this.#recorder)
+    this.#records = new Records(this.#recorder, refusal)
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ ...options, records: this.#records })

@@ -6,20 +6,18 @@
  * known there, and the server has planned nothing with them yet.
  */
 import { randomUUID } from 'node:crypto'
-import { type Approve, approving, type BindParameter, type PrincipalView } from '@sallyport/policy'
+import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import type { StateChange } from '@sallyport/sql'
 import type { Estimated, Shown } from '../../approvals/journal.ts'
-import { WORDS_CHARS_MAX } from '../../approvals/limits.ts'
-import { commentTags } from '../comment-tags.ts'
+import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
-import { holdReport, REASON_NEEDED } from '../hold-reports.ts'
-import type { SessionHolds } from '../holds.ts'
+import type { Held, SessionHolds } from '../holds.ts'
+import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
 import { factsText } from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
-import { errorFrame } from './frames.ts'
-import type { Records } from './records.ts'
+import { refusal } from './refusals.ts'
 
 /** Settings that change how long, how or for whom something runs, and not what it means. */
 const NO_MEANING =
@@ -31,7 +29,7 @@ export interface HoldingOptions {
   readonly holds: SessionHolds
   /** Settings of the start-up packet. */
   readonly settings: ReadonlyMap<string, string>
-  readonly records: Records
+  readonly records: Records<Refusal>
 }
 
 export interface Wanted {
@@ -61,78 +59,33 @@ export class Holding {
 
   /** Asked again after every change: the record's number once it may run, once. */
   ask(wanted: Wanted): number | Refusal | NotYet {
-    const { holds } = this.#options
-    const { via, verdict, decided, text, view, bind } = wanted
-    const binding = holds.bindingOf({
-      engine: 'postgres',
-      policyVersion: view.policyVersion,
-      statement: Buffer.from(text, 'utf8'),
-      parameters: bind,
-      state: this.#state(wanted),
+    const { holds, records } = this.#options
+    const { via, verdict, decided, text } = wanted
+    const answer = askForStatement<Refusal>(holds, {
+      held: this.#heldAs(wanted),
+      text,
+      verdict,
+      shown: () => shownOf(wanted),
+      record: () => records.statement(via, decided, text),
+      refuse: (code, report) => records.refuse(via, text, code, report),
+      refusal,
     })
-    const found = holds.find(binding)
-    if (found === null) {
-      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
-      if (verdict.reason === 'required' && (reason ?? '').trim() === '') {
-        return this.#options.records.refuse(via, text, 'reason-needed', REASON_NEEDED)
-      }
-      const statement = this.#options.records.statement(via, decided, text)
-      if (typeof statement !== 'number') return statement
-      holds.begin({
-        what: 'statement',
-        verdict,
-        binding,
-        statement,
-        shown: shownOf(wanted),
-        reason,
-      })
-      return WAIT
-    }
-    const { state, statement } = found
-    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
-    holds.done()
-    if (state.kind === 'granted') return statement
-    return { kind: 'refusal', error: errorFrame(holdReport(state.why, holds.link)) }
+    return answer === 'wait' ? WAIT : answer
   }
 
-  /**
-   * More of a result than policy's limit: asked for like a statement, with leave for the rest of it. Bound to the
-   * statement as it runs and to how much was sent, so that one sent again finds what was decided.
-   */
+  /** More of a result than policy's limit. */
   beyond(
     wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate'>,
     of: { readonly statement: number; readonly result: number },
   ): typeof WAIT | 'go-on' | Report {
-    const { holds } = this.#options
-    const { text, view, bind } = wanted
-    const { rows, bytes, approvers } = view.limits
-    const binding = holds.bindingOf({
-      engine: 'postgres',
-      policyVersion: view.policyVersion,
-      statement: Buffer.from(text, 'utf8'),
-      parameters: bind,
-      state: [...this.#state(wanted), `result ${of.result} beyond ${rows} rows, ${bytes} bytes`],
+    const answer = askForRest(this.#options.holds, {
+      held: this.#heldAs(wanted),
+      text: wanted.text,
+      limits: wanted.view.limits,
+      shown: (estimate) => shownOf({ ...wanted, estimate }),
+      of,
     })
-    const found = holds.find(binding)
-    if (found === null) {
-      const sent = [
-        ...(rows === null ? [] : [`${rows} rows`]),
-        ...(bytes === null ? [] : [`${bytes} bytes`]),
-      ]
-      const estimate = {
-        kind: 'none',
-        why: `it runs; up to ${sent.join(', ')} have been sent`,
-      } as const
-      const shown = shownOf({ ...wanted, estimate })
-      const verdict = approving(approvers, null)
-      const reason = commentTags(text).get('reason')?.slice(0, WORDS_CHARS_MAX) ?? null
-      holds.begin({ what: 'result', verdict, binding, statement: of.statement, shown, reason })
-      return WAIT
-    }
-    const { state } = found
-    if (state.kind === 'asking' || state.kind === 'waiting') return WAIT
-    holds.done()
-    return state.kind === 'granted' ? 'go-on' : holdReport(state.why, holds.link)
+    return answer === 'wait' ? WAIT : answer
   }
 
   /** The server, or a statement that completed, says what a setting is. */
@@ -151,6 +104,16 @@ export class Holding {
     if (change.kind !== 'set') return
     const { name, values, computed } = change
     this.setting(name, values === null || computed ? `?${randomUUID()}` : JSON.stringify(values))
+  }
+
+  #heldAs(wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate'>): Held {
+    return {
+      engine: 'postgres',
+      policyVersion: wanted.view.policyVersion,
+      statement: Buffer.from(wanted.text, 'utf8'),
+      parameters: wanted.bind,
+      state: this.#state(wanted),
+    }
   }
 
   #state({ namesKey, meanings }: Pick<Wanted, 'namesKey' | 'meanings'>): string[] {
