@@ -5,7 +5,8 @@ import type { World } from '../world.ts'
 
 export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'other plan' | 'different'
 
-const CHANGES = /^(UPDATE|DELETE|INSERT)/
+/** Run in a transaction that is rolled back. */
+export const CHANGES = /^(UPDATE|DELETE|INSERT|REPLACE)/
 
 async function shown(wire: WireClient, statement: string): Promise<readonly Frame[]> {
   if (!CHANGES.test(statement)) return wire.query(statement)

@@ -21,7 +21,7 @@ interface Source {
   readonly columns: readonly Column[]
 }
 
-/** Lists are picked from; what stands in one twice comes twice as often. */
+/** Lists are picked from; what stands in one twice comes twice as often. `#same` is what filled the first hole again. */
 export interface Language {
   readonly relations: Readonly<Record<string, readonly Column[]>>
   readonly types: readonly Type[]
@@ -40,6 +40,8 @@ export interface Language {
   readonly setOperations: readonly string[]
   /** Between AS and the query of a CTE. */
   readonly ctes: readonly string[]
+  /** Statements that only this engine has: `^` is a relation under the alias `t`, whose columns fill the rest. */
+  readonly templates: readonly string[]
   /** An alias may stand for its row. */
   readonly wholeRows: boolean
   readonly returning: boolean
@@ -85,7 +87,9 @@ export class Grammar {
     )
     return fc.tuple(...holes).map((values) => {
       let index = 0
-      return form.replaceAll(HOLE, () => String(values[index++]))
+      return form
+        .replaceAll(HOLE, () => String(values[index++]))
+        .replaceAll('#same', () => String(values[0]))
     })
   }
 
@@ -276,8 +280,8 @@ export class Grammar {
   #change(depth: number): Arbitrary<string> {
     const target = pick(['people', 'notes', 'accounts']).map(
       (name): Source => ({
-        text: `${name} t`,
-        alias: 't',
+        text: name,
+        alias: name,
         columns: this.#language.relations[name] ?? [],
       }),
     )
@@ -291,7 +295,7 @@ export class Grammar {
         ? fc.option(this.#anyExpression([t], depth), { nil: null })
         : fc.constant(null)
       const end = ([condition, back]: [string | null, string | null]): string =>
-        `${condition === null ? '' : ` WHERE ${condition}`}${back === null ? '' : ` RETURNING t.id, ${back}`}`
+        `${condition === null ? '' : ` WHERE ${condition}`}${back === null ? '' : ` RETURNING id, ${back}`}`
       return fc.oneof(
         fc
           .tuple(assignment, where, returning)
@@ -312,6 +316,12 @@ export class Grammar {
     })
   }
 
+  #template(depth: number): Arbitrary<string> {
+    return fc
+      .tuple(pick(this.#language.templates), this.#relation('t'))
+      .chain(([form, source]) => this.#filled(form.replaceAll('^', source.text), [source], depth))
+  }
+
   /** Statements; what changes something says so by its first word. */
   statements(depth = 2): Arbitrary<string> {
     return fc.oneof(
@@ -321,6 +331,9 @@ export class Grammar {
       { weight: 2, arbitrary: this.#withCte(1) },
       { weight: 2, arbitrary: this.#change(1) },
       { weight: 1, arbitrary: this.#plainSelect(1).map(this.#language.wrapped) },
+      ...(this.#language.templates.length === 0
+        ? []
+        : [{ weight: 2, arbitrary: this.#template(1) }]),
     )
   }
 }

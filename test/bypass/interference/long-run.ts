@@ -1,8 +1,12 @@
-/** Generated statements for as long as one likes, from any seed; what tells the worlds apart is printed. */
+/**
+ * Generated statements for as long as one likes, from any seed; what tells the worlds apart is printed. Several
+ * batches run at once, in sessions of their own.
+ */
 import fc, { type Arbitrary } from 'fast-check'
-import type { Outcome } from './compare.ts'
+import { CHANGES, type Outcome } from './compare.ts'
 
 const BATCH = 250
+const LANES = 4
 const SHOWN_MAX = 40
 
 export interface LongRun {
@@ -27,16 +31,34 @@ export async function runLong(
     'other plan': 0,
     different: 0,
   }
-  for (let done = 0, batch = 0; done < Number(total); done += BATCH, batch++) {
+  const oneChangeAtATime = turns()
+  const runBatch = async (batch: number): Promise<void> => {
     using comparison = await open(batch)
     for (const statement of fc.sample(statements(), { numRuns: BATCH, seed: seed + batch })) {
-      const outcome = await comparison.run(statement)
+      const run = () => comparison.run(statement)
+      const outcome = await (CHANGES.test(statement) ? oneChangeAtATime(run) : run())
       counts[outcome]++
       if (outcome === 'different' && counts.different <= SHOWN_MAX)
         console.log(`DIFFERENT ${statement}`)
     }
-    if (batch % 8 === 7) console.log(`${done + BATCH} ${JSON.stringify(counts)}`)
+    if (batch % 8 === 7) console.log(`batch ${batch + 1}: ${JSON.stringify(counts)}`)
   }
+  const batches = Math.ceil(Number(total) / BATCH)
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < batches) await runBatch(next++)
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
   console.log(`seed ${seed}: ${JSON.stringify(counts)}`)
   process.exitCode = counts.different === 0 ? 0 : 1
+}
+
+/** Locks of one lane would make statements of another wait, or fail. */
+function turns(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (run) => {
+    const mine = last.then(run)
+    last = mine.catch(() => undefined)
+    return mine
+  }
 }

@@ -204,6 +204,7 @@ const POSTGRES: Language = {
   limits: ['', '', '', ' LIMIT 3', ' LIMIT 2 OFFSET 1'],
   setOperations: ['UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT', 'EXCEPT ALL'],
   ctes: ['', 'MATERIALIZED ', 'NOT MATERIALIZED '],
+  templates: [],
   wholeRows: true,
   returning: true,
   wrapped: (select) => `COPY (${select}) TO STDOUT`,

@@ -2,20 +2,33 @@
 import { COM } from '@sallyport/protocol-mysql'
 import type { MysqlReply, MysqlWire } from '../../../support/mysql-wire.ts'
 import type { Masked } from '../../identities.ts'
-import type { Outcome } from '../../interference/compare.ts'
+import { CHANGES, type Outcome } from '../../interference/compare.ts'
 import { unordered } from '../run-attack.ts'
 import type { MysqlWorld } from '../world.ts'
 
-const CHANGES = /^(UPDATE|DELETE|INSERT)/
 const REFUSED: ReadonlySet<number> = new Set([1227, 1105])
 
-async function shown(wire: MysqlWire, statement: string): Promise<MysqlReply> {
-  if (!CHANGES.test(statement)) return wire.query(statement)
-  await wire.query('START TRANSACTION')
-  const reply = await wire.query(statement)
-  await wire.query('ROLLBACK')
-  return reply
+/** What the server remembers of the statement before. */
+const AFTERWARDS = [
+  'SHOW WARNINGS',
+  'SELECT ROW_COUNT(), FOUND_ROWS(), LAST_INSERT_ID(), @@warning_count, @@error_count',
+  "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler%' OR Variable_name LIKE 'Sort%'",
+] as const
+
+/** Its answer, and what is said of it afterwards. */
+async function shown(wire: MysqlWire, statement: string): Promise<readonly MysqlReply[]> {
+  const changes = CHANGES.test(statement)
+  if (changes) await wire.query('START TRANSACTION')
+  const replies = [await wire.query(statement)]
+  if (replies[0]?.error === null)
+    replies.push(await wire.query(AFTERWARDS[statement.length % AFTERWARDS.length] ?? ''))
+  if (changes) await wire.query('ROLLBACK')
+  return replies
 }
+
+/** Ties may come in any order. */
+const bytesOf = (replies: readonly MysqlReply[]): Buffer =>
+  Buffer.concat(replies.flatMap(unordered))
 
 export class MysqlComparison implements Disposable {
   readonly #wires: readonly [MysqlWire, MysqlWire]
@@ -35,13 +48,12 @@ export class MysqlComparison implements Disposable {
   async run(statement: string): Promise<Outcome> {
     const [a, b] = await Promise.all(this.#wires.map((wire) => shown(wire, statement)))
     if (a === undefined || b === undefined) throw new Error('two worlds')
-    // Ties may come in any order.
-    const [x, y] = [a, b].map((reply) => Buffer.concat(unordered(reply)))
-    if (x === undefined || y === undefined) throw new Error('two worlds')
+    const [x, y] = [bytesOf(a), bytesOf(b)]
     const { detector, withoutNames } = this.#world
     if (detector.find(x).length > 0 || withoutNames(x) !== withoutNames(y)) return 'different'
-    if (a.error === null) return 'same'
-    return REFUSED.has(a.error.errno) ? 'refused' : 'failed'
+    const error = a[0]?.error ?? null
+    if (error === null) return 'same'
+    return REFUSED.has(error.errno) ? 'refused' : 'failed'
   }
 
   [Symbol.dispose](): void {

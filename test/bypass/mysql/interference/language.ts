@@ -1,7 +1,8 @@
 /** What MySQL and MariaDB have of the grammar, over the tables of world.sql. */
+import type { Flavour } from '../../../support/mysql-address.ts'
 import { columns, Grammar, type Language } from '../../interference/grammar.ts'
 
-const MYSQL: Language = {
+const BOTH: Language = {
   relations: {
     people: columns(
       'id:int city note dept_id:int ssn email phone salary:int big:int balance:num score:num born:date profile:json iban paper',
@@ -168,8 +169,14 @@ const MYSQL: Language = {
     'MIN(#int)',
     'SUM(#num)',
     'AVG(#int)',
-    "GROUP_CONCAT(#text ORDER BY #int, #text SEPARATOR '-')",
-    'GROUP_CONCAT(#int ORDER BY #text, #int)',
+    // Peers that differ would come as the plan has them.
+    "GROUP_CONCAT(#text ORDER BY #int, #same, BINARY #same SEPARATOR '-')",
+    'GROUP_CONCAT(#int ORDER BY #text, #same)',
+    'GROUP_CONCAT(DISTINCT #int ORDER BY 1)',
+    'JSON_OBJECTAGG(1, #int * 0)',
+    'MAX(#date)',
+    'VAR_POP(#num)',
+    'COUNT(DISTINCT #text, #int)',
     'BIT_OR(#int)',
     'BIT_XOR(#int)',
     'STD(#num)',
@@ -199,9 +206,81 @@ const MYSQL: Language = {
   limits: [''],
   setOperations: ['UNION ALL', 'UNION', 'INTERSECT', 'EXCEPT'],
   ctes: [''],
+  templates: [
+    "SELECT t.id, j.v FROM ^, JSON_TABLE(#json, '$' COLUMNS (v VARCHAR(40) PATH '$.phone')) j WHERE #bool",
+    'SELECT #text AS k, COUNT(*), MAX(#int) FROM ^ GROUP BY k WITH ROLLUP',
+    'SELECT #text AS k, GROUP_CONCAT(id ORDER BY id) FROM ^ GROUP BY k HAVING #bool',
+    'WITH RECURSIVE r AS (SELECT id AS n, #text AS v FROM ^ UNION ALL SELECT n + 100, v FROM r WHERE n < 300) SELECT * FROM r',
+    'UPDATE ^ JOIN notes n ON n.id = t.id SET n.body = #text WHERE #bool',
+    'UPDATE notes, ^ SET notes.n = #num WHERE notes.id = t.id AND #bool',
+    'DELETE t FROM ^ WHERE #bool',
+    'INSERT INTO notes (id, body) SELECT id, #text FROM ^ WHERE #bool ORDER BY 1 ON DUPLICATE KEY UPDATE body = #text',
+    'INSERT INTO notes (id, body) SELECT id, #text FROM ^ ORDER BY 1 ON DUPLICATE KEY UPDATE body = VALUES(body)',
+    'INSERT IGNORE INTO notes (id, small) SELECT id + 500, #int FROM ^ ORDER BY 1',
+    'INSERT IGNORE INTO checked (id, v) SELECT id + 500, #text FROM ^ ORDER BY 1',
+    'REPLACE INTO notes (id, n) SELECT id, #num FROM ^ ORDER BY 1',
+    'INSERT INTO notes (id, happened) SELECT id + 500, #date FROM ^ ORDER BY 1',
+    'DO (SELECT COUNT(*) FROM ^ WHERE #bool)',
+    'DO (SELECT MAX(#text) FROM ^)',
+    'SELECT @v := #text FROM ^',
+    'SELECT MAX(#text) INTO @v FROM ^',
+    'SELECT SQL_CALC_FOUND_ROWS id FROM ^ WHERE #bool ORDER BY id LIMIT 1',
+    'SELECT t.id, u.id FROM ^ NATURAL JOIN people u WHERE #bool',
+    'SELECT id, u.city FROM ^ JOIN people u USING (id) WHERE #bool',
+    'SELECT id FROM ^ WHERE #bool ORDER BY id LIMIT 2',
+    'SELECT * FROM ^ WHERE (#text, #int) IN (SELECT city, id FROM people WHERE #bool)',
+    'SELECT id, CASE WHEN EXISTS (SELECT 1 FROM cards c WHERE c.person_id = id AND #bool) THEN #text END FROM ^',
+    'SELECT id, ROW_NUMBER() OVER w, LAG(#text) OVER w FROM ^ WINDOW w AS (ORDER BY id)',
+    'SELECT id, SUM(#int) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM ^',
+    'SELECT id, CONVERT(#text, SIGNED), CONVERT(#text, DATE), CAST(#num AS CHAR) FROM ^ WHERE #bool',
+    "SELECT id, ExtractValue(#text, '/a'), UpdateXML(#text, '/a', 'b') FROM ^",
+    'SELECT id, INET_ATON(#text), CONV(#text, 36, 10), UNHEX(#text), FROM_BASE64(#text), STR_TO_DATE(#text, #text) FROM ^',
+    'SELECT id, SLEEP(IF(#bool, 0, 0)), BENCHMARK(1, #text) FROM ^',
+    'SELECT GET_LOCK(#text, 0), IS_FREE_LOCK(#text) FROM ^',
+    'SELECT id, JSON_KEYS(#json), JSON_SEARCH(#json, #const_text, #text), JSON_VALID(#text) FROM ^',
+    'EXPLAIN SELECT #text FROM ^ WHERE #bool',
+    'SELECT id FROM ^ WHERE #bool FOR UPDATE',
+    'SELECT LAST_INSERT_ID(#int) FROM ^',
+    "SELECT id, #text COLLATE utf8mb4_bin, _utf8mb4 X'71' = #text, WEIGHT_STRING(#text) IS NULL FROM ^",
+  ],
   wholeRows: false,
   returning: false,
   wrapped: (select) => `SELECT COUNT(*) FROM (${select}) w`,
 }
 
-export const statements = () => new Grammar(MYSQL).statements()
+/** MariaDB 10.11 has no JSON type to cast to, and no LATERAL. */
+const LANGUAGES: Readonly<Record<Flavour, Language>> = {
+  mysql: {
+    ...BOTH,
+    laterals: ['', 'LATERAL '],
+    templates: [
+      ...BOTH.templates,
+      'SELECT t.id, l.v FROM ^, LATERAL (SELECT #text AS v, #int AS w) l WHERE #bool',
+      'SELECT t.id, l.n FROM ^ LEFT JOIN LATERAL (SELECT COUNT(*) AS n FROM people p WHERE #bool) l ON TRUE',
+      'VALUES ROW(1, (SELECT MAX(#text) FROM ^)), ROW(2, (SELECT COUNT(*) FROM ^ WHERE #bool))',
+      'INSERT INTO notes (id, body) SELECT * FROM (SELECT id, #text AS b FROM ^) x ORDER BY 1 ON DUPLICATE KEY UPDATE body = x.b',
+      'SELECT #text AS k, GROUPING(k), COUNT(*) FROM ^ GROUP BY k WITH ROLLUP',
+      'SELECT id, JSON_OVERLAPS(#json, #json), #int MEMBER OF (#json), ANY_VALUE(#text) FROM ^ GROUP BY id',
+      'SELECT id, REGEXP_LIKE(#text, #const_text), REGEXP_INSTR(#text, #text), BIN_TO_UUID(#text) FROM ^',
+      'TABLE people_view',
+    ],
+  },
+  mariadb: {
+    ...BOTH,
+    returning: true,
+    constants: { ...BOTH.constants, json: [`JSON_COMPACT('{"q": 1}')`, 'JSON_ARRAY()'] },
+    templates: [
+      ...BOTH.templates,
+      'INSERT INTO notes (id, body) SELECT id, #text FROM ^ ORDER BY 1 ON DUPLICATE KEY UPDATE body = #text RETURNING id, body, LENGTH(body)',
+      'DELETE FROM people WHERE id IN (SELECT id FROM ^ WHERE #bool) RETURNING id, ssn, UPPER(email)',
+      'REPLACE INTO notes (id, body) SELECT id, #text FROM ^ ORDER BY 1 RETURNING *',
+      'SELECT id, NEXTVAL(counter) * 0, SETVAL(counter, #int) FROM ^',
+      'SELECT MEDIAN(#int) OVER (), PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY #int) OVER () FROM ^',
+      'SELECT id, NATURAL_SORT_KEY(#text), SFORMAT(#text, #text), CRC32C(#text), TO_CHAR(#date) FROM ^',
+      'SELECT id, JSON_DETAILED(#json), JSON_QUERY(#json, #const_text), JSON_EXISTS(#json, #const_text) FROM ^',
+      'SELECT COLUMN_GET(COLUMN_CREATE(1, #text), 1 AS CHAR), DECODE_ORACLE(#text, #const_text, #int) FROM ^',
+    ],
+  },
+}
+
+export const statements = (flavour: Flavour) => new Grammar(LANGUAGES[flavour]).statements()

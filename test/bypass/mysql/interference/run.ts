@@ -9,14 +9,15 @@ import { openMysqlWorlds } from '../world.ts'
 import { MysqlComparison } from './compare.ts'
 import { statements } from './language.ts'
 
-const [flavour = 'mysql', ...rest] = process.argv.slice(2)
-const server = await startMysql(flavour === 'mariadb' ? 'mariadb' : 'mysql')
+const [named, ...rest] = process.argv.slice(2)
+const flavour = named === 'mariadb' ? 'mariadb' : 'mysql'
+const server = await startMysql(flavour)
 if ('unavailable' in server) throw new Error(server.unavailable)
 {
   await using world = await openMysqlWorlds(server)
   const masks = MASKED.filter((who) => who !== 'hashed')
   await runLong(rest, {
-    statements,
+    statements: () => statements(flavour),
     open: (batch) => MysqlComparison.open(world, masks[batch % masks.length] ?? 'redacted'),
   })
 }
