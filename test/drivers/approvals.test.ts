@@ -1,6 +1,7 @@
 /**
  * A statement that waits for people, as the clients people use live through it: approved it gives its rows, denied
- * it says why, it expires, Ctrl-C takes it back. Programs that are not on this machine are skipped, visibly.
+ * it says why, it expires, Ctrl-C takes it back; of two approvers at once one decides; refused with SP001 it runs once
+ * when it comes back. Programs that are not on this machine are skipped, visibly.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import mysql from 'mysql2/promise'
@@ -21,8 +22,14 @@ rules:
     who: everyone
     approve: { effects: [read], relations: [${schema}.soon] }
     approvers: { groups: [dba], within: 1s }
+  - name: later
+    who: everyone
+    approve: { effects: [read], relations: [${schema}.later] }
+    approvers: { groups: [dba], within: 60s }
+    mode: return
 `
 const ROWS = 'SELECT x FROM t WHERE n = 1'
+const LATER = 'SELECT x FROM later'
 const CELL = 'forty-two'
 
 /** What came of a statement: what was printed or returned, or the error's words. */
@@ -58,10 +65,10 @@ const has = (command: string, ...args: string[]): boolean =>
 function driver(query: Promise<unknown>, interrupt: () => void): Running {
   const ended = query.then(
     (rows) => ({ failed: false, said: JSON.stringify(rows) }),
-    // `pg` has the comment in `detail`, mysql2 in the message.
-    (error: { message: string; detail?: string }) => ({
+    // `pg` has SQLSTATE and comment in `code` and `detail`, mysql2 in `sqlState` and the message.
+    (error: { message: string; detail?: string; code?: string; sqlState?: string }) => ({
       failed: true,
-      said: `${error.message} ${error.detail ?? ''}`,
+      said: [error.sqlState ?? error.code, error.message, error.detail].join(' '),
     }),
   )
   return { ended, interrupt }
@@ -72,7 +79,10 @@ const PYTHON = [process.env['SALLYPORT_TEST_PYTHON'], '/usr/bin/python3', 'pytho
 )
 const PSYCOPG = `import sys, psycopg
 with psycopg.connect(sys.argv[1]) as db:
-    print(db.execute(sys.argv[2]).fetchall())`
+    try:
+        print(db.execute(sys.argv[2]).fetchall())
+    except psycopg.Error as error:
+        sys.exit(f"{error.sqlstate} {error}")`
 const MYSQL = ['mysql', 'mariadb'].find((name) => has(name, '--version'))
 
 const POSTGRES: readonly Client[] = [
@@ -80,7 +90,11 @@ const POSTGRES: readonly Client[] = [
     name: 'psql',
     run: has('psql', '--version')
       ? (gateway, token, sql) =>
-          program('psql', ['-XAt', gateway.url(token, { plain: true }), '-c', sql], {})
+          program(
+            'psql',
+            ['-XAt', '-vVERBOSITY=verbose', gateway.url(token, { plain: true }), '-c', sql],
+            {},
+          )
       : null,
   },
   {
@@ -161,11 +175,11 @@ function lives({ name, run }: Client, world: () => World): void {
   const decide = (by: Control, id: string, body: object) =>
     by.post(`/v1/approvals/${id}/decision`, body)
   let starts = 0
-  const start = async (sql: string) => {
+  // One of its own, so that nobody decides about another test's statement.
+  const newSubject = () => `${name} ${++starts}`
+  const start = async (sql: string, subject = newSubject()) => {
     const { gateway, ann } = world()
     if (run === null) throw new Error(`${name} is not on this machine`)
-    // One of its own, so that nobody decides about another test's statement.
-    const subject = `${name} ${++starts}`
     const running = run(gateway, await gateway.token({ subject, kind: 'machine' }), sql)
     const open = async (): Promise<string | undefined> => {
       const { body } = await ann.get('/v1/approvals?open=true')
@@ -180,18 +194,38 @@ function lives({ name, run }: Client, world: () => World): void {
     return { ...running, asked }
   }
 
+  test.skipIf(run === null)(`${name}: approved, it gives its rows`, async () => {
+    const running = await start(ROWS)
+    await decide(world().ann, await running.asked(), { decision: 'approve' })
+    const { failed, said } = await running.ended
+    expect(said).toContain(CELL)
+    expect(failed).toBe(false)
+  })
+
+  test.skipIf(run === null)(`${name}: of two approvers at once, one decides`, async () => {
+    const { ann, bob } = world()
+    const running = await start(ROWS)
+    const id = await running.asked()
+    const answers = await Promise.all([
+      decide(ann, id, { decision: 'approve' }),
+      decide(bob, id, { decision: 'approve' }),
+    ])
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
+    expect((await running.ended).said).toContain(CELL)
+  })
+
   test.skipIf(run === null)(
-    `${name}: approved by one of two at once, it gives its rows`,
+    `${name}: refused with SP001, it runs once when it comes back`,
     async () => {
-      const { ann, bob } = world()
-      const running = await start(ROWS)
-      const id = await running.asked()
-      const both = [ann, bob].map((one) => decide(one, id, { decision: 'approve' }))
-      const answers = (await Promise.all(both)).map(({ status }) => status)
-      expect(answers.sort()).toEqual([200, 409])
-      const { failed, said } = await running.ended
-      expect(said).toContain(CELL)
-      expect(failed).toBe(false)
+      const subject = newSubject()
+      const answer = async () => (await start(LATER, subject)).ended
+      const refusal = /SP001[\s\S]*?"approval":"(ap_[\w-]+)"/
+      const [, asked = ''] = refusal.exec((await answer()).said) ?? []
+      // Too early: the same approval is still waited for.
+      expect(refusal.exec((await answer()).said)?.[1]).toBe(asked)
+      expect((await decide(world().ann, asked, { decision: 'approve' })).status).toBe(200)
+      expect(await answer()).toEqual({ failed: false, said: expect.stringContaining(CELL) })
+      expect(refusal.exec((await answer()).said)?.[1]).not.toBe(asked)
     },
   )
 
@@ -244,6 +278,8 @@ const TABLES = [
   'CREATE TABLE t (n int, x varchar(20))',
   `INSERT INTO t VALUES (1, '${CELL}')`,
   'CREATE TABLE soon (n int)',
+  'CREATE TABLE later (x varchar(20))',
+  `INSERT INTO later VALUES ('${CELL}')`,
 ]
 
 describe('postgres', () => {
