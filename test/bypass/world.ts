@@ -21,6 +21,10 @@ const ELSEWHERE: readonly ProtectedPath[] = [
   ['*.people_generated.ssn', 'ssn'],
 ]
 
+/** That hold rows. */
+const TABLES =
+  'dept, people, people_child, people_generated, people_mat, cards, payments, accounts, notes, parted'
+
 const quoted = (value: string): string => `'${value}'`
 
 function rowsOf(world: WorldName): string {
@@ -66,11 +70,20 @@ export interface World extends AsyncDisposable {
   connect(who: Identity, world: WorldName): Promise<WireClient>
   /** As the superuser, past the gateway. */
   sql(world: WorldName, text: string): Promise<Record<string, unknown>[]>
+  /** Writes the tables of both worlds anew, without what was deleted or taken back. */
+  rewrite(): Promise<void>
   /** Every row and name an attack might have changed. */
   contents(world: WorldName): Promise<unknown>
 }
 
-export async function openWorlds(server: PostgresAddress): Promise<World> {
+/**
+ * `statistics: 'none'`: the planner knows nothing of the values, so it goes the same way in both worlds. What it has
+ * collected of them is protected, but which of equal rows comes first, and which a LIMIT keeps, is the plan's.
+ */
+export async function openWorlds(
+  server: PostgresAddress,
+  { statistics = 'collected' }: { readonly statistics?: 'collected' | 'none' } = {},
+): Promise<World> {
   const template = `worlds_${randomBytes(6).toString('hex')}`
   const file = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
   const columns = PROTECTED.map(({ name, type }) => `ADD COLUMN ${name} ${type}`).join(', ')
@@ -85,6 +98,8 @@ export async function openWorlds(server: PostgresAddress): Promise<World> {
   for (const world of ['a', 'b'] as const) {
     await admin(`CREATE DATABASE ${nameOf(world)} TEMPLATE ${template}`)
     await sql(world, rowsOf(world))
+    if (statistics === 'none')
+      await sql(world, 'DELETE FROM pg_statistic; DELETE FROM pg_statistic_ext_data')
   }
   const gateway = await startTestGateway({
     upstream: server,
@@ -120,6 +135,9 @@ export async function openWorlds(server: PostgresAddress): Promise<World> {
       })
     },
     sql,
+    async rewrite() {
+      for (const world of ['a', 'b'] as const) await sql(world, `VACUUM FULL ${TABLES}`)
+    },
     contents: (world) =>
       sql(
         world,

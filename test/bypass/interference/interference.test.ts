@@ -17,7 +17,7 @@ const RUNS = 500
 let world: World
 
 beforeAll(async () => {
-  world = await openWorlds(inject('postgres'))
+  world = await openWorlds(inject('postgres'), { statistics: 'none' })
 })
 afterAll(async () => {
   await world[Symbol.asyncDispose]()

@@ -28,7 +28,6 @@ export async function runLong(
     failed: 0,
     same: 0,
     'same rows': 0,
-    'other plan': 0,
     different: 0,
   }
   const oneChangeAtATime = turns()
@@ -39,7 +38,7 @@ export async function runLong(
       const outcome = await (CHANGES.test(statement) ? oneChangeAtATime(run) : run())
       counts[outcome]++
       if (outcome === 'different' && counts.different <= SHOWN_MAX)
-        console.log(`DIFFERENT ${statement}`)
+        console.log(`DIFFERENT ${seed + batch} ${statement}`)
     }
     if (batch % 8 === 7) console.log(`batch ${batch + 1}: ${JSON.stringify(counts)}`)
   }

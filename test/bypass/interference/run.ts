@@ -10,7 +10,7 @@ import { runLong } from './long-run.ts'
 import { statements } from './postgres-language.ts'
 
 await using server = await startPostgres()
-await using world = await openWorlds(server)
+await using world = await openWorlds(server, { statistics: 'none' })
 const masks = MASKED.filter((who) => who !== 'hashed')
 await runLong(process.argv.slice(2), {
   statements,
