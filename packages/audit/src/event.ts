@@ -149,6 +149,8 @@ export type SessionStarted = Base<'session-started'> & {
 export type Cancel = Base<'cancel'> & {
   readonly session: string
   readonly source: 'client' | 'operator' | 'deadline' | 'revocation' | 'gateway'
+  /** Subject of the operator. */
+  readonly by?: string
   /** Log sequence number of the statement, when one was running. */
   readonly statement?: number
 }

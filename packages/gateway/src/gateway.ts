@@ -24,6 +24,7 @@ import type { SessionDeps } from './session/admission.ts'
 import { Budgets } from './session/budgets.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
+import { Interrupts } from './session/interrupts.ts'
 import { MysqlTexts } from './session/mysql/texts.ts'
 import { PostgresTexts } from './session/postgres/texts.ts'
 import { ProbeBudgets } from './session/probe-budgets.ts'
@@ -97,6 +98,7 @@ class Gateway implements RunningGateway {
   readonly #parts: Parts
   readonly #turnstile: Turnstile
   readonly #registry: SessionRegistry
+  readonly #interrupts: Interrupts
   readonly #watch = new SessionWatch()
   readonly #approvals: Approvals
   readonly #grants: Grants
@@ -122,6 +124,16 @@ class Gateway implements RunningGateway {
       idleMs: this.#config.limits.idleSeconds * 1000,
       sessionMs: this.#config.limits.sessionSeconds * 1000,
     }))
+    const { audit, elsewhere } = parts
+    this.#interrupts = new Interrupts({
+      registry: this.#registry,
+      record: (event) => {
+        audit.append(event)
+        audit.flush()
+      },
+      elsewhere,
+    })
+    elsewhere?.attend((interrupt) => this.#interrupts.here(interrupt))
     parts.policy.onChange(() => this.#registry.reconsider())
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
     this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
@@ -244,6 +256,7 @@ class Gateway implements RunningGateway {
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
     policy.close()
     await state.close()
+    await this.#parts.elsewhere?.close()
     await shared?.close()
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     clearInterval(this.#recovery)
@@ -323,6 +336,7 @@ class Gateway implements RunningGateway {
       views: new Views(),
       contexts: new DecisionContexts(),
       registry: this.#registry,
+      interrupts: this.#interrupts,
       watch: this.#watch,
       turnstile: this.#turnstile,
       recordings: this.#parts.recordings,
@@ -409,6 +423,7 @@ class Gateway implements RunningGateway {
       policy: () => this.#parts.policy.policy,
       reload: () => this.reload(),
       registry: this.#registry,
+      interrupts: this.#interrupts,
       watch: this.#watch,
       subjects: { ...this.#deps, reader: this.#parts.reader },
       audit,

@@ -27,6 +27,7 @@ import { createSecrets, type Secrets } from './secrets/store.ts'
 import { PostgresState } from './state/postgres-store.ts'
 import { StateStore } from './state/store.ts'
 import type { TokenState } from './state/token-state.ts'
+import { SharedInterrupts } from './store/interrupts.ts'
 import { openSharedStore } from './store/open.ts'
 import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
@@ -47,6 +48,8 @@ export interface Parts {
   readonly exports: ExportWorker | null
   /** With other gateways; null: this one is alone. */
   readonly shared: SharedStore | null
+  /** Sessions of the other gateways; null: this one is alone. */
+  readonly elsewhere: SharedInterrupts | null
   readonly state: TokenState
   readonly secrets: Secrets
   readonly reader: PostgresReader
@@ -91,17 +94,15 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
         ? new StateStore(config.stateDirectory)
         : await inStore(PostgresState.open(shared))
     opened.unshift(state)
+    const gateway = randomUUID()
+    const onError = notAnswering(log)
+    const elsewhere =
+      shared && (await inStore(SharedInterrupts.open({ store: shared, gateway, onError })))
+    if (elsewhere !== null) opened.unshift(elsewhere)
     const journal =
       shared === null
         ? new LocalJournal(audit, Date.now, before)
-        : await inStore(
-            PostgresJournal.open({
-              store: shared,
-              log: audit,
-              gateway: randomUUID(),
-              onError: notAnswering(log),
-            }),
-          )
+        : await inStore(PostgresJournal.open({ store: shared, log: audit, gateway, onError }))
     opened.unshift(journal)
     const { directory, key, keepDays } = config.audit.recordings
     const recordings = new RecordingRoom({
@@ -134,6 +135,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       searched,
       recordings,
       shared,
+      elsewhere,
       state,
       secrets,
       reader,

@@ -81,7 +81,7 @@ export function describe(event: AuditEvent): Described {
     case 'session-ended':
       return as(event.reason)
     case 'cancel':
-      return as(`by ${event.source}`)
+      return as(`by ${event.source}${event.by === undefined ? '' : ` ${event.by}`}`)
     case 'token-minted': {
       return as(`${event.tokenId} for ${event.subject}, until ${formatMoment(event.expiresAt)}`)
     }

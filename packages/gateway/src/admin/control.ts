@@ -13,6 +13,7 @@ import { ApprovalError } from '../approvals/errors.ts'
 import type { Slack } from '../channels/slack.ts'
 import type { PageConfig } from '../config/model.ts'
 import type { Grants } from '../grants/grants.ts'
+import type { Interrupts } from '../session/interrupts.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { SessionWatch } from '../session/watch.ts'
 import { addApprovalRoutes } from './approvals.ts'
@@ -41,6 +42,7 @@ export interface ControlDeps {
   /** Null: not configured. */
   readonly slack: Slack | null
   readonly registry: SessionRegistry
+  readonly interrupts: Interrupts
   readonly watch: SessionWatch
   readonly subjects: SubjectDeps
   readonly audit: AuditLog

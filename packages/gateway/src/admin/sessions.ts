@@ -1,6 +1,7 @@
-/** Live sessions over HTTP: list and end. Everybody sees their own; operators see all. */
+/** Live sessions over HTTP: list those of this gateway, watch and end. Everybody sees their own; operators see all. */
 import type { AuditLog } from '@sallyport/audit'
 import type { FastifyInstance } from 'fastify'
+import type { Interrupts } from '../session/interrupts.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { SessionWatch, WatchedEvent } from '../session/watch.ts'
@@ -11,6 +12,7 @@ import { DONE, SESSIONS } from './schemas.ts'
 
 export interface SessionRoutesDeps {
   readonly registry: SessionRegistry
+  readonly interrupts: Interrupts
   readonly audit: AuditLog
   readonly watch: SessionWatch
   readonly streams: EventStreams
@@ -18,7 +20,7 @@ export interface SessionRoutesDeps {
 }
 
 export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
-  const { registry, audit, watch, streams, now } = deps
+  const { registry, interrupts, audit, watch, streams, now } = deps
   app.get(
     '/sessions',
     { schema: { summary: 'Live sessions', response: { 200: SESSIONS } } },
@@ -30,16 +32,21 @@ export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps):
     '/sessions/:id',
     {
       schema: {
-        summary: 'End a session: its statement is cancelled, its client told',
+        summary:
+          'End a session, at whichever gateway of the store it is: its statement is cancelled, its client told',
         params: ID,
         response: { 204: DONE },
       },
     },
     async ({ caller, params }, reply) => {
-      const session = visible(registry, params.id, caller)
-      audit.append({ type: 'cancel', v: 1, session: session.id, source: 'operator' })
-      audit.flush()
-      registry.kill(session)
+      const { issuer, subject } = caller.principal
+      const done = await interrupts.send({
+        kind: 'end',
+        session: params.id,
+        owner: caller.isOperator ? null : { issuer, subject },
+        by: subject,
+      })
+      if (done !== true) throw unknownSession()
       return reply.code(204).send()
     },
   )
@@ -85,11 +92,15 @@ const ID = {
 
 /** @throws ApiError 404, also for what the caller may not see */
 function visible(registry: SessionRegistry, id: string, caller: Caller): Session {
-  const session = registry.sessions.find((one) => one.id === id)
+  const session = registry.byId(id)
   if (session === undefined || !maySee(session, caller)) {
-    throw new ApiError(404, 'unknown_session', 'there is no such session')
+    throw unknownSession()
   }
   return session
+}
+
+function unknownSession(): ApiError {
+  return new ApiError(404, 'unknown_session', 'there is no such session')
 }
 
 function watchedOf(seq: number, event: WatchedEvent, now: number): WatchedView {

@@ -221,6 +221,7 @@ function buildListener(raw: RawListener, at: (file: string) => string): Listener
             }
           : { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) },
     insecure: raw.insecure ?? false,
+    reusePort: raw['reuse-port'] ?? false,
     connection: raw.connection ?? null,
   }
 }

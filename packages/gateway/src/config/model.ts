@@ -88,6 +88,8 @@ export interface ListenerConfig {
     | { readonly kind: 'off' }
   /** Accept tokens over plain TCP from other than loopback. */
   readonly insecure: boolean
+  /** Other processes of this machine listen on the same port, and the system spreads connections over them. */
+  readonly reusePort: boolean
   /**
    * MySQL: the connection whose server clients are greeted as, and that they get when they name none; null: the
    * only one of this protocol, or the first.

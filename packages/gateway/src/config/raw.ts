@@ -17,6 +17,7 @@ export interface RawListener {
     | { readonly certificate: string; readonly key: string }
     | { readonly generated: boolean; readonly hosts?: readonly string[] }
   readonly insecure?: boolean
+  readonly 'reuse-port'?: boolean
   readonly connection?: string
 }
 

@@ -41,6 +41,7 @@ const listener = object(
       ],
     },
     insecure: { type: 'boolean' },
+    'reuse-port': { type: 'boolean' },
     connection: string,
   },
   ['protocol', 'port'],

@@ -70,6 +70,7 @@ function bind(server: Server, config: ListenerConfig): Promise<void> {
         }),
       )
     })
-    server.listen({ host: config.host, port: config.port, backlog: 511 }, () => resolve())
+    const { host, port, reusePort } = config
+    server.listen({ host, port, reusePort, backlog: 511 }, () => resolve())
   })
 }

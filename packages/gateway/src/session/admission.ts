@@ -19,6 +19,7 @@ import type { DecisionContexts } from './decisions.ts'
 import { SessionGround, type Views } from './grounds.ts'
 import type { ApprovalLink } from './hold-reports.ts'
 import { SessionHolds } from './holds.ts'
+import type { Interrupts } from './interrupts.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
 import type { StatementRates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
@@ -36,6 +37,7 @@ export interface SessionDeps {
   readonly views: Views
   readonly contexts: DecisionContexts
   readonly registry: SessionRegistry
+  readonly interrupts: Interrupts
   readonly watch: SessionWatch
   readonly turnstile: Turnstile
   readonly recordings: RecordingRoom

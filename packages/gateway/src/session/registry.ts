@@ -1,9 +1,9 @@
 /**
  * Every live session: found by cancel key, counted per subject, ended when its time is over.
  */
-import { timingSafeEqual } from 'node:crypto'
 import { type Revocation, revocationApplies } from '@sallyport/identity'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
+import { secretHash } from './interrupts.ts'
 import type { Report } from './reports.ts'
 import type { EndReason, Session } from './session.ts'
 
@@ -20,6 +20,7 @@ export interface Deadlines {
 interface Entry {
   readonly session: Session
   readonly pid: number
+  /** Of its cancel key; empty: it has none. */
   readonly secret: Buffer
 }
 
@@ -100,11 +101,14 @@ export class SessionRegistry {
     }
   }
 
-  /** The session a CancelRequest names; keys are compared in constant time. */
-  byCancelKey(pid: number, secret: Buffer): Session | undefined {
-    for (const entry of this.#byPid.get(pid) ?? []) {
-      const same = entry.secret.length === secret.length && timingSafeEqual(entry.secret, secret)
-      if (same) return entry.session
+  byId(id: string): Session | undefined {
+    return this.#entries.get(id)?.session
+  }
+
+  /** The session a CancelRequest names. `hash`: of its secret, see secretHash; hashes say nothing by the time they take. */
+  byCancelKey(pid: number, hash: string): Session | undefined {
+    for (const { session, secret } of this.#byPid.get(pid) ?? []) {
+      if (secret.length > 0 && secretHash(secret) === hash) return session
     }
     return undefined
   }

@@ -3,8 +3,7 @@
  * gave them (`CONNECTION_ID()`, `SHOW PROCESSLIST`). Anybody else's is policy's to decide.
  */
 import type { Principal } from '@sallyport/identity'
-import { SQLSTATE } from '@sallyport/protocol-postgres'
-import { record, type SessionDeps } from '../admission.ts'
+import type { SessionDeps } from '../admission.ts'
 
 export interface KillRequest {
   readonly connectionId: number
@@ -12,32 +11,20 @@ export interface KillRequest {
   readonly query: boolean
 }
 
-/** Resolves when it has been done; null: no session of this principal has that id. */
-export type Killer = (request: KillRequest) => Promise<void> | null
+/** Resolves to whether it has been done; null: no session of this principal has that id, and nobody else can be asked. */
+export type Killer = (request: KillRequest) => Promise<boolean> | null
 
-export function killerFor(principal: Principal, deps: SessionDeps): Killer {
-  return ({ connectionId, query }) => {
-    const session = deps.registry
-      .byConnectionId(connectionId)
-      .find(
-        ({ principal: other }) =>
-          other.subject === principal.subject && other.issuer === principal.issuer,
-      )
-    if (session === undefined) return null
-    record(deps, { type: 'cancel', v: 1, session: session.id, source: 'client' })
-    if (query) return session.cancel()
-    session.end('killed', {
-      sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
-      message: 'terminating connection: it was killed',
-    })
-    return Promise.resolve()
-  }
+export function killerFor(
+  { issuer, subject }: Principal,
+  { interrupts }: Pick<SessionDeps, 'interrupts'>,
+): Killer {
+  return (request) => interrupts.send({ kind: 'kill', ...request, owner: { issuer, subject } })
 }
 
-/** The KILL of one session that is under way: asked once, answered when it is done. */
+/** The KILL of one session that is under way: asked once, answered when it is known. */
 export class Killing {
   readonly #kill: Killer
-  #under: { readonly text: string; done: boolean } | null = null
+  #under: { readonly text: string; done: boolean | null } | null = null
 
   constructor(kill: Killer) {
     this.#kill = kill
@@ -48,16 +35,16 @@ export class Killing {
     if (request === null) return null
     const under = this.#under
     if (under?.text === text) {
-      if (!under.done) return 'wait'
+      if (under.done === null) return 'wait'
       this.#under = null
-      return 'done'
+      return under.done ? 'done' : null
     }
-    const done = this.#kill(request)
-    if (done === null) return null
-    const killing = { text, done: false }
+    const asked = this.#kill(request)
+    if (asked === null) return null
+    const killing: { text: string; done: boolean | null } = { text, done: null }
     this.#under = killing
-    return done.finally(() => {
-      killing.done = true
+    return asked.then((done) => {
+      killing.done = done
     })
   }
 }

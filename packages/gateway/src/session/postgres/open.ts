@@ -26,6 +26,7 @@ import {
   sessionStarted,
 } from '../admission.ts'
 import type { SessionGround } from '../grounds.ts'
+import { secretHash } from '../interrupts.ts'
 import type { Report } from '../reports.ts'
 import { Session } from '../session.ts'
 import { noteEnd, openWithCredential } from '../upstream.ts'
@@ -69,11 +70,7 @@ export async function openSession(
     const arrival = await greeting.arrive()
     if (arrival.kind === 'cancel') {
       const { pid, secret } = arrival.request
-      const session = deps.registry.byCancelKey(pid, secret)
-      if (session !== undefined) {
-        record(deps, { type: 'cancel', v: 1, session: session.id, source: 'client' })
-        await session.cancel()
-      }
+      await deps.interrupts.send({ kind: 'cancel', pid, secret: secretHash(secret) })
       greeting.dismiss()
       return
     }
