@@ -147,7 +147,15 @@ test('a webhook is told, signed, again until it takes it, and never what would r
   expect(headers['webhook-signature']).toBe(`v1,${mac}`)
   expect(JSON.parse(body)).toMatchObject({
     type: 'approval.requested',
-    data: { approval: id, requester: { subject: 'agent' }, link: `https://console/${id}` },
+    data: {
+      approval: id,
+      requester: { subject: 'agent' },
+      estimate: { kind: 'estimate', rows: 1 },
+      link: `https://console/${id}`,
+      text: expect.stringMatching(
+        /^agent wants to run a statement on \S+ .*\nThe database expects 1 rows, cost [\d.]+\nTo read and decide: https:/,
+      ),
+    },
   })
   expect(
     received.filter(({ path }) => path === '/hook').every((one) => !one.body.includes('literal')),
@@ -155,6 +163,18 @@ test('a webhook is told, signed, again until it takes it, and never what would r
   await control.post(`/v1/approvals/${id}/decision`, { decision: 'deny' })
   await got((one) => one.body.includes('"approval.denied"'))
   await wire.replies()
+  wire.close()
+})
+
+test('Slack: a long statement comes broken over lines', async () => {
+  received.length = 0
+  const { wire } = await held(
+    "insert into t (n) select n from generate_series(1, 2) as n where n in (1, 2) and n > 0 and 'a  b' <> 'b'",
+  )
+  const { body } = await got(({ path }) => path === '/api/chat.postMessage')
+  const lines = ['insert into t (n)', 'select n', 'from generate_series(1, 2) as n']
+  const condition = "where n in (1, 2) and n &gt; 0 and 'a  b' &lt;&gt; 'b'"
+  expect(body).toContain(JSON.stringify([...lines, condition].join('\n')).slice(1, -1))
   wire.close()
 })
 

@@ -106,7 +106,7 @@ describe('a held statement', () => {
       requester: { subject: 'agent' },
       rule: 'writes',
       mayDecide: true,
-      shown: { sql: DELETE, parameters: [] },
+      shown: { sql: DELETE, layout: DELETE, parameters: [] },
     })
     expect((await approve(ann, id)).status).toBe(200)
     expect(say(await wire.replies())).toBe('C:DELETE 1 Z:I')

@@ -153,7 +153,7 @@ function print(one: ApprovalView, cli: Cli): void {
     for (const line of estimate.plan) out.line(`             ${line}`)
   } else if (estimate !== null) field('estimate', `none: ${estimate.why}`)
   out.line()
-  out.block(shown.sql, '  ')
+  out.block(shown.layout ?? shown.sql, '  ')
   for (const [i, value] of shown.parameters.entries()) out.line(`  $${i + 1} = ${value ?? 'NULL'}`)
   out.line()
 }

@@ -48,7 +48,10 @@ export interface ApprovalView {
 }
 
 export interface ShownView {
+  /** As it came. */
   readonly sql: string
+  /** The same, broken over lines: other white space, nothing else. Null: see `sql`. */
+  readonly layout: string | null
   readonly parameters: readonly (string | null)[]
   /** What the database's planner expects; `none`: why that is not known. Null: not of a statement. */
   readonly estimate:

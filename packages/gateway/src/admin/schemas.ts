@@ -27,6 +27,7 @@ const CELLS = list(list(orNull(TEXT)))
 
 const SHOWN = object({
   sql: TEXT,
+  layout: orNull(TEXT),
   parameters: list(orNull(TEXT)),
   estimate: orNull({
     oneOf: [

@@ -10,6 +10,8 @@ import type { Approval, ApprovalEvent, Stamped } from './state.ts'
  */
 export interface Shown {
   readonly sql: string
+  /** The same tokens and comments, broken over lines; null: it cannot be read with certainty, or is too long. */
+  readonly layout: string | null
   /** As text, protected ones masked; null is SQL NULL. */
   readonly parameters: readonly (string | null)[]
   /** Null: not of a statement. */

@@ -4,7 +4,13 @@ import type { Request } from './approvals.ts'
 import type { Shown } from './journal.ts'
 import type { ApprovalLog } from './local-journal.ts'
 
-export const SHOWN: Shown = { sql: 'DELETE FROM t', parameters: [], estimate: null, preview: null }
+export const SHOWN: Shown = {
+  sql: 'DELETE FROM t',
+  layout: null,
+  parameters: [],
+  estimate: null,
+  preview: null,
+}
 
 export function request(given: Partial<Request> = {}): Request {
   return {

@@ -45,14 +45,18 @@ export class Channels {
 
   /** Of an event that this gateway has recorded; others tell of theirs. */
   tell(approval: Approval, event: ApprovalEvent): void {
-    for (const webhook of this.#webhooks) webhook.tell(approval, event)
-    const { slack } = this
-    if (slack === null) return
+    const told = [...this.#webhooks, ...(this.slack === null ? [] : [this.slack])]
+    if (told.length === 0) return
     const { approvals, onError } = this.#options
     void approvals
       .shown(approval.id)
-      .then((shown) => slack.tell(approval, event, shown))
-      .catch(onError)
+      .catch((error: unknown) => {
+        onError(error)
+        return null
+      })
+      .then((shown) => {
+        for (const channel of told) channel.tell(approval, event, shown)
+      })
   }
 
   close(): void {

@@ -8,10 +8,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Approvals } from '../approvals/approvals.ts'
 import { ApprovalError } from '../approvals/errors.ts'
-import type { Estimated, Shown } from '../approvals/journal.ts'
+import type { Shown } from '../approvals/journal.ts'
 import { type Approval, type ApprovalEvent, isOver } from '../approvals/state.ts'
 import type { ApprovalLink } from '../session/hold-reports.ts'
 import { type Deliveries, Undeliverable } from './delivery.ts'
+import { sayRequest, sayShown } from './words.ts'
 
 /** Older clicks are replays, seconds. */
 const CLICK_AGE_SECONDS_MAX = 300
@@ -116,13 +117,13 @@ export class Slack {
   #blocks(approval: Approval, shown: Shown | null): object[] {
     const template = this.#options.link()
     const link = template?.replaceAll('{id}', encodeURIComponent(approval.id)) ?? null
-    const sql = shown?.sql ?? ''
+    const sql = shown?.layout ?? shown?.sql ?? ''
     const parameters = (shown?.parameters ?? []).map((value, i) => `$${i + 1} = ${value ?? 'NULL'}`)
     const statement = plain([sql, ...parameters].join('\n'))
     const isWhole = statement.length <= STATEMENT_CHARS_MAX && !statement.includes('```')
     const where = link === null ? `\`sallyport approvals show ${approval.id}\`` : `<${link}>`
-    const expected = sayEstimate(shown?.estimate ?? null)
-    const head = section(`${summary(approval)}${expected}\nTo read and decide: ${where}`)
+    const known = sayShown(shown).map(plain)
+    const head = section([summary(approval), ...known, `To read and decide: ${where}`].join('\n'))
     const needsTicket = approval.request.approvers.some(({ ticket }) => ticket !== null)
     if (!isWhole || needsTicket) return [head]
     const button = (decision: 'approve' | 'deny', style: 'primary' | 'danger'): object => ({
@@ -219,25 +220,7 @@ function clickIn(body: string): Click | null {
   }
 }
 
-function summary({ id, request }: Approval): string {
-  const { subject, graph, node, connection, rule, reason, what, role } = request
-  const place = [graph, node].filter((part) => part !== undefined).join('/')
-  const who = place === '' ? subject : `${subject} (${place})`
-  const wants = {
-    grant: `the role ${role}`,
-    statement: 'to run a statement',
-    result: 'the rest of a result',
-  }[what]
-  const why = reason === undefined ? '' : `\nReason: ${reason}`
-  return plain(`${who} wants ${wants} on ${connection}. Rule: ${rule}. ${id}${why}`)
-}
-
-function sayEstimate(estimate: Estimated | null): string {
-  if (estimate === null) return ''
-  if (estimate.kind === 'none') return `\nNo estimate: ${plain(estimate.why)}`
-  const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
-  return `\nThe database expects ${estimate.rows} rows${cost}`
-}
+const summary = (approval: Approval): string => plain(sayRequest(approval))
 
 const section = (text: string): object => ({ type: 'section', text: { type: 'mrkdwn', text } })
 

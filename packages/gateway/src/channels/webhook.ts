@@ -1,12 +1,15 @@
 /**
  * Approvals told to a URL, signed as Standard Webhooks say (standardwebhooks.com): the receiver checks the
  * signature over id, time and body, refuses old times, and forgets an id it has seen. What would run is not
- * in it: it may hold values that the receiver has no business with.
+ * in it: it may hold values that the receiver has no business with. What the database expects of it is, and
+ * `text` says it in words that fit an e-mail or a chat.
  */
 import { createHmac, randomUUID } from 'node:crypto'
+import type { Shown } from '../approvals/journal.ts'
 import type { Approval, ApprovalEvent } from '../approvals/state.ts'
 import type { ApprovalLink } from '../session/hold-reports.ts'
 import { type Deliveries, Undeliverable } from './delivery.ts'
+import { sayRequest, sayShown } from './words.ts'
 
 export interface WebhookOptions {
   readonly url: string
@@ -24,9 +27,9 @@ export class Webhook {
     this.#options = options
   }
 
-  tell(approval: Approval, event: ApprovalEvent): void {
+  tell(approval: Approval, event: ApprovalEvent, shown: Shown | null): void {
     const id = `msg_${randomUUID()}`
-    const body = JSON.stringify(messageOf(approval, event, this.#options))
+    const body = JSON.stringify(messageOf(approval, event, shown, this.#options))
     this.#options.deliveries.send((signal) => this.#post(id, body, signal))
   }
 
@@ -63,12 +66,16 @@ function signatureOf(secret: string, content: string): string {
 }
 
 function messageOf(
-  { id, request, status }: Approval,
+  approval: Approval,
   event: ApprovalEvent,
+  shown: Shown | null,
   { link, now }: WebhookOptions,
 ): object {
-  const template = link()
+  const { id, request, status } = approval
+  const asked = [sayRequest(approval), ...sayShown(shown)]
+  const address = link()?.replaceAll('{id}', encodeURIComponent(id)) ?? null
   const { subject, issuer, graph = null, node = null, run = null } = request
+  if (address !== null) asked.push(`To read and decide: ${address}`)
   return {
     type: `approval.${event.type === 'approval-requested' ? 'requested' : status.kind}`,
     timestamp: new Date(now()).toISOString(),
@@ -83,7 +90,16 @@ function messageOf(
       reason: request.reason ?? null,
       decideBy: new Date(request.decideBy).toISOString(),
       ...(event.type === 'approval-decided' && { by: event.by, decision: event.decision }),
-      link: template?.replaceAll('{id}', encodeURIComponent(id)) ?? null,
+      estimate: estimateOf(shown),
+      link: address,
+      text: event.type === 'approval-requested' ? asked.join('\n') : `${id}: ${status.kind}`,
     },
   }
+}
+
+/** Without the plan, which names tables and indexes. */
+function estimateOf(shown: Shown | null): object | null {
+  const estimate = shown?.estimate ?? null
+  if (estimate === null || estimate.kind === 'none') return estimate
+  return { kind: estimate.kind, rows: estimate.rows, cost: estimate.cost }
 }

@@ -167,7 +167,7 @@ export class Grants {
         ...(reason !== '' && { reason: reason.slice(0, WORDS_CHARS_MAX) }),
         grant: { role, forMs, breakGlass },
       },
-      { sql, parameters: [], estimate: null, preview: null },
+      { sql, layout: null, parameters: [], estimate: null, preview: null },
       id,
     )
     if (!breakGlass) return approval

@@ -191,8 +191,13 @@ function facts(named) {
   return list
 }
 
-function statement({ sql, parameters, estimate, preview }) {
-  const parts = sql === '' ? [] : [visible('pre', sql)]
+function statement({ sql, layout, parameters, estimate, preview }) {
+  const parts = sql === '' ? [] : [visible('pre', layout ?? sql)]
+  if (layout !== null && layout !== sql) {
+    const sent = element('details')
+    sent.append(element('summary', 'As it was sent'), visible('pre', sql))
+    parts.push(sent)
+  }
   if (parameters.length > 0) {
     parts.push(
       facts(Object.fromEntries(parameters.map((value, i) => [`$${i + 1}`, value ?? 'NULL']))),

@@ -136,7 +136,11 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#records = new Records(this.#recorder, refusal)
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
-    this.#holding = new Holding({ holds: options.holds, records: this.#records })
+    this.#holding = new Holding({
+      holds: options.holds,
+      records: this.#records,
+      layOut: (text) => options.texts.layOut(text, this.names),
+    })
     this.#estimating = mysqlEstimating({
       ...options,
       names: this.names,

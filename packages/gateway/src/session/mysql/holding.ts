@@ -25,6 +25,8 @@ type HeldVia = 'simple' | 'execute'
 export interface HoldingOptions {
   readonly holds: SessionHolds
   readonly records: Records<Refusal>
+  /** A statement broken over lines; null: it cannot be. */
+  readonly layOut: (text: string) => string | null
 }
 
 /** Parameters as approvers may read them, and as they are. */
@@ -66,7 +68,7 @@ export class Holding {
       held: this.#heldAs(wanted),
       text,
       verdict,
-      shown: () => shownOf(wanted),
+      shown: () => this.#shown(wanted),
       record,
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
@@ -83,7 +85,7 @@ export class Holding {
       held: this.#heldAs(wanted),
       text: wanted.text,
       limits: wanted.view.limits,
-      shown: (estimate) => shownOf({ ...wanted, estimate }),
+      shown: (estimate) => this.#shown({ ...wanted, estimate }),
       of,
     })
     return answer === 'wait' ? WAIT : answer
@@ -111,22 +113,22 @@ export class Holding {
     }
   }
 
+  #shown({
+    text,
+    decided,
+    bound,
+    estimate,
+  }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate'>): Shown {
+    // What a parameter is compared with or written to is not known here: one sensitive, all masked.
+    const parameters = parameterTexts(bound?.parameters ?? []).map((one) =>
+      decided.sensitive ? '[masked]' : one,
+    )
+    return { sql: text, layout: this.#options.layOut(text), parameters, estimate, preview: null }
+  }
+
   #state({ namesKey, decided: { analysis } }: Pick<Wanted, 'namesKey' | 'decided'>): string[] {
     const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
     const facts = analysis.kind === 'statements' ? analysis.statements : analysis.kind
     return [namesKey, JSON.stringify(facts), ...settings]
   }
-}
-
-function shownOf({
-  text,
-  decided,
-  bound,
-  estimate,
-}: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate'>): Shown {
-  // What a parameter is compared with or written to is not known here: one sensitive, all masked.
-  const parameters = parameterTexts(bound?.parameters ?? []).map((one) =>
-    decided.sensitive ? '[masked]' : one,
-  )
-  return { sql: text, parameters, estimate, preview: null }
 }

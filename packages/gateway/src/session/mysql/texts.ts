@@ -4,6 +4,7 @@ import {
   type Catalog,
   type Dialect,
   fingerprintMysql,
+  layOutMysql,
   type MysqlReader,
   mysqlValuesRows,
   withMysqlParameters,
@@ -52,6 +53,11 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
   /** Rows in the VALUES of an INSERT. */
   valuesRows(text: string, names: MysqlSessionNames): number {
     return mysqlValuesRows(text, dialectOf(names))
+  }
+
+  /** Null: it cannot be laid out. */
+  layOut(text: string, names: MysqlSessionNames): string | null {
+    return layOutMysql(text, dialectOf(names))
   }
 
   withoutLiterals(text: string, names: MysqlSessionNames): string {

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
-import type { StateChange } from '@sallyport/sql'
+import { layOutPostgres, type StateChange } from '@sallyport/sql'
 import type { Estimated, Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
@@ -131,6 +131,7 @@ function shownOf({
   const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
   return {
     sql: text,
+    layout: layOutPostgres(text),
     // What a parameter is compared with or written to is not known here: one sensitive, all masked.
     parameters: parameters.map((one) => (decided.sensitive ? '[masked]' : textOf(one))),
     estimate,

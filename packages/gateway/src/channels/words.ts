@@ -1,0 +1,28 @@
+/** What people are told of an approval, in words: no statement, no value of one. */
+import type { Estimated, Shown } from '../approvals/journal.ts'
+import type { Approval } from '../approvals/state.ts'
+
+/** Who wants what, under which rule, and why: a sentence or two. */
+export function sayRequest({ id, request }: Approval): string {
+  const { subject, graph, node, connection, rule, reason, what, role } = request
+  const place = [graph, node].filter((part) => part !== undefined).join('/')
+  const who = place === '' ? subject : `${subject} (${place})`
+  const wants = {
+    grant: `the role ${role}`,
+    statement: 'to run a statement',
+    result: 'the rest of a result',
+  }[what]
+  const why = reason === undefined ? '' : `\nReason: ${reason}`
+  return `${who} wants ${wants} on ${connection}. Rule: ${rule}. ${id}${why}`
+}
+
+/** A line for each thing that is known of what it would do. */
+export function sayShown(shown: Shown | null): readonly string[] {
+  return shown?.estimate ? [sayEstimate(shown.estimate)] : []
+}
+
+function sayEstimate(estimate: Estimated): string {
+  if (estimate.kind === 'none') return `No estimate: ${estimate.why}`
+  const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
+  return `The database expects ${estimate.rows} rows${cost}`
+}
