@@ -99,6 +99,31 @@ const as = (password: string, database_: string) =>
   })
 
 describe('logins', () => {
+  test('a name that is no connection’s is a database of the one the listener is for', async () => {
+    await using own = await startTestGateway({
+      upstream: database,
+      database: database.database,
+      connection: 'crm',
+      databases: ['postgres'],
+      listenerForConnection: true,
+      via: 'tcp',
+      policies: [POLICY],
+    })
+    const password = await own.token()
+    const named = (name: string) => {
+      const { host, plainPort: port } = own
+      return WireClient.connect({ host, port, user: 'agent', password, database: name })
+    }
+    const currentOf = async (name: string) => {
+      await using wire = await named(name)
+      const frames = await wire.query('SELECT current_database()')
+      return frames.map(({ bytes }) => bytes.toString()).join()
+    }
+    expect(await currentOf('postgres')).toContain('postgres')
+    expect(await currentOf('crm')).toContain(database.database)
+    expect((await refusal(named('template1'))).sqlstate).toBe('3D000')
+  })
+
   test('a wrong token, a wrong database and replication are told apart', async () => {
     expect((await refusal(as('nonsense', gateway.connection))).sqlstate).toBe('28P01')
     expect((await refusal(as(await gateway.token(), 'elsewhere'))).sqlstate).toBe('3D000')

@@ -13,7 +13,7 @@ import { run } from '../../packages/cli/src/testing.ts'
 import { hasChromium, openPage, type Page } from '../support/browser.ts'
 import { controlAt } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { type LoginIssuer, startLoginIssuer } from '../support/login-issuer.ts'
+import { type LoginIssuer, startLoginIssuer, walk } from '../support/login-issuer.ts'
 import { freePort } from '../support/ports.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, say, WireClient } from '../support/wire.ts'
@@ -277,39 +277,4 @@ async function logIn(page: Page, name: string): Promise<void> {
   await page.evaluate('document.querySelector("form").submit()')
   await page.until('document.querySelector("input[name=prompt][value=consent]")')
   await page.evaluate('document.querySelector("form").submit()')
-}
-
-/** The same without a browser: follows redirects, keeps cookies, sends the forms it finds. */
-async function walk(start: string, name: string): Promise<void> {
-  const cookies = new Map<string, string>()
-  let request: { url: URL; body?: URLSearchParams } = { url: new URL(start) }
-  for (let step = 0; step < 20; step++) {
-    const cookie = [...cookies].map(([key, value]) => `${key}=${value}`).join('; ')
-    const answer = await fetch(request.url, {
-      redirect: 'manual',
-      headers: { cookie },
-      ...(request.body !== undefined && { method: 'POST', body: request.body }),
-    })
-    for (const set of answer.headers.getSetCookie()) {
-      const [, key = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
-      cookies.set(key, value)
-    }
-    const text = await answer.text()
-    const location = answer.headers.get('location')
-    if (location !== null) {
-      request = { url: new URL(location, request.url) }
-      continue
-    }
-    const form = /<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/.exec(text)
-    if (form === null) return
-    const fields = [...(form[2] ?? '').matchAll(/<input[^>]*name="([^"]*)"[^>]*>/g)].map(
-      ([tag, field = '']): [string, string] => [field, /value="([^"]*)"/.exec(tag)?.[1] ?? ''],
-    )
-    const body = new URLSearchParams(fields)
-    if (body.has('login')) body.set('login', name)
-    if (body.has('password')) body.set('password', `of ${name}`)
-    if (/name="confirm"/.test(text)) body.set('confirm', 'yes')
-    request = { url: new URL((form[1] ?? '').replaceAll('&amp;', '&'), request.url), body }
-  }
-  throw new Error(`the provider's pages lead nowhere: ${request.url}`)
 }

@@ -45,8 +45,10 @@ export interface TestGatewayOptions {
   readonly policies: readonly (string | URL)[]
   /** Added to the `identity` section (issuers, roles, ...), as in the configuration file. */
   readonly identity?: Readonly<Record<string, unknown>>
-  /** MySQL: the listeners are for this connection. Default: the first of their protocol, for who names none. */
+  /** The listeners are for this connection: clients may name its databases as they are. Default: they are not. */
   readonly listenerForConnection?: boolean
+  /** Added to the listener with TLS, and to the one without, as in the configuration file. */
+  readonly listeners?: Readonly<Partial<Record<'tls' | 'plain', Readonly<Record<string, unknown>>>>>
   /** Added to the connection, as in the configuration file. */
   readonly connectionOptions?: Readonly<Record<string, unknown>>
   /** Added to the top of the configuration file: limits, audit, admin, log, more connections. */
@@ -141,8 +143,15 @@ async function prepare(directory: string, options: TestGatewayOptions): Promise<
   const config = {
     version: 1,
     listeners: [
-      { protocol, host: '127.0.0.1', port, tls, ...served },
-      { protocol, host: '127.0.0.1', port: plainPort, tls: 'off', ...served },
+      { protocol, host: '127.0.0.1', port, tls, ...served, ...options.listeners?.tls },
+      {
+        protocol,
+        host: '127.0.0.1',
+        port: plainPort,
+        tls: 'off',
+        ...served,
+        ...options.listeners?.plain,
+      },
     ],
     identity: { issuers: [], ...options.identity },
     connections: { [connection]: await connectionSection(directory, options) },

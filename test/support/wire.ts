@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import {
   type BackendMessage,
+  ByteWriter,
   decodeBackend,
   type ErrorFields,
   encodeCancelRequest,
   encodeFrontend,
   type FrontendMessage,
   UpstreamLogin,
+  writeStartupMessage,
 } from '@sallyport/protocol-postgres'
 
 export interface WireOptions {
@@ -75,6 +77,20 @@ export class WireClient implements AsyncDisposable {
       this.#wake?.()
     })
     this.#cut()
+  }
+
+  /** Sends a StartupMessage and no more: the login is the caller's, and its frames are among the others. */
+  static begin(options: Omit<WireOptions, 'password'>): WireClient {
+    const { host, port, user, database, parameters = [], minor = 0 } = options
+    const socket = connect({ host, port, noDelay: true })
+    socket.on('error', () => undefined)
+    const startup = new ByteWriter()
+    writeStartupMessage(startup, {
+      minor,
+      parameters: [['user', user], ['database', database], ...parameters],
+    })
+    socket.write(startup.take())
+    return new WireClient(socket, { key: null, parameters: new Map() }, Buffer.alloc(0))
   }
 
   /** Throws WireRefused with the server's error. */

@@ -306,7 +306,7 @@ class Gateway implements RunningGateway {
   }
 
   async #reception(
-    { protocol, connection }: ListenerConfig,
+    { protocol, connection, oauth }: ListenerConfig,
     tls: ServerTls | null,
   ): Promise<Reception> {
     const onFault = (fault: string): void =>
@@ -315,7 +315,7 @@ class Gateway implements RunningGateway {
       case 'postgres': {
         const { reader } = this.#parts
         const texts = new PostgresTexts(reader, onFault)
-        return postgresReception(tls, { ...this.#deps, reader, texts })
+        return postgresReception({ tls, connection, oauth }, { ...this.#deps, reader, texts })
       }
       case 'mysql': {
         const texts = new MysqlTexts(new MysqlReader(), onFault)

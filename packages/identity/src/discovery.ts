@@ -5,6 +5,7 @@
 import { isIssuerUrl } from './config-check.ts'
 import { IdentityError } from './errors.ts'
 import { type Fetch, fetchJson, IssuerFault } from './fetch-json.ts'
+import { discoveryUrlOf } from './issuer-keys.ts'
 
 export interface LoginEndpoints {
   readonly issuer: string
@@ -14,12 +15,8 @@ export interface LoginEndpoints {
 
 /** @throws IdentityError issuer-unavailable */
 export async function discoverLogin(issuer: string, fetch: Fetch): Promise<LoginEndpoints> {
-  const base = issuer.endsWith('/') ? issuer.slice(0, -1) : issuer
   try {
-    const document = await fetchJson(`${base}/.well-known/openid-configuration`, {
-      what: 'discovery document',
-      fetch,
-    })
+    const document = await fetchJson(discoveryUrlOf(issuer), { what: 'discovery document', fetch })
     const found = document as Readonly<Record<string, unknown>> | null
     if (found?.['issuer'] !== issuer) {
       throw new IssuerFault('issuer-mismatch', 'discovery document: of another issuer')

@@ -19,7 +19,7 @@ export { type ConfigProblem, identityConfigProblems } from './config-check.ts'
 export { discoverLogin, type LoginEndpoints } from './discovery.ts'
 export { IDENTITY_ERROR_CODES, IdentityError, type IdentityErrorCode } from './errors.ts'
 export type { Fetch } from './fetch-json.ts'
-export type { IssuerStatus } from './issuer-keys.ts'
+export { discoveryUrlOf, type IssuerStatus } from './issuer-keys.ts'
 export { TOKEN_BYTES_MAX } from './limits.ts'
 export {
   type MintDeps,
@@ -44,7 +44,6 @@ export {
   TOKEN_EXCHANGE_GRANT,
   type TokenExchangeSuccess,
 } from './oauth.ts'
-export { type OauthBearerMessage, oauthBearerFailure, parseOauthBearer } from './oauth-bearer.ts'
 export {
   type EpochMs,
   type Narrowed,

@@ -52,5 +52,3 @@ export const SESSION_TOKEN_RANDOM_BYTES = 24
 export const CLOCK_SKEW_SECONDS_MAX = 300
 /** Longest life of a session token that may be configured, seconds (24 hours). */
 export const SESSION_LIFETIME_SECONDS_MAX = 86_400
-/** Longest SASL OAUTHBEARER message looked at, bytes: the token and a little around it. */
-export const OAUTH_BEARER_BYTES_MAX = TOKEN_BYTES_MAX + 1_024

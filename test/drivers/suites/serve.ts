@@ -73,7 +73,8 @@ async function servePostgres(): Promise<Served> {
   const server = await startPostgres({ settings })
   if (database !== 'postgres') await server.sql('postgres', `CREATE DATABASE ${database}`)
   return {
-    options: { upstream: server, via: 'socket' },
+    // Suites name the server's databases as they are.
+    options: { upstream: server, via: 'socket', listenerForConnection: true },
     addresses: (caFile) => ({
       PG_PORT: server.port,
       PG_USER: server.superuser.user,
@@ -97,7 +98,6 @@ async function serveMysql(flavour: string): Promise<Served> {
   ]
   await mysqlSql(server, { text: text.join('; ') })
   return {
-    // Suites name the server's databases as they are.
     options: { upstream: server, via: 'tls', listenerForConnection: true },
     addresses: (caFile) => ({
       MY_PORT: server.port,

@@ -72,16 +72,20 @@ function checkPage({ approvals: { page }, identity, admin }: GatewayConfig): Con
 }
 
 function checkListener(
-  { protocol, connection }: ListenerConfig,
+  { protocol, connection, oauth }: ListenerConfig,
   at: number,
-  { connections }: GatewayConfig,
+  { connections, identity }: GatewayConfig,
 ): ConfigProblem[] {
   const key = `listeners.${at}`
   if (connection !== null) {
-    const named = connections.get(connection)
-    if (protocol !== 'mysql') return [problem('is for MySQL only', `${key}.connection`)]
-    if (named?.protocol !== 'mysql') {
-      return [problem(`names no MySQL connection: \`${connection}\``, `${key}.connection`)]
+    if (connections.get(connection)?.protocol !== protocol) {
+      return [problem(`names no ${protocol} connection: \`${connection}\``, `${key}.connection`)]
+    }
+  }
+  if (oauth !== null) {
+    if (protocol !== 'postgres') return [problem('is for PostgreSQL only', `${key}.oauth`)]
+    if (!identity.issuers.some(({ issuer }) => issuer === oauth.issuer)) {
+      return [problem('needs one of identity.issuers', `${key}.oauth`)]
     }
   }
   const served = [...connections.values()].some((one) => one.protocol === protocol)

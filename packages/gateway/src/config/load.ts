@@ -109,9 +109,10 @@ function build(path: string, raw: RawConfig): GatewayConfig {
   const base = dirname(path)
   const at = (file: string): string => resolve(base, file)
   const state = at(raw.state?.directory ?? '.sallyport')
+  const firstIssuer = raw.identity.issuers[0]?.issuer ?? ''
   return {
     path,
-    listeners: raw.listeners.map((listener) => buildListener(listener, at)),
+    listeners: raw.listeners.map((listener) => buildListener(listener, firstIssuer, at)),
     admin:
       raw.admin === undefined
         ? null
@@ -122,7 +123,7 @@ function build(path: string, raw: RawConfig): GatewayConfig {
             auditors: raw.admin.auditors ?? {},
           },
     store: raw.store === undefined ? null : buildStore(raw.store),
-    approvals: buildApprovals(raw.approvals ?? {}, raw.identity.issuers?.[0]?.issuer ?? ''),
+    approvals: buildApprovals(raw.approvals ?? {}, firstIssuer),
     identity: buildIdentity(raw),
     connections: new Map(
       Object.entries(raw.connections).map(([name, connection]) => [
@@ -204,8 +205,12 @@ function buildApprovals(raw: NonNullable<RawConfig['approvals']>, issuer: string
   }
 }
 
-function buildListener(raw: RawListener, at: (file: string) => string): ListenerConfig {
-  const { tls } = raw
+function buildListener(
+  raw: RawListener,
+  firstIssuer: string,
+  at: (file: string) => string,
+): ListenerConfig {
+  const { tls, oauth } = raw
   const host = raw.host ?? '127.0.0.1'
   return {
     protocol: raw.protocol,
@@ -223,6 +228,14 @@ function buildListener(raw: RawListener, at: (file: string) => string): Listener
     insecure: raw.insecure ?? false,
     reusePort: raw['reuse-port'] ?? false,
     connection: raw.connection ?? null,
+    oauth:
+      oauth === undefined
+        ? null
+        : {
+            required: oauth.required ?? false,
+            issuer: oauth.issuer ?? firstIssuer,
+            scope: oauth.scope ?? 'openid',
+          },
   }
 }
 

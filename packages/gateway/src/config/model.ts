@@ -91,10 +91,21 @@ export interface ListenerConfig {
   /** Other processes of this machine listen on the same port, and the system spreads connections over them. */
   readonly reusePort: boolean
   /**
-   * MySQL: the connection whose server clients are greeted as, and that they get when they name none; null: the
-   * only one of this protocol, or the first.
+   * What a database name that is no connection's is a database of; null: of none. MySQL: also the connection whose
+   * server clients are greeted as, and that they get when they name none; null: the first of this protocol.
    */
   readonly connection: string | null
+  /** PostgreSQL: tokens also come by OAUTHBEARER; null: they do not. */
+  readonly oauth: ListenerOauth | null
+}
+
+export interface ListenerOauth {
+  /** Of every client; else of those that ask for it in their start-up options. */
+  readonly required: boolean
+  /** Where clients are sent for a token. */
+  readonly issuer: string
+  /** What they ask for there. */
+  readonly scope: string
 }
 
 export interface UpstreamTlsConfig {

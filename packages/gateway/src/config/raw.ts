@@ -19,6 +19,11 @@ export interface RawListener {
   readonly insecure?: boolean
   readonly 'reuse-port'?: boolean
   readonly connection?: string
+  readonly oauth?: {
+    readonly required?: boolean
+    readonly issuer?: string
+    readonly scope?: string
+  }
 }
 
 export interface RawIssuer {

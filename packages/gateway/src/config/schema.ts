@@ -43,6 +43,7 @@ const listener = object(
     insecure: { type: 'boolean' },
     'reuse-port': { type: 'boolean' },
     connection: string,
+    oauth: object({ required: { type: 'boolean' }, issuer: string, scope: { type: 'string' } }),
   },
   ['protocol', 'port'],
 )

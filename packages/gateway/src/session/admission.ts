@@ -96,6 +96,16 @@ export interface LoginRequest {
   readonly applicationName: string | null
 }
 
+/** Behind a listener that is for one connection (`own`), what names none is a database of that one. */
+export function databaseBehind(
+  own: string | null,
+  database: string,
+  { connections }: Pick<SessionDeps, 'connections'>,
+): string {
+  const named = own === null || database.includes('/') || connections().has(database)
+  return named ? database : `${own}/${database}`
+}
+
 /** Throws LoginRefused, IdentityError. */
 async function admit(request: LoginRequest, deps: SessionDeps): Promise<Admitted> {
   if (!deps.accepting()) {
@@ -198,6 +208,12 @@ function groundFor(
  */
 export const APPROVALS_SETTING = 'sallyport.approvals'
 
+/**
+ * Start-up setting by which a PostgreSQL client says how it gives its token: `oauth` (OAUTHBEARER), or `password`,
+ * which is what is expected of who says nothing.
+ */
+export const AUTH_SETTING = 'sallyport.auth'
+
 /** What this session's token and run may use. */
 export function budgetsOf(
   { principal: { issuer, subject, tokenId, graph, run } }: Admitted,
@@ -255,7 +271,7 @@ export interface Doorway {
   /** Throws LoginRefused where this session may not start. */
   readonly mayStart?: (ground: SessionGround) => void | Promise<void>
   /** Tells the client why not, and closes. */
-  readonly refuse: (report: Report) => void
+  readonly refuse: (report: Report) => void | Promise<void>
   readonly start: (admitted: Admitted, ground: SessionGround) => Promise<void>
 }
 
@@ -280,7 +296,7 @@ export async function letIn(
     deps.telemetry.authenticated('refused', refused.code)
     deps.log.info({ session: id, code: refused.code }, 'login refused')
     record(deps, authentication(id, 'refused', refused.code, request, null))
-    door.refuse(refused.report)
+    await door.refuse(refused.report)
     return
   }
   try {

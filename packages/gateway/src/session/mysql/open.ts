@@ -25,6 +25,7 @@ import {
   beginRecording,
   budgetsOf,
   connectionOpened,
+  databaseBehind,
   holdsOf,
   type LoginRequest,
   letIn,
@@ -179,12 +180,9 @@ function requestOf(
   deps: MysqlDeps,
 ): Omit<LoginRequest, 'token'> {
   const name = attributes.find(([key]) => key === 'program_name')?.[1] ?? null
-  const own = home.config.name
-  let wanted = database === null || database === '' ? own : database
-  // Behind a listener that is for one connection, what names none is a database of that one.
-  const named = wanted.includes('/') || deps.connections().has(wanted)
-  if (!named && channel.connection !== null) wanted = `${own}/${wanted}`
-  return { protocol: 'mysql', user, database: wanted, applicationName: name }
+  const wanted = database === null || database === '' ? home.config.name : database
+  const asked = databaseBehind(channel.connection, wanted, deps)
+  return { protocol: 'mysql', user, database: asked, applicationName: name }
 }
 
 /** How the client wants to be held: see APPROVALS_SETTING. */

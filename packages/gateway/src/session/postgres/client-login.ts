@@ -3,18 +3,23 @@
  * is; whether it may is decided by whoever called.
  */
 import type { Socket } from 'node:net'
+import { discoveryUrlOf } from '@sallyport/identity'
 import {
   type Acceptance,
+  type BearerFailure,
   type CancelRequest,
   ClientLogin,
   type ErrorFields,
   ProtocolError,
   SQLSTATE,
   type Startup,
+  settingFor,
 } from '@sallyport/protocol-postgres'
+import type { ListenerOauth } from '../../config/model.ts'
 import { ChunkReader } from '../../sockets/chunk-reader.ts'
 import { acceptTls, closeWith } from '../../sockets/handover.ts'
 import type { ServerTls } from '../../tls/server.ts'
+import { AUTH_SETTING } from '../admission.ts'
 import type { Report } from '../reports.ts'
 import { errorFrame } from './frames.ts'
 
@@ -27,6 +32,9 @@ export interface ClientChannel {
   readonly tls: ServerTls | null
   /** May a token come over plain TCP from this address? */
   readonly plainAllowed: boolean
+  /** What a database name that is no connection's is a database of; null: of none. */
+  readonly connection: string | null
+  readonly oauth: ListenerOauth | null
 }
 
 /** One accepted socket until it is a session, a cancel request, or gone. */
@@ -37,6 +45,8 @@ export class Greeting {
   readonly #channel: ClientChannel
   #encrypted = false
   #startup: Startup | null = null
+  /** The client gave a token by OAUTHBEARER, and is told by it that it won't do. */
+  #bearer = false
 
   constructor(socket: Socket, channel: ClientChannel) {
     this.#socket = socket
@@ -80,22 +90,29 @@ export class Greeting {
         case 'startup':
           this.#startup = event.startup
           if (!event.encrypted && !this.#channel.plainAllowed) {
-            this.refuse({
+            this.#end({
               sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
               message: 'this gateway takes tokens only over TLS',
               hint: 'Connect with sslmode=require or stricter.',
             })
             return { kind: 'gone' }
           }
-          this.#machine.askPassword()
+          if (!this.#ask(event.startup)) return { kind: 'gone' }
           break
         case 'password':
-          if (this.#startup === null) {
-            throw new ProtocolError('illegal-call', 'local', 'no start-up')
-          }
-          return { kind: 'login', startup: this.#startup, token: event.password }
+          return { kind: 'login', startup: this.#started(), token: event.password }
         case 'token':
+          if (event.token !== null) {
+            this.#bearer = true
+            return { kind: 'login', startup: this.#started(), token: event.token }
+          }
+          // RFC 7628 §4.3: it asks where to get one.
+          this.#machine.refuseToken(this.#bearerFailure())
+          break
         case 'token-refused':
+          // Not for a person to read: libpq opens another connection when it has a token.
+          this.#end({ sqlstate: SQLSTATE.INVALID_AUTHORIZATION, message: 'no token was given' })
+          return { kind: 'gone' }
         case 'terminated':
           return { kind: 'gone' }
         default: {
@@ -115,7 +132,21 @@ export class Greeting {
   }
 
   /** Tells the client why not, and closes. */
-  refuse(report: Report): void {
+  async refuse(report: Report): Promise<void> {
+    if (this.#bearer && report.sqlstate === SQLSTATE.INVALID_PASSWORD) {
+      this.#bearer = false
+      this.#machine.refuseToken(this.#bearerFailure())
+      while (this.#machine.nextEvent().kind === 'need-data') {
+        this.#send()
+        const chunk = await this.#reader.next()
+        if (chunk === null) return this.destroy()
+        this.#machine.receive(chunk)
+      }
+    }
+    this.#end(report)
+  }
+
+  #end(report: Report): void {
     try {
       closeWith(this.#socket, this.#refusal(report))
     } catch {
@@ -141,6 +172,36 @@ export class Greeting {
       if (!(error instanceof ProtocolError)) throw error
       return errorFrame(report, 'FATAL')
     }
+  }
+
+  #started(): Startup {
+    if (this.#startup === null) throw new ProtocolError('illegal-call', 'local', 'no start-up')
+    return this.#startup
+  }
+
+  /** Asks for the token in the way that the listener and the client agree on. False: in none. */
+  #ask(startup: Startup): boolean {
+    const { oauth } = this.#channel
+    const way = settingFor(startup, AUTH_SETTING) ?? (oauth?.required ? 'oauth' : 'password')
+    if (way === 'oauth' && oauth !== null) this.#machine.askToken()
+    else if (way === 'password' && !oauth?.required) this.#machine.askPassword()
+    else {
+      const ways = oauth === null ? 'password' : oauth.required ? 'oauth' : 'oauth or password'
+      this.#end({
+        sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
+        message: `the start-up setting ${AUTH_SETTING} can only be ${ways} here`,
+      })
+      return false
+    }
+    return true
+  }
+
+  #bearerFailure(): BearerFailure {
+    const { oauth } = this.#channel
+    if (oauth === null)
+      throw new ProtocolError('illegal-call', 'local', 'no OAuth on this listener')
+    const { issuer, scope } = oauth
+    return { status: 'invalid_token', scope, openidConfiguration: discoveryUrlOf(issuer) }
   }
 
   #send(): void {

@@ -16,6 +16,7 @@ import {
   beginRecording,
   budgetsOf,
   connectionOpened,
+  databaseBehind,
   holdsOf,
   LoginRefused,
   type LoginRequest,
@@ -46,10 +47,14 @@ const NO_REPLICATION: Report = {
   message: 'replication connections are not allowed through this gateway',
 }
 
-function requestOf(startup: Startup): Omit<LoginRequest, 'token'> {
-  const { user, database, parameters } = startup
+function requestOf(
+  { user, database, parameters }: Startup,
+  { connection }: ClientChannel,
+  deps: PostgresDeps,
+): Omit<LoginRequest, 'token'> {
   const applicationName = parameters.get('application_name') ?? null
-  return { protocol: 'postgres', user, database, applicationName }
+  const asked = databaseBehind(connection, database, deps)
+  return { protocol: 'postgres', user, database: asked, applicationName }
 }
 
 /** Never rejects; whatever happens to this socket stays with it. */
@@ -80,13 +85,14 @@ export async function openSession(
     }
     record(deps, connectionOpened(id, socket, greeting.socket, listener))
     opened = true
-    await login(id, greeting, arrival.startup, arrival.token, deps)
+    const request = { ...requestOf(arrival.startup, channel, deps), token: arrival.token }
+    await login(id, greeting, arrival.startup, request, deps)
   } catch (error) {
     const { startup } = greeting
     if (error instanceof ProtocolError && startup !== null && !opened) {
       recordBrokenLogin(
         error,
-        startup,
+        requestOf(startup, channel, deps),
         connectionOpened(id, socket, greeting.socket, listener),
         deps,
       )
@@ -97,7 +103,7 @@ export async function openSession(
       greeting.destroy()
       return
     }
-    greeting.refuse(
+    await greeting.refuse(
       error instanceof ProtocolError
         ? { sqlstate: error.sqlstate, message: error.message }
         : { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' },
@@ -119,14 +125,14 @@ function isNoStartup(error: unknown): boolean {
 /** A login that broke off after it had said what it wanted, as by an empty password. Never throws. */
 function recordBrokenLogin(
   error: ProtocolError,
-  startup: Startup,
+  request: Omit<LoginRequest, 'token'>,
   opened: ConnectionOpened,
   deps: PostgresDeps,
 ): void {
   deps.telemetry.authenticated('refused', error.code)
   try {
     deps.audit.append(opened)
-    record(deps, authentication(opened.session, 'refused', error.code, requestOf(startup), null))
+    record(deps, authentication(opened.session, 'refused', error.code, request, null))
   } catch (failure) {
     deps.log.error({ err: failure, session: opened.session }, 'audit log cannot be written')
   }
@@ -136,10 +142,10 @@ async function login(
   id: string,
   greeting: Greeting,
   startup: Startup,
-  token: string,
+  request: LoginRequest,
   deps: PostgresDeps,
 ): Promise<void> {
-  await letIn(id, { ...requestOf(startup), token }, deps, {
+  await letIn(id, request, deps, {
     mayAsk: () => {
       if (startup.replication !== 'none') throw new LoginRefused('replication', NO_REPLICATION)
     },
@@ -169,7 +175,7 @@ async function start(
     }),
   )
   if (opened.kind === 'failed') {
-    greeting.refuse(opened.report)
+    await greeting.refuse(opened.report)
     return
   }
   const { upstream } = opened

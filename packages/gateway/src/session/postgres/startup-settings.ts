@@ -2,7 +2,7 @@
 import { decide, type PrincipalView } from '@sallyport/policy'
 import { SQLSTATE, type Startup } from '@sallyport/protocol-postgres'
 import type { Analysis, PostgresReader } from '@sallyport/sql'
-import { APPROVALS_SETTING, LoginRefused } from '../admission.ts'
+import { APPROVALS_SETTING, AUTH_SETTING, LoginRefused } from '../admission.ts'
 
 /** Throws LoginRefused where policy does not allow one of them. `now`: ms since 1970. */
 export async function checkStartupSettings(
@@ -23,8 +23,8 @@ export async function checkStartupSettings(
     }
   }
   for (const { name, value } of startup.settings) {
-    // Ours: the server takes it for a setting of an extension it does not have.
-    if (name === APPROVALS_SETTING) continue
+    // Ours: the server takes them for settings of an extension it does not have.
+    if (name === APPROVALS_SETTING || name === AUTH_SETTING) continue
     if (name === 'application_name' || (name === 'client_encoding' && isUtf8(value))) continue
     // The server would apply it before any statement is decided: decide it as the SET it amounts to.
     const analysis = reader.analyze(`SET ${settingName(name)} TO ${literal(value)}`, {
