@@ -410,6 +410,16 @@ describe('prepared statements', () => {
     expect(bench.gatekeeper.outcomes).toMatchObject([{ rows: 1 }])
   })
 
+  test('the OK of a CALL comes behind its OUT parameters, though their EOF promises nothing', () => {
+    const bench = prepared(new Bench(), 'mask')
+    const described = EOF(2 | STATUS.PS_OUT_PARAMS | STATUS.MORE_RESULTS_EXISTS)
+    const [count, a, , ...rows] = binaryResult([7]) as [Buffer, Buffer, Buffer, ...Buffer[]]
+    bench.client(execute(1, 'x')).upstream(packets([count, a, described, ...rows, OK()]))
+    expect(bench.gatekeeper.outcomes.map(({ rows: sent }) => sent)).toEqual([1, 0])
+    bench.client(query('select 1')).upstream(packets(result(['a'], [['1']])))
+    expect(bench.gatekeeper.outcomes).toHaveLength(3)
+  })
+
   test('rows leave masked under the flag of a cursor that the client did not ask for', () => {
     const bench = prepared(new Bench(), 'mask').client(execute(1, 'x'))
     const described = binaryResult([]).slice(0, 2)

@@ -54,6 +54,8 @@ export class UpstreamLeg {
   /** Definitions still to come; columns of the result, or after the parameters of a prepared statement. */
   #left = 0
   #columns = 0
+  /** The result at hand has OUT parameters of a procedure, so that another follows. */
+  #outParameters = false
   /** The reply that has begun. */
   #entry: Expected | null = null
   /** Whole length wanted of the packet at the returned offset, bytes; 0 when its header is not there yet. */
@@ -218,6 +220,7 @@ export class UpstreamLeg {
   #columnsEof(entry: Expected, buf: Buffer): void {
     const eof = decodeEof(this.#payload())
     this.#phase = 'rows'
+    this.#outParameters = (eof.status & STATUS.PS_OUT_PARAMS) !== 0
     this.#results.begin(entry)
     const opened = entry.cursor && (eof.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened) return this.#eof(entry, buf, eof)
@@ -247,7 +250,10 @@ export class UpstreamLeg {
 
   #eof(entry: Expected, buf: Buffer, eof: EofPacket): void {
     const replacement = isTelling(entry, eof) ? withoutWarnings(eof) : null
-    const { status, warnings } = eof
+    const { warnings } = eof
+    // MySQL takes MORE_RESULTS_EXISTS back before the EOF behind them, and sends the OK of the CALL all the same.
+    const status = eof.status | (this.#outParameters ? STATUS.MORE_RESULTS_EXISTS : 0)
+    this.#outParameters = false
     this.#endOfResult(entry, buf, { ...plainOk(status), warnings }, replacement)
   }
 
