@@ -33,9 +33,14 @@ import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { SessionWatch } from './session/watch.ts'
 import { checkDirectSockets } from './sockets/direct-socket.ts'
-import { createAdminServer, type Logger, type ReadyPiece } from './telemetry/index.ts'
+import {
+  createAdminServer,
+  type Logger,
+  type ReadyPiece,
+  renewCertificate,
+} from './telemetry/index.ts'
 import { generateRsaKey } from './tls/rsa-key.ts'
-import type { ServerTls } from './tls/server.ts'
+import type { PemPair, ServerTls } from './tls/server.ts'
 
 /** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
 const OUTCOME_FLUSH_MS = 5
@@ -58,9 +63,18 @@ export interface GatewayAddress {
   readonly certificate: string | null
 }
 
+export interface AdminAddress {
+  readonly host: string
+  readonly port: number
+  /** HTTPS. */
+  readonly tls: boolean
+  /** PEM file a client can trust; null unless the gateway made the certificate itself. */
+  readonly certificate: string | null
+}
+
 export interface RunningGateway {
   readonly addresses: readonly GatewayAddress[]
-  readonly admin: { readonly host: string; readonly port: number } | null
+  readonly admin: AdminAddress | null
   /** Reads configuration, policies and certificates again; what is bad stays as it was, and is logged. */
   reload(): Promise<void>
   /** Lets nobody in, waits for running work, ends every session, closes everything. */
@@ -106,7 +120,8 @@ class Gateway implements RunningGateway {
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
   readonly #deps: SessionDeps
-  #admin: FastifyInstance | null = null
+  #admin: { server: FastifyInstance; tls: ServerTls | null; certificate: string | null } | null =
+    null
   #accepting = true
   #closing: Promise<void> | null = null
   #flushTimer: NodeJS.Timeout | null = null
@@ -179,9 +194,12 @@ class Gateway implements RunningGateway {
     }))
   }
 
-  get admin(): { readonly host: string; readonly port: number } | null {
-    const bound = this.#admin?.server.address() as AddressInfo | null | undefined
-    return bound ? { host: bound.address, port: bound.port } : null
+  get admin(): AdminAddress | null {
+    if (this.#admin === null) return null
+    const { server, tls, certificate } = this.#admin
+    // Safe: a server that listens over TCP.
+    const { address, port } = server.server.address() as AddressInfo
+    return { host: address, port, tls: tls !== null, certificate }
   }
 
   async listen(): Promise<void> {
@@ -201,7 +219,7 @@ class Gateway implements RunningGateway {
       this.#listeners.push({ listener, tls, certificate })
       log.info({ host: listener.host, port: listener.port, tls: tls !== null }, 'listening')
     }
-    if (this.#config.admin !== null) this.#admin = await this.#startAdmin(this.#config.admin)
+    if (this.#config.admin !== null) await this.#startAdmin(this.#config.admin)
     for (const issuer of await this.#verifier.warm()) log.info({ issuer }, 'issuer')
     for (const connection of this.#connections.values()) {
       // Errors are told by the store's events; sessions that need it try again.
@@ -230,7 +248,8 @@ class Gateway implements RunningGateway {
       log.error({ err: error }, 'configuration rejected: the one before stays in force')
     }
     await policy.reload()
-    await Promise.all(this.#listeners.map(({ tls }) => tls?.reload()))
+    const served = this.#admin === null ? this.#listeners : [...this.#listeners, this.#admin]
+    await Promise.all(served.map(({ tls }) => tls?.reload()))
   }
 
   close(): Promise<void> {
@@ -248,7 +267,8 @@ class Gateway implements RunningGateway {
     for (const { listener } of this.#listeners) listener.stop()
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
     this.#registry.close()
-    await this.#admin?.close()
+    await this.#admin?.server.close()
+    this.#admin?.tls?.[Symbol.dispose]()
     this.#grants.close()
     this.#channels.close()
     await this.#approvals.close()
@@ -397,23 +417,39 @@ class Gateway implements RunningGateway {
     if (waiting) void this.#verifier.warm().catch(() => undefined)
   }
 
-  async #startAdmin(address: AdminConfig): Promise<FastifyInstance> {
+  async #startAdmin(address: AdminConfig): Promise<void> {
     const { telemetry, audit, state, log } = this.#parts
+    const pairs: PemPair[] = []
+    const { tls, certificate } = await listenerTls(address, {
+      stateDirectory: this.#config.stateDirectory,
+      log,
+      onPair: (pair) => {
+        pairs[0] = pair
+        if (this.#admin !== null) renewCertificate(this.#admin.server, pair)
+      },
+    })
+    const insecure = (): boolean => (this.#config.admin ?? address).insecure
+    if (tls === null && insecure()) {
+      log.warn({ port: address.port }, 'tokens are accepted in clear on the admin address')
+    }
     const admin = createAdminServer({
       registry: telemetry.registry,
       logger: log,
       pieces: this.#readyPieces(),
+      tls: pairs[0] ?? null,
     })
     await addTokenRoutes(admin, {
       verifier: () => this.#verifier,
       config: () => this.#config.identity,
       state,
       audit,
+      insecure,
       now: Date.now,
     })
     await addControlRoutes(admin, {
       verifier: () => this.#verifier,
       standing: () => this.#config.admin ?? address,
+      insecure,
       approvals: this.#approvals,
       grants: this.#grants,
       slack: this.#channels.slack,
@@ -446,7 +482,7 @@ class Gateway implements RunningGateway {
         cause: error,
       })
     }
-    return admin
+    this.#admin = { server: admin, tls, certificate }
   }
 
   #readyPieces(): ReadyPiece[] {

@@ -13,6 +13,7 @@ export { loadCatalogData } from './catalog/postgres.ts'
 export type { CatalogLogin, CatalogReader } from './catalog/source.ts'
 export { loadConfig, parseConfig } from './config/load.ts'
 export type {
+  AdminConfig,
   AuditConfig,
   ConnectionConfig,
   Credential,

@@ -8,10 +8,14 @@ import type { RequestFlags } from '../control/grants.ts'
 import type { LoginFlags } from '../control/login.ts'
 import type { Exit } from '../program.ts'
 
+const CA_HELP =
+  'PEM file of the authority behind the gateway’s certificates (default: SALLYPORT_CA, then that of `login`, then the system’s)'
+
 function connecting(command: Command): Command {
   return command
     .option('--url <address>', 'the gateway’s admin address (default: SALLYPORT_URL, then `login`)')
     .option('--token-file <file>', 'file with the token (default: SALLYPORT_TOKEN, then `login`)')
+    .option('--ca <file>', CA_HELP)
 }
 
 function controlling(command: Command): Command {
@@ -36,6 +40,7 @@ function addLogin(program: Command, cli: Cli, exit: Exit): void {
         'browser with PKCE. It is kept for this account alone (mode 0600) and refreshed when it expires.',
     )
     .requiredOption('--url <address>', 'the gateway’s admin address')
+    .option('--ca <file>', 'PEM file of the authority behind its certificate; kept with the login')
     .option('--issuer <url>', 'the identity provider (default: the one the gateway trusts)')
     .option('--client-id <id>', 'this program at the provider', 'sallyport-cli')
     .option('--scope <scopes>', 'what to ask for', 'openid offline_access')
@@ -184,10 +189,6 @@ function addClient(program: Command, cli: Cli, exit: Exit, name: 'psql' | 'mysql
     .option('--role <name>', 'the role to take')
     .option('--host <name>', 'of the gateway, where it is reached under another name')
     .option('--port <number>', 'of the gateway')
-    .option(
-      '--ca <file>',
-      'PEM file of the authority behind its certificate (default: the system’s)',
-    )
     .addHelpText('after', `\nExamples:\n  $ sallyport ${name} crm -- -e`)
     .action(async (connection: string, more: readonly string[], flags: ClientFlags) => {
       const { runClient } = await import('../control/client-program.ts')

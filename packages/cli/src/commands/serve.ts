@@ -64,7 +64,10 @@ function summarise(gateway: RunningGateway, connections: Iterable<string>, cli: 
       out.note(`  clients trust it with sslmode=verify-full sslrootcert=${certificate}`)
     }
   }
-  if (admin !== null) out.note(`admin API on http://${hostPort(admin.host, admin.port)}`)
+  if (admin !== null) {
+    out.note(`admin API on http${admin.tls ? 's' : ''}://${hostPort(admin.host, admin.port)}`)
+    if (admin.certificate !== null) out.note(`  clients trust it with --ca ${admin.certificate}`)
+  }
   out.note(`connections: ${[...connections].join(', ')}`)
 }
 

@@ -17,6 +17,8 @@ const collect = (value: string, before: readonly string[] = []): readonly string
 ]
 
 const TOKEN_FILE = 'file with the token, - for stdin (default: SALLYPORT_TOKEN, then stdin)'
+const CA_FILE =
+  'with --url: PEM file of the authority behind its certificate (default: SALLYPORT_CA, then the system’s)'
 
 export function addTokenCommands(program: Command, cli: Cli, exit: Exit): void {
   const token = program
@@ -97,6 +99,7 @@ function addExchange(token: Command, cli: Cli, exit: Exit): void {
         'token that it gives for it (RFC 8693), alone, on stdout. A token only ever becomes narrower.',
     )
     .requiredOption('--url <address>', 'admin address, http://127.0.0.1:9090')
+    .option('--ca <file>', CA_FILE)
     .option('--token-file <file>', TOKEN_FILE)
     .option('--json', 'print the answer as JSON')
     .addHelpText(
@@ -155,6 +158,7 @@ function addRevoke(token: Command, cli: Cli, exit: Exit): void {
     .option('--for-good', 'with --subject: also tokens issued later')
     .option('--reason <text>', 'why; recorded')
     .option('--url <address>', 'admin address, to give back a token')
+    .option('--ca <file>', CA_FILE)
     .option('--token-file <file>', TOKEN_FILE)
     .option('--json', 'print as JSON')
     .addHelpText(
@@ -195,6 +199,7 @@ function addPlain(token: Command, cli: Cli, exit: Exit): void {
   minting(token.command('get', { isDefault: true, hidden: true }))
     .option('-c, --config <file>', 'mint with this configuration')
     .option('--url <address>', 'exchange at this admin address')
+    .option('--ca <file>', CA_FILE)
     .option('--token-file <file>', TOKEN_FILE)
     .option('--json', 'print as JSON')
     .action(async (flags: Partial<MintFlags & ExchangeFlags>) => {

@@ -10,8 +10,6 @@ export interface ClientFlags extends ControlFlags {
   /** Default: the gateway's, as the control API says. */
   readonly host?: string
   readonly port?: string
-  /** PEM file of the authority behind the gateway's certificate; default: the system's. */
-  readonly ca?: string
 }
 
 export async function runClient(
@@ -34,7 +32,7 @@ export async function runClient(
     port: flags.port ?? String(listener.port),
     user: flags.role ?? 'sallyport',
     tls: listener.tls,
-    ca: flags.ca ?? null,
+    ca: access.ca,
   }
   const { args, env } = program === 'psql' ? forPsql(to, access.token) : forMysql(to, access.token)
   return run(program, [...args, ...more], { ...cli.env, ...env })

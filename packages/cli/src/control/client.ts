@@ -1,8 +1,8 @@
 /** Calls to a running gateway's control API, with the token of --token-file, SALLYPORT_TOKEN or `login`. */
 import type { Cli } from '../context.ts'
-import { CliError, systemCodeOf } from '../errors.ts'
+import { CliError } from '../errors.ts'
 import { readToken } from '../files.ts'
-import { endpoint } from '../token/exchange.ts'
+import { endpoint, trust, unreachable } from './address.ts'
 import { keepLogin, type Login, readLogin } from './login-file.ts'
 
 /** Whole time for one answer, ms. */
@@ -15,17 +15,23 @@ export interface ControlFlags {
   /** The admin address; default SALLYPORT_URL, then that of `login`. */
   readonly url?: string
   readonly tokenFile?: string
+  /** PEM file of the authority behind the gateway's certificates; default SALLYPORT_CA, then that of `login`. */
+  readonly ca?: string
   readonly json?: boolean
 }
 
 export interface Access {
   readonly url: string
+  /** PEM file, absolute; null: what the system trusts. */
+  readonly ca: string | null
   readonly token: string
 }
 
 export async function accessOf(flags: ControlFlags, cli: Cli): Promise<Access> {
   const given = flags.tokenFile !== undefined || (cli.env['SALLYPORT_TOKEN'] ?? '') !== ''
-  const login = given ? null : await currentLogin(cli)
+  const kept = given ? null : await readLogin(cli.env)
+  const ca = await trust(flags.ca, cli, kept?.ca ?? null)
+  const login = kept && (await current(kept, cli))
   const url = flags.url ?? cli.env['SALLYPORT_URL'] ?? login?.url
   if (url === undefined) {
     throw new CliError('usage', 'give --url, set SALLYPORT_URL, or log in: sallyport login --url …')
@@ -33,13 +39,12 @@ export async function accessOf(flags: ControlFlags, cli: Cli): Promise<Access> {
   if (login !== null && login.url !== url) {
     throw new CliError('usage', `you are logged in at \`${login.url}\`, not at \`${url}\``)
   }
-  return { url, token: login?.token ?? (await readToken(flags.tokenFile, cli)) }
+  return { url, ca, token: login?.token ?? (await readToken(flags.tokenFile, cli)) }
 }
 
-/** With a token that is still good. Null: not logged in. @throws CliError not-ok */
-async function currentLogin(cli: Cli): Promise<Login | null> {
-  const login = await readLogin(cli.env)
-  if (login === null || cli.now() < login.expiresAt - LEFT_MS_MIN) return login
+/** With a token that is still good. @throws CliError not-ok */
+async function current(login: Login, cli: Cli): Promise<Login> {
+  if (cli.now() < login.expiresAt - LEFT_MS_MIN) return login
   if (login.refreshToken === null) {
     if (cli.now() < login.expiresAt) return login
     throw new CliError('not-ok', 'the login has expired: sallyport login')
@@ -107,8 +112,7 @@ async function request(
     })
   } catch (error) {
     if (error instanceof CliError) throw error
-    const why = systemCodeOf(error) ?? (error instanceof Error ? error.name : 'failed')
-    throw new CliError('unavailable', `\`${url}\` cannot be reached: ${why}`, { cause: error })
+    throw unreachable(url, error)
   }
 }
 

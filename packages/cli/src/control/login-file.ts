@@ -11,6 +11,8 @@ export interface Login {
   readonly v: 1
   /** The gateway's admin address. */
   readonly url: string
+  /** PEM file of the authority behind its certificate, absolute; null: what the system trusts. */
+  readonly ca: string | null
   readonly issuer: string
   readonly clientId: string
   readonly token: string

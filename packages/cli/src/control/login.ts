@@ -8,12 +8,14 @@ import type { AddressInfo } from 'node:net'
 import * as oidc from 'openid-client'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
-import { endpoint } from '../token/exchange.ts'
 import { decodeToken } from '../token/jwt.ts'
+import { endpoint, trust, unreachable } from './address.ts'
 import { dropLogin, keepLogin, type Login, loginFile } from './login-file.ts'
 
 export interface LoginFlags {
   readonly url: string
+  /** See ControlFlags. */
+  readonly ca?: string
   readonly issuer?: string
   readonly clientId: string
   readonly scope: string
@@ -24,6 +26,7 @@ export interface LoginFlags {
 const LOGIN_MS_MAX = 10 * 60_000
 
 export async function login(flags: LoginFlags, cli: Cli): Promise<ExitCode> {
+  const ca = await trust(flags.ca, cli)
   const issuer = flags.issuer ?? (await trustedIssuer(flags.url))
   const config = await discover(issuer, flags.clientId)
   const signal = AbortSignal.any([cli.stop, AbortSignal.timeout(LOGIN_MS_MAX)])
@@ -32,7 +35,7 @@ export async function login(flags: LoginFlags, cli: Cli): Promise<ExitCode> {
       ? inBrowser(config, flags.scope, cli, signal)
       : byDevice(config, flags.scope, cli, signal),
   )
-  await keepLogin(loginOf(answer, { ...flags, issuer, before: null }, cli), cli.env)
+  await keepLogin(loginOf(answer, { ...flags, ca, issuer, before: null }, cli), cli.env)
   cli.out.note(`logged in at ${flags.url}; kept in ${loginFile(cli.env)}`)
   return EXIT.ok
 }
@@ -52,7 +55,7 @@ export async function refreshed(login: Login, cli: Cli): Promise<Login> {
 async function trustedIssuer(url: string): Promise<string> {
   const address = endpoint(url, '/.well-known/oauth-protected-resource')
   const answer = await fetch(address, { redirect: 'error' }).catch((cause: unknown) => {
-    throw new CliError('unavailable', `\`${url}\` cannot be reached`, { cause })
+    throw unreachable(url, cause)
   })
   const { authorization_servers: servers } = (await answer.json().catch(() => ({}))) as {
     authorization_servers?: unknown
@@ -126,7 +129,7 @@ async function inBrowser(
 /** The access token where it is a JWT the gateway can verify, else the ID token. */
 function loginOf(
   answer: oidc.TokenEndpointResponse,
-  of: Pick<Login, 'url' | 'issuer' | 'clientId'> & { readonly before: string | null },
+  of: Pick<Login, 'url' | 'ca' | 'issuer' | 'clientId'> & { readonly before: string | null },
   cli: Cli,
 ): Login {
   const isJwt = answer.access_token.split('.').length === 3
@@ -140,6 +143,7 @@ function loginOf(
   return {
     v: 1,
     url: of.url,
+    ca: of.ca,
     issuer: of.issuer,
     clientId: of.clientId,
     token,

@@ -1,7 +1,11 @@
 /** Listeners and the admin address: certificates, ports, what already answers there. */
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { get as httpsGet } from 'node:https'
 import { join } from 'node:path'
-import type { GatewayConfig, ListenerConfig } from '@sallyport/gateway'
+import { json } from 'node:stream/consumers'
+import type { AdminConfig, GatewayConfig, ListenerConfig } from '@sallyport/gateway'
 import { checkPair } from './certificate.ts'
 import { Area } from './findings.ts'
 import { dialled, isLoopback, shownFingerprint, tryListening } from './wire.ts'
@@ -20,9 +24,10 @@ export async function checkListener(
   return area
 }
 
+/** The certificate's SHA-256; null: there is none, or none that can be used. */
 async function checkTls(
   area: Area,
-  { tls, host, insecure }: ListenerConfig,
+  { tls, host, insecure }: Pick<ListenerConfig, 'tls' | 'host' | 'insecure'>,
   { stateDirectory }: GatewayConfig,
   now: number,
 ): Promise<string | null> {
@@ -48,14 +53,11 @@ async function checkTls(
     case 'off':
       if (isLoopback(host)) area.ok('without TLS, on loopback only')
       else if (insecure) {
-        area.warn(
-          'tokens cross the network in clear (insecure: true)',
-          'Configure tls for this listener.',
-        )
+        area.warn('tokens cross the network in clear (insecure: true)', 'Configure tls for it.')
       } else {
         area.warn(
           'without TLS: tokens are taken from this machine only',
-          'Configure tls for this listener, or listen on 127.0.0.1.',
+          'Configure tls for it, or listen on 127.0.0.1.',
         )
       }
       return null
@@ -109,19 +111,15 @@ function reportPort(area: Area, found: string, at: { host: string; port: number 
   }
 }
 
-export async function checkAdmin(admin: { host: string; port: number } | null): Promise<Area> {
+export async function checkAdmin(config: GatewayConfig, now: number): Promise<Area> {
+  const { admin } = config
   if (admin === null) {
     const area = new Area('admin address')
     area.ok('none configured: no token exchange, health checks or metrics')
     return area
   }
   const area = new Area(`admin address ${admin.host}:${admin.port}`)
-  if (!isLoopback(admin.host)) {
-    area.warn(
-      'it has no TLS and is not on loopback',
-      'Bind it to 127.0.0.1 and put a proxy with TLS before it.',
-    )
-  }
+  await checkTls(area, admin, config, now)
   if (admin.port === 0) return area
   const found = await tryListening(admin.host, admin.port)
   if (found === 'EADDRINUSE') await checkRunning(area, admin)
@@ -130,16 +128,11 @@ export async function checkAdmin(admin: { host: string; port: number } | null): 
 }
 
 /** Something listens there: a gateway says how it is. */
-async function checkRunning(
-  area: Area,
-  { host, port }: { host: string; port: number },
-): Promise<void> {
+async function checkRunning(area: Area, { host, port, tls }: AdminConfig): Promise<void> {
   const name = dialled(host)
-  const base = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  const base = `http${tls.kind === 'off' ? '' : 's'}://${name.includes(':') ? `[${name}]` : name}:${port}`
   try {
-    const signal = AbortSignal.timeout(ADMIN_MS_MAX)
-    const response = await fetch(`${base}/readyz`, { signal, redirect: 'error' })
-    const answer = (await response.json()) as { status?: unknown; failing?: unknown }
+    const answer = await ready(new URL(`${base}/readyz`))
     if (answer.status === 'ready') area.ok('a gateway is running and ready')
     else if (Array.isArray(answer.failing)) {
       for (const { name: piece, reason } of answer.failing as { name: string; reason: string }[]) {
@@ -149,4 +142,15 @@ async function checkRunning(
   } catch {
     area.warn('in use by a program that is no gateway', 'Free the port, or choose another.')
   }
+}
+
+/** Only its health is asked for, and nothing is sent to it: its certificate may name it otherwise than this address. */
+async function ready(url: URL): Promise<{ status?: unknown; failing?: unknown }> {
+  const signal = AbortSignal.timeout(ADMIN_MS_MAX)
+  const asked =
+    url.protocol === 'https:'
+      ? httpsGet(url, { signal, rejectUnauthorized: false })
+      : httpGet(url, { signal })
+  const [response] = (await once(asked, 'response', { signal })) as [IncomingMessage]
+  return (await json(response)) as { status?: unknown; failing?: unknown }
 }

@@ -48,7 +48,7 @@ async function checkAll({ config, token, flags, cli, report }: Examination): Pro
   const connections = chosenConnections(config, flags.connection)
   const policy = await checkPolicy(config, report)
   for (const listener of config.listeners) report(await checkListener(listener, config, cli.now()))
-  report(await checkAdmin(config.admin))
+  report(await checkAdmin(config, cli.now()))
   for (const area of await checkIssuers(config, cli.now)) report(area)
   for (const connection of connections) report(await checkConnection(connection, cli.now))
   report(await checkState(config))

@@ -9,6 +9,7 @@ import {
   type SessionTokenRecord,
 } from '@sallyport/identity'
 import type { Cli } from '../context.ts'
+import { trust } from '../control/address.ts'
 import { durationOf, formatDuration, formatMoment, relativeTo } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig, readToken } from '../files.ts'
@@ -167,6 +168,7 @@ export async function exchange(flags: ExchangeFlags, cli: Cli): Promise<ExitCode
     node: flags.node ?? null,
     run: flags.run ?? null,
   }
+  await trust(flags.ca, cli)
   const token = await readToken(flags.tokenFile, cli)
   const given = await exchangeToken({ url: flags.url, token, narrowed, lifetimeSeconds })
   if (flags.json === true) {

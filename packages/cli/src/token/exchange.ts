@@ -5,7 +5,8 @@ import {
   type Narrowed,
   TOKEN_EXCHANGE_GRANT,
 } from '@sallyport/identity'
-import { CliError, systemCodeOf } from '../errors.ts'
+import { endpoint, unreachable } from '../control/address.ts'
+import { CliError } from '../errors.ts'
 
 /** Whole time for one answer, milliseconds. */
 export const EXCHANGE_MS_MAX = 15_000
@@ -69,8 +70,7 @@ async function post(
     })
     text = (await response.text()).slice(0, ANSWER_CHARS_MAX)
   } catch (error) {
-    const why = systemCodeOf(error) ?? (error instanceof Error ? error.name : 'failed')
-    throw new CliError('unavailable', `\`${base}\` cannot be reached: ${why}`, { cause: error })
+    throw unreachable(base, error)
   }
   const body = objectOf(text)
   if (response.ok) return body
@@ -81,21 +81,6 @@ async function post(
   const why = typeof said === 'string' ? said : `HTTP status ${response.status}`
   const isTemporary = response.status === 429 || response.status >= 500
   throw new CliError(isTemporary ? 'unavailable' : 'not-ok', `the gateway refused: ${why}`)
-}
-
-export function endpoint(base: string, path: string): URL {
-  const url = URL.parse(`${base.replace(/\/+$/, '')}${path}`)
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    throw new CliError('usage', '--url takes an address such as http://127.0.0.1:9090')
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new CliError('usage', '--url takes no user name or password')
-  }
-  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  if (url.protocol === 'http:' && !isLoopback) {
-    throw new CliError('usage', 'a token goes to another machine over https only')
-  }
-  return url
 }
 
 function objectOf(text: string): Record<string, unknown> {

@@ -21,6 +21,7 @@ export interface MintFlags extends NarrowingFlags {
 
 export interface ExchangeFlags extends NarrowingFlags {
   readonly url: string
+  readonly ca?: string
   readonly tokenFile?: string
   readonly json?: boolean
 }
@@ -39,6 +40,7 @@ export interface RevokeFlags {
   readonly forGood?: boolean
   readonly reason?: string
   readonly url?: string
+  readonly ca?: string
   readonly tokenFile?: string
   readonly json?: boolean
 }

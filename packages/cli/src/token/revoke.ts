@@ -2,6 +2,7 @@
 import type { GatewayConfig, TokenState } from '@sallyport/gateway'
 import { OPERATOR_ISSUER, type Revocation, sessionTokenHash } from '@sallyport/identity'
 import type { Cli } from '../context.ts'
+import { trust } from '../control/address.ts'
 import { CliError, EXIT, type ExitCode, failureOf } from '../errors.ts'
 import { readConfig, readToken } from '../files.ts'
 import { revokeToken } from './exchange.ts'
@@ -44,6 +45,7 @@ async function giveBack(flags: RevokeFlags, cli: Cli): Promise<ExitCode> {
   if (unfit !== undefined || flags.url === undefined) {
     throw new CliError('usage', 'with --url only the token itself is given, on stdin or by file')
   }
+  await trust(flags.ca, cli)
   await revokeToken(flags.url, await readToken(flags.tokenFile, cli))
   // RFC 7009 §2.2: the gateway answers alike whether it was live or not.
   if (flags.json === true) cli.out.json({ revoked: true })

@@ -3,6 +3,7 @@
  * so nothing a browser sends by itself means anything here; and an `Origin` header is refused,
  * except that of our own page.
  */
+import { TLSSocket } from 'node:tls'
 import {
   IdentityError,
   type Matcher,
@@ -11,6 +12,7 @@ import {
   type Verifier,
 } from '@sallyport/identity'
 import type { FastifyRequest } from 'fastify'
+import { isLoopback } from '../sockets/loopback.ts'
 
 /** What the caller is told; `code` is stable. */
 export class ApiError extends Error {
@@ -36,6 +38,14 @@ export interface Caller {
   readonly isOperator: boolean
   readonly isAuditor: boolean
 }
+
+/** A token that came like this has been seen on the network. `insecure`: a proxy in front ends TLS. */
+export function isInClear({ raw: { socket } }: FastifyRequest, insecure: boolean): boolean {
+  return !(insecure || socket instanceof TLSSocket || isLoopback(socket.remoteAddress))
+}
+
+export const IN_CLEAR =
+  'tokens are taken over HTTPS only, or from this machine: give the admin address a certificate (`admin.tls`)'
 
 export function bearerOf(request: FastifyRequest): string | null {
   const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')

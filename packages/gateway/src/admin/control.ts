@@ -18,7 +18,15 @@ import type { SessionRegistry } from '../session/registry.ts'
 import type { SessionWatch } from '../session/watch.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { addApprovalsPage } from './approvals-page.ts'
-import { ApiError, type Caller, callerOf, challengeTo, type Standing } from './caller.ts'
+import {
+  ApiError,
+  type Caller,
+  callerOf,
+  challengeTo,
+  IN_CLEAR,
+  isInClear,
+  type Standing,
+} from './caller.ts'
 import type { ListenerView } from './contract.ts'
 import { EventStreams } from './event-stream.ts'
 import { addExplainRoute, type SubjectDeps } from './explain.ts'
@@ -37,6 +45,8 @@ const COUNTED_CALLERS_MAX = 10_000
 export interface ControlDeps {
   readonly verifier: () => Verifier
   readonly standing: () => Standing
+  /** See isInClear. */
+  readonly insecure: () => boolean
   readonly approvals: Approvals
   readonly grants: Grants
   /** Null: not configured. */
@@ -77,6 +87,7 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
         keyGenerator: (request) => request.ip,
       })
       scope.addHook('onRequest', async (request) => {
+        if (isInClear(request, deps.insecure())) throw new ApiError(403, 'in_clear', IN_CLEAR)
         const { origin } = request.headers
         if (origin !== undefined && origin !== deps.page()?.origin) {
           throw new ApiError(403, 'cross_origin', 'not for pages of other origins')

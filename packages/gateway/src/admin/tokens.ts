@@ -14,7 +14,7 @@ import {
 } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenState } from '../state/token-state.ts'
-import { bearerOf, challengeTo } from './caller.ts'
+import { bearerOf, challengeTo, IN_CLEAR, isInClear } from './caller.ts'
 
 /** A token request: a JWT with many groups, URL-encoded. */
 const BODY_BYTES_MAX = 128 * 1024
@@ -29,6 +29,8 @@ export interface TokenRoutesDeps {
   readonly config: () => IdentityConfig
   readonly state: TokenState
   readonly audit: AuditLog
+  /** See isInClear. */
+  readonly insecure: () => boolean
   readonly now: () => number
 }
 
@@ -38,6 +40,10 @@ export async function addTokenRoutes(app: FastifyInstance, deps: TokenRoutesDeps
       max: REQUESTS_PER_MINUTE_MAX,
       timeWindow: MINUTE_MS,
       cache: COUNTED_ADDRESSES_MAX,
+    })
+    scope.addHook('onRequest', async (request, reply) => {
+      if (!isInClear(request, deps.insecure())) return
+      await answer(reply, 403, { error: 'invalid_request', error_description: IN_CLEAR })
     })
     scope.addContentTypeParser(
       'application/x-www-form-urlencoded',

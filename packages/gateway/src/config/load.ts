@@ -18,6 +18,7 @@ import type {
   GatewayConfig,
   LimitsConfig,
   ListenerConfig,
+  ServerTlsConfig,
   StoreConfig,
 } from './model.ts'
 import type { RawConfig, RawConnection, RawIssuer, RawListener } from './raw.ts'
@@ -119,6 +120,8 @@ function build(path: string, raw: RawConfig): GatewayConfig {
         : {
             host: raw.admin.host ?? '127.0.0.1',
             port: raw.admin.port,
+            tls: buildServerTls(raw.admin.tls ?? 'off', raw.admin.host ?? '127.0.0.1', at),
+            insecure: raw.admin.insecure ?? false,
             operators: raw.admin.operators ?? {},
             auditors: raw.admin.auditors ?? {},
           },
@@ -210,21 +213,13 @@ function buildListener(
   firstIssuer: string,
   at: (file: string) => string,
 ): ListenerConfig {
-  const { tls, oauth } = raw
+  const { oauth } = raw
   const host = raw.host ?? '127.0.0.1'
   return {
     protocol: raw.protocol,
     host,
     port: raw.port,
-    tls:
-      tls === 'off'
-        ? { kind: 'off' }
-        : tls === undefined || 'generated' in tls
-          ? {
-              kind: 'generated',
-              hosts: tls?.hosts ?? [...new Set(['localhost', '127.0.0.1', host])],
-            }
-          : { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) },
+    tls: buildServerTls(raw.tls ?? { generated: true }, host, at),
     insecure: raw.insecure ?? false,
     reusePort: raw['reuse-port'] ?? false,
     connection: raw.connection ?? null,
@@ -237,6 +232,21 @@ function buildListener(
             scope: oauth.scope ?? 'openid',
           },
   }
+}
+
+function buildServerTls(
+  tls: NonNullable<RawListener['tls']>,
+  host: string,
+  at: (file: string) => string,
+): ServerTlsConfig {
+  if (tls === 'off') return { kind: 'off' }
+  if ('generated' in tls) {
+    return {
+      kind: 'generated',
+      hosts: tls.hosts ?? [...new Set(['localhost', '127.0.0.1', host])],
+    }
+  }
+  return { kind: 'files', certificate: at(tls.certificate), key: at(tls.key) }
 }
 
 function buildIdentity(raw: RawConfig): IdentityConfig {

@@ -25,6 +25,9 @@ export interface GatewayConfig {
 export interface AdminConfig {
   readonly host: string
   readonly port: number
+  readonly tls: ServerTlsConfig
+  /** Accept tokens over plain HTTP from other than loopback: a proxy ends TLS. */
+  readonly insecure: boolean
   /** See and end sessions of others, reload, decide nothing. */
   readonly operators: Matcher
   /** Read the trail. */
@@ -78,14 +81,16 @@ export interface SlackConfig {
 
 export type WireProtocol = 'postgres' | 'mysql'
 
+export type ServerTlsConfig =
+  | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
+  | { readonly kind: 'generated'; readonly hosts: readonly string[] }
+  | { readonly kind: 'off' }
+
 export interface ListenerConfig {
   readonly protocol: WireProtocol
   readonly host: string
   readonly port: number
-  readonly tls:
-    | { readonly kind: 'files'; readonly certificate: string; readonly key: string }
-    | { readonly kind: 'generated'; readonly hosts: readonly string[] }
-    | { readonly kind: 'off' }
+  readonly tls: ServerTlsConfig
   /** Accept tokens over plain TCP from other than loopback. */
   readonly insecure: boolean
   /** Other processes of this machine listen on the same port, and the system spreads connections over them. */

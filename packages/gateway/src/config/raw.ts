@@ -74,6 +74,8 @@ export interface RawConfig {
   readonly admin?: {
     readonly host?: string
     readonly port: number
+    readonly tls?: RawListener['tls']
+    readonly insecure?: boolean
     readonly operators?: RoleConfig
     readonly auditors?: RoleConfig
   }

@@ -28,18 +28,20 @@ const upstreamTls = object({
   'public-key': string,
 })
 
+const serverTls = {
+  anyOf: [
+    { enum: ['off'] },
+    object({ certificate: string, key: string }, ['certificate', 'key']),
+    object({ generated: { type: 'boolean' }, hosts: strings }, ['generated']),
+  ],
+}
+
 const listener = object(
   {
     protocol: { enum: ['postgres', 'mysql'] },
     host: string,
     port,
-    tls: {
-      anyOf: [
-        { enum: ['off'] },
-        object({ certificate: string, key: string }, ['certificate', 'key']),
-        object({ generated: { type: 'boolean' }, hosts: strings }, ['generated']),
-      ],
-    },
+    tls: serverTls,
     insecure: { type: 'boolean' },
     'reuse-port': { type: 'boolean' },
     connection: string,
@@ -95,7 +97,17 @@ export const CONFIG_SCHEMA = object(
   {
     version: { const: 1 },
     listeners: { type: 'array', items: listener, minItems: 1 },
-    admin: object({ host: string, port, operators: role, auditors: role }, ['port']),
+    admin: object(
+      {
+        host: string,
+        port,
+        tls: serverTls,
+        insecure: { type: 'boolean' },
+        operators: role,
+        auditors: role,
+      },
+      ['port'],
+    ),
     approvals: object({
       link: string,
       page: object({ url: string, issuer: string, 'client-id': string, scope: string }, [

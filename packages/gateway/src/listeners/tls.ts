@@ -3,12 +3,19 @@ import { join } from 'node:path'
 import type { ListenerConfig } from '../config/model.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { generateSelfSigned } from '../tls/self-signed.ts'
-import { loadServerTls, type ServerTls } from '../tls/server.ts'
+import { loadServerTls, type PemPair, type ServerTls } from '../tls/server.ts'
+
+export interface ListenerTlsOptions {
+  readonly stateDirectory: string
+  readonly log: Logger
+  /** See ServerTlsOptions. */
+  readonly onPair?: (pair: PemPair) => void
+}
 
 /** `certificate`: PEM file a client can trust; null unless the gateway made the certificate itself. */
 export async function listenerTls(
-  config: ListenerConfig,
-  { stateDirectory, log }: { readonly stateDirectory: string; readonly log: Logger },
+  config: Pick<ListenerConfig, 'tls'>,
+  { stateDirectory, log, onPair }: ListenerTlsOptions,
 ): Promise<{ tls: ServerTls | null; certificate: string | null }> {
   if (config.tls.kind === 'off') return { tls: null, certificate: null }
   let files = { certFile: '', keyFile: '' }
@@ -34,6 +41,7 @@ export async function listenerTls(
       if (event.kind === 'loaded') log.debug({ event }, 'certificate')
       else log.warn({ event }, 'certificate')
     },
+    ...(onPair !== undefined && { onPair }),
   })
   return { tls, certificate }
 }

@@ -1,9 +1,12 @@
 /**
  * The admin address: liveness, readiness and metrics. Other parts register their routes on the same
- * server before it listens. It carries no TLS: bind it to loopback or put a proxy in front.
+ * server before it listens.
  */
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import { type PemPair, TLS_VERSION_MIN } from '../tls/server.ts'
 import type { Logger } from './logger.ts'
 import { describeError } from './logger.ts'
 
@@ -25,18 +28,24 @@ export interface AdminOptions {
   readonly registry: Registry
   readonly logger: Logger
   readonly pieces: readonly ReadyPiece[]
+  /** Null: plain HTTP. */
+  readonly tls: PemPair | null
 }
 
 /**
  * Makes the server without listening: `await admin.listen({ host, port })` does, `await admin.close()`
  * ends it. Answers of unexpected errors say nothing but their status.
  */
-export function createAdminServer({ registry, logger, pieces }: AdminOptions): FastifyInstance {
+export function createAdminServer({
+  registry,
+  logger,
+  pieces,
+  tls,
+}: AdminOptions): FastifyInstance {
   const admin = Fastify({
     logger: false,
     bodyLimit: ADMIN_BODY_BYTES_MAX,
-    requestTimeout: ADMIN_REQUEST_MS_MAX,
-    connectionTimeout: ADMIN_REQUEST_MS_MAX,
+    serverFactory: (handler) => serverOf(handler, tls),
     forceCloseConnections: true,
     return503OnClosing: true,
   })
@@ -70,6 +79,22 @@ export function createAdminServer({ registry, logger, pieces }: AdminOptions): F
     reply.type(registry.contentType).send(await registry.metrics()),
   )
   return admin
+}
+
+/** As Fastify makes them, of which none can have its certificate changed. */
+function serverOf(handler: RequestListener, tls: PemPair | null) {
+  const server =
+    tls === null
+      ? createServer(handler)
+      : createTlsServer({ ...tls, minVersion: TLS_VERSION_MIN }, handler)
+  server.requestTimeout = ADMIN_REQUEST_MS_MAX
+  server.setTimeout(ADMIN_REQUEST_MS_MAX)
+  return server
+}
+
+/** For the next connections; those that are open keep theirs. Without TLS there is nothing to renew. */
+export function renewCertificate({ server }: FastifyInstance, pair: PemPair): void {
+  if (server instanceof TlsServer) server.setSecureContext({ ...pair, minVersion: TLS_VERSION_MIN })
 }
 
 /** A check that throws is not ready; what it threw may name anything, so only its code is shown. */

@@ -6,6 +6,7 @@ export {
   type AdminOptions,
   createAdminServer,
   type ReadyPiece,
+  renewCertificate,
 } from './http.ts'
 export { createLogger, describeError, type Logger, type LogLevel, redactText } from './logger.ts'
 export {

@@ -207,7 +207,7 @@ describe('metrics', () => {
 describe('the admin server', () => {
   const serve = (pieces: readonly ReadyPiece[] = []) => {
     const { registry } = createTelemetry({ defaults: false })
-    return createAdminServer({ registry, logger, pieces })
+    return createAdminServer({ registry, logger, pieces, tls: null })
   }
 
   test('is alive', async () => {

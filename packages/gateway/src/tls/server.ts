@@ -23,6 +23,12 @@ export type ServerTlsEvent =
   | { readonly kind: 'key-world-readable'; readonly path: string }
   | { readonly kind: 'expires-soon'; readonly notAfter: Date }
 
+/** PEM: a certificate with its intermediates, and its key. */
+export interface PemPair {
+  readonly cert: Buffer
+  readonly key: Buffer
+}
+
 export interface ServerTlsOptions {
   /** PEM: the certificate, then its intermediates. */
   readonly certFile: string
@@ -31,6 +37,8 @@ export interface ServerTlsOptions {
   /** Wall clock, milliseconds. */
   readonly now: () => number
   readonly onEvent?: (event: ServerTlsEvent) => void
+  /** Told of every pair that comes into force, the first one too: for servers that keep their own. */
+  readonly onPair?: (pair: PemPair) => void
 }
 
 /** What `new TLSSocket(socket, …)` takes for an accepted connection. */
@@ -146,7 +154,7 @@ async function report({ certificate }: Pair, options: ServerTlsOptions): Promise
   if (notAfter.getTime() - now() < EXPIRY_WARNING_MS) onEvent({ kind: 'expires-soon', notAfter })
 }
 
-async function loadPair({ certFile, keyFile }: ServerTlsOptions): Promise<Pair> {
+async function loadPair({ certFile, keyFile, onPair }: ServerTlsOptions): Promise<Pair> {
   const mark = await filesMark([certFile, keyFile])
   const [cert, key] = [await readPem(certFile), await readPem(keyFile)]
   const certificate = parseCertificate(cert, certFile)
@@ -155,6 +163,7 @@ async function loadPair({ certFile, keyFile }: ServerTlsOptions): Promise<Pair> 
   }
   try {
     const secureContext = createSecureContext({ cert, key, minVersion: TLS_VERSION_MIN })
+    onPair?.({ cert, key })
     return { secureContext, certificate, mark }
   } catch (cause) {
     throw invalid(certFile, cause)
