@@ -1,8 +1,12 @@
-/** What a statement costs that has been decided before: by its bytes, and by its text without literals. */
+/**
+ * What a statement costs that has been decided before, by its bytes and by its text without literals; and one that has not
+ * been, beside what parsing it costs.
+ */
 import { DecisionContext, PostgresTexts } from '@sallyport/gateway'
 import { compilePolicy, formatPolicyError, viewFor } from '@sallyport/policy'
 import { PostgresReader } from '@sallyport/sql'
-import { suite } from './suite.ts'
+import { Parser } from '../../packages/sql/src/postgres/parse.ts'
+import { ratios, suite } from './suite.ts'
 import { CATALOG, NAMES, TEXTS } from './texts.ts'
 
 const POLICY = `version: 1
@@ -59,3 +63,31 @@ const cases = Object.entries(TEXTS).flatMap(([size, text]) => {
 })
 
 await suite('Decisions remembered', cases)
+
+const parser = await Parser.create()
+const view = viewFor(compiled.policy, subject, 'crm')
+const fresh = {
+  ...TEXTS,
+  'medium, masked column': (n: number) => TEXTS.medium(n).replace('c.name', 'c.card'),
+  'medium, withheld column': (n: number) =>
+    TEXTS.medium(n).replace('c.name', 'c.card::int % 10 AS k'),
+}
+ratios(
+  'Decisions made anew, times the parse alone',
+  Object.entries(fresh).map(([name, text]) => ({
+    name,
+    base: (i: number) => parser.parse(text(1000 + i)),
+    run: (i: number) => {
+      const bytes = text(1000 + i)
+      const context = new DecisionContext(view, CATALOG)
+      const { decided } = context.decide(reader, {
+        bytes,
+        text: bytes,
+        names: NAMES,
+        readable: true,
+        now: 0,
+      })
+      if (decided.verdict.kind !== 'allow') throw new Error(`the policy refuses the ${name} text`)
+    },
+  })),
+)

@@ -38,3 +38,35 @@ export async function suite(title: string, cases: readonly Case[]): Promise<void
 }
 
 const format = (nanos: number): string => nanos.toFixed(nanos < 100 ? 1 : 0).padStart(9)
+
+export interface Comparison {
+  readonly name: string
+  readonly base: (i: number) => unknown
+  readonly run: (i: number) => unknown
+}
+
+/** Turns of both, one after the other, so that whatever else the machine does falls on both. */
+const TURNS = 40
+const TURN_MS = 25
+
+/** How many times as long as its base each takes: the median of the turns, with the quartiles. */
+export function ratios(title: string, comparisons: readonly Comparison[]): void {
+  process.stdout.write(`${title}\n`)
+  for (const { name, base, run } of comparisons) {
+    const found = Array.from({ length: TURNS * 2 }, () => perCall(run) / perCall(base))
+      // The first half warms up.
+      .slice(TURNS)
+      .sort((a, b) => a - b)
+    const at = (part: number): string => (found[Math.floor(part * TURNS)] ?? Number.NaN).toFixed(2)
+    process.stdout.write(`  ${name.padEnd(52)} ${at(0.5)} times  (${at(0.25)} to ${at(0.75)})\n`)
+  }
+}
+
+function perCall(run: (i: number) => unknown): number {
+  const start = process.cpuUsage()
+  const began = performance.now()
+  let calls = 0
+  while (performance.now() - began < TURN_MS) for (let i = 0; i < 10; i++) run(calls++)
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / calls
+}

@@ -35,7 +35,7 @@ export interface Frame {
 }
 
 /** Longest wait for a reply, milliseconds. */
-const REPLY_MS_MAX = 15_000
+const REPLY_MS_MAX = 60_000
 
 export class WireRefused extends Error {
   readonly fields: ErrorFields

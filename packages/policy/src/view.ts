@@ -214,12 +214,19 @@ export function stricterOrNull(a: ColumnMask | null, b: ColumnMask | null): Colu
   return a === null || b === null ? (a ?? b) : stricterMask(a, b)
 }
 
+interface Known {
+  readonly mask: ColumnMask | null
+  readonly applying: readonly MaskRule[]
+  readonly all: readonly MaskRule[]
+}
+
 /** Column → masks, remembered up to a cap. */
 class ColumnLookup {
   readonly #masks: readonly MaskRule[]
   readonly #allMasks: readonly MaskRule[]
   readonly #basesOf: (column: ColumnRef) => readonly ColumnRef[]
-  readonly #known = new Map<string, ColumnMask | null>()
+  /** By what the facts hold: a schema's columns are the same objects in every statement that names them. */
+  readonly #known = new Map<ColumnRef, Known>()
 
   constructor(
     masks: readonly MaskRule[],
@@ -232,29 +239,40 @@ class ColumnLookup {
   }
 
   mask(column: ColumnRef): ColumnMask | null {
-    if (this.#masks.length === 0) return null
+    return this.#masks.length === 0 ? null : this.#of(column).mask
+  }
+
+  applying(column: ColumnRef): readonly MaskRule[] {
+    return this.#of(column).applying
+  }
+
+  all(column: ColumnRef): readonly MaskRule[] {
+    return this.#of(column).all
+  }
+
+  #of(column: ColumnRef): Known {
+    const known = this.#known.get(column)
+    if (known !== undefined) return known
+    const related = this.#related(column)
+    const found: Known = {
+      mask: this.#maskOf(column),
+      applying: this.#on(this.#masks, related),
+      all: this.#on(this.#allMasks, related),
+    }
+    if (this.#known.size >= VIEW_COLUMNS_MAX) this.#known.clear()
+    this.#known.set(column, found)
+    return found
+  }
+
+  #maskOf(column: ColumnRef): ColumnMask | null {
     let mask = this.#alone(column)
     for (const kin of column.kin ?? []) mask = stricterOrNull(mask, this.#alone(kin))
     return mask
   }
 
   #alone(column: ColumnRef): ColumnMask | null {
-    const key = `${column.schema}\0${column.relation}\0${column.column}`
-    const known = this.#known.get(key)
-    if (known !== undefined) return known
     const found = this.#on(this.#masks, [column, ...this.#basesOf(column)])
-    const mask = found.map((rule) => maskOf(rule, column)).reduce(stricterOrNull, null)
-    if (this.#known.size >= VIEW_COLUMNS_MAX) this.#known.clear()
-    this.#known.set(key, mask)
-    return mask
-  }
-
-  applying(column: ColumnRef): readonly MaskRule[] {
-    return this.#on(this.#masks, this.#related(column))
-  }
-
-  all(column: ColumnRef): readonly MaskRule[] {
-    return this.#on(this.#allMasks, this.#related(column))
+    return found.map((rule) => maskOf(rule, column)).reduce(stricterOrNull, null)
   }
 
   /** The column, its kin and their bases. */

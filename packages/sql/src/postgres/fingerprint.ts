@@ -33,13 +33,11 @@ const HEX = '\u0001x'
 const INTEGER = '\u00010'
 const DECIMAL = '\u00010.'
 
-/** A mark in a key. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: no other text can hold it
-export const LITERAL_MARK = /\u0001(?:'|b|x|0\.|0)/g
-
-/** A literal of the mark's class, so that the key reads as SQL again. */
-export function stoodFor(mark: string): string {
-  return mark === INTEGER || mark === DECIMAL ? '0' : "''"
+/** The key as SQL again, a literal for each mark: one for all numbers, one for all strings. */
+export function asText(key: string): string {
+  if (!key.includes('\u0001')) return key
+  const strings = key.replaceAll(STRING, "''").replaceAll(BITS, "''").replaceAll(HEX, "''")
+  return strings.replaceAll(DECIMAL, '0').replaceAll(INTEGER, '0')
 }
 
 const BIT_STRING = { backslash: false, doubled: false } as const

@@ -2,13 +2,14 @@
  * PostgreSQL text to facts: guards, the parser, and the analysis of every statement. Synchronous, and
  * without state except the parser's instance and what is known of each catalog's views.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import type { RawStmt } from 'libpg-query'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext, SessionNames } from './context.ts'
-import { fingerprintPostgres, LITERAL_MARK, stoodFor } from './fingerprint.ts'
+import { asText, fingerprintPostgres } from './fingerprint.ts'
 import { FunctionBodies } from './function-bodies.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
@@ -25,6 +26,10 @@ export class PostgresReader {
   readonly #relations: RelationColumnsReader
   readonly #bodies: FunctionBodies
 
+  /** Of the text that was analyzed last. */
+  #tree: { readonly sql: string; readonly original: readonly RawStmt[] } | null = null
+  #last: { readonly sql: string; readonly key: string | null } | null = null
+
   constructor(parser: Parser) {
     this.#parser = parser
     this.#relations = new RelationColumnsReader(parser)
@@ -40,12 +45,19 @@ export class PostgresReader {
     return this.#parser.ready()
   }
 
+  /** See fingerprintPostgres. A text that is to be analyzed is asked for before, too. */
+  fingerprint(sql: string): string | null {
+    if (this.#last?.sql !== sql) this.#last = { sql, key: fingerprintPostgres(sql) }
+    return this.#last.key
+  }
+
   /** Each statement of the text is read with the names as those before it leave them. */
   analyze(sql: string, { catalog, names }: AnalysisContext): Analysis {
     const refusal = refusalFor(sql)
     if (refusal !== null) return refused(refusal)
     resetBudget()
     const outcome = this.#parser.parse(sql)
+    this.#tree = outcome.kind === 'tree' ? { sql, original: outcome.statements } : null
     switch (outcome.kind) {
       case 'broken':
         return internal('the statement could not be parsed', outcome.why)
@@ -66,7 +78,11 @@ export class PostgresReader {
             inText.completed(facts)
             return facts
           })
-          return { kind: 'statements', statements, fingerprint: identityOf(sql) }
+          return {
+            kind: 'statements',
+            statements,
+            fingerprint: identityOf(sql, this.fingerprint(sql)),
+          }
         } catch (error) {
           if (error instanceof AnalysisTooComplex) {
             return refused({ code: 'too-complex', sqlstate: '54001', message: error.message })
@@ -78,9 +94,12 @@ export class PostgresReader {
     }
   }
 
-  /** The text with these result columns not computed (withhold.ts); null: it cannot be done with certainty. */
+  /**
+   * The text with these result columns not computed (withhold.ts), if it is the one that was analyzed last; null: it
+   * cannot be done with certainty.
+   */
   withhold(sql: string, columns: readonly WithheldTarget[]): string | null {
-    return withhold(this.#parser, sql, columns)
+    return this.#tree?.sql === sql ? withhold(this.#parser, this.#tree, columns) : null
   }
 
   #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {
@@ -109,9 +128,10 @@ function refused(
  * 128 bits over the text without literals, comments and what space it was written with: it tells nothing of them. Texts of one
  * cache key have one identity.
  */
-function identityOf(sql: string): string {
-  const key = fingerprintPostgres(sql)
-  const text = withoutLiterals(key === null ? sql : key.replace(LITERAL_MARK, stoodFor))
-  const plain = text.replaceAll(COMMENT, ' ').replace(/\s+/g, ' ').trim()
-  return createHash('sha256').update(plain).digest('hex').slice(0, 32)
+function identityOf(sql: string, key: string | null): string {
+  const text = key === null ? sql : asText(key)
+  const isPlain = key !== null && !text.includes('--') && !text.includes('/*')
+  const plain = isPlain ? text : withoutLiterals(text).replaceAll(COMMENT, ' ')
+  return hash('sha256', plain.replace(SPACE, ' ').trim()).slice(0, 32)
 }
+const SPACE = /\s{2,}|[^\S ]/g

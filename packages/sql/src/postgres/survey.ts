@@ -18,8 +18,6 @@ export interface Survey {
   readonly statements: readonly string[]
   /** Highest parameter number. */
   readonly parameters: number
-  /** Is there a literal anywhere? */
-  readonly literals: boolean
 }
 
 /** Missing one of these in the walk over a query would mean missing what it reads. */
@@ -43,24 +41,44 @@ const MEANINGFUL = new Set([
   'CommonTableExpr',
 ])
 
-type FieldSpec = 'plain' | 'any' | { readonly type: string } | ReadonlySet<string>
+type FieldSpec =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'node'; readonly type: string }
+  | { readonly kind: 'enum'; readonly values: ReadonlySet<string> }
 
+interface NodeSpec {
+  readonly fields: ReadonlyMap<string, FieldSpec>
+  readonly isStatement: boolean
+  readonly isMeaningful: boolean
+}
+
+function fieldSpec(kind: string | undefined): FieldSpec {
+  if (kind === undefined) return { kind: 'plain' }
+  if (kind === '*') return { kind: 'any' }
+  const values = ENUM_VALUES[kind]
+  if (values === undefined) return { kind: 'node', type: kind }
+  return { kind: 'enum', values: new Set(values.split(' ')) }
+}
+
+/** Of the nodes that a parser's tree may hold. */
 const specs = new Map(
-  Object.entries(NODE_FIELDS).map(([type, fields]) => [
-    type,
-    new Map(
-      fields
+  Object.entries(NODE_FIELDS).flatMap(([type, text]): [string, NodeSpec][] => {
+    const role = nodeRole(type)
+    if (role === undefined || role === 'never') return []
+    const fields = new Map(
+      text
         .split(' ')
         .filter((field) => field !== '')
-        .map((field): [string, FieldSpec] => {
+        .map((field) => {
           const [name = '', kind] = field.split(':')
-          if (kind === undefined) return [name, 'plain']
-          if (kind === '*') return [name, 'any']
-          const values = ENUM_VALUES[kind]
-          return [name, values === undefined ? { type: kind } : new Set(values.split(' '))]
+          return [name, fieldSpec(kind)]
         }),
-    ),
-  ]),
+    )
+    return [
+      [type, { fields, isStatement: role === 'statement', isMeaningful: MEANINGFUL.has(type) }],
+    ]
+  }),
 )
 
 class Surveyor {
@@ -70,7 +88,6 @@ class Surveyor {
   readonly relations: RangeVar[] = []
   readonly statements: string[] = []
   parameters = 0
-  literals = false
 
   wrapped(value: unknown): void {
     if (Array.isArray(value)) {
@@ -91,9 +108,8 @@ class Surveyor {
   }
 
   node(type: string, value: unknown): void {
-    const fields = specs.get(type)
-    const role = nodeRole(type)
-    if (fields === undefined || role === undefined || role === 'never') {
+    const spec = specs.get(type)
+    if (spec === undefined) {
       this.unlisted.push(type)
       return
     }
@@ -101,37 +117,50 @@ class Surveyor {
       this.unlisted.push(`${type} of type ${typeof value}`)
       return
     }
+    if (spec.isMeaningful) this.meaningful.push({ type, node: value })
+    if (spec.isStatement) this.statements.push(type)
     this.#note(type, value)
-    if (role === 'statement') this.statements.push(type)
     const record = value as Record<string, unknown>
     for (const name in record) {
-      const spec = fields.get(name)
-      if (spec === undefined) this.unlisted.push(`${type}.${name}`)
-      else this.#field(`${type}.${name}`, spec, record[name])
+      const field = spec.fields.get(name)
+      if (field === undefined) this.unlisted.push(`${type}.${name}`)
+      else if (!this.#isListed(field, record[name])) {
+        const value = field.kind === 'enum' ? `=${String(record[name])}` : ''
+        this.unlisted.push(`${type}.${name}${value}`)
+      }
     }
   }
 
-  #field(path: string, spec: FieldSpec, value: unknown): void {
-    if (spec === 'any') this.wrapped(value)
-    else if (spec === 'plain') {
-      if (typeof value === 'object') this.unlisted.push(path)
-    } else if ('type' in spec) {
-      if (Array.isArray(value)) for (const item of value) this.node(spec.type, item)
-      else this.node(spec.type, value)
-    } else if (typeof value !== 'string' || !spec.has(value)) {
-      this.unlisted.push(`${path}=${String(value)}`)
+  /** Looks at what is inside, too. */
+  #isListed(spec: FieldSpec, value: unknown): boolean {
+    switch (spec.kind) {
+      case 'plain':
+        return typeof value !== 'object'
+      case 'any':
+        this.wrapped(value)
+        return true
+      case 'node':
+        if (Array.isArray(value)) for (const item of value) this.node(spec.type, item)
+        else this.node(spec.type, value)
+        return true
+      case 'enum':
+        return typeof value === 'string' && spec.values.has(value)
     }
   }
 
   #note(type: string, node: object): void {
-    if (MEANINGFUL.has(type)) this.meaningful.push({ type, node })
     // The casts follow from the type.
-    if (type === 'FuncCall') this.calls.push(node as FuncCall)
-    else if (type === 'RangeVar') this.relations.push(node as RangeVar)
-    else if (type === 'A_Const') this.literals = true
-    else if (type === 'ParamRef') {
-      const { number: index = 0 } = node as { number?: number }
-      if (index > this.parameters) this.parameters = index
+    switch (type) {
+      case 'FuncCall':
+        this.calls.push(node as FuncCall)
+        break
+      case 'RangeVar':
+        this.relations.push(node as RangeVar)
+        break
+      case 'ParamRef': {
+        const { number: index = 0 } = node as { number?: number }
+        if (index > this.parameters) this.parameters = index
+      }
     }
   }
 }

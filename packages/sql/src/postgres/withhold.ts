@@ -6,6 +6,7 @@
  * Texts are spliced, never made from trees. What was made is parsed again, and must be the tree that is meant:
  * the same one but for these columns.
  */
+import type { RawStmt } from 'libpg-query'
 import {
   endOfComment,
   endOfDollar,
@@ -27,10 +28,10 @@ export interface WithheldTarget {
   readonly name: string
 }
 
-/** Null: it cannot be done with certainty. */
+/** Of `original`, which is the tree of `sql`. Null: it cannot be done with certainty. */
 export function withhold(
   parser: Parser,
-  sql: string,
+  { sql, original }: { readonly sql: string; readonly original: readonly RawStmt[] },
   targets: readonly WithheldTarget[],
 ): string | null {
   // One character a byte, as the tree counts.
@@ -49,10 +50,9 @@ export function withhold(
     before = at
   }
   const text = Buffer.from(made, 'latin1').toString('utf8')
-  const original = parser.parse(sql)
   const result = parser.parse(text)
-  if (original.kind !== 'tree' || result.kind !== 'tree') return null
-  return isMeant(original.statements, result.statements, done) ? text : null
+  if (result.kind !== 'tree') return null
+  return isMeant(original, result.statements, done) ? text : null
 }
 
 /** What is inside of another column that is withheld needs nothing of its own. */

@@ -1,12 +1,6 @@
 /** Reading PostgreSQL texts for decisions. */
 import type { WithheldColumn } from '@sallyport/policy'
-import {
-  type Analysis,
-  type Catalog,
-  fingerprintPostgres,
-  type PostgresReader,
-  type SessionNames,
-} from '@sallyport/sql'
+import type { Analysis, Catalog, PostgresReader, SessionNames } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
@@ -48,6 +42,6 @@ export class PostgresTexts implements TextReader<SessionNames> {
   }
 
   fingerprint(text: string): string | null {
-    return fingerprintPostgres(text)
+    return this.#reader.fingerprint(text)
   }
 }
