@@ -2,16 +2,18 @@
  * The gateway killed with SIGKILL at random moments under load, over one audit directory: whatever the
  * database executed is in the log, whatever a client saw is in its recording, and both verify.
  *
- * A few rounds here; more by SALLYPORT_KILL_ROUNDS=200.
+ * A few rounds here; more by SALLYPORT_KILL_ROUNDS=200, on one server with `-t postgres`.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readRecording, verifyLog } from '@sallyport/audit'
 import { replayFrames } from '@sallyport/gateway'
+import mysql from 'mysql2/promise'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
 const ROUNDS = Number(process.env['SALLYPORT_KILL_ROUNDS'] ?? 3)
@@ -23,115 +25,171 @@ const POLICY = `version: 1
 rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'], functions: ['*'] } }]
 record: [{ who: everyone, rows: all }]`
 
-let database: TestDatabase
-let gateway: TestGateway
-let token: string
+/** A client of one connection: one prepared write, one of text, one read. */
+interface Client {
+  prepared(mark: string): Promise<unknown>
+  text(mark: string): Promise<unknown>
+  shown(mark: string): Promise<string>
+  end(): Promise<unknown>
+}
 
-beforeAll(async () => {
-  database = await usePostgres()
-  await database.sql('CREATE TABLE marks (mark text)')
-  gateway = await startTestGateway({
-    upstream: database,
-    database: database.database,
-    connection: 'crm',
-    policies: [POLICY],
-    config: { audit: { directory: 'audit', 'segment-bytes': 200_000 } },
-    spawn: true,
+async function postgresClient(gateway: TestGateway, token: string): Promise<Client> {
+  const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    await client.end().catch(() => undefined)
+    throw error
+  }
+  return {
+    prepared: (mark) => client.query('INSERT INTO marks VALUES ($1)', [mark]),
+    text: (mark) => client.query(`INSERT INTO marks VALUES ('${mark}')`),
+    shown: async (mark) => (await client.query(`SELECT '${mark}' || '!' AS shown`)).rows[0].shown,
+    end: () => client.end(),
+  }
+}
+
+async function mysqlClient(gateway: TestGateway, token: string): Promise<Client> {
+  const { connection: database, plainPort: port } = gateway
+  const client = await mysql.createConnection({
+    host: '127.0.0.1',
+    port,
+    user: 'tester',
+    password: token,
+    database,
+    authPlugins: { mysql_clear_password: () => () => Buffer.from(`${token}\0`) },
   })
-  token = await gateway.token()
-})
-afterAll(async () => {
-  await gateway.close()
-  await database.drop()
-})
+  client.on('error', () => {})
+  const rowsOf = (answer: unknown): { shown: string }[] => (answer as [{ shown: string }[]])[0]
+  return {
+    prepared: (mark) => client.execute('INSERT INTO marks VALUES (?)', [mark]),
+    text: (mark) => client.query(`INSERT INTO marks VALUES ('${mark}')`),
+    shown: async (mark) =>
+      rowsOf(await client.query(`SELECT concat('${mark}', '!') AS shown`))[0]?.shown ?? '',
+    end: async () => client.destroy(),
+  }
+}
 
-/** Writes and reads marks until the round is over; adds to `seen` what it was shown. */
-async function live(name: string, seen: Set<string>, round: AbortSignal): Promise<void> {
-  for (let connection = 0; !round.aborted; connection++) {
-    const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      for (let i = 0; ; i++) await act(client, `${name}-${connection}-${i}`, i, seen)
-    } catch {
-      // Killed, or not up yet.
-    } finally {
-      await client.end().catch(() => undefined)
+describe.each(['postgres', 'mariadb', 'mysql'] as const)(
+  'a gateway before %s that is killed',
+  async (server) => {
+    const found = server === 'postgres' ? null : await findMysql(server)
+    if (found !== null && 'unavailable' in found) {
+      test.skip(found.unavailable, () => undefined)
+      return
     }
-    await sleep(50)
-  }
-}
+    let database: TestDatabase | TestMysqlDatabase
+    let gateway: TestGateway
+    const sql = (text: string): Promise<{ mark: string }[]> =>
+      'flavour' in database ? database.sql(text) : database.sql(text)
 
-async function act(client: pg.Client, mark: string, i: number, seen: Set<string>): Promise<void> {
-  if (i % 3 === 0) await client.query('INSERT INTO marks VALUES ($1)', [mark])
-  else if (i % 3 === 1) await client.query(`INSERT INTO marks VALUES ('${mark}')`)
-  else {
-    const { rows } = await client.query<{ shown: string }>(`SELECT '${mark}' || '!' AS shown`)
-    seen.add(rows[0]?.shown ?? '')
-  }
-}
-
-const recordings = () => join(gateway.auditDirectory, 'recordings')
-
-function logText(): string {
-  return readdirSync(gateway.auditDirectory)
-    .filter((name) => /^\d+\.jsonl$/.test(name))
-    .map((name) => readFileSync(join(gateway.auditDirectory, name), 'utf8'))
-    .join('')
-}
-
-/** Everything that any recording shows, once the journals of the last life are taken apart. */
-async function everythingShown(): Promise<Set<string>> {
-  await expect
-    .poll(() => readdirSync(recordings()).filter((name) => name.endsWith('.journal')).length, {
-      timeout: 20_000,
+    beforeAll(async () => {
+      database = server === 'postgres' ? await usePostgres() : await useMysql(server)
+      await sql('CREATE TABLE marks (mark varchar(40))')
+      gateway = await startTestGateway({
+        upstream: database,
+        database: database.database,
+        connection: 'crm',
+        policies: [POLICY],
+        config: { audit: { directory: 'audit', 'segment-bytes': 200_000 } },
+        spawn: true,
+      })
     })
-    .toBeLessThanOrEqual(1)
-  const shown = new Set<string>()
-  for (const entry of readdirSync(recordings(), { recursive: true, withFileTypes: true })) {
-    if (!entry.name.endsWith('.rec')) continue
-    const session = entry.name.slice(0, -'.rec'.length)
-    for (const item of replayFrames(readRecording({ directory: recordings(), session }))) {
-      if (item.kind === 'row') for (const cell of item.cells) shown.add(cell ?? '')
-    }
-  }
-  return shown
-}
-
-test(
-  `loses nothing in ${ROUNDS} rounds`,
-  async () => {
-    const seen = new Set<string>()
-    for (let round = 0; round < ROUNDS; round++) {
-      if (round > 0) await gateway.revive()
-      const over = new AbortController()
-      const lives = Array.from({ length: CLIENTS }, (_, i) =>
-        live(`r${round}c${i}`, seen, over.signal),
-      )
-      const before = seen.size
-      await expect.poll(() => seen.size, { timeout: 40_000 }).toBeGreaterThan(before)
-      await sleep(Math.random() * LIFE_MS_MAX)
-      over.abort()
-      await gateway.crash()
-      await Promise.all(lives)
-    }
-    await gateway.revive()
-    const shown = await everythingShown()
-    const log = logText()
-    const rows = await database.sql<{ mark: string }>('SELECT mark FROM marks')
-    expect(rows.length).toBeGreaterThan(ROUNDS)
-    expect(
-      rows.filter(({ mark }) => !log.includes(`'${mark}'`) && !log.includes(`"${mark}"`)),
-    ).toEqual([])
-    expect(seen.size).toBeGreaterThan(0)
-    expect([...seen].filter((one) => !shown.has(one))).toEqual([])
-    const key = readdirSync(gateway.auditDirectory).find((name) => name.startsWith('public-key-'))
-    const report = await verifyLog(gateway.auditDirectory, {
-      publicKeys: [readFileSync(join(gateway.auditDirectory, key ?? ''), 'utf8')],
-      recordings: recordings(),
-      live: true,
+    afterAll(async () => {
+      await gateway?.close()
+      await database?.drop()
     })
-    expect(report.findings).toEqual([])
+
+    /** Writes and reads marks until the round is over; adds to `seen` what it was shown. */
+    async function live(name: string, token: string, round: AbortSignal, seen: Set<string>) {
+      const connect = server === 'postgres' ? postgresClient : mysqlClient
+      for (let connection = 0; !round.aborted; connection++) {
+        let client: Client | null = null
+        try {
+          client = await connect(gateway, token)
+          for (let i = 0; ; i++) {
+            const mark = `${name}-${connection}-${i}`
+            if (i % 3 === 0) await client.prepared(mark)
+            else if (i % 3 === 1) await client.text(mark)
+            else seen.add(await client.shown(mark))
+          }
+        } catch {
+          // Killed, or not up yet.
+        } finally {
+          await client?.end().catch(() => undefined)
+        }
+        await sleep(50)
+      }
+    }
+
+    const recordings = () => join(gateway.auditDirectory, 'recordings')
+
+    function logText(): string {
+      return readdirSync(gateway.auditDirectory)
+        .filter((name) => /^\d+\.jsonl$/.test(name))
+        .map((name) => readFileSync(join(gateway.auditDirectory, name), 'utf8'))
+        .join('')
+    }
+
+    /** Everything that any recording shows, once the journals of the last life are taken apart. */
+    async function everythingShown(): Promise<Set<string>> {
+      const journals = () => readdirSync(recordings()).filter((name) => name.endsWith('.journal'))
+      await expect.poll(() => journals().length, { timeout: 20_000 }).toBeLessThanOrEqual(1)
+      const shown = new Set<string>()
+      for (const entry of readdirSync(recordings(), { recursive: true, withFileTypes: true })) {
+        if (!entry.name.endsWith('.rec')) continue
+        const session = entry.name.slice(0, -'.rec'.length)
+        for (const item of replayFrames(readRecording({ directory: recordings(), session }))) {
+          if (item.kind === 'row') for (const cell of item.cells) shown.add(cell ?? '')
+        }
+      }
+      return shown
+    }
+
+    test(
+      `loses nothing in ${ROUNDS} rounds`,
+      async () => {
+        const seen = new Set<string>()
+        for (let round = 0; round < ROUNDS; round++) {
+          if (round > 0) await gateway.revive()
+          // One for each round: they are short-lived.
+          const token = await gateway.token()
+          const over = new AbortController()
+          const lives = Array.from({ length: CLIENTS }, (_, i) =>
+            live(`r${round}c${i}`, token, over.signal, seen),
+          )
+          const before = seen.size
+          await expect
+            .poll(() => seen.size, { timeout: ROUND_MS_MAX, message: `round ${round}` })
+            .toBeGreaterThan(before)
+          await sleep(Math.random() * LIFE_MS_MAX)
+          over.abort()
+          await gateway.crash()
+          await Promise.all(lives)
+        }
+        await gateway.revive()
+        const shown = await everythingShown()
+        const log = logText()
+        const rows = await sql('SELECT mark FROM marks')
+        expect(rows.length).toBeGreaterThan(ROUNDS)
+        const unsaid = rows.filter(
+          ({ mark }) => !log.includes(`'${mark}'`) && !log.includes(`"${mark}"`),
+        )
+        expect(unsaid).toEqual([])
+        expect(seen.size).toBeGreaterThan(0)
+        expect([...seen].filter((one) => !shown.has(one))).toEqual([])
+        const key = readdirSync(gateway.auditDirectory).find((name) =>
+          name.startsWith('public-key-'),
+        )
+        const report = await verifyLog(gateway.auditDirectory, {
+          publicKeys: [readFileSync(join(gateway.auditDirectory, key ?? ''), 'utf8')],
+          recordings: recordings(),
+          live: true,
+        })
+        expect(report.findings).toEqual([])
+      },
+      ROUNDS * ROUND_MS_MAX,
+    )
   },
-  ROUNDS * ROUND_MS_MAX,
 )

@@ -1,7 +1,9 @@
 /** The index that several gateways share, in a PostgreSQL server: the same answers, and those of all of them. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { AuditEvent } from '../../packages/audit/src/event.ts'
 import { Indexer } from '../../packages/audit/src/index/indexer.ts'
 import {
   checkVersion,
@@ -13,6 +15,7 @@ import { type AuditReader, openSharedReader } from '../../packages/audit/src/ind
 import { describeReader, sampleLog, seqsOf } from '../../packages/audit/src/index/testing-reader.ts'
 import { logIdentity } from '../../packages/audit/src/log-identity.ts'
 import { openAuditLog } from '../../packages/audit/src/open.ts'
+import { pruneLog } from '../../packages/audit/src/retention/prune.ts'
 import { clockAt, temporaryDirectory } from '../../packages/audit/src/testing.ts'
 import { opening, statement } from '../../packages/audit/src/testing-events.ts'
 import { run } from '../../packages/cli/src/testing.ts'
@@ -100,6 +103,59 @@ describe('the index of several logs', () => {
     )
     const [record] = await reader.show(5, { gateway: 'us-1' })
     expect(record?.event['sql']).toBe('SELECT 2')
+  })
+
+  test('drops what retention removed of one of them, and of no other', async () => {
+    const directory = temporaryDirectory()
+    const clock = clockAt()
+    const { now } = clock
+    const log = await openAuditLog({
+      directory,
+      now,
+      index: false,
+      keepDays: 10,
+      segmentBytes: 600,
+    })
+    const write = (event: AuditEvent): void => {
+      log.append(event)
+      log.flush()
+    }
+    for (const event of opening('s1', 'ann')) write(event)
+    for (const n of [1, 2, 3]) write(statement({ session: 's1', sql: `SELECT zebra${n} FROM old` }))
+    clock.ms += 20 * 86_400_000
+    for (const event of opening('s2', 'bob')) write(event)
+    await indexed(await logOf('ann', 's9', ['SELECT zebra1 FROM old']), 'us-1')
+    await indexed(directory, 'eu-1')
+    const reader = await reading()
+    const found = async () => {
+      const { items } = await reader.search({ text: 'zebra1' })
+      const sessions = (await reader.sessions({})).items.map(({ session }) => session)
+      return [items.map(({ gateway }) => gateway), sessions.sort()]
+    }
+    expect(await found()).toEqual([
+      ['eu-1', 'us-1'],
+      ['s1', 's2', 's9'],
+    ])
+    const recordings = join(directory, 'recordings')
+    const pruning = { log, recordings, now: clock.ms, by: 'retention', inThread: false }
+    const { removed } = await pruneLog(pruning)
+    await indexed(directory, 'eu-1')
+    expect(await found()).toEqual([['us-1'], ['s2', 's9']])
+    const records = removed.reduce((sum, one) => sum + one.records, 0)
+    const until = removed.at(-1)?.until
+    expect(await reader.removed()).toEqual([{ gateway: 'eu-1', records, until }])
+    await expect(reader.show(2, { gateway: 'eu-1' })).rejects.toThrow('was removed')
+    for (const table of ['block_terms', 'block_sessions']) {
+      const left = await database.sql<{ n: string }>(
+        `SELECT count(*) AS n FROM sallyport_audit_${table} WHERE block NOT IN (SELECT first FROM sallyport_audit_blocks)`,
+      )
+      expect(left.map(({ n }) => Number(n))).toEqual([0])
+    }
+    // A gateway that comes to it only now finds no more of it.
+    await emptied()
+    await indexed(directory, 'eu-1')
+    expect(await (await reading()).removed()).toEqual([{ gateway: 'eu-1', records, until }])
+    await log.close()
   })
 
   test('takes them side by side, each record once', async () => {

@@ -24,6 +24,7 @@ import { run } from '../../packages/cli/src/testing.ts'
 import { createLogger } from '../../packages/gateway/src/telemetry/index.ts'
 import { Desk } from '../../packages/gateway/src/trail/desk.ts'
 import { Keeper } from '../../packages/gateway/src/trail/keeper.ts'
+import { SteadyClock } from '../../packages/gateway/src/trail/steady-clock.ts'
 import { startTestGateway } from '../support/gateway.ts'
 import { usePostgres } from '../support/use-postgres.ts'
 
@@ -56,7 +57,15 @@ async function openDesk(): Promise<{ directory: string; log: AuditLog; key: stri
   await recordings.close()
   // A log this young may not have an index yet, and sessions are looked up there.
   await log.indexed()
-  const desk = await Desk.open({ audit: log, recordings: join(directory, 'recordings') })
+  const keeper = new Keeper({
+    audit: log,
+    rotateKeyDays: null,
+    recordings: join(directory, 'recordings'),
+    cursors: [],
+    log: createLogger({ level: 'error' }),
+    clock: new SteadyClock({ now: Date.now, monotonic: () => performance.now() }),
+  })
+  const desk = await Desk.open({ audit: log, keeper, recordings: join(directory, 'recordings') })
   onTestFinished(async () => {
     await desk?.close()
     await log.close()
@@ -146,13 +155,15 @@ test('a key that is old enough is changed by itself', async () => {
   utimesSync(file, at, at)
   const log = await openAuditLog({ directory, now: Date.now, index: false })
   const quiet = createLogger({ level: 'error' })
+  const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
+  const rest = { recordings: join(directory, 'recordings'), cursors: [], clock }
   for (const [days, isDue] of [
     [9, false],
     [7, true],
     [7, false],
   ] as const) {
     const text = readFileSync(file, 'utf8')
-    const keeper = new Keeper({ audit: log, rotateKeyDays: days, log: quiet, now: Date.now })
+    const keeper = new Keeper({ audit: log, rotateKeyDays: days, ...rest, log: quiet })
     await keeper.look()
     await keeper.close()
     expect(readFileSync(file, 'utf8') !== text).toBe(isDue)

@@ -90,7 +90,7 @@ export interface TestGateway extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const START_MS_MAX = 20_000
+const START_MS_MAX = 60_000
 const STOP_MS_MAX = 10_000
 const POLL_MS = 25
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))

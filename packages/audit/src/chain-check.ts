@@ -60,6 +60,24 @@ export class ChainCheck {
     return record
   }
 
+  /**
+   * Goes on behind records that were removed: from the hash of the record in front of them to the newest of them.
+   * Returns whether they follow what was there.
+   */
+  skip(
+    removed: { readonly prev: string; readonly firstSeq: number; readonly firstAt: number },
+    last: { readonly seq: number; readonly at: number; readonly hash: string; readonly spot: Spot },
+  ): boolean {
+    const isLinked = removed.prev === this.#head && removed.firstSeq === this.#expected
+    this.#settle({ isLinked, isRecord: isLinked })
+    const isLater = removed.firstAt >= this.#at
+    this.#head = last.hash
+    this.#at = last.at
+    this.#expected = Math.max(this.#expected, last.seq + 1)
+    this.#last = { spot: last.spot, seq: last.seq, isNamed: !isLinked }
+    return isLinked && isLater
+  }
+
   /** The newest record is the one that was signed: a doubt about the link into it falls on the one before. */
   vouch(): void {
     if (this.#doubted !== null) this.#settle({ isLinked: true, isRecord: true })

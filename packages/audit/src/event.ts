@@ -56,10 +56,38 @@ export type KeyChange = {
   readonly signature: string
 }
 
+/** What stands in a removed segment's place. See retention/tombstone.ts for the signed bytes. */
+export type Tombstone = {
+  readonly v: 1
+  /** When the segment was removed, and the number of the record that says so. */
+  readonly at: number
+  readonly seq: number
+  readonly segment: number
+  /** Its first record: number, time, hash, and the hash of the record in front of it, hex. */
+  readonly first: {
+    readonly seq: number
+    readonly at: number
+    readonly hash: string
+    readonly prev: string
+  }
+  /** Its last record, the line itself: the footer, with a signed head over every record before. */
+  readonly footer: string
+  /** The policy by which it was removed: records are kept so many days. */
+  readonly keepDays: number
+  /** The policy that its last record stands under: what a removed `log-started` said. Null: none. */
+  readonly keepDaysBehind: number | null
+  readonly by: string
+  readonly keyId: string
+  /** Ed25519, base64url. */
+  readonly signature: string
+}
+
 // The log about itself.
 
 export type LogStarted = Base<'log-started'> & {
   readonly keyId: string
+  /** Records older than this may be removed while this run lasts; absent: none may. */
+  readonly keepDays?: number
   /** How the run before this one ended. */
   readonly previous: 'none' | 'stopped' | 'killed'
 }
@@ -86,6 +114,8 @@ export type ClockStepped = Base<'clock-stepped'> & {
 }
 export type SegmentClosed = Base<'segment-closed'> & { readonly head: SignedHead }
 export type KeyRotated = Base<'key-rotated'> & { readonly change: KeyChange }
+/** A segment past its time is removed; what is left of it is the tombstone. */
+export type SegmentRemoved = Base<'segment-removed'> & { readonly tombstone: Tombstone }
 export type AnchorFailed = Base<'anchor-failed'> & { readonly seq: number; readonly code: string }
 /** An export stands still: its receiver does not take records. They are sent when it does. */
 export type ExportFailed = Base<'export-failed'> & { readonly name: string; readonly code: string }
@@ -177,9 +207,13 @@ export type RecordingErased = Base<'recording-erased'> & {
   readonly by: string
   readonly reason: string
 }
-/** Nothing of the session is to be destroyed while it stands, whatever its age. */
+/** Nothing of what it names is to be destroyed while it stands, whatever its age. */
 export type LegalHold = Base<'legal-hold'> & {
-  readonly session: string
+  /** It names one of these: a session, whatever a subject did, or whatever happened from one time to another. */
+  readonly session?: string
+  readonly subject?: string
+  /** First and first-no-longer-included time, milliseconds since 1970. */
+  readonly time?: { readonly since: number; readonly until: number }
   readonly state: 'placed' | 'lifted'
   readonly by: string
   readonly reason: string
@@ -328,6 +362,7 @@ export type AuditEvent =
   | ClockStepped
   | SegmentClosed
   | KeyRotated
+  | SegmentRemoved
   | AnchorFailed
   | ExportFailed
   | TrailRead
@@ -366,6 +401,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'clock-stepped': true,
   'segment-closed': true,
   'key-rotated': true,
+  'segment-removed': true,
   'anchor-failed': true,
   'export-failed': true,
   'trail-read': true,

@@ -20,6 +20,13 @@ export type FindingCode =
   /** A segment file is missing, or does not end in a footer though another follows. */
   | 'segment-missing'
   | 'segment-open'
+  /** What lies in a removed segment's place is no tombstone of it, or says otherwise than the records around it. */
+  | 'tombstone-unreadable'
+  | 'tombstone-mismatch'
+  /** A segment was removed that was younger than the policy then in force allowed. */
+  | 'tombstone-early'
+  /** No record of the log says that the segment was removed, or says it otherwise. */
+  | 'tombstone-unrecorded'
   /** Something follows a segment's footer. */
   | 'after-footer'
   /** A signed head says something else than the records. */

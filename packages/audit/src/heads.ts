@@ -42,17 +42,26 @@ export function signHead(head: UnsignedHead, key: SigningKey): SignedHead {
 export type HeadCheck = 'valid' | 'unknown-key' | 'bad-signature' | 'retired-key'
 
 /** A key, and from which record to which it signed, where that is known. */
-type Signer = PublicKey & { readonly from?: number; readonly until?: number }
+export type Signer = PublicKey & { readonly from?: number; readonly until?: number }
 
 /** Whether the head was signed by one of these keys. */
 export function checkHead(head: SignedHead, keys: readonly Signer[]): HeadCheck {
-  const key = keys.find((candidate) => candidate.keyId === head.keyId)
+  const { signature: _, ...unsigned } = head
+  return checkSigned(head, signedBytes(unsigned), keys)
+}
+
+/** The same of anything that is signed at a place in the log, over these bytes. */
+export function checkSigned(
+  signed: { readonly keyId: string; readonly signature: string; readonly seq: number },
+  bytes: Uint8Array,
+  keys: readonly Signer[],
+): HeadCheck {
+  const key = keys.find((candidate) => candidate.keyId === signed.keyId)
   if (key === undefined) return 'unknown-key'
-  const { signature, ...unsigned } = head
-  const valid = verify(null, signedBytes(unsigned), key.key, Buffer.from(signature, 'base64url'))
+  const valid = verify(null, bytes, key.key, Buffer.from(signed.signature, 'base64url'))
   if (!valid) return 'bad-signature'
   const { from = 0, until = Number.MAX_SAFE_INTEGER } = key
-  return head.seq < from || head.seq > until ? 'retired-key' : 'valid'
+  return signed.seq < from || signed.seq > until ? 'retired-key' : 'valid'
 }
 
 function signedBytes(unsigned: Omit<SignedHead, 'signature'>): Buffer {
@@ -87,12 +96,18 @@ export function isHead(value: unknown): value is SignedHead {
     isHash(value['head']) &&
     isHash(value['root']) &&
     typeof value['keyId'] === 'string' &&
-    typeof value['signature'] === 'string' &&
-    Buffer.from(value['signature'], 'base64url').toString('base64url') === value['signature']
+    isSignature(value['signature'])
   )
 }
 
-function isHash(value: unknown): boolean {
+/** One text for one signature: another that decodes alike would be a change unnoticed. */
+export function isSignature(value: unknown): value is string {
+  return (
+    typeof value === 'string' && Buffer.from(value, 'base64url').toString('base64url') === value
+  )
+}
+
+export function isHash(value: unknown): value is string {
   return typeof value === 'string' && HASH_HEX.test(value)
 }
 

@@ -12,6 +12,7 @@ export {
   type DeskAnswer,
   type DeskRequest,
   deskPath,
+  type HoldTarget,
 } from './desk/contract.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {
@@ -32,11 +33,13 @@ export {
   type RecordingErased,
   type RecordingSealed,
   type RelationAccess,
+  type SegmentRemoved,
   type SessionEnded,
   type SessionStarted,
   type SignedHead,
   type Statement,
   type StoredEvent,
+  type Tombstone,
 } from './event.ts'
 export { EXPORT_FORMATS, Exported, type ExportFormat } from './export/formats.ts'
 export type { Finding, FindingCode } from './findings.ts'
@@ -52,7 +55,7 @@ export {
   type Page,
 } from './index/reader.ts'
 export type { SearchQuery, SessionsQuery } from './index/search.ts'
-export type { SessionSummary } from './index/store.ts'
+export type { RemovedRecords, SessionSummary } from './index/store.ts'
 export type { SharedIndex } from './index/worker.ts'
 export { generateSigningKey } from './keys.ts'
 export type { AuditLog } from './log.ts'
@@ -84,7 +87,9 @@ export {
   type Expiry,
   eraseRecording,
   expireRecordings,
-  sessionsOnHold,
 } from './recording/retention.ts'
+export type { Removed } from './retention/check.ts'
+export type { Due, Reason } from './retention/plan.ts'
+export { type Pruned, type Pruning, pruneLog } from './retention/prune.ts'
 export { type StatementFields, StatementForm } from './statement-form.ts'
 export { type Unproven, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

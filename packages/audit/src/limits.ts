@@ -33,6 +33,12 @@ export const BUFFER_BYTES_DEFAULT = 4_194_304
 /** A segment is closed with a signed footer at the first flush that takes it past this. */
 export const SEGMENT_BYTES_DEFAULT = 67_108_864
 
+/** With a retention, a segment is closed at this age, too: what is past its time does not wait for it to fill. */
+export const SEGMENT_MS = 86_400_000
+
+/** Segments removed in one run of the retention; the next run goes on. */
+export const PRUNE_SEGMENTS_MAX = 64
+
 /** A segment may not be configured larger: its records must stay countable in 31 bits. */
 export const SEGMENT_BYTES_MAX = 4_294_967_296
 
@@ -129,6 +135,9 @@ export const EXPORT_SESSIONS_MAX = 10_000
 
 /** Rows one query returns at most; page on with the cursor. */
 export const QUERY_ROWS_MAX = 1_000
+
+/** One tombstone: a footer and what is signed beside it. */
+export const TOMBSTONE_BYTES_MAX = 8_192
 
 /** Bytes read at once from a segment by verification and proofs. */
 export const READ_BYTES = 1_048_576

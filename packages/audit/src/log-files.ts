@@ -112,6 +112,15 @@ export function createDirectory(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE })
 }
 
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Makes the directory's own entries durable, so that a new segment survives a power cut. */
 export async function syncDirectory(directory: string): Promise<void> {
   // Windows gives no handle on a directory.

@@ -9,12 +9,12 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError, systemCodeOf } from './errors.ts'
-import type { AuditEvent, KeyChange, SignedHead } from './event.ts'
+import type { AuditEvent, KeyChange, SignedHead, Tombstone } from './event.ts'
 import { encodeHead, HEADS_FILE, signHead } from './heads.ts'
 import { IndexWorker } from './index/worker.ts'
 import { appendKeyChange, makeNextKey, signKeyChange, takeNextKey } from './key-changes.ts'
 import { keepPublicKey, type SigningKey } from './keys.ts'
-import { ANCHOR_MS_MAX, CLOCK_STEP_MS } from './limits.ts'
+import { ANCHOR_MS_MAX, CLOCK_STEP_MS, SEGMENT_MS } from './limits.ts'
 import type { DirectoryLock } from './lock.ts'
 import {
   type AppendFile,
@@ -27,6 +27,7 @@ import type { Settings, SyncPolicy } from './options.ts'
 import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Found } from './recover.ts'
+import { type Grave, signTombstone } from './retention/tombstone.ts'
 import type { StatementForm } from './statement-form.ts'
 
 export interface AuditLog {
@@ -58,6 +59,15 @@ export interface AuditLog {
    * @throws AuditError unavailable, key-unsafe: the key stays
    */
   rotateKey(): Promise<KeyChange>
+  /** Records are kept so many days; null: for ever. */
+  readonly keepDays: number | null
+  /** Number of the newest `legal-hold` record of this run; 0: there is none. */
+  readonly newestHold: number
+  /**
+   * Says, on the disk, that a closed segment is removed, and returns what is to stand in its place: for pruneLog.
+   * @throws AuditError unavailable, and the segment stays
+   */
+  entomb(grave: Grave, by: string): Tombstone
   /** Resolves when the index holds every record flushed so far. @throws AuditError index-unavailable */
   indexed(): Promise<void>
   /** Calls back with the newest indexed sequence number; returns how to stop. */
@@ -89,6 +99,9 @@ export class FileAuditLog implements AuditLog {
   /** Number of the segment being written, or of the next one while #segment is null. */
   #segmentNumber: number
   #segment: AppendFile | null
+  /** Time of the first record of #segment, or of one soon after. */
+  #segmentSince: number
+  #newestHold = 0
   /** The segment's directory entry may not be on the disk yet. */
   #hasNewEntry = false
   /** The newest record in the buffer is the footer of #segment. */
@@ -127,6 +140,7 @@ export class FileAuditLog implements AuditLog {
     this.#headSeq = found.newest?.seq ?? 0
     this.#heads = openHeads(join(settings.directory, HEADS_FILE))
     this.#segment = openSegment(settings.directory, found)
+    this.#segmentSince = found.since ?? Math.floor(settings.now())
   }
 
   /** Records how the log was found, durably, and starts what runs behind it. */
@@ -137,7 +151,9 @@ export class FileAuditLog implements AuditLog {
         this.append({ type: 'log-recovered', v: 1, segment, offset, ...found.dropped })
       }
       const { previous } = found
-      this.append({ type: 'log-started', v: 1, keyId: this.#key.keyId, previous })
+      const { keepDays } = this
+      const kept = keepDays === null ? {} : { keepDays }
+      this.append({ type: 'log-started', v: 1, keyId: this.#key.keyId, previous, ...kept })
       await syncDirectory(this.directory)
       await this.signHead()
     } catch (error) {
@@ -163,7 +179,9 @@ export class FileAuditLog implements AuditLog {
 
   append(event: AuditEvent): number {
     this.#mustBeOpen()
-    return this.#writer.append(event, this.#time())
+    const seq = this.#writer.append(event, this.#time())
+    if (event.type === 'legal-hold') this.#newestHold = seq
+    return seq
   }
 
   appendForm(form: StatementForm, of: { session: string; ordinal: number }): number {
@@ -239,6 +257,26 @@ export class FileAuditLog implements AuditLog {
     return change
   }
 
+  get keepDays(): number | null {
+    return this.#settings.keepDays ?? null
+  }
+
+  get newestHold(): number {
+    return this.#newestHold
+  }
+
+  entomb(grave: Grave, by: string): Tombstone {
+    this.#mustBeOpen()
+    const { keepDays } = this
+    if (keepDays === null) throw new AuditError('invalid-option', 'this log keeps its records')
+    const at = this.#time()
+    const seq = this.#writer.seq + 1
+    const tombstone = signTombstone({ ...grave, at, seq, keepDays, by }, this.#key)
+    this.#writer.append({ type: 'segment-removed', v: 1, tombstone }, at)
+    this.flush('fdatasync')
+    return tombstone
+  }
+
   async indexed(): Promise<void> {
     if (this.#index === null) throw new AuditError('index-unavailable', 'this log keeps no index')
     if (this.pending) this.flush()
@@ -298,7 +336,7 @@ export class FileAuditLog implements AuditLog {
         this.#segmentNumber++
         writer.frontier.reset()
         this.#retire(segment)
-      } else if (segment.offset < this.#settings.segmentBytes || this.#stopping) {
+      } else if (this.#stopping || !this.#isDone(segment)) {
         return
       } else {
         writer.append({ type: 'segment-closed', v: 1, head: this.#describeHead() }, writer.at)
@@ -307,9 +345,16 @@ export class FileAuditLog implements AuditLog {
     }
   }
 
+  /** Long enough, or so old that it would keep its first records beyond their time. */
+  #isDone({ offset }: AppendFile): boolean {
+    if (offset >= this.#settings.segmentBytes) return true
+    return this.keepDays !== null && this.#writer.at - this.#segmentSince >= SEGMENT_MS
+  }
+
   #nextSegment(): AppendFile {
     const segment = openSegment(this.directory, { segment: this.#segmentNumber, offset: 0 })
     this.#segment = segment
+    this.#segmentSince = this.#writer.at
     this.#hasNewEntry = true
     return segment
   }

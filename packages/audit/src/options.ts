@@ -28,6 +28,8 @@ export interface AuditLogOptions {
   readonly headMs?: number
   /** Where signed heads also go. A failure is recorded and does not stop the log. */
   readonly anchor?: Anchor
+  /** Records are kept so many days, and pruneLog may remove older ones; for ever unless given. */
+  readonly keepDays?: number
   /** False: no search index is kept (it can be built later). */
   readonly index?: boolean
   /** An index that several gateways share; what it does not take now it gets later. */
@@ -59,6 +61,7 @@ export function settingsOf(options: AuditLogOptions): Settings {
     ['bufferBytes', settings.bufferBytes, 1, 64 * RECORD_BYTES_MAX],
     ['headRecords', settings.headRecords, 1, 1_000_000],
     ['headMs', settings.headMs, 100, 3_600_000],
+    ['keepDays', settings.keepDays ?? 1, 1, 100_000],
   ] as const
   for (const [name, value, min, max] of ranges) {
     if (!Number.isSafeInteger(value) || value < min || value > max) {

@@ -11,6 +11,7 @@ import { checkHead, decodeHead, HEADS_FILE, isHead } from './heads.ts'
 import { parsePublicKey } from './keys.ts'
 import { auditPath, leafHash, rootFromPath } from './merkle.ts'
 import { type AuditRecord, decodeRecord, isCount, isMap } from './record.ts'
+import { footerOf, listTombstones, readTombstone } from './retention/tombstone.ts'
 import { LineReader, listSegments, segmentPath } from './segments.ts'
 
 /** Plain data: may be sent as JSON. */
@@ -46,6 +47,10 @@ export type InclusionCheck =
  * @throws AuditError not-found when there is no such record, or no signed head covers it yet
  */
 export function inclusionProof(directory: string, seq: number): InclusionProof {
+  if (isRemoved(directory, seq)) {
+    const message = `record ${seq} was removed with its segment; proofs made before stay good`
+    throw new AuditError('not-found', message)
+  }
   const { segment, first } = segmentOf(directory, seq)
   const { leaves, record, footer } = readLeaves(segmentPath(directory, segment), seq)
   const head = footer ?? newestHeadIn(directory, segment)
@@ -73,6 +78,15 @@ export function checkInclusion(
   // Of keys given here nobody says when they were in use.
   if (check === 'retired-key') return { ok: false, why: 'bad-signature' }
   return check === 'valid' ? { ok: true, record } : { ok: false, why: check }
+}
+
+function isRemoved(directory: string, seq: number): boolean {
+  return listTombstones(directory).some((segment) => {
+    const tombstone = readTombstone(directory, segment)
+    const footer = tombstone ? footerOf(tombstone) : null
+    if (!tombstone || footer === null || existsSync(segmentPath(directory, segment))) return false
+    return tombstone.first.seq <= seq && seq <= footer.record.seq
+  })
 }
 
 /** The segment a record is in and that segment's first sequence number. */

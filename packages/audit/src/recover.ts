@@ -15,6 +15,7 @@ import { HEADS_FILE, newestHead } from './heads.ts'
 import { leafHash, MerkleFrontier } from './merkle.ts'
 import { type AuditRecord, decodeRecord } from './record.ts'
 import { type ChainState, NEW_CHAIN } from './record-writer.ts'
+import { readTombstone } from './retention/tombstone.ts'
 import {
   digestFrom,
   type Line,
@@ -35,6 +36,8 @@ export interface Found {
   readonly dropped: { readonly bytes: number; readonly sha256: string } | null
   readonly previous: 'none' | 'stopped' | 'killed'
   readonly newest: SignedHead | null
+  /** Time of the first record of `segment`; null when it has none. */
+  readonly since: number | null
 }
 
 /** @throws AuditError corrupt */
@@ -57,9 +60,10 @@ export function inspectDirectory(directory: string): Found {
       dropped: null,
       previous: 'none',
       newest,
+      since: null,
     }
   }
-  const before = last === 1 ? NEW_CHAIN : footerOf(directory, last - 1)
+  const before = last === 1 ? NEW_CHAIN : chainBehind(directory, last - 1)
   const found = readSegment({ directory, segment: last, before, newest })
   if (newest !== null && newest.seq > found.chain.seq) {
     throw new AuditError(
@@ -79,10 +83,11 @@ function newestHeadOf(directory: string): SignedHead | null {
   return head
 }
 
-/** Chain state after a closed segment, from its footer. */
-function footerOf(directory: string, segment: number): ChainState {
+/** Chain state after a closed segment, from its footer: the segment's own, or that which its tombstone kept. */
+function chainBehind(directory: string, segment: number): ChainState {
   const path = segmentPath(directory, segment)
-  const line = existsSync(path) ? lastLine(path) : null
+  const kept = readTombstone(directory, segment)?.footer
+  const line = existsSync(path) ? lastLine(path) : kept === undefined ? null : Buffer.from(kept)
   const record = line === null ? null : decodeRecord(line)
   if (line === null || record === null || record.event.type !== 'segment-closed') {
     throw new AuditError('corrupt', `segment ${segment} is missing or was not closed`)
@@ -104,6 +109,7 @@ function readSegment(reading: Reading): Found {
   const reader = new LineReader(path)
   let chain = reading.before
   let lastType: string | null = null
+  let since: number | null = null
   try {
     for (;;) {
       const line = reader.next()
@@ -120,8 +126,10 @@ function readSegment(reading: Reading): Found {
           dropped: line.kind === 'end' ? null : digestFrom(path, line.offset),
           previous: lastType === 'log-stopped' ? 'stopped' : 'killed',
           newest,
+          since: closed ? null : since,
         }
       }
+      since ??= record.at
       if (closed || !follows(chain, record)) throw broken(segment, line.offset)
       chain = { seq: record.seq, at: record.at, head: leafHash(line.bytes) }
       if (newest !== null && newest.seq === chain.seq && newest.head !== chain.head) {

@@ -12,7 +12,7 @@ import { setImmediate } from 'node:timers/promises'
 import { canonicalJson } from './canonical.ts'
 import { ChainCheck } from './chain-check.ts'
 import { AuditError } from './errors.ts'
-import type { SignedHead } from './event.ts'
+import type { SignedHead, Tombstone } from './event.ts'
 import { type Finding, type FindingCode, Findings } from './findings.ts'
 import { HeadCursor } from './head-cursor.ts'
 import { checkHead, HEADS_FILE, isHead } from './heads.ts'
@@ -27,6 +27,8 @@ import { type PublicKey, parsePublicKey } from './keys.ts'
 import { EMPTY_ROOT, MerkleFrontier } from './merkle.ts'
 import type { AuditRecord } from './record.ts'
 import { RecordingChecks } from './recording/check.ts'
+import { type Removed, TombstoneChecks } from './retention/check.ts'
+import { type Footer, listTombstones, readTombstone, tombstonePath } from './retention/tombstone.ts'
 import { LineReader, listSegments, segmentPath, type UnfinishedLine } from './segments.ts'
 
 /** Records checked before other work of the process gets its turn. */
@@ -68,6 +70,8 @@ export interface VerifyReport {
   readonly recordings: number
   /** Every record up to this one is vouched for by a signature that fits. 0: none. */
   readonly provenTo: number
+  /** What retention removed, all of it with signed tombstones; null: nothing. */
+  readonly removed: Removed | null
   readonly findings: readonly Finding[]
   /** Findings in all; the list holds the first FINDINGS_MAX. */
   readonly findingsTotal: number
@@ -80,12 +84,12 @@ export interface VerifyReport {
  */
 export async function verifyLog(directory: string, options: VerifyOptions): Promise<VerifyReport> {
   const keys = options.publicKeys.map(parsePublicKey)
-  const segments = listSegments(directory)
-  if (segments.length === 0) throw new AuditError('not-found', `\`${directory}\` holds no segments`)
+  const present = listSegments(directory)
+  if (present.length === 0) throw new AuditError('not-found', `\`${directory}\` holds no segments`)
   const verification = new Verification({ directory, keys, options })
   try {
-    await verification.run(segments)
-    return verification.report(segments.length)
+    await verification.run(present)
+    return verification.report(present.length)
   } finally {
     verification.close()
   }
@@ -109,6 +113,9 @@ class Verification {
   #provenTo = 0
   #isClosed = false
   readonly #recordings: RecordingChecks | null
+  readonly #tombstones: TombstoneChecks
+  /** Hashes of the first record of the segment that was read, and of its footer. */
+  #ends: { first: string; last: string } = { first: '', last: '' }
 
   constructor(parts: {
     directory: string
@@ -127,6 +134,7 @@ class Verification {
     const { recordings } = parts.options
     this.#recordings =
       recordings === undefined ? null : new RecordingChecks(recordings, { live: this.#live })
+    this.#tombstones = new TombstoneChecks(this.#findings, this.#keys)
     const tools = { findings: this.#findings, keys: this.#keys }
     this.#cursors = [
       { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), live: this.#live },
@@ -134,8 +142,10 @@ class Verification {
     ].map((source) => new HeadCursor(source, tools))
   }
 
-  async run(segments: readonly number[]): Promise<void> {
-    for (const segment of segments) {
+  /** `present`: the segments that are there. */
+  async run(present: readonly number[]): Promise<void> {
+    const segments = new Set([...present, ...listTombstones(this.#directory)])
+    for (const segment of [...segments].toSorted((a, b) => a - b)) {
       if (segment !== this.#segment + 1) {
         const message = `segments ${this.#segment + 1} to ${segment - 1} are missing`
         this.#add('segment-missing', message, { segment, line: null, seq: null })
@@ -148,11 +158,14 @@ class Verification {
         })
       }
       this.#segment = segment
-      await this.#readSegment(segment === segments.at(-1))
+      const isHere = present.includes(segment)
+      if (isHere) await this.#readSegment(segment === present.at(-1))
+      this.#takeTombstone(isHere)
     }
     this.#chain.end()
     this.#endHeads()
     this.#endChanges()
+    this.#tombstones.end((segment) => basename(tombstonePath('', segment)))
     await this.#recordings?.run(this.#findings)
   }
 
@@ -175,6 +188,7 @@ class Verification {
       heads: this.#cursors.reduce((sum, cursor) => sum + cursor.checked, this.#footers),
       recordings: this.#recordings?.checked ?? 0,
       provenTo: this.#provenTo,
+      removed: this.#tombstones.removed,
       findings: this.#findings.list,
       findingsTotal: this.#findings.total,
       unproven,
@@ -189,6 +203,7 @@ class Verification {
     this.#tree.reset()
     this.#isClosed = false
     this.#line = 0
+    this.#ends = { first: '', last: '' }
     const reader = new LineReader(segmentPath(this.#directory, this.#segment))
     try {
       for (;;) {
@@ -219,15 +234,77 @@ class Verification {
     const spot = { file: basename(segmentPath('', this.#segment)), line: this.#line }
     const record = this.#chain.take(bytes, spot)
     this.#records++
+    if (this.#line === 1) this.#ends.first = this.#chain.head
     if (record?.event.type === 'segment-closed') {
       this.#isClosed = true
+      this.#ends.last = this.#chain.head
       this.#checkFooter(record, before)
     }
     this.#tree.add(Buffer.from(this.#chain.head, 'hex'))
     if (record === null) return
     this.#checkHeads(record.seq)
     this.#recordings?.note(record)
+    this.#tombstones.note(record, spot.file)
     if (record.event.type === 'key-rotated') this.#meetChange(record)
+  }
+
+  /** What stands in the segment's place, or beside it while it is being removed. */
+  #takeTombstone(isHere: boolean): void {
+    const tombstone = readTombstone(this.#directory, this.#segment)
+    if (tombstone === undefined) return
+    const file = basename(tombstonePath('', this.#segment))
+    const add = (code: FindingCode, message: string): void =>
+      this.#findings.add({ code, message, file, line: null, seq: tombstone?.first.seq ?? null })
+    if (tombstone === null) {
+      add('tombstone-unreadable', `this is no tombstone of segment ${this.#segment}`)
+      return
+    }
+    const { footer, isSigned } = this.#tombstones.read(tombstone, file)
+    if (footer === null) return
+    if (!isHere) {
+      this.#tombstones.stand(tombstone, footer)
+      if (!this.#passOver(tombstone, footer)) {
+        add('tombstone-mismatch', 'the removed records do not follow those before them')
+      }
+      this.#checkRemovedHeads(tombstone, footer)
+      if (!isSigned) return
+      this.#footers++
+      this.#provenTo = Math.max(this.#provenTo, footer.head.seq)
+    } else if (this.#ends.first !== tombstone.first.hash || this.#ends.last !== footer.hash) {
+      add('tombstone-mismatch', `segment ${this.#segment} is not the one the tombstone is of`)
+    }
+  }
+
+  #passOver(tombstone: Tombstone, { record, hash }: Footer): boolean {
+    const { prev, seq, at } = tombstone.first
+    const spot = { file: basename(tombstonePath('', this.#segment)), line: 1 }
+    const last = { seq: record.seq, at: record.at, hash, spot }
+    this.#isClosed = true
+    return this.#chain.skip({ prev, firstSeq: seq, firstAt: at }, last)
+  }
+
+  /** Heads over records that are gone: the last of them are known, and of all, how many there were. */
+  #checkRemovedHeads({ segment, first }: Tombstone, footer: Footer): void {
+    for (const cursor of this.#cursors) {
+      for (
+        let head = cursor.head;
+        head !== null && head.seq <= footer.record.seq;
+        head = cursor.head
+      ) {
+        const known =
+          head.seq === footer.record.seq
+            ? footer.hash
+            : head.seq === footer.head.seq
+              ? footer.head.head
+              : head.head
+        const isEmpty = head.segment === segment + 1 && head.seq === footer.record.seq
+        const records = isEmpty ? 0 : head.seq - first.seq + 1
+        const isOf = isEmpty ? head.root === EMPTY_ROOT : head.segment === segment
+        if (head.head !== known || head.records !== records || !isOf) this.#mismatch(cursor, head)
+        else this.#tombstones.passHead()
+        cursor.advance()
+      }
+    }
   }
 
   /** The footer's head speaks of everything before it. */
@@ -312,8 +389,8 @@ class Verification {
 
   #endChanges(): void {
     for (const seq of this.#changes.keys()) {
-      // Being written.
-      if (this.#live && seq > this.#chain.seq) continue
+      // Being written, or in a segment that was removed.
+      if ((this.#live && seq > this.#chain.seq) || this.#tombstones.isGone(seq)) continue
       const message = `record ${seq} does not say that the key was changed`
       this.#findings.add({
         code: 'key-change-unrecorded',

@@ -20,6 +20,7 @@ import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { readApprovals } from './approvals/recover.ts'
 import type { GatewayConfig, StoreConfig } from './config/model.ts'
 import { GatewayError } from './errors.ts'
+import { exportCursor } from './exports/exporter.ts'
 import { ExportWorker } from './exports/worker.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
@@ -33,6 +34,7 @@ import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
 import { Desk } from './trail/desk.ts'
 import { Keeper } from './trail/keeper.ts'
+import { SteadyClock } from './trail/steady-clock.ts'
 
 export interface Parts {
   readonly telemetry: Telemetry
@@ -75,6 +77,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
     now: Date.now,
     segmentBytes: config.audit.segmentBytes,
     sync: config.audit.sync,
+    ...(config.audit.keepDays !== null && { keepDays: config.audit.keepDays }),
     ...(config.audit.anchors.length > 0 && { anchor: anchorOf(config.audit) }),
     ...(searched !== null && { shared: searched }),
     onFailure: (error) => {
@@ -105,23 +108,25 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
         : await inStore(PostgresJournal.open({ store: shared, log: audit, gateway, onError }))
     opened.unshift(journal)
     const { directory, key, keepDays } = config.audit.recordings
+    const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
     const recordings = new RecordingRoom({
       directory,
       key: key === null ? null : await recordingKey(secrets, key),
       keepDays,
       audit,
       log,
-      now: Date.now,
-      monotonic: () => performance.now(),
+      clock,
     })
     const keeper = new Keeper({
       audit,
       rotateKeyDays: config.audit.rotateKeyDays,
+      recordings: directory,
+      cursors: config.audit.exports.map(({ name }) => exportCursor(config.stateDirectory, name)),
       log,
-      now: Date.now,
+      clock,
     })
     opened.unshift(keeper)
-    const desk = await Desk.open({ audit, recordings: directory })
+    const desk = await Desk.open({ audit, keeper, recordings: directory })
     if (desk === null) log.warn('the audit directory’s name is too long for a socket in it')
     else opened.unshift(desk)
     const exports = await openExports(config, { secrets, audit, log })
@@ -198,7 +203,7 @@ async function openExports(
     ...one,
     ca: ca === null ? null : readFileSync(ca, 'utf8'),
     authorization: authorization === null ? null : (await secrets.get(authorization)).reveal(),
-    cursor: join(stateDirectory, 'exports', one.name),
+    cursor: exportCursor(stateDirectory, one.name),
   }))
   return new ExportWorker({ directory, plans: await Promise.all(plans) }, ({ name, code }) => {
     if (code === null) return log.info({ export: name }, 'export goes on')

@@ -4,6 +4,10 @@
  * socket's place only.
  */
 import { join } from 'node:path'
+import type { LegalHold } from '../event.ts'
+
+/** What a legal hold names; see LegalHold. */
+export type HoldTarget = Pick<LegalHold, 'session' | 'subject' | 'time'>
 
 export type DeskRequest =
   /** Somebody reads the trail's files. `actor`: the account, as the command says. */
@@ -15,7 +19,7 @@ export type DeskRequest =
     }
   | {
       readonly do: 'hold'
-      readonly session: string
+      readonly on: HoldTarget
       readonly state: 'placed' | 'lifted'
       readonly by: string
       readonly reason: string
@@ -28,6 +32,8 @@ export type DeskRequest =
       readonly reason: string
     }
   | { readonly do: 'rotate-key' }
+  /** Removes what is past its time now, or says what would be. */
+  | { readonly do: 'prune'; readonly by: string; readonly dryRun: boolean }
 
 export type DeskAnswer =
   | { readonly ok: true; readonly said: string }

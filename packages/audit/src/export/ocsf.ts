@@ -58,6 +58,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'grant-ended': { class: 6003, activity: DELETE },
   'legal-hold': { class: 6003, activity: UPDATE },
   'recording-erased': { class: 6003, activity: DELETE },
+  'segment-removed': { class: 6003, activity: DELETE },
 }
 
 /** Plain data. Members that have no value are absent. */

@@ -1,8 +1,9 @@
 /** A run of lines made into what the index stores of them: blocks, and what is new of their sessions. */
 
-import { type AuditEvent, isKnownEvent, type StoredEvent } from '../event.ts'
+import { type AuditEvent, isKnownEvent, type StoredEvent, type Tombstone } from '../event.ts'
 import { INDEX_BLOCK_RECORDS } from '../limits.ts'
 import { leafHash } from '../merkle.ts'
+import { footerOf, isTombstone } from '../retention/tombstone.ts'
 import type { IndexedRecord, Line } from './lines.ts'
 import type { RememberedSession, SessionMemory } from './session-memory.ts'
 import {
@@ -12,7 +13,7 @@ import {
   type SessionDescription,
   type SessionTotals,
 } from './session-row.ts'
-import type { IndexBatch, IndexBlock, Position } from './store.ts'
+import type { IndexBatch, IndexBlock, Position, RemovedSegment } from './store.ts'
 import { sessionTermsOf, termOf } from './terms.ts'
 
 interface OpenBlock {
@@ -44,6 +45,7 @@ export class BatchBuilder {
   readonly #bytes: Buffer
   readonly #blocks: IndexBlock[] = []
   readonly #updates = new Map<string, OpenUpdate>()
+  readonly #removed: RemovedSegment[] = []
   #block: OpenBlock | null = null
   #seq: number
   #unreadable: number
@@ -85,7 +87,8 @@ export class BatchBuilder {
       lastHash: leafHash(bytes.subarray(this.#lastStart, bytes.length - 1)),
       unreadable: this.#unreadable,
     }
-    return { from, to, blocks: this.#blocks, sessions: [...this.#updates.values()] }
+    const sessions = [...this.#updates.values()]
+    return { from, to, blocks: this.#blocks, sessions, removed: this.#removed }
   }
 
   #blockFor(record: IndexedRecord, line: Line): OpenBlock {
@@ -130,6 +133,9 @@ export class BatchBuilder {
       for (const term of terms) block.terms.add(term)
     }
     if (refers !== null && refers < block.first.seq) block.terms.add(termOf('refers', refers))
+    if (event.type === 'segment-removed' && isTombstone(event['tombstone'])) {
+      this.#removed.push(...removedBy(event['tombstone']))
+    }
     if (typeof event['sql'] === 'string') block.texts.add(event['sql'])
     if (session !== null) this.#takeSession(record, session, block)
   }
@@ -174,6 +180,15 @@ export class BatchBuilder {
     describeSession(update.description, event, at)
     addToTotals(update.totals, event)
   }
+}
+
+/** Empty when it is not well-formed. */
+export function removedBy(tombstone: Tombstone): RemovedSegment[] {
+  const footer = footerOf(tombstone)
+  if (footer === null) return []
+  const { segment, first } = tombstone
+  const { seq: lastSeq, at: until } = footer.record
+  return [{ segment, firstSeq: first.seq, lastSeq, until }]
 }
 
 /** Terms of the session with those this event adds; null when it adds none. */

@@ -6,8 +6,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { INDEX_READ_BYTES } from '../limits.ts'
 import { leafHash } from '../merkle.ts'
+import { readTombstone, tombstonePath } from '../retention/tombstone.ts'
 import { segmentPath } from '../segments.ts'
-import { BatchBuilder } from './batch.ts'
+import { BatchBuilder, removedBy } from './batch.ts'
 import { LineReader } from './lines.ts'
 import { SessionMemory } from './session-memory.ts'
 import { recreateIndex } from './sqlite-schema.ts'
@@ -57,6 +58,8 @@ export class Indexer {
       if (batch === null) return { seq: before.seq, more }
       if (await this.#store.add(batch)) {
         this.#position = batch.to
+        // Sessions may have gone with their segments.
+        if (batch.removed.length > 0) this.#sessions.forget()
         return { seq: batch.to.seq, more }
       }
       // Another indexer was here: what this one remembers may be old.
@@ -88,7 +91,7 @@ export class Indexer {
   /** What follows a position in the segments; null: nothing yet. */
   async #next(before: Position): Promise<{ batch: IndexBatch | null; more: boolean }> {
     const path = segmentPath(this.#directory, before.segment)
-    if (!existsSync(path)) return { batch: null, more: false }
+    if (!existsSync(path)) return this.#passRemoved(before)
     const bytes = readAt(path, before.offset, this.#buffer)
     const isFull = bytes.length === this.#buffer.length
     const end = bytes.lastIndexOf(NEWLINE) + 1
@@ -100,11 +103,28 @@ export class Indexer {
       return { batch: null, more: false }
     }
     const to = { ...before, segment: before.segment + 1, offset: 0 }
-    return { batch: { from: before, to, blocks: [], sessions: [] }, more: true }
+    return { batch: { from: before, to, blocks: [], sessions: [], removed: [] }, more: true }
+  }
+
+  /** Retention was here first: on to the segment behind. */
+  #passRemoved(before: Position): { batch: IndexBatch | null; more: boolean } {
+    const tombstone = readTombstone(this.#directory, before.segment)
+    if (!tombstone) return { batch: null, more: false }
+    const removed = removedBy(tombstone)
+    const seq = removed[0]?.lastSeq ?? before.seq
+    const to = { ...before, segment: before.segment + 1, offset: 0, seq }
+    return {
+      batch: { from: before, to: { ...to, ...NO_LAST }, blocks: [], sessions: [], removed },
+      more: true,
+    }
   }
 
   #hasNext(segment: number): boolean {
-    return existsSync(segmentPath(this.#directory, segment + 1))
+    const next = segment + 1
+    return (
+      existsSync(segmentPath(this.#directory, next)) ||
+      existsSync(tombstonePath(this.#directory, next))
+    )
   }
 
   async #build(from: Position, bytes: Buffer): Promise<IndexBatch> {
@@ -115,6 +135,9 @@ export class Indexer {
     return builder.finish()
   }
 }
+
+/** The last line indexed is not there to be known again. */
+const NO_LAST = { lastOffset: null, lastHash: null }
 
 function readAt(path: string, offset: number, buffer: Buffer): Buffer {
   const fd = openSync(path, 'r')
@@ -129,8 +152,9 @@ function matchesSegments(directory: string, position: Position): boolean {
   const { segment, offset, lastOffset, lastHash } = position
   if (lastOffset === null || lastHash === null) return offset === 0
   // The position may already be at the start of the next segment.
-  const path = segmentPath(directory, offset === 0 ? segment - 1 : segment)
-  if (!existsSync(path)) return false
+  const last = offset === 0 ? segment - 1 : segment
+  const path = segmentPath(directory, last)
+  if (!existsSync(path)) return (readTombstone(directory, last) ?? null) !== null
   const bytes = readAt(path, lastOffset, Buffer.allocUnsafe(INDEX_READ_BYTES))
   const end = bytes.indexOf(NEWLINE)
   return end >= 0 && leafHash(bytes.subarray(0, end)) === lastHash

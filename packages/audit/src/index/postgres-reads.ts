@@ -2,7 +2,6 @@
 
 import { zstdDecompressSync } from 'node:zlib'
 import type pg from 'pg'
-import { AuditError } from '../errors.ts'
 import { SHARED_LINES_BYTES_MAX } from '../limits.ts'
 import { openPool, type SharedDatabase, unavailable, using } from './postgres-pool.ts'
 import { checkVersion, MIGRATIONS, PREFIX } from './postgres-schema.ts'
@@ -22,6 +21,7 @@ import {
 import type {
   BlockQuery,
   IndexReads,
+  RemovedRecords,
   SessionRowsQuery,
   SessionSummary,
   StoredBlock,
@@ -100,9 +100,26 @@ export class PostgresIndex implements IndexReads {
       [block.first],
     )
     const packed = rows[0]?.lines
-    if (packed === undefined)
-      throw new AuditError('not-found', 'the records are not there any more')
+    // Removed since the block was found.
+    if (packed === undefined) return Buffer.alloc(0)
     return zstdDecompressSync(packed, { maxOutputLength: SHARED_LINES_BYTES_MAX })
+  }
+
+  async removed(): Promise<readonly RemovedRecords[]> {
+    const { rows } = await this.#pool.query<RemovedRecords>(
+      `SELECT l.gateway, sum(r.last_seq - r.first_seq + 1)::bigint AS records, max(r.until) AS until
+       FROM ${PREFIX}removed r JOIN ${PREFIX}logs l ON l.id = r.log GROUP BY l.id ORDER BY l.id`,
+    )
+    return rows
+  }
+
+  async isRemoved(seq: number, gateway: string | null): Promise<boolean> {
+    const { rows } = await this.#pool.query(
+      `SELECT 1 FROM ${PREFIX}removed r JOIN ${PREFIX}logs l ON l.id = r.log
+       WHERE r.first_seq <= $1 AND r.last_seq >= $1 AND ($2::text IS NULL OR l.gateway = $2) LIMIT 1`,
+      [seq, gateway],
+    )
+    return rows.length > 0
   }
 
   async sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]> {

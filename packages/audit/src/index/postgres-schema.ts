@@ -54,6 +54,17 @@ CREATE TABLE ${PREFIX}session_terms (
   term bigint NOT NULL, session bigint NOT NULL, PRIMARY KEY (term, session)
 );
 `,
+  // Places only grow, so that ranges of pages know where those of a block are.
+  `
+CREATE TABLE ${PREFIX}removed (
+  log integer NOT NULL, segment integer NOT NULL,
+  first_seq bigint NOT NULL, last_seq bigint NOT NULL, until bigint NOT NULL, PRIMARY KEY (log, segment)
+);
+CREATE INDEX ${PREFIX}blocks_segment ON ${PREFIX}blocks (log, segment);
+CREATE INDEX ${PREFIX}block_terms_block ON ${PREFIX}block_terms USING brin (block);
+CREATE INDEX ${PREFIX}block_sessions_block ON ${PREFIX}block_sessions USING brin (block);
+CREATE INDEX ${PREFIX}session_terms_session ON ${PREFIX}session_terms USING brin (session);
+`,
 ]
 
 /** @throws AuditError index-unavailable when a later release has been here */

@@ -20,6 +20,8 @@ import type {
   IndexBlock,
   IndexStore,
   Position,
+  RemovedRecords,
+  RemovedSegment,
   SessionRowsQuery,
   SessionSummary,
   SessionUpdate,
@@ -57,6 +59,18 @@ ON CONFLICT (session) DO UPDATE SET
   statements = s.statements + excluded.statements, refused = s.refused + excluded.refused,
   rows = s.rows + excluded.rows, bytes = s.bytes + excluded.bytes
 RETURNING s.first, s.session`
+
+interface DroppedBlocks {
+  readonly blocks: readonly number[] | null
+  readonly first: number
+  readonly last: number
+}
+
+const DROPPED_BLOCKS = `SELECT array_agg(first) AS blocks, min(first) AS first, max(first) AS last
+FROM ${PREFIX}blocks WHERE log = $1 AND segment = $2`
+
+const DROPPED_SESSIONS = `SELECT DISTINCT session FROM ${PREFIX}block_sessions
+WHERE block BETWEEN $1 AND $2 AND block = ANY ($3)`
 
 export class PostgresLogIndex implements IndexStore {
   readonly #pool: pg.Pool
@@ -114,6 +128,7 @@ export class PostgresLogIndex implements IndexStore {
          DELETE FROM ${PREFIX}session_terms WHERE session IN ${ours('sessions')};
          DELETE FROM ${PREFIX}blocks WHERE log = ${id};
          DELETE FROM ${PREFIX}sessions WHERE log = ${id};
+         DELETE FROM ${PREFIX}removed WHERE log = ${id};
          UPDATE ${PREFIX}logs SET segment = 1, "offset" = 0, seq = 0, last_offset = NULL, last_hash = NULL,
            unreadable = 0 WHERE id = ${id}`,
       )
@@ -138,6 +153,14 @@ export class PostgresLogIndex implements IndexStore {
 
   lines(block: StoredBlock): Promise<Buffer> {
     return this.#reads.lines(block)
+  }
+
+  removed(): Promise<readonly RemovedRecords[]> {
+    return this.#reads.removed()
+  }
+
+  isRemoved(seq: number, gateway: string | null): Promise<boolean> {
+    return this.#reads.isRemoved(seq, gateway)
   }
 
   sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]> {
@@ -175,7 +198,7 @@ export class PostgresLogIndex implements IndexStore {
   }
 
   async #write(client: pg.ClientBase, log: number, batch: IndexBatch): Promise<void> {
-    const { to, blocks, sessions } = batch
+    const { to, blocks, sessions, removed } = batch
     const [first, last] = [blocks[0], blocks.at(-1)]
     if (first !== undefined && last !== undefined) {
       const start = await takePlaces(client, last.lastSeq - first.firstSeq + 1)
@@ -187,6 +210,50 @@ export class PostgresLogIndex implements IndexStore {
       `UPDATE ${PREFIX}logs SET segment = $2, "offset" = $3, seq = $4, last_offset = $5, last_hash = $6,
          unreadable = $7 WHERE id = $1`,
       [log, to.segment, to.offset, to.seq, to.lastOffset, to.lastHash, to.unreadable],
+    )
+    for (const one of removed) await this.#drop(client, log, one)
+  }
+
+  async #drop(
+    client: pg.ClientBase,
+    log: number,
+    { segment, firstSeq, lastSeq, until }: RemovedSegment,
+  ): Promise<void> {
+    const values = [log, segment]
+    const { rows } = await client.query<DroppedBlocks>(DROPPED_BLOCKS, values)
+    const { blocks, first, last } = rows[0] ?? { blocks: null, first: 0, last: 0 }
+    if (blocks !== null) {
+      const dropped = [first, last, blocks]
+      const { rows: used } = await client.query<{ session: number }>(DROPPED_SESSIONS, dropped)
+      for (const table of ['block_terms', 'block_sessions']) {
+        await client.query(
+          `DELETE FROM ${PREFIX}${table} WHERE block BETWEEN $1 AND $2 AND block = ANY ($3)`,
+          dropped,
+        )
+      }
+      await client.query(`DELETE FROM ${PREFIX}blocks WHERE first = ANY ($1)`, [blocks])
+      await this.#dropSessions(
+        client,
+        used.map(({ session }) => session),
+      )
+    }
+    await client.query(
+      `INSERT INTO ${PREFIX}removed VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [...values, firstSeq, lastSeq, until],
+    )
+  }
+
+  /** Those of which no block is left. */
+  async #dropSessions(client: pg.ClientBase, used: readonly number[]): Promise<void> {
+    const { rows } = await client.query<{ first: number }>(
+      `DELETE FROM ${PREFIX}sessions WHERE first = ANY ($1)
+         AND NOT EXISTS (SELECT 1 FROM ${PREFIX}block_sessions WHERE session = first) RETURNING first`,
+      [used],
+    )
+    const gone = rows.map(({ first }) => first)
+    await client.query(
+      `DELETE FROM ${PREFIX}session_terms WHERE session BETWEEN $1 AND $2 AND session = ANY ($3)`,
+      [Math.min(...gone, Number.MAX_SAFE_INTEGER), Math.max(...gone, 0), gone],
     )
   }
 

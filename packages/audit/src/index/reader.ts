@@ -20,7 +20,7 @@ import {
   sessionRowsQueryOf,
 } from './search.ts'
 import { SqliteIndexStore } from './sqlite-store.ts'
-import type { IndexReads, SessionSummary, StoredBlock } from './store.ts'
+import type { IndexReads, RemovedRecords, SessionSummary, StoredBlock } from './store.ts'
 import { termOf } from './terms.ts'
 
 export interface Page<T> {
@@ -60,6 +60,8 @@ export interface AuditReader {
   sessions(query: SessionsQuery): Promise<Page<SessionSummary>>
   /** Place of the newest record the index holds; 0 when it holds none. */
   newest(): Promise<number>
+  /** What retention removed, by log: no question finds it any more. */
+  removed(): Promise<readonly RemovedRecords[]>
   close(): Promise<void>
 }
 
@@ -103,12 +105,14 @@ class IndexReader implements AuditReader {
   async show(seq: number, options: { gateway?: string } = {}): Promise<readonly FoundRecord[]> {
     const holders = await this.#store.holders(seq, options.gateway ?? null)
     const [block] = holders
-    if (block === undefined) throw notFound(seq)
+    if (block === undefined) {
+      throw notFound(seq, await this.#store.isRemoved(seq, options.gateway ?? null))
+    }
     if (holders.length > 1) throw ambiguous(seq, holders)
     const isMeant = ({ record }: Placed): boolean => record.event['statement'] === seq
     const own = await this.#recordsOf(block)
     const found = own.filter((one) => one.record.seq === seq || isMeant(one))
-    if (found[0]?.record.seq !== seq) throw notFound(seq)
+    if (found[0]?.record.seq !== seq) throw notFound(seq, false)
     const query = { ...EVERY_BLOCK, terms: [termOf('refers', seq)], ascending: true }
     const asked = { ...query, log: block.log, after: block.last + 1 }
     for (const later of await this.#store.blocks(asked)) {
@@ -177,13 +181,18 @@ class IndexReader implements AuditReader {
     return this.#store.newest()
   }
 
+  removed(): Promise<readonly RemovedRecords[]> {
+    return this.#store.removed()
+  }
+
   close(): Promise<void> {
     return this.#store.close()
   }
 
-  /** @throws AuditError corrupt when there is not what was indexed */
+  /** Empty when they were removed. @throws AuditError corrupt when there is not what was indexed */
   async #recordsOf(block: StoredBlock): Promise<Placed[]> {
     const lines = await this.#store.lines(block)
+    if (lines.length === 0) return []
     const found: Placed[] = []
     let seq = block.firstSeq - 1
     for (let from = 0; from < lines.length; ) {
@@ -249,8 +258,11 @@ function ambiguous(seq: number, holders: readonly StoredBlock[]): AuditError {
   return new AuditError('invalid-option', message)
 }
 
-function notFound(seq: number): AuditError {
-  return new AuditError('not-found', `there is no record ${seq}`)
+function notFound(seq: number, isRemoved: boolean): AuditError {
+  const why = isRemoved
+    ? `record ${seq} is past its time and was removed`
+    : `there is no record ${seq}`
+  return new AuditError('not-found', why)
 }
 
 function corrupt({ firstSeq, lastSeq }: StoredBlock): AuditError {

@@ -53,7 +53,7 @@ for (let first = 0; first < SESSIONS; first += PER_BATCH) {
     sessions: new Set(sessions.map(({ description }) => description.session)),
     texts: new Set(),
   }
-  await store.add({ from, to, blocks: [block], sessions })
+  await store.add({ from, to, blocks: [block], sessions, removed: [] })
   from = to
 }
 const seconds = (performance.now() - started) / 1000

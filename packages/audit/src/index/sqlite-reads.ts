@@ -16,6 +16,7 @@ import {
 import type {
   BlockQuery,
   Position,
+  RemovedRecords,
   SessionRowsQuery,
   SessionSummary,
   StoredBlock,
@@ -48,6 +49,13 @@ export function prepareReads(db: Database.Database) {
     'SELECT terms FROM sessions WHERE session = ?',
   )
 
+  const removed = db.prepare<[], { records: number | null; until: number }>(
+    'SELECT sum(last_seq - first_seq + 1) AS records, max(until) AS until FROM removed',
+  )
+  const holder = db.prepare<[number, number]>(
+    'SELECT 1 FROM removed WHERE first_seq <= ? AND last_seq >= ?',
+  )
+
   function counted(sources: ReturnType<typeof blockSources>): Counted[] {
     if (sources.length < 2) return sources.map((source) => ({ ...source, rows: 0 }))
     return sources.map((source) => {
@@ -71,6 +79,13 @@ export function prepareReads(db: Database.Database) {
       // Safe: sqlite-writes.ts wrote a list of texts.
       return row && (JSON.parse(row.terms) as string[])
     },
+
+    removed(): RemovedRecords[] {
+      const { records, until } = removed.get() ?? { records: null, until: 0 }
+      return records === null ? [] : [{ gateway: null, records, until }]
+    },
+
+    isRemoved: (seq: number): boolean => holder.get(seq, seq) !== undefined,
 
     blocks(query: BlockQuery): StoredBlock[] {
       const sources = counted(blockSources(DIALECT, query))

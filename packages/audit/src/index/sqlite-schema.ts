@@ -8,7 +8,7 @@ import { INDEX_CACHE_KIB } from '../limits.ts'
 
 const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 const BUSY_MS = 5_000
 
 const SCHEMA = `
@@ -32,7 +32,7 @@ CREATE TABLE block_sessions (
   session INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (session, block)
 ) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE block_text USING fts5(
-  text, content='', detail=none, columnsize=0, tokenize="unicode61 tokenchars '_'"
+  text, content='', contentless_delete=1, detail=none, tokenize="unicode61 tokenchars '_'"
 );
 CREATE TABLE sessions (
   first INTEGER PRIMARY KEY, session TEXT NOT NULL UNIQUE, terms TEXT NOT NULL,
@@ -45,6 +45,9 @@ CREATE INDEX sessions_live ON sessions (first) WHERE ended_at IS NULL;
 CREATE TABLE session_terms (
   term INTEGER NOT NULL, session INTEGER NOT NULL, PRIMARY KEY (term, session)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE removed (
+  segment INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, until INTEGER NOT NULL
+) STRICT;
 PRAGMA user_version = ${SCHEMA_VERSION};
 `
 

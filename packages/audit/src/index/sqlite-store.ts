@@ -4,8 +4,10 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import type Database from 'better-sqlite3'
 import { AuditError } from '../errors.ts'
 import { INDEX_TERMS_MAX } from '../limits.ts'
+import { readTombstone } from '../retention/tombstone.ts'
 import { segmentPath } from '../segments.ts'
 import { EVERY_BLOCK } from './search.ts'
+import { dropSegments, forgetWords } from './sqlite-drop.ts'
 import { prepareReads } from './sqlite-reads.ts'
 import { openIndex, openIndexForReading, recreateIndex } from './sqlite-schema.ts'
 import { prepareWrites, type SqliteWrites } from './sqlite-writes.ts'
@@ -15,6 +17,7 @@ import type {
   IndexBlock,
   IndexStore,
   Position,
+  RemovedRecords,
   SessionRowsQuery,
   SessionSummary,
   SessionUpdate,
@@ -71,6 +74,7 @@ export class SqliteIndexStore implements IndexStore {
       const isThere = seq === from.seq && segment === from.segment && offset === from.offset
       if (isThere) this.#write(batch)
       db.exec('COMMIT')
+      if (isThere && batch.removed.length > 0) forgetWords(db)
       return isThere
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK')
@@ -86,6 +90,7 @@ export class SqliteIndexStore implements IndexStore {
   lines(block: StoredBlock): Promise<Buffer> {
     const path = segmentPath(this.#directory, block.segment)
     if (!existsSync(path)) {
+      if (readTombstone(this.#directory, block.segment)) return Promise.resolve(Buffer.alloc(0))
       throw new AuditError('not-found', `segment ${block.segment} is not there`)
     }
     const lines = Buffer.allocUnsafe(block.length)
@@ -96,6 +101,14 @@ export class SqliteIndexStore implements IndexStore {
     } finally {
       closeSync(fd)
     }
+  }
+
+  removed(): Promise<readonly RemovedRecords[]> {
+    return Promise.resolve(this.#reads.removed())
+  }
+
+  isRemoved(seq: number): Promise<boolean> {
+    return Promise.resolve(this.#reads.isRemoved(seq))
   }
 
   sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]> {
@@ -114,7 +127,7 @@ export class SqliteIndexStore implements IndexStore {
     this.#db.close()
   }
 
-  #write({ to, blocks, sessions }: IndexBatch): void {
+  #write({ to, blocks, sessions, removed }: IndexBatch): void {
     this.#writes ??= prepareWrites(this.#db)
     const writes = this.#writes
     const places = new Map<string, number>()
@@ -123,6 +136,10 @@ export class SqliteIndexStore implements IndexStore {
     }
     for (const block of blocks) this.#writeBlock(writes, block, places)
     writes.setPosition(to)
+    if (removed.length === 0) return
+    dropSegments(this.#db, removed)
+    // Some terms are nobody's now.
+    this.#terms.clear()
   }
 
   #writeSession(writes: SqliteWrites, session: SessionUpdate): number {

@@ -55,11 +55,30 @@ export interface SessionUpdate {
   readonly totals: SessionTotals
 }
 
+/** A segment that retention removed: nothing of it is found any more. */
+export interface RemovedSegment {
+  readonly segment: number
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** Time of its newest record. */
+  readonly until: number
+}
+
 export interface IndexBatch {
   readonly from: Position
   readonly to: Position
   readonly blocks: readonly IndexBlock[]
   readonly sessions: readonly SessionUpdate[]
+  readonly removed: readonly RemovedSegment[]
+}
+
+/** What is no longer there of a log. */
+export interface RemovedRecords {
+  /** Name of the log's gateway; null in the index of one log. */
+  readonly gateway: string | null
+  readonly records: number
+  /** Time of the newest of them, milliseconds since 1970. */
+  readonly until: number
 }
 
 /** A block as found. */
@@ -144,7 +163,12 @@ export interface IndexReads {
   /** The blocks that hold record `seq`: one of each log that has such a record. */
   holders(seq: number, gateway: string | null): Promise<readonly StoredBlock[]>
   blocks(query: BlockQuery): Promise<readonly StoredBlock[]>
+  /** The block's lines; none when its segment was removed meanwhile. */
   lines(block: StoredBlock): Promise<Buffer>
+  /** By log, those of which something was removed. */
+  removed(): Promise<readonly RemovedRecords[]>
+  /** Whether retention removed record `seq`, of this gateway's log or of any. */
+  isRemoved(seq: number, gateway: string | null): Promise<boolean>
   sessions(query: SessionRowsQuery): Promise<readonly SessionSummary[]>
   close(): Promise<void>
 }

@@ -21,8 +21,17 @@ export async function sampleLog(directory: string, clock: TestClock): Promise<vo
   const log = await openAuditLog({ directory, now: clock.now, segmentBytes: 1_500, index: false })
   const events = [
     ...opening('s1', 'ann'),
-    ...opening('s2', 'bot', 'hr'),
-    statement({ sql: 'SELECT Name, card_number FROM customers', session: 's1' }),
+    ...opening('s2', 'bot', 'hr').map((event) =>
+      event.type === 'session-started'
+        ? { ...event, graph: 'support', node: 'research', run: 'run-7' }
+        : event,
+    ),
+    statement({
+      sql: 'SELECT Name, card_number FROM customers',
+      session: 's1',
+      masks: ['public.customers.card_number'],
+      fingerprint: 'f00d'.repeat(8),
+    }),
     outcome({ statement: 8, rows: 3, bytes: 90 }),
     statement({
       session: 's2',
@@ -135,6 +144,12 @@ export function describeReader(readIndexed: ReadIndexed): void {
     ['a full relation name', { relation: 'public.customers' }, [11, 8]],
     ['a bare relation name', { relation: 'orders' }, [10]],
     ['a relation that is only the end of a name', { relation: 'rders' }, []],
+    ['graph', { graph: 'support', type: 'statement' }, [11, 10]],
+    ['node', { node: 'research', type: 'outcome' }, [12]],
+    ['run', { run: 'run-7', verdict: 'approve' }, [11]],
+    ['another run', { run: 'run-8' }, []],
+    ['masked column', { column: 'public.customers.card_number' }, [8]],
+    ['fingerprint', { fingerprint: 'f00d'.repeat(8) }, [8]],
     ['session', { session: 's1' }, [15, 9, 8, 4, 3, 2]],
     ['type', { type: 'outcome' }, [12, 9]],
     ['what happened to an approval', { about: 'a1' }, [14, 13]],
@@ -205,6 +220,10 @@ export function describeReader(readIndexed: ReadIndexed): void {
 
   test.each([
     [{ subject: 'ann' }, ['s1']],
+    [{ node: 'research', graph: 'support', run: 'run-7' }, ['s2']],
+    [{ column: 'public.customers.card_number' }, ['s1']],
+    [{ fingerprint: 'f00d'.repeat(8) }, ['s1']],
+    [{ relation: 'orders', verdict: 'deny' as const }, ['s2']],
     [{ connection: 'hr' }, ['s2']],
     [{ live: true }, ['s2']],
     [{ since: 1_004_000 }, ['s2']],

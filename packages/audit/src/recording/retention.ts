@@ -8,32 +8,11 @@ import { basename } from 'node:path'
 import { AuditError } from '../errors.ts'
 import type { RecordingErased } from '../event.ts'
 import { openAuditReader } from '../index/reader.ts'
-import { QUERY_ROWS_MAX } from '../limits.ts'
 import type { AuditLog } from '../log.ts'
+import { Holds } from '../retention/holds.ts'
 import { recordingKeyPath, recordingPath } from './recording-file.ts'
 
 const REC = '.rec'
-
-/** Sessions under a legal hold, by the log's records; what is not indexed yet is indexed first. */
-export async function sessionsOnHold(directory: string): Promise<ReadonlySet<string>> {
-  const reader = await openAuditReader({ directory, update: true })
-  try {
-    const decided = new Map<string, boolean>()
-    let before: number | null = Number.MAX_SAFE_INTEGER
-    while (before !== null) {
-      const page = await reader.search({ type: 'legal-hold', limit: QUERY_ROWS_MAX, before })
-      for (const { event } of page.items) {
-        const session = String(event['session'])
-        // Newest first: the first word on a session is the last one.
-        if (!decided.has(session)) decided.set(session, event['state'] === 'placed')
-      }
-      before = page.next
-    }
-    return new Set([...decided].flatMap(([session, isHeld]) => (isHeld ? [session] : [])))
-  } finally {
-    await reader.close()
-  }
-}
 
 export interface Erasure {
   /** Of recordings. */
@@ -60,7 +39,7 @@ export async function eraseRecording(erasure: Erasure): Promise<void> {
       `session \`${session}\` has no such recording, or no key to it`,
     )
   }
-  if ((await sessionsOnHold(log.directory)).has(session)) throw onHold(session)
+  if ((await heldOf(log.directory, [session])).has(session)) throw onHold(session)
   destroy(erasure)
 }
 
@@ -86,13 +65,31 @@ export interface Expiry {
 export async function expireRecordings(expiry: Expiry): Promise<{ erased: number; held: number }> {
   const old = oldRecordings(expiry)
   if (old.length === 0) return { erased: 0, held: 0 }
-  const held = await sessionsOnHold(expiry.log.directory)
+  const held = await heldOf(expiry.log.directory, old)
   const due = old.filter((session) => !held.has(session))
   const { directory, log, reason } = expiry
   for (const session of due) {
     destroy({ directory, log, session, what: 'recording', by: 'retention', reason })
   }
   return { erased: due.length, held: old.length - due.length }
+}
+
+/** Those of these sessions that are under a legal hold; what is not indexed yet is indexed first. */
+async function heldOf(
+  directory: string,
+  sessions: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const reader = await openAuditReader({ directory, update: true })
+  try {
+    const holds = await Holds.read(reader)
+    const held = new Set<string>()
+    for (const session of sessions) {
+      if (await holds.holdsSession(session, reader)) held.add(session)
+    }
+    return held
+  } finally {
+    await reader.close()
+  }
 }
 
 function oldRecordings({ directory, before }: Expiry): string[] {

@@ -1,5 +1,5 @@
 /** One audit record as a line: what happened, to whom. Records of later releases are shown by type. */
-import { type AuditEvent, type AuditRecord, isKnownEvent } from '@sallyport/audit'
+import { type AuditEvent, type AuditRecord, isKnownEvent, type LegalHold } from '@sallyport/audit'
 import { formatDuration, formatMoment } from '../duration.ts'
 import { type Column, type Style, styled, type Text } from '../output.ts'
 
@@ -116,7 +116,11 @@ export function describe(event: AuditEvent): Described {
     case 'recording-erased':
       return as(`${event.what} of ${event.session} by ${event.by}: ${event.reason}`, 'yellow')
     case 'legal-hold':
-      return as(`${event.state} on ${event.session} by ${event.by}: ${event.reason}`, 'yellow')
+      return as(`${event.state} on ${heldBy(event)} by ${event.by}: ${event.reason}`, 'yellow')
+    case 'segment-removed': {
+      const { segment, keepDays, by } = event.tombstone
+      return as(`segment ${segment} by ${by}: kept for ${keepDays} days`, 'yellow')
+    }
     case 'recording-sealed':
       return as(`${event.bytes} bytes${event.final ? ', complete' : ''}`, 'dim')
     case 'anchor-failed':
@@ -126,6 +130,11 @@ export function describe(event: AuditEvent): Described {
     default:
       return { name: (event as AuditEvent).type, style: 'dim', what: '' }
   }
+}
+
+function heldBy({ session, subject, time }: LegalHold): string {
+  if (time !== undefined) return `${formatMoment(time.since)} to ${formatMoment(time.until)}`
+  return session === undefined ? `all of ${subject}` : session
 }
 
 /** `2 min 3 s`, or how it stands. */

@@ -60,6 +60,13 @@ export interface HoldFlags extends ReadingFlags {
   readonly by: string
   readonly reason: string
   readonly lift?: boolean
+  readonly subject?: string
+  readonly since?: string
+  readonly until?: string
+}
+
+export interface PruneFlags extends ReadingFlags {
+  readonly dryRun?: boolean
 }
 
 export interface EraseFlags extends ReadingFlags {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAuditLog, Recordings, recordingKeyPath, recordingPath } from '@sallyport/audit'
@@ -52,3 +52,79 @@ test('a session that is not there is not held', async () => {
   const { exit } = await run(['audit', 'hold', 'ffffffff', '-d', directory, ...WHO])
   expect(exit).toBe(2)
 })
+
+const DAY_MS = 86_400_000
+
+/** A log that is 40 days old at its beginning, and a configuration that keeps 30. */
+async function agedSample(): Promise<{ directory: string; config: string; key: string }> {
+  const root = mkdtempSync(join(tmpdir(), 'sallyport-prune-'))
+  onTestFinished(() => rmSync(root, { recursive: true }))
+  const directory = join(root, 'audit')
+  const config = join(root, 'sallyport.yaml')
+  writeFileSync(
+    config,
+    `version: 1
+listeners: [{ protocol: postgres, port: 0, tls: off }]
+identity: { issuers: [] }
+connections: { crm: { protocol: postgres, host: localhost, database: crm, user: u } }
+policies: [policy.yaml]
+audit: { directory: audit, keep-days: 30 }
+`,
+  )
+  let now = Date.now() - 40 * DAY_MS
+  const log = await openAuditLog({ directory, now: () => now, index: false, keepDays: 30 })
+  const note = (version: string): void => {
+    log.append({ type: 'config-loaded', v: 1, version })
+    log.flush()
+  }
+  note('old')
+  now = Date.now() - 35 * DAY_MS
+  note('old')
+  now = Date.now() - 33 * DAY_MS
+  note('old')
+  now = Date.now()
+  note('new')
+  await log.close()
+  const key = readdirSync(directory).find((name) => name.startsWith('public-key-')) ?? ''
+  return { directory, config, key: join(directory, key) }
+}
+
+test('prune says what would go, removes it, and everything that reads the log says that it is gone', async () => {
+  const { directory, config, key } = await agedSample()
+  const dry = await run(['audit', 'prune', '-c', config, '--dry-run'])
+  expect(dry).toMatchObject({ exit: 0 })
+  expect(dry.stdout).toContain('would go')
+  expect(existsSync(join(directory, '00000001.jsonl'))).toBe(true)
+  const done = await run(['audit', 'prune', '-c', config])
+  expect(done.stdout).toContain('removed')
+  expect(existsSync(join(directory, '00000001.jsonl'))).toBe(false)
+  const verified = await run(['audit', 'verify', directory, '--public-key', key])
+  expect(verified).toMatchObject({ exit: 0 })
+  expect(verified.stdout).toMatch(/records in 2 segments up to .* are past their time and gone/)
+  const found = await run(['audit', 'search', '-c', config, '--type', 'segment-removed'])
+  expect(found.stdout).toContain('kept for 30 days')
+  expect(found.stderr).toMatch(/up to .*: past their time and gone/)
+  const since = await run(['audit', 'search', '-c', config, '--since', '1d'])
+  expect(since.stderr).not.toContain('gone')
+  const gone = await run(['audit', 'show', '1', '-c', config])
+  expect(gone.stderr).toContain('record 1 is past its time and was removed')
+})
+
+test('a hold on a stretch of time keeps its records', async () => {
+  const { directory, config } = await agedSample()
+  const held = ['audit', 'hold', '-c', config, '--since', '41d', '--until', '39d', ...WHO]
+  expect(await run(held)).toMatchObject({ exit: 0 })
+  const pruned = await run(['audit', 'prune', '-c', config])
+  expect(pruned.stdout).toContain('stays: legal hold')
+  expect(existsSync(join(directory, '00000001.jsonl'))).toBe(true)
+  expect(existsSync(join(directory, '00000002.jsonl'))).toBe(false)
+})
+
+test.each([[[]], [['0f5d3c9a', '--subject', 'ada']], [['--since', '3d']]])(
+  'a hold names one thing: %j',
+  async (target) => {
+    const directory = await sample()
+    const { exit } = await run(['audit', 'hold', ...target, '-d', directory, ...WHO])
+    expect(exit).toBe(2)
+  },
+)

@@ -1,28 +1,127 @@
 /**
- * `audit hold`, `audit erase` and `audit rotate-key`: what keeps a session's recording, what ends one, and another signing
- * key. All stand in the log, which has one writer: the gateway that runs over it is asked, and where none does the
+ * `audit hold`, `audit erase`, `audit prune` and `audit rotate-key`: what keeps records and recordings, what ends them, and
+ * another signing key. All stand in the log, which has one writer: the gateway that runs over it is asked, and where none does the
  * command writes the log itself.
  */
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { type AuditLog, type DeskRequest, eraseRecording, openAuditLog } from '@sallyport/audit'
+import {
+  type AuditLog,
+  type DeskRequest,
+  eraseRecording,
+  type HoldTarget,
+  openAuditLog,
+  type Pruned,
+  pruneLog,
+  type Reason,
+} from '@sallyport/audit'
 import type { Cli } from '../context.ts'
+import { formatMoment, momentOf } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
 import { askGateway } from './desk.ts'
-import type { EraseFlags, HoldFlags, ReadingFlags } from './flags.ts'
+import type { EraseFlags, HoldFlags, PruneFlags, ReadingFlags } from './flags.ts'
 import { directoryOf, openReader, sessionOf } from './read.ts'
 
-export async function hold(id: string, flags: HoldFlags, cli: Cli): Promise<ExitCode> {
+export async function hold(id: string | undefined, flags: HoldFlags, cli: Cli): Promise<ExitCode> {
   const directory = await directoryOf(flags, cli)
-  const session = await wholeId(id, directory)
+  const on = await targetOf(id, flags, directory, cli)
   const state = flags.lift === true ? 'lifted' : 'placed'
   const { by, reason } = flags
-  await change(directory, { do: 'hold', session, state, by, reason }, cli, async (log) => {
-    log.append({ type: 'legal-hold', v: 1, session, state, by, reason })
+  await change(directory, { do: 'hold', on, state, by, reason }, cli, async (log) => {
+    log.append({ type: 'legal-hold', v: 1, ...on, state, by, reason })
     log.flush('fdatasync')
-    return `legal hold ${state} on session ${session}`
+    return `legal hold ${state}`
   })
   return EXIT.ok
+}
+
+/** A session, a subject, or a stretch of time: one of them. */
+async function targetOf(
+  id: string | undefined,
+  { subject, since, until }: HoldFlags,
+  directory: string,
+  cli: Cli,
+): Promise<HoldTarget> {
+  const targets: HoldTarget[] = []
+  if (id !== undefined) targets.push({ session: await wholeId(id, directory) })
+  if (subject !== undefined) targets.push({ subject })
+  if (since !== undefined && until !== undefined) {
+    const now = cli.now()
+    const time = { since: momentOf(since, '--since', now), until: momentOf(until, '--until', now) }
+    if (time.since >= time.until) throw new CliError('usage', '--since must be before --until')
+    targets.push({ time })
+  } else if (since !== undefined || until !== undefined) {
+    throw new CliError('usage', '--since and --until go together')
+  }
+  const [target] = targets
+  if (target !== undefined && targets.length === 1) return target
+  throw new CliError('usage', 'name what is held: SESSION, --subject, or --since and --until')
+}
+
+/** The retention of the configuration, now; or what it would remove. */
+export async function prune(flags: PruneFlags, cli: Cli): Promise<ExitCode> {
+  if (flags.config === undefined) throw new CliError('usage', 'retention is in --config FILE')
+  const { audit, stateDirectory } = await readConfig(flags.config, cli)
+  if (audit.keepDays === null) {
+    throw new CliError('config', `\`${flags.config}\` keeps records for ever: audit.keep-days`)
+  }
+  const by = userInfo().username
+  const dryRun = flags.dryRun === true
+  const said = await askGateway(audit.directory, { do: 'prune', by, dryRun })
+  // Safe: the gateway answers with exactly this.
+  const pruned = said === null ? await pruneAlone() : (JSON.parse(said) as Pruned)
+  if (flags.json === true) cli.out.json(pruned)
+  else printPruned(pruned, dryRun, cli)
+  return EXIT.ok
+
+  async function pruneAlone(): Promise<Pruned> {
+    const { exportCursor, exportedUpTo } = await import('@sallyport/gateway')
+    const { directory, keepDays, exports } = audit
+    const kept = keepDays === null ? {} : { keepDays }
+    const log = await openAuditLog({ directory, now: cli.now, index: false, ...kept })
+    const keepFrom = exportedUpTo(exports.map(({ name }) => exportCursor(stateDirectory, name)))
+    try {
+      const recordings = audit.recordings.directory
+      const clock = { recordings, now: cli.now() }
+      return await pruneLog({ log, ...clock, by, keepFrom, dryRun, inThread: false })
+    } finally {
+      await log.close()
+    }
+  }
+}
+
+function printPruned({ removed, keep, more }: Pruned, dryRun: boolean, { out }: Cli): void {
+  const what = dryRun ? 'would go' : 'removed'
+  const rows = [
+    ...removed.map((one) => ({ one, what })),
+    ...keep.map((one) => ({ one, what: `stays: ${KEPT[one.why]}` })),
+  ].toSorted((a, b) => a.one.segment - b.one.segment)
+  out.table(
+    [
+      { title: 'segment', align: 'right' },
+      { title: 'records', align: 'right' },
+      { title: 'from (UTC)' },
+      { title: 'to (UTC)' },
+      { title: '' },
+    ],
+    rows.map(({ one, what: word }) => [
+      String(one.segment),
+      String(one.records),
+      formatMoment(one.since).replace(/Z$/, ''),
+      formatMoment(one.until).replace(/Z$/, ''),
+      word,
+    ]),
+  )
+  if (rows.length === 0) out.note('nothing is past its time')
+  if (more) out.note('there is more: run it again')
+}
+
+const KEPT: Readonly<Record<Reason, string>> = {
+  'legal-hold': 'legal hold',
+  recordings: 'proves recordings that are still there',
+  export: 'not exported yet',
+  damaged: 'does not verify',
 }
 
 export async function erase(id: string, flags: EraseFlags, cli: Cli): Promise<ExitCode> {

@@ -15,7 +15,7 @@ import type { Cli } from '../context.ts'
 import { formatMoment, momentOf } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
-import { countOf } from '../numbers.ts'
+import { counted, countOf } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
 import { lasted, RECORD_COLUMNS, recordRow } from './describe.ts'
 import { noteReading } from './desk.ts'
@@ -109,10 +109,26 @@ export async function search(
     const { items, next } = await reader.search(query)
     printRecords(items, { flags, cli, header: true })
     if (items.length === 0) cli.out.note('nothing found')
+    await noteRemoved(reader, query.since, cli)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
     return items.length === 0 ? EXIT.notOk : EXIT.ok
   } finally {
     await reader.close()
+  }
+}
+
+/** What a question could have found, had it not been past its time. */
+async function noteRemoved(
+  reader: AuditReader,
+  since: number | undefined,
+  cli: Cli,
+): Promise<void> {
+  for (const { gateway, records, until } of await reader.removed()) {
+    if (since !== undefined && since > until) continue
+    const where = gateway === null ? '' : ` of ${gateway}`
+    cli.out.note(
+      `${counted(records, 'record')}${where} up to ${formatMoment(until)}: past their time and gone`,
+    )
   }
 }
 
@@ -166,6 +182,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
   try {
     const { items, next } = await reader.sessions(query)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
+    await noteRemoved(reader, query.since, cli)
     if (flags.json === true) {
       for (const item of items) cli.out.raw(`${jsonLine(item)}\n`)
       return EXIT.ok

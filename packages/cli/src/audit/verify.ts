@@ -102,6 +102,12 @@ function print(report: VerifyReport, cli: Cli): void {
   out.line(
     `  ${counted(records, 'record')} in ${counted(segments, 'segment')}, ${counted(heads, 'good signature')}, ${counted(recordings, 'recording')} as sealed`,
   )
+  if (report.removed !== null) {
+    const { records: gone, segments: graves, until } = report.removed
+    out.line(
+      `  ${counted(gone, 'record')} in ${counted(graves, 'segment')} up to ${formatMoment(until)} are past their time and gone, each segment with a signed tombstone`,
+    )
+  }
   out.line(`  proven up to record ${provenTo}; the last is ${report.lastSeq}`)
   out.line(`  head ${head}`)
   if (findings.length > 0) {

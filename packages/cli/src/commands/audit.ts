@@ -4,6 +4,7 @@ import type {
   EraseFlags,
   ExportFlags,
   HoldFlags,
+  PruneFlags,
   ReadingFlags,
   SearchFlags,
   SessionsFlags,
@@ -36,6 +37,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addExport(audit, cli, exit)
   addHold(audit, cli, exit)
   addErase(audit, cli, exit)
+  addPrune(audit, cli, exit)
   addRotateKey(audit, cli, exit)
 }
 
@@ -241,9 +243,15 @@ Examples:
 }
 
 function addHold(audit: Command, cli: Cli, exit: Exit): void {
-  reading(audit.command('hold <session>'))
-    .summary('a legal hold: keeps a session’s recording whatever its age')
-    .description('Recorded in the log, by the gateway that runs over it.')
+  reading(audit.command('hold [session]'))
+    .summary('a legal hold: keeps records and recordings whatever their age')
+    .description(
+      'Of a session, of all that a subject did, or of a stretch of time. Recorded in the log, by the gateway that ' +
+        'runs over it.',
+    )
+    .option('--subject <name>', 'whatever they did and do')
+    .option('--since <time>', 'with --until: whatever happened from then')
+    .option('--until <time>', 'up to then, not included')
     .requiredOption('--by <name>', 'on whose authority')
     .requiredOption('--reason <text>', 'why')
     .option('--lift', 'ends the hold')
@@ -251,9 +259,11 @@ function addHold(audit: Command, cli: Cli, exit: Exit): void {
       'after',
       `
 Example:
-  $ sallyport audit hold 0f5d3c9a -c sallyport.yaml --by counsel --reason "case 7"`,
+  $ sallyport audit hold 0f5d3c9a -c sallyport.yaml --by counsel --reason "case 7"
+  $ sallyport audit hold --subject ada -c sallyport.yaml --by counsel --reason "case 7"
+  $ sallyport audit hold --since 2026-03-01 --until 2026-04-01 -c sallyport.yaml --by counsel --reason "case 8"`,
     )
-    .action(async (session: string, flags: HoldFlags) => {
+    .action(async (session: string | undefined, flags: HoldFlags) => {
       const { hold } = await import('../audit/keep.ts')
       exit(await hold(session, flags, cli))
     })
@@ -275,6 +285,30 @@ Example:
     .action(async (session: string, flags: EraseFlags) => {
       const { erase } = await import('../audit/keep.ts')
       exit(await erase(session, flags, cli))
+    })
+}
+
+function addPrune(audit: Command, cli: Cli, exit: Exit): void {
+  audit
+    .command('prune')
+    .summary('removes records past their time, leaving signed tombstones')
+    .description(
+      'What audit.keep-days says, now instead of within the hour; the gateway that runs over the log does it. A ' +
+        'segment stays while a legal hold names something in it, a recording is proven by it, or an export has not ' +
+        'sent it.',
+    )
+    .option('-c, --config <file>', 'configuration with the retention')
+    .option('--dry-run', 'says what would go and what stays, and why')
+    .option('--json', 'print it as JSON')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit prune -c sallyport.yaml --dry-run`,
+    )
+    .action(async (flags: PruneFlags) => {
+      const { prune } = await import('../audit/keep.ts')
+      exit(await prune(flags, cli))
     })
 }
 

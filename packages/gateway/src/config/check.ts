@@ -15,6 +15,7 @@ export function checkConfig(config: GatewayConfig): ConfigProblem[] {
     .map((one) => problem(one.message, `identity.${one.path}`))
   problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
   problems.push(...checkExports(config.audit.exports))
+  problems.push(...checkRetention(config.audit))
   problems.push(...checkPage(config))
   const roles = new Set(Object.keys(config.identity.roles))
   for (const [name, connection] of config.connections) {
@@ -54,6 +55,14 @@ function checkExports(exports: GatewayConfig['audit']['exports']): ConfigProblem
     if (sinkFor({ to, ca: null, authorization: null }) !== null) return []
     return [problem('must be https://…, syslog+tls://…, or in clear to this machine', `${key}.to`)]
   })
+}
+
+/** The log has the hashes that prove recordings. */
+function checkRetention({ keepDays, recordings }: GatewayConfig['audit']): ConfigProblem[] {
+  if (keepDays === null || recordings.keepDays === null || recordings.keepDays <= keepDays)
+    return []
+  const words = `is more than audit.keep-days (${keepDays}), and the log proves the recordings`
+  return [problem(words, 'audit.recordings.keep-days')]
 }
 
 function checkPage({ approvals: { page }, identity, admin }: GatewayConfig): ConfigProblem[] {

@@ -161,6 +161,7 @@ function buildAudit(
       'url' in anchor ? { url: new URL(anchor.url) } : { file: at(anchor.file) },
     ),
     rotateKeyDays: raw['rotate-key-days'] ?? null,
+    keepDays: raw['keep-days'] ?? null,
     exports: (raw.exports ?? []).map(({ name, to, format, ca, authorization }) => ({
       name,
       to,
@@ -174,7 +175,7 @@ function buildAudit(
           ? join(directory, 'recordings')
           : at(recordings.directory),
       key: recordings.key ?? null,
-      keepDays: recordings['keep-days'] ?? null,
+      keepDays: recordings['keep-days'] ?? raw['keep-days'] ?? null,
     },
   }
 }

@@ -160,6 +160,8 @@ export interface AuditConfig {
   readonly exports: readonly ExportConfig[]
   /** A signing key is used this long; null: until somebody asks for another. */
   readonly rotateKeyDays: number | null
+  /** Records of the log are kept so long; null: for ever. */
+  readonly keepDays: number | null
   readonly recordings: {
     readonly directory: string
     /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */

@@ -114,6 +114,7 @@ export interface RawConfig {
     readonly sync?: 'page-cache' | 'fdatasync'
     readonly anchors?: readonly ({ readonly file: string } | { readonly url: string })[]
     readonly 'rotate-key-days'?: number
+    readonly 'keep-days'?: number
     readonly exports?: readonly {
       readonly name: string
       readonly to: string

@@ -9,6 +9,8 @@ const string = { type: 'string', minLength: 1 } as const
 const httpsUrl = { type: 'string', pattern: '^https://[^ ]+$', maxLength: 2048 } as const
 const strings = { type: 'array', items: string } as const
 const port = { type: 'integer', minimum: 0, maximum: 65535 } as const
+/** Days: what is open in approvals and grants is in the log, and nothing of it is to go. */
+const KEEP_DAYS_MIN = 30
 const seconds = { type: 'integer', minimum: 1 } as const
 
 function object(properties: Record<string, unknown>, required: readonly string[] = []): object {
@@ -162,6 +164,7 @@ export const CONFIG_SCHEMA = object(
         items: { anyOf: [object({ file: string }, ['file']), object({ url: httpsUrl }, ['url'])] },
       },
       'rotate-key-days': { type: 'integer', minimum: 1 },
+      'keep-days': { type: 'integer', minimum: KEEP_DAYS_MIN, maximum: 100_000 },
       exports: {
         type: 'array',
         items: object(

@@ -4,7 +4,7 @@
  * own export. Where it stands is in a file, written after each batch: a record is sent at least once.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Exported, type ExportFormat, type LogPosition, recordsFrom } from '@sallyport/audit'
 import { GatewayError } from '../errors.ts'
@@ -97,6 +97,17 @@ export function readCursor(file: string): LogPosition | null {
     return { segment: segment ?? 1, offset: offset ?? 0 }
   }
   throw new GatewayError('config', `\`${file}\` is no cursor of an export`)
+}
+
+/** The file that keeps where a configured export stands. */
+export function exportCursor(stateDirectory: string, name: string): string {
+  return join(stateDirectory, 'exports', name)
+}
+
+/** The first segment that one of these exports still needs. @throws GatewayError config: no cursor */
+export function exportedUpTo(cursors: readonly string[]): number {
+  const segments = cursors.map((cursor) => readCursor(cursor)?.segment ?? 1)
+  return Math.min(Number.MAX_SAFE_INTEGER, ...segments)
 }
 
 /** Whole or not at all. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { type AuditLog, openAuditLog, recordingPath } from '@sallyport/audit'
 import { expect, onTestFinished, test } from 'vitest'
 import { createLogger } from '../telemetry/index.ts'
+import { SteadyClock } from '../trail/steady-clock.ts'
 import { RecordingRoom } from './room.ts'
 
 const SESSION = '0f5d3c9a-0000-4000-8000-000000000000'
@@ -39,8 +40,7 @@ test.each([
     keepDays: 10,
     audit,
     log: createLogger({ level: 'error' }),
-    now: () => now,
-    monotonic: () => monotonic,
+    clock: new SteadyClock({ now: () => now, monotonic: () => monotonic }),
   })
   await room.expire()
   expect(existsSync(file)).toBe(true)

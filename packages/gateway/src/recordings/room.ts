@@ -13,12 +13,11 @@ import {
 import { GatewayError } from '../errors.ts'
 import type { Secrets } from '../secrets/store.ts'
 import type { Logger } from '../telemetry/index.ts'
+import type { SteadyClock } from '../trail/steady-clock.ts'
 
 /** How often recordings past their time are looked for, ms. */
 const RETENTION_INTERVAL_MS = 3_600_000
 const DAY_MS = 86_400_000
-/** A clock that has gone on this much more or less than the machine has run is not believed, ms. */
-const CLOCK_JUMP_MS = 3_600_000
 
 export interface RecordingRoomOptions {
   readonly directory: string
@@ -28,9 +27,7 @@ export interface RecordingRoomOptions {
   readonly keepDays: number | null
   readonly audit: AuditLog
   readonly log: Logger
-  readonly now: () => number
-  /** Milliseconds, monotonic. */
-  readonly monotonic: () => number
+  readonly clock: SteadyClock
 }
 
 export class RecordingRoom {
@@ -38,13 +35,10 @@ export class RecordingRoom {
   #recordings: Recordings | null = null
   readonly #retention: NodeJS.Timeout | null
   #expiring: Promise<void> = Promise.resolve()
-  /** The clocks at the start. */
-  readonly #began: { readonly now: number; readonly monotonic: number }
 
   constructor(options: RecordingRoomOptions) {
     this.#options = options
     const { directory } = options
-    this.#began = { now: options.now(), monotonic: options.monotonic() }
     const isUnfinished =
       existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.journal'))
     if (isUnfinished) this.#open()
@@ -80,14 +74,14 @@ export class RecordingRoom {
 
   /** Destroys what is past its time. What a clock that jumps makes old stays: it cannot be brought back. */
   expire(): Promise<void> {
-    const { keepDays, directory, audit, log, now, monotonic } = this.#options
+    const { keepDays, directory, audit, log, clock } = this.#options
     if (keepDays === null) return Promise.resolve()
-    const jumped = now() - this.#began.now - (monotonic() - this.#began.monotonic)
-    if (Math.abs(jumped) > CLOCK_JUMP_MS) {
+    const { jumped } = clock
+    if (jumped !== null) {
       log.error({ jumped }, 'the clock has jumped: no recording is destroyed until the next start')
       return Promise.resolve()
     }
-    const before = now() - keepDays * DAY_MS
+    const before = clock.now() - keepDays * DAY_MS
     const expiry = { directory, log: audit, before, reason: `keep-days: ${keepDays}` }
     this.#expiring = this.#expiring
       .then(() => expireRecordings(expiry))
@@ -99,9 +93,11 @@ export class RecordingRoom {
   }
 
   #open(): Recordings {
-    const { audit, log, ...options } = this.#options
+    const { audit, log, clock, directory, key } = this.#options
     this.#recordings ??= new Recordings({
-      ...options,
+      directory,
+      key,
+      now: clock.now,
       record: (events) => {
         for (const event of events) audit.append(event)
         audit.flush()

@@ -5,6 +5,7 @@ import { type AuditLog, openAuditLog } from '@sallyport/audit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { RecordingRoom } from '../recordings/room.ts'
 import { createLogger } from '../telemetry/index.ts'
+import { SteadyClock } from '../trail/steady-clock.ts'
 import { Turnstile } from './turnstile.ts'
 
 let directory: string
@@ -20,8 +21,7 @@ beforeEach(async () => {
     keepDays: null,
     audit,
     log: createLogger({ level: 'error' }),
-    now: Date.now,
-    monotonic: () => performance.now(),
+    clock: new SteadyClock({ now: Date.now, monotonic: () => performance.now() }),
   })
   turnstile = new Turnstile(audit, recordings)
 })

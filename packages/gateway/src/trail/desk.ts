@@ -12,6 +12,7 @@ import {
   eraseRecording,
 } from '@sallyport/audit'
 import { Ajv } from 'ajv'
+import type { Keeper } from './keeper.ts'
 
 /** One request, ms. */
 const REQUEST_MS_MAX = 10_000
@@ -25,6 +26,21 @@ const fields = (properties: Record<string, object>) => ({
   required: Object.keys(properties),
   additionalProperties: false,
 })
+/** What a hold names: one of these. */
+const on = {
+  type: 'object',
+  properties: {
+    session: text,
+    subject: text,
+    time: fields({
+      since: { type: 'integer', minimum: 0 },
+      until: { type: 'integer', minimum: 0 },
+    }),
+  },
+  minProperties: 1,
+  maxProperties: 1,
+  additionalProperties: false,
+}
 const isRequest = new Ajv({ discriminator: true }).compile<DeskRequest>({
   type: 'object',
   discriminator: { propertyName: 'do' },
@@ -33,7 +49,7 @@ const isRequest = new Ajv({ discriminator: true }).compile<DeskRequest>({
     fields({ do: { const: 'note-read' }, actor: text, action: text, query: { type: 'string' } }),
     fields({
       do: { const: 'hold' },
-      session: text,
+      on,
       state: { enum: ['placed', 'lifted'] },
       by: text,
       reason: text,
@@ -46,11 +62,13 @@ const isRequest = new Ajv({ discriminator: true }).compile<DeskRequest>({
       reason: text,
     }),
     fields({ do: { const: 'rotate-key' } }),
+    fields({ do: { const: 'prune' }, by: text, dryRun: { type: 'boolean' } }),
   ],
 })
 
 export interface DeskOptions {
   readonly audit: AuditLog
+  readonly keeper: Keeper
   /** Directory of recordings. */
   readonly recordings: string
 }
@@ -124,15 +142,17 @@ export class Desk {
         return 'noted'
       }
       case 'hold': {
-        const { session, state, by, reason } = request
-        this.#record({ type: 'legal-hold', v: 1, session, state, by, reason })
-        return `legal hold ${state} on session ${session}`
+        const { on, state, by, reason } = request
+        this.#record({ type: 'legal-hold', v: 1, ...on, state, by, reason })
+        return `legal hold ${state}`
       }
       case 'erase': {
         const { session, what, by, reason } = request
         await eraseRecording({ directory, log: audit, session, what, by, reason })
         return `the ${what} of session ${session} is destroyed`
       }
+      case 'prune':
+        return JSON.stringify(await this.#options.keeper.prune(request))
       case 'rotate-key': {
         const { from, to, seq } = await audit.rotateKey()
         return `key ${to} has taken the place of ${from}, from record ${seq} on`
