@@ -6,6 +6,7 @@ import { createVerifier, type Verifier } from '@sallyport/identity'
 import { MysqlReader } from '@sallyport/sql'
 import type { FastifyInstance } from 'fastify'
 import { addControlRoutes } from './admin/control.ts'
+import { sessionsOf } from './admin/sessions.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { newApprovalId } from './approvals/recover.ts'
@@ -148,7 +149,11 @@ class Gateway implements RunningGateway {
       },
       elsewhere,
     })
-    elsewhere?.attend((interrupt) => this.#interrupts.here(interrupt))
+    elsewhere?.attend((question) => {
+      if (question.kind !== 'sessions')
+        return this.#interrupts.here(question)?.then(() => true) ?? null
+      return Promise.resolve(sessionsOf(this.#registry, question.owner, this.#name))
+    })
     parts.policy.onChange(() => this.#registry.reconsider())
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
     this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
@@ -291,6 +296,11 @@ class Gateway implements RunningGateway {
     await audit.close()
     await this.#parts.exports?.close()
     log.info('stopped')
+  }
+
+  /** Among those that share a store; null: it is alone. */
+  get #name(): string | null {
+    return this.#config.store?.gateway ?? null
   }
 
   #buildConnections(config: GatewayConfig): Map<string, ConnectionRuntime> {
@@ -460,6 +470,8 @@ class Gateway implements RunningGateway {
       reload: () => this.reload(),
       registry: this.#registry,
       interrupts: this.#interrupts,
+      elsewhere: this.#parts.elsewhere,
+      gateway: this.#name,
       watch: this.#watch,
       subjects: { ...this.#deps, reader: this.#parts.reader },
       audit,

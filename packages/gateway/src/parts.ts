@@ -28,7 +28,7 @@ import { createSecrets, type Secrets } from './secrets/store.ts'
 import { PostgresState } from './state/postgres-store.ts'
 import { StateStore } from './state/store.ts'
 import type { TokenState } from './state/token-state.ts'
-import { SharedInterrupts } from './store/interrupts.ts'
+import { OtherGateways } from './store/gateways.ts'
 import { openSharedStore } from './store/open.ts'
 import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
@@ -50,8 +50,8 @@ export interface Parts {
   readonly exports: ExportWorker | null
   /** With other gateways; null: this one is alone. */
   readonly shared: SharedStore | null
-  /** Sessions of the other gateways; null: this one is alone. */
-  readonly elsewhere: SharedInterrupts | null
+  /** Null: this one is alone. */
+  readonly elsewhere: OtherGateways | null
   readonly state: TokenState
   readonly secrets: Secrets
   readonly reader: PostgresReader
@@ -100,7 +100,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
     const gateway = randomUUID()
     const onError = notAnswering(log)
     const elsewhere =
-      shared && (await inStore(SharedInterrupts.open({ store: shared, gateway, onError })))
+      shared && (await inStore(OtherGateways.open({ store: shared, gateway, onError })))
     if (elsewhere !== null) opened.unshift(elsewhere)
     const journal =
       shared === null

@@ -3,6 +3,7 @@ export type {
   ApprovalView,
   GrantView,
   ListenerView,
+  SessionsView,
   SessionView,
   WatchedView,
 } from '@sallyport/gateway'

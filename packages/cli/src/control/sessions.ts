@@ -4,14 +4,15 @@ import { relativeTo } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { styled } from '../output.ts'
 import { accessOf, type ControlFlags, call, follow } from './client.ts'
-import type { SessionView, WatchedView } from './contract.ts'
+import type { SessionsView, SessionView, WatchedView } from './contract.ts'
 
 /** How often `watch` asks, ms. */
 const WATCH_MS = 1_000
 
 export async function listSessions(flags: ControlFlags, cli: Cli): Promise<ExitCode> {
   const access = await accessOf(flags, cli)
-  const { sessions } = await call<{ sessions: SessionView[] }>(access, 'GET', '/v1/sessions')
+  const { sessions, unanswered } = await call<SessionsView>(access, 'GET', '/v1/sessions')
+  if (unanswered > 0) cli.out.note(`${unanswered} of the gateways did not answer`)
   if (flags.json === true) cli.out.json(sessions)
   else if (sessions.length === 0) cli.out.note('no sessions')
   else print(sessions, cli)
@@ -63,7 +64,7 @@ export async function watchSessions(flags: ControlFlags, cli: Cli): Promise<Exit
   const access = await accessOf(flags, cli)
   let before = new Map<string, string>()
   while (!cli.stop.aborted) {
-    const { sessions } = await call<{ sessions: SessionView[] }>(access, 'GET', '/v1/sessions')
+    const { sessions } = await call<SessionsView>(access, 'GET', '/v1/sessions')
     const now = new Map(sessions.map((one) => [one.id, one.state]))
     for (const one of sessions) {
       if (before.get(one.id) === one.state) continue
@@ -89,11 +90,12 @@ export async function killSession(id: string, flags: ControlFlags, cli: Cli): Pr
 }
 
 function print(sessions: readonly SessionView[], cli: Cli): void {
+  const several = sessions.some(({ gateway }) => gateway !== null)
+  const titles = ['id', 'who', 'kind', 'graph/node', 'connection', 'role', 'state', 'since']
   cli.out.table(
-    ['id', 'who', 'kind', 'graph/node', 'connection', 'role', 'state', 'since'].map((title) => ({
-      title,
-    })),
+    [...(several ? ['gateway'] : []), ...titles].map((title) => ({ title })),
     sessions.map((one) => [
+      ...(several ? [one.gateway ?? ''] : []),
       one.id,
       one.subject,
       one.kind,

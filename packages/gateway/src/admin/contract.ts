@@ -73,6 +73,8 @@ export interface ShownView {
 
 export interface SessionView {
   readonly id: string
+  /** Where it is, as `store.gateway` calls it; null: no store is shared. */
+  readonly gateway: string | null
   readonly subject: string
   readonly issuer: string
   readonly kind: 'human' | 'machine'
@@ -86,6 +88,13 @@ export interface SessionView {
   readonly activeAt: string
   readonly expiresAt: string
   readonly state: 'idle' | 'running' | 'in-transaction' | 'waiting-for-approval'
+}
+
+export interface SessionsView {
+  /** Of all gateways that share the store. */
+  readonly sessions: readonly SessionView[]
+  /** Gateways that live and have not said which they have. */
+  readonly unanswered: number
 }
 
 /** What happens in a session that is watched. */

@@ -16,6 +16,7 @@ import type { Grants } from '../grants/grants.ts'
 import type { Interrupts } from '../session/interrupts.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { SessionWatch } from '../session/watch.ts'
+import type { OtherGateways } from '../store/gateways.ts'
 import { addApprovalRoutes } from './approvals.ts'
 import { addApprovalsPage } from './approvals-page.ts'
 import {
@@ -53,6 +54,9 @@ export interface ControlDeps {
   readonly slack: Slack | null
   readonly registry: SessionRegistry
   readonly interrupts: Interrupts
+  /** See SessionRoutesDeps. */
+  readonly elsewhere: OtherGateways | null
+  readonly gateway: string | null
   readonly watch: SessionWatch
   readonly subjects: SubjectDeps
   readonly audit: AuditLog

@@ -78,9 +78,11 @@ export const APPROVAL = object({
 export const APPROVALS = object({ approvals: list(APPROVAL) })
 
 export const SESSIONS = object({
+  unanswered: WHOLE,
   sessions: list(
     object({
       id: TEXT,
+      gateway: orNull(TEXT),
       subject: TEXT,
       issuer: TEXT,
       kind: one('human', 'machine'),

@@ -1,18 +1,23 @@
-/** Live sessions over HTTP: list those of this gateway, watch and end. Everybody sees their own; operators see all. */
+/** Live sessions over HTTP: list, watch and end. Everybody sees their own; operators see all. */
 import type { AuditLog } from '@sallyport/audit'
 import type { FastifyInstance } from 'fastify'
-import type { Interrupts } from '../session/interrupts.ts'
+import { type Interrupts, isOf, type Owner } from '../session/interrupts.ts'
 import type { SessionRegistry } from '../session/registry.ts'
 import type { Session } from '../session/session.ts'
 import type { SessionWatch, WatchedEvent } from '../session/watch.ts'
-import { ApiError, type Caller, isSame } from './caller.ts'
-import type { SessionView, WatchedView } from './contract.ts'
+import type { OtherGateways } from '../store/gateways.ts'
+import { ApiError, type Caller } from './caller.ts'
+import type { SessionsView, SessionView, WatchedView } from './contract.ts'
 import type { EventStreams } from './event-stream.ts'
 import { DONE, SESSIONS } from './schemas.ts'
 
 export interface SessionRoutesDeps {
   readonly registry: SessionRegistry
   readonly interrupts: Interrupts
+  /** Null: this gateway is alone. */
+  readonly elsewhere: OtherGateways | null
+  /** What this one is called among them; null: it is alone. */
+  readonly gateway: string | null
   readonly audit: AuditLog
   readonly watch: SessionWatch
   readonly streams: EventStreams
@@ -20,13 +25,18 @@ export interface SessionRoutesDeps {
 }
 
 export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps): void {
-  const { registry, interrupts, audit, watch, streams, now } = deps
+  const { registry, interrupts, elsewhere, gateway, audit, watch, streams, now } = deps
   app.get(
     '/sessions',
     { schema: { summary: 'Live sessions', response: { 200: SESSIONS } } },
-    async ({ caller }) => ({
-      sessions: registry.sessions.filter((one) => maySee(one, caller)).map(viewOf),
-    }),
+    async ({ caller }): Promise<SessionsView> => {
+      const owner = ownerFor(caller)
+      const others = await elsewhere?.sessions(owner)
+      return {
+        sessions: [...sessionsOf(registry, owner, gateway), ...(others?.sessions ?? [])],
+        unanswered: others?.unanswered ?? 0,
+      }
+    },
   )
   app.delete<{ Params: { id: string } }>(
     '/sessions/:id',
@@ -39,12 +49,11 @@ export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps):
       },
     },
     async ({ caller, params }, reply) => {
-      const { issuer, subject } = caller.principal
       const done = await interrupts.send({
         kind: 'end',
         session: params.id,
-        owner: caller.isOperator ? null : { issuer, subject },
-        by: subject,
+        owner: ownerFor(caller),
+        by: caller.principal.subject,
       })
       if (done !== true) throw unknownSession()
       return reply.code(204).send()
@@ -61,7 +70,10 @@ export function addSessionRoutes(app: FastifyInstance, deps: SessionRoutesDeps):
     },
     async (request, reply) => {
       const { caller, params } = request
-      const session = visible(registry, params.id, caller)
+      const session = registry.byId(params.id)
+      if (session === undefined || !isOf(ownerFor(caller), session.principal)) {
+        throw await notHere(params.id, caller, elsewhere)
+      }
       // Whoever watches is on record before they see anything.
       const actor = caller.principal.subject
       audit.append({ type: 'trail-read', v: 1, actor, action: 'watch', query: session.id })
@@ -90,13 +102,16 @@ const ID = {
   required: ['id'],
 } as const
 
-/** @throws ApiError 404, also for what the caller may not see */
-function visible(registry: SessionRegistry, id: string, caller: Caller): Session {
-  const session = registry.byId(id)
-  if (session === undefined || !maySee(session, caller)) {
-    throw unknownSession()
-  }
-  return session
+/** Of one that is at another gateway, that one is named. */
+async function notHere(
+  id: string,
+  caller: Caller,
+  elsewhere: OtherGateways | null,
+): Promise<ApiError> {
+  const others = await elsewhere?.sessions(ownerFor(caller))
+  const found = others?.sessions.find((one) => one.id === id)
+  if (found === undefined) return unknownSession()
+  return new ApiError(409, 'elsewhere', `that session is at the gateway \`${found.gateway}\``)
 }
 
 function unknownSession(): ApiError {
@@ -124,15 +139,28 @@ function watchedOf(seq: number, event: WatchedEvent, now: number): WatchedView {
   }
 }
 
-function maySee({ principal }: Session, caller: Caller): boolean {
-  return caller.isOperator || isSame(caller.principal, principal)
+/** Whose sessions a caller may see and end; null: everybody's. */
+function ownerFor({ isOperator, principal: { issuer, subject } }: Caller): Owner | null {
+  return isOperator ? null : { issuer, subject }
 }
 
-function viewOf(session: Session): SessionView {
+/** `gateway`: what this one is called among those that share a store. */
+export function sessionsOf(
+  registry: SessionRegistry,
+  owner: Owner | null,
+  gateway: string | null,
+): SessionView[] {
+  return registry.sessions
+    .filter(({ principal }) => isOf(owner, principal))
+    .map((session) => viewOf(session, gateway))
+}
+
+function viewOf(session: Session, gateway: string | null): SessionView {
   const { id, principal, role, connection, database, startedAt, activeAt } = session
   const { subject, issuer, kind, graph, node, run, expiresAt } = principal
   return {
     id,
+    gateway,
     subject,
     issuer,
     kind,

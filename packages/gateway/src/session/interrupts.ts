@@ -9,7 +9,7 @@ import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { SessionRegistry } from './registry.ts'
 import type { Session } from './session.ts'
 
-interface Owner {
+export interface Owner {
   readonly issuer: string
   readonly subject: string
 }
@@ -35,7 +35,7 @@ export type Interrupt =
 /** The other gateways that share a store. */
 export interface Elsewhere {
   /** Resolves to whether one of them had that session and has done it. Never rejects. */
-  ask(interrupt: Interrupt): Promise<boolean>
+  interrupt(interrupt: Interrupt): Promise<boolean>
 }
 
 export interface InterruptsOptions {
@@ -57,7 +57,7 @@ export class Interrupts {
   send(interrupt: Interrupt): Promise<boolean> | null {
     const here = this.here(interrupt)
     if (here !== null) return here.then(() => true)
-    return this.#options.elsewhere?.ask(interrupt) ?? null
+    return this.#options.elsewhere?.interrupt(interrupt) ?? null
   }
 
   /** Only among the sessions of this gateway; null: none is meant. Resolves when it has been done. */
@@ -104,7 +104,8 @@ export function secretHash(secret: Uint8Array): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
-function isOf(owner: Owner | null, principal: Owner): boolean {
+/** Is this principal's session `owner`'s? Everything is null's. */
+export function isOf(owner: Owner | null, principal: Owner): boolean {
   return (
     owner === null || (owner.subject === principal.subject && owner.issuer === principal.issuer)
   )

@@ -111,11 +111,37 @@ describe('on PostgreSQL', () => {
     await cancelAt({ host: second.host, port: second.plainPort }, key)
     await wire.replies()
     const rows = await store.sql<{ secret: string }>(
-      `SELECT interrupt->>'secret' AS secret FROM sallyport_interrupts WHERE interrupt->>'kind' = 'cancel'`,
+      `SELECT question->>'secret' AS secret FROM sallyport_questions WHERE question->>'kind' = 'cancel'`,
     )
     expect(rows.length).toBeGreaterThan(0)
     // The secret of protocol 3.0 has four bytes.
     for (const { secret } of rows) expect(secret).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  test('every gateway’s are listed at each, to who may see them; to watch one, its own is named', async () => {
+    await client()
+    const operator = await controlOf(second, { subject: 'olga', groups: ['ops'] })
+    const ann = await controlOf(second, { subject: 'ann' })
+    const bob = await controlOf(second, { subject: 'bob' })
+    const { body } = await operator.get('/v1/sessions')
+    expect(body.unanswered).toBe(0)
+    expect(body.sessions).toMatchObject([{ subject: 'ann', gateway: expect.any(String) }])
+    const own = (await ann.get('/v1/sessions')).body.sessions
+    expect(own.map(({ id }: { id: string }) => id)).toEqual([body.sessions[0].id])
+    expect((await bob.get('/v1/sessions')).body.sessions).toEqual([])
+    const watched = await operator.get(`/v1/sessions/${body.sessions[0].id}/events`)
+    expect(watched).toMatchObject({ status: 409, body: { error: 'elsewhere' } })
+    expect((await bob.get(`/v1/sessions/${body.sessions[0].id}/events`)).status).toBe(404)
+  })
+
+  test('a gateway that died a moment ago keeps nobody waiting, and is said to be silent', async () => {
+    await store.sql(`INSERT INTO sallyport_gateways VALUES ('dead', now() + interval '1 minute')`)
+    const operator = await controlOf(second, { subject: 'olga', groups: ['ops'] })
+    await client()
+    const { body } = await operator.get('/v1/sessions')
+    expect(body.unanswered).toBe(1)
+    expect(body.sessions).toHaveLength(1)
+    await store.sql(`DELETE FROM sallyport_gateways WHERE id = 'dead'`)
   })
 
   test('an operator ends it, and is named in the record; another person cannot', async () => {
@@ -142,7 +168,7 @@ test('two gateways listen on one port, and the system spreads the clients over t
   open.push({ close: () => database.drop() })
   const port = await freePort()
   const listener = { protocol: 'postgres', host: '127.0.0.1', port, tls: 'off', 'reuse-port': true }
-  const start = async (): Promise<TestGateway> => {
+  const start = async (name: string): Promise<TestGateway> => {
     const gateway = await startTestGateway({
       upstream: database,
       database: database.database,
@@ -152,22 +178,19 @@ test('two gateways listen on one port, and the system spreads the clients over t
       config: {
         listeners: [listener],
         admin: { port: 0 },
-        store: { url: `plain:${store.url}` },
+        store: { url: `plain:${store.url}`, gateway: name },
       },
     })
     open.push(gateway)
     return gateway
   }
-  const gateways = [await start(), await start()]
-  const [first] = gateways
-  if (first === undefined) throw new Error('no gateway')
+  const first = await start('first')
+  await start('second')
   const password = await first.token({ subject: 'ann' })
-  const counts = async (): Promise<number[]> => {
-    const lists = gateways.map(async (gateway) => {
-      const ann = await controlOf(gateway, { subject: 'ann' })
-      return (await ann.get('/v1/sessions')).body.sessions.length as number
-    })
-    return await Promise.all(lists)
+  const ann = await controlOf(first, { subject: 'ann' })
+  const served = async (): Promise<number> => {
+    const { sessions } = (await ann.get('/v1/sessions')).body
+    return new Set(sessions.map((one: { gateway: string }) => one.gateway)).size
   }
   // The system chooses by a hash of the addresses: of enough clients, each gateway gets some.
   await until(async () => {
@@ -179,7 +202,7 @@ test('two gateways listen on one port, and the system spreads the clients over t
       database: 'crm',
     })
     open.push(wire)
-    return (await counts()).every((count) => count > 0)
+    return (await served()) === 2
   })
 })
 
