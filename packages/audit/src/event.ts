@@ -262,6 +262,18 @@ export type Outcome = Base<'outcome'> & {
   readonly commandTag?: string
 }
 
+/**
+ * A statement that waits for approval is run and rolled back, so that approvers see what it would do. Written and
+ * flushed before that.
+ */
+export type StatementPreviewed = Base<'statement-previewed'> & {
+  readonly session: string
+  /** Log sequence number of the statement's record. */
+  readonly statement: number
+  /** What an approval of it is bound to: see ApprovalRequested. */
+  readonly binding: string
+}
+
 // Tokens.
 
 export type TokenMinted = Base<'token-minted'> & {
@@ -317,6 +329,8 @@ export type ApprovalRequested = Base<'approval-requested'> & {
   readonly useMs: number
   /** Why, in the requester's words. */
   readonly reason?: string
+  /** A preview was asked for: how many rows it changed before it was rolled back, or why there is none. */
+  readonly preview?: { readonly affected: number } | { readonly none: string }
   /** For a grant: the role, and how long it is held from its beginning, milliseconds. */
   readonly grant?: {
     readonly role: string
@@ -379,6 +393,7 @@ export type AuditEvent =
   | LegalHold
   | Statement
   | Outcome
+  | StatementPreviewed
   | TokenMinted
   | TokenRevoked
   | ApprovalRequested
@@ -418,6 +433,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'legal-hold': true,
   statement: true,
   outcome: true,
+  'statement-previewed': true,
   'token-minted': true,
   'token-revoked': true,
   'approval-requested': true,

@@ -38,6 +38,7 @@ export {
   type SessionStarted,
   type SignedHead,
   type Statement,
+  type StatementPreviewed,
   type StoredEvent,
   type Tombstone,
 } from './event.ts'

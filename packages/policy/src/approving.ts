@@ -1,5 +1,5 @@
 /** A verdict that asks people: of several rules each must be satisfied, and the shortest times hold. */
-import type { ApproverRequirement } from './model.ts'
+import type { ApproverRequirement, PreviewAllowed } from './model.ts'
 import { sayDuration } from './units.ts'
 import type { Approve } from './verdict.ts'
 
@@ -19,6 +19,7 @@ export function approving(
     useWithinMs: Math.min(...approvers.map((one) => one.useWithinMs)),
     reason: approvers.some((one) => one.reason === 'required') ? 'required' : 'optional',
     mode,
+    preview: previewOf(approvers),
     message: `this statement needs approval by the rule "${names}"`,
     detail: approvers
       .map(
@@ -32,4 +33,10 @@ export function approving(
         ? `It waits ${sayDuration(withinMs)} for a decision.`
         : 'Send exactly the same statement again once it is approved.'),
   }
+}
+
+/** Whoever decides by any of the rules sees it, so every one of them must let them. */
+function previewOf(approvers: readonly ApproverRequirement[]): PreviewAllowed | null {
+  const allowed = approvers.flatMap(({ preview }) => (preview === null ? [] : [preview.rows]))
+  return allowed.length < approvers.length ? null : { rows: Math.min(...allowed) }
 }

@@ -41,6 +41,10 @@ describe('errors point at the line and suggest the word', () => {
     ],
     [rule('allow: { effects: [read] }\n    mode: return'), '`mode` belongs to an approve rule'],
     [
+      rule('allow: { effects: [read] }\n    preview: { rows: 1 }'),
+      '`preview` belongs to an approve rule',
+    ],
+    [
       rule('allow: { effects: [read] }\n    approvers: { groups: [a] }'),
       'belongs to an approve rule',
     ],

@@ -11,6 +11,7 @@ import {
   POLICY_ERRORS_MAX,
   POLICY_FILES_MAX,
   POLICY_RULES_MAX,
+  PREVIEW_ROWS,
   RECORDED_BYTES_DEFAULT,
   RECORDED_ROWS_DEFAULT,
 } from './limits.ts'
@@ -256,7 +257,7 @@ function compileRule(scope: Scope, rule: RuleFile, at: Path, rules: Rule[]): voi
         )
   }
   if (kind !== 'approve') {
-    for (const key of ['approvers', 'reason', 'mode'] as const)
+    for (const key of ['approvers', 'reason', 'mode', 'preview'] as const)
       if (rule[key] !== undefined)
         errors.push(file.fault([...at, key], 'value', `\`${key}\` belongs to an approve rule`))
     rules.push({ ...base, kind })
@@ -305,7 +306,7 @@ function compileGrant(scope: Scope, grant: GrantFile, at: Path, grants: GrantRul
 
 function compileApprovers(
   scope: Scope,
-  rule: Pick<RuleFile, 'name' | 'approvers' | 'reason' | 'mode'>,
+  rule: Pick<RuleFile, 'name' | 'approvers' | 'reason' | 'mode' | 'preview'>,
   at: Path,
 ): ApproverRequirement {
   const approvers = rule.approvers ?? {}
@@ -331,6 +332,7 @@ function compileApprovers(
     reason: rule.reason ?? ('optional' as const),
     mode: rule.mode ?? ('hold' as const),
     ticket: ticket ?? null,
+    preview: rule.preview === undefined ? null : { rows: rule.preview.rows ?? PREVIEW_ROWS },
   }
 }
 

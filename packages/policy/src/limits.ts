@@ -42,3 +42,7 @@ export const KEYED_CACHES_MAX = 32
 /** Rows, and bytes of rows, of each result that `record` keeps unless it says otherwise. */
 export const RECORDED_ROWS_DEFAULT = 1_000
 export const RECORDED_BYTES_DEFAULT = 1_048_576
+
+/** Changed rows of a preview, unless the rule says otherwise; and at most: people are to read them. */
+export const PREVIEW_ROWS = 5
+export const PREVIEW_ROWS_MAX = 50

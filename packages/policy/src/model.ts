@@ -83,6 +83,13 @@ export interface ApproverRequirement {
   readonly mode: 'hold' | 'return'
   /** What the ticket an approver names must look like, all of it; null: none is asked for. */
   readonly ticket: string | null
+  /** It may be run and rolled back, so that approvers see what it would do; null: it may not. */
+  readonly preview: PreviewAllowed | null
+}
+
+export interface PreviewAllowed {
+  /** Changed rows that are shown; 0: how many there are, and none of them. */
+  readonly rows: number
 }
 
 interface RuleBase {

@@ -3,6 +3,7 @@
  * (written by scripts/write-schema.ts, kept equal by a test). Word lists come from the types they describe.
  */
 
+import { PREVIEW_ROWS, PREVIEW_ROWS_MAX } from './limits.ts'
 import { DETECTORS } from './masks/spec.ts'
 
 /** As EFFECTS of @sallyport/sql; a test holds the two together. */
@@ -136,6 +137,18 @@ const rule = closed(
     mode: {
       enum: ['hold', 'return'],
       description: 'hold: the statement waits on the wire; return: it is refused, retry it (hold)',
+    },
+    preview: {
+      ...closed({
+        rows: {
+          type: 'integer',
+          minimum: 0,
+          maximum: PREVIEW_ROWS_MAX,
+          description: `changed rows shown, before and after (${PREVIEW_ROWS}); 0: only how many`,
+        },
+      }),
+      description:
+        'approve: the statement is run and rolled back, so that approvers see what it would change',
     },
     hint: text('what a refused client should do instead; sent to the client'),
   },
@@ -411,6 +424,7 @@ export interface RuleFile {
   }
   readonly reason?: 'required' | 'optional'
   readonly mode?: ApprovalMode
+  readonly preview?: { readonly rows?: number }
   readonly hint?: string
 }
 export interface KeyedFile {

@@ -2,7 +2,7 @@
 
 import type { StatementFacts } from '@sallyport/sql'
 import type { EstimateGate } from './estimates.ts'
-import type { ApproverRequirement, ColumnMask } from './model.ts'
+import type { ApproverRequirement, ColumnMask, PreviewAllowed } from './model.ts'
 import type { Probes } from './probes.ts'
 
 export type DenyCode =
@@ -100,6 +100,8 @@ export type Approve = Reports &
     readonly probes: readonly Probes[]
     /** `return` when one of the rules says so. */
     readonly mode: 'hold' | 'return'
+    /** What each of the rules lets approvers see of its effect; null: one of them nothing. */
+    readonly preview: PreviewAllowed | null
     readonly results: readonly (ResultPlan | null)[]
     readonly gates: readonly EstimateGate[]
   }

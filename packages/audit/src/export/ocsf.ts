@@ -52,6 +52,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'policy-loaded': { class: 6003, activity: UPDATE },
   'policy-rejected': { class: 6003, activity: UPDATE },
   'config-loaded': { class: 6003, activity: UPDATE },
+  'statement-previewed': { class: 6003, activity: READ },
   'approval-requested': { class: 6003, activity: CREATE },
   'approval-decided': { class: 6003, activity: UPDATE },
   'approval-closed': { class: 6003, activity: UPDATE },

@@ -78,6 +78,8 @@ export function describe(event: AuditEvent): Described {
         `${event.subject} (${event.kind}) on ${event.connection}/${event.database}${context}`,
       )
     }
+    case 'statement-previewed':
+      return as(`${event.statement} is run and rolled back`)
     case 'session-ended':
       return as(event.reason)
     case 'cancel':

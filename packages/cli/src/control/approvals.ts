@@ -152,8 +152,37 @@ function print(one: ApprovalView, cli: Cli): void {
     field('estimate', `${estimate.rows} rows${cost}`)
     for (const line of estimate.plan) out.line(`             ${line}`)
   } else if (estimate !== null) field('estimate', `none: ${estimate.why}`)
+  printPreview(shown.preview, field, cli)
   out.line()
   out.block(shown.layout ?? shown.sql, '  ')
   for (const [i, value] of shown.parameters.entries()) out.line(`  $${i + 1} = ${value ?? 'NULL'}`)
   out.line()
+}
+
+type Preview = NonNullable<ApprovalView['shown']>['preview']
+
+/** A line for each changed row as it was, and as it would be. */
+function printPreview(
+  preview: Preview,
+  field: (name: string, value: string) => void,
+  { out }: Cli,
+): void {
+  if (preview === null) return
+  if (preview.kind === 'none') return field('preview', `none: ${preview.why}`)
+  const { affected, columns, rows } = preview
+  const more = affected > rows.length && rows.length > 0 ? `, ${rows.length} of them:` : ''
+  field('preview', `${affected} rows change${more}`)
+  if (rows.length === 0) return
+  const titles = [{ title: '' }, ...columns.map((title) => ({ title, max: 40 }))]
+  out.table(
+    titles,
+    rows.flatMap(({ before, after }) =>
+      [
+        { sign: '-', cells: before },
+        { sign: '+', cells: after },
+      ].flatMap(({ sign, cells }) =>
+        cells === null ? [] : [[sign, ...cells.map((cell) => cell ?? 'NULL')]],
+      ),
+    ),
+  )
 }

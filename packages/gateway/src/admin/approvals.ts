@@ -129,8 +129,10 @@ function follow(approvals: Approvals, caller: Caller, stream: EventStream): () =
 
 async function look(approvals: Approvals, id: string, caller: Caller): Promise<ApprovalView> {
   const approval = await visible(approvals, id, caller)
-  const mayRead = isSame(caller.principal, approval.request) || mayDecide(approval, caller)
-  return viewOf(approval, caller, mayRead ? await approvals.shown(id) : null)
+  if (mayDecide(approval, caller)) return viewOf(approval, caller, await approvals.shown(id))
+  const shown = isSame(caller.principal, approval.request) ? await approvals.shown(id) : null
+  // Whoever may write a table may not be one who may read it.
+  return viewOf(approval, caller, shown === null ? null : { ...shown, preview: null })
 }
 
 /** @throws ApiError 404, also for what the caller may not see */

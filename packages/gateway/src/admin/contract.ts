@@ -63,12 +63,19 @@ export interface ShownView {
       }
     | { readonly kind: 'none'; readonly why: string }
     | null
-  readonly preview: {
-    readonly affected: number
-    readonly columns: readonly string[]
-    readonly before: readonly (readonly (string | null)[])[]
-    readonly after: readonly (readonly (string | null)[])[]
-  } | null
+  /** What it did when it was run and rolled back; `none`: why it was not. Null: policy shows none, or not to the caller. */
+  readonly preview:
+    | {
+        readonly kind: 'preview'
+        readonly affected: number
+        readonly columns: readonly string[]
+        readonly rows: readonly {
+          readonly before: readonly (string | null)[] | null
+          readonly after: readonly (string | null)[] | null
+        }[]
+      }
+    | { readonly kind: 'none'; readonly why: string }
+    | null
 }
 
 export interface SessionView {

@@ -23,7 +23,7 @@ const object = (properties: Readonly<Record<string, Schema>>): Schema => ({
 })
 
 const CONTEXT = { graph: orNull(TEXT), node: orNull(TEXT), run: orNull(TEXT) }
-const CELLS = list(list(orNull(TEXT)))
+const CELLS = orNull(list(orNull(TEXT)))
 
 const SHOWN = object({
   sql: TEXT,
@@ -35,7 +35,17 @@ const SHOWN = object({
       object({ kind: one('none'), why: TEXT }),
     ],
   }),
-  preview: orNull(object({ affected: WHOLE, columns: list(TEXT), before: CELLS, after: CELLS })),
+  preview: orNull({
+    oneOf: [
+      object({
+        kind: one('preview'),
+        affected: WHOLE,
+        columns: list(TEXT),
+        rows: list(object({ before: CELLS, after: CELLS })),
+      }),
+      object({ kind: one('none'), why: TEXT }),
+    ],
+  }),
 })
 
 export const APPROVAL = object({

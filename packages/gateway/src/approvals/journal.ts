@@ -16,7 +16,7 @@ export interface Shown {
   readonly parameters: readonly (string | null)[]
   /** Null: not of a statement. */
   readonly estimate: Estimated | null
-  /** What it would change, where policy allows to look. */
+  /** What it would change; null: policy does not let approvers look, or not whoever reads this. */
   readonly preview: Preview | null
 }
 
@@ -33,12 +33,24 @@ export type Estimated =
     }
   | { readonly kind: 'none'; readonly why: string }
 
-export interface Preview {
-  readonly affected: number
-  readonly columns: readonly string[]
-  /** Rows before and after, masked as the requester would see them; cut to a few. */
-  readonly before: readonly (readonly (string | null)[])[]
-  readonly after: readonly (readonly (string | null)[])[]
+/** What it did when it was run and rolled back, or why it was not. A column that is masked for anybody shows no value. */
+export type Preview =
+  | {
+      readonly kind: 'preview'
+      /** Rows of the table it names. */
+      readonly affected: number
+      readonly columns: readonly string[]
+      /** A few of them. */
+      readonly rows: readonly PreviewRow[]
+    }
+  | { readonly kind: 'none'; readonly why: string }
+
+/** Cells as text, cut; null is SQL NULL. */
+export interface PreviewRow {
+  /** Null: there was none, or the server does not tell. */
+  readonly before: readonly (string | null)[] | null
+  /** Null: there is none any more, or the server does not tell. */
+  readonly after: readonly (string | null)[] | null
 }
 
 export interface ApprovalJournal {

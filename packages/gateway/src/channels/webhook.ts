@@ -91,6 +91,7 @@ function messageOf(
       decideBy: new Date(request.decideBy).toISOString(),
       ...(event.type === 'approval-decided' && { by: event.by, decision: event.decision }),
       estimate: estimateOf(shown),
+      preview: previewOf(shown),
       link: address,
       text: event.type === 'approval-requested' ? asked.join('\n') : `${id}: ${status.kind}`,
     },
@@ -102,4 +103,11 @@ function estimateOf(shown: Shown | null): object | null {
   const estimate = shown?.estimate ?? null
   if (estimate === null || estimate.kind === 'none') return estimate
   return { kind: estimate.kind, rows: estimate.rows, cost: estimate.cost }
+}
+
+/** How many rows, and none of them. */
+function previewOf(shown: Shown | null): object | null {
+  const preview = shown?.preview ?? null
+  if (preview === null || preview.kind === 'none') return preview
+  return { kind: preview.kind, affected: preview.affected }
 }

@@ -1,5 +1,5 @@
 /** What people are told of an approval, in words: no statement, no value of one. */
-import type { Estimated, Shown } from '../approvals/journal.ts'
+import type { Estimated, Preview, Shown } from '../approvals/journal.ts'
 import type { Approval } from '../approvals/state.ts'
 
 /** Who wants what, under which rule, and why: a sentence or two. */
@@ -18,7 +18,16 @@ export function sayRequest({ id, request }: Approval): string {
 
 /** A line for each thing that is known of what it would do. */
 export function sayShown(shown: Shown | null): readonly string[] {
-  return shown?.estimate ? [sayEstimate(shown.estimate)] : []
+  const { estimate = null, preview = null } = shown ?? {}
+  return [
+    ...(estimate === null ? [] : [sayEstimate(estimate)]),
+    ...(preview === null ? [] : [sayPreview(preview)]),
+  ]
+}
+
+function sayPreview(preview: Preview): string {
+  if (preview.kind === 'none') return `No preview: ${preview.why}`
+  return `Run and rolled back, it changed ${preview.affected} rows`
 }
 
 function sayEstimate(estimate: Estimated): string {

@@ -209,25 +209,27 @@ function statement({ sql, layout, parameters, estimate, preview }) {
       visible('pre', estimate.plan.join('\n')),
     )
   } else if (estimate !== null) parts.push(facts({ Estimate: `none: ${estimate.why}` }))
-  if (preview !== null) {
+  if (preview?.kind === 'preview') {
     parts.push(facts({ 'Would change': `${preview.affected} rows` }))
-    parts.push(
-      rows('Before', preview.columns, preview.before),
-      rows('After', preview.columns, preview.after),
-    )
-  }
+    if (preview.rows.length > 0) parts.push(changes(preview))
+  } else if (preview !== null) parts.push(facts({ Preview: `none: ${preview.why}` }))
   return parts
 }
 
-function rows(title, columns, values) {
+/** Each changed row as it was, and as it would be. */
+function changes({ affected, columns, rows }) {
   const table = element('table')
-  table.append(element('caption', title))
-  const row = (cells, kind) => {
-    const line = element('tr')
-    line.append(...cells.map((cell) => visible(kind, cell ?? 'NULL')))
-    return line
+  table.append(element('caption', `${rows.length} of ${affected}`))
+  const line = (sign, cells, kind) => {
+    const made = element('tr')
+    made.append(element('th', sign), ...cells.map((cell) => visible(kind, cell ?? 'NULL')))
+    return made
   }
-  table.append(row(columns, 'th'), ...values.map((cells) => row(cells, 'td')))
+  table.append(line('', columns, 'th'))
+  for (const { before, after } of rows) {
+    if (before !== null) table.append(line('before', before, 'td'))
+    if (after !== null) table.append(line('after', after, 'td'))
+  }
   return table
 }
 

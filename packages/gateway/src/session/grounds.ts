@@ -51,6 +51,9 @@ export class Views {
 export function needsCatalog(view: PrincipalView): boolean {
   // Masks for others count: the record must know which texts may hold protected values.
   if (view.protects) return true
+  // A preview names the columns of what would be written.
+  if (view.rules.some((rule) => rule.kind === 'approve' && rule.approvers.preview !== null))
+    return true
   const byName = view.rules.filter(
     ({ match }) => match.relations !== null || match.columns !== null || match.functions !== null,
   )

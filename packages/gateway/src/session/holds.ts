@@ -6,8 +6,10 @@ import type { Approve } from '@sallyport/policy'
 import type { Approvals } from '../approvals/approvals.ts'
 import { type Bound, bindingOf } from '../approvals/binding.ts'
 import type { Shown } from '../approvals/journal.ts'
+import { isOver } from '../approvals/state.ts'
 import { Hold, type HoldState } from '../approvals/wait.ts'
 import type { ApprovalLink } from './hold-reports.ts'
+import { previewRecorded } from './previews.ts'
 
 const CHANGED = 'what policy says of it has changed'
 
@@ -45,6 +47,8 @@ export class SessionHolds {
   #changed: (state: HoldState) => void = () => undefined
   #hold: Hold | null = null
   #statement = 0
+  /** What is to be held is looked at first; a requester that leaves meanwhile does not ask any more. */
+  #ahead: { left: string | null } | null = null
 
   constructor(options: SessionHoldsOptions) {
     this.#options = options
@@ -86,6 +90,7 @@ export class SessionHolds {
     this.#hold?.cancel(CHANGED)
     const { approvals, session, asker, returning } = this.#options
     const { graph, node, run, ...who } = asker
+    const previewed = previewRecorded(shown.preview)
     const hold: Hold = new Hold(
       approvals,
       {
@@ -108,6 +113,7 @@ export class SessionHolds {
         withinMs: verdict.withinMs,
         useMs: verdict.useWithinMs,
         ...(reason !== null && { reason }),
+        ...(previewed !== null && { preview: previewed }),
       },
       shown,
       () => {
@@ -116,15 +122,36 @@ export class SessionHolds {
     )
     this.#hold = hold
     this.#statement = statement
+    const left = this.#ahead?.left ?? null
+    this.#ahead = null
+    if (left !== null) hold.cancel(left)
+  }
+
+  /** What will be asked for is run and rolled back first. */
+  lookAhead(): void {
+    this.#ahead = { left: null }
+  }
+
+  /** Exactly this was refused before with leave to come back: its answer is there, or on its way. */
+  async askedBefore(binding: string): Promise<boolean> {
+    const before = await this.#options.approvals.bound(binding)
+    return before.some(({ request, status }) => request.mode === 'return' && !isOver(status))
+  }
+
+  /** The client asked to be refused with leave to come back, rather than to wait. */
+  get returning(): boolean {
+    return this.#options.returning
   }
 
   /** What was held has been answered. */
   done(): void {
+    this.#ahead = null
     this.#hold = null
   }
 
   /** What was held is not to be decided by people any more. */
   drop(): void {
+    this.#ahead = null
     if (this.#hold === null) return
     this.#hold.cancel(CHANGED)
     this.#hold = null
@@ -132,6 +159,7 @@ export class SessionHolds {
 
   /** Whoever waits gives up, or has to. */
   cancel(why: string): void {
+    if (this.#ahead !== null) this.#ahead.left = why
     this.#hold?.cancel(why)
   }
 }

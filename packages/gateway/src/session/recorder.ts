@@ -101,6 +101,17 @@ export class StatementRecorder {
     return latest
   }
 
+  /** It is about to be run, and rolled back; false: that cannot be recorded, so it is not. */
+  previewed(statement: number, binding: string): boolean {
+    const { audit, session } = this.#options
+    try {
+      audit.append({ type: 'statement-previewed', v: 1, session, statement, binding })
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** What was recorded runs from now on. */
   begins(seq: number): void {
     this.#started.set(seq, this.#options.micros())

@@ -179,11 +179,10 @@ export class Session implements Waiting {
 
   async cancel(): Promise<void> {
     if (this.#ended) return
-    if (this.#holds.waiting) {
-      // What waits is not sent; of a result that waits, the relay asks for the cancel itself.
-      this.#holds.cancel('cancelled by the requester')
-      return
-    }
+    const { waiting } = this.#holds
+    this.#holds.cancel('cancelled by the requester')
+    // What waits is not sent; of a result that waits, the relay asks for the cancel itself.
+    if (waiting) return
     this.#cancelling++
     try {
       await this.#options.upstream.cancel()

@@ -14,6 +14,7 @@ import { FunctionBodies } from './function-bodies.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
+import { type PreviewWanted, previewText } from './preview.ts'
 import { rejectionFor } from './rejections.ts'
 import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
@@ -100,6 +101,11 @@ export class PostgresReader {
    */
   withhold(sql: string, columns: readonly WithheldTarget[]): string | null {
     return this.#tree?.sql === sql ? withhold(this.#parser, this.#tree, columns) : null
+  }
+
+  /** The text so written that it also tells what it changed (preview.ts); null: it cannot be done with certainty. */
+  preview(sql: string, wanted: PreviewWanted): string | null {
+    return previewText(this.#parser, sql, wanted)
   }
 
   #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {

@@ -22,6 +22,17 @@ export interface RelayOptions {
   readonly statementBytesMax: number
 }
 
+/** What a probe's messages are answered with. */
+const PROBE_REPLIES = [
+  REPLY.close,
+  REPLY.close,
+  REPLY.parse,
+  REPLY.bind,
+  REPLY.execute,
+  REPLY.close,
+  REPLY.close,
+] as const
+
 export class Relay {
   readonly #state: RelayState
   readonly #client: ClientLeg
@@ -122,7 +133,7 @@ export class Relay {
     state.probe = { answers: [], error: null, done }
     for (const question of questions) {
       state.toUpstream.give(encodeProbe(question, this.#probeName))
-      for (const kind of [REPLY.parse, REPLY.bind, REPLY.execute, REPLY.close, REPLY.close]) {
+      for (const kind of PROBE_REPLIES) {
         state.owe(expectDropped(kind, state.segment))
       }
     }

@@ -39,17 +39,18 @@ export interface Question {
 
 /** One question in the extended protocol under a name of our own: the client's unnamed ones stay untouched. */
 export function encodeProbe({ text, types, bind }: Question, name: string): Buffer {
-  const rest: FrontendMessage[] = [
-    { kind: 'Execute', portal: name, maxRows: 0 },
+  const gone: FrontendMessage[] = [
     { kind: 'Close', target: 'portal', name },
     { kind: 'Close', target: 'statement', name },
   ]
   const count = Buffer.alloc(2)
   count.writeUInt16BE((types?.length ?? 0) / 4)
   return Buffer.concat([
+    // One that failed as it ran is still there: what came after the error was skipped.
+    encodeFrontend(...gone),
     frame(FRONTEND.PARSE, cString(name), cString(text), count, types ?? NOTHING),
     frame(FRONTEND.BIND, cString(name), cString(name), bindBody(bind)),
-    encodeFrontend(...rest),
+    encodeFrontend({ kind: 'Execute', portal: name, maxRows: 0 }, ...gone),
   ])
 }
 

@@ -6,8 +6,8 @@
 import type { BindParameter } from '@sallyport/policy'
 import { type ProbeAnswer, TYPE } from '@sallyport/protocol-mysql'
 import type { Estimated } from '../../approvals/journal.ts'
+import { Beforehand } from '../beforehand.ts'
 import type { Decided } from '../decisions.ts'
-import { Estimating } from '../estimating.ts'
 import { factsOf } from './admitted.ts'
 import type { MysqlSessionNames } from './names.ts'
 import { estimateFrom } from './plan.ts'
@@ -56,9 +56,9 @@ export interface Planned {
   readonly parameters: readonly BindParameter[] | null
 }
 
-export function mysqlEstimating(options: MysqlEstimatingOptions): Estimating<Planned> {
+export function mysqlEstimating(options: MysqlEstimatingOptions): Beforehand<Planned, Estimated> {
   const { names, texts, quiescent, ask, resume } = options
-  return new Estimating({
+  return new Beforehand({
     keyOf,
     whyNot,
     alone: quiescent,

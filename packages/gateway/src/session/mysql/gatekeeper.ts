@@ -30,11 +30,12 @@ import {
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
+import type { Estimated } from '../../approvals/journal.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
+import type { Beforehand } from '../beforehand.ts'
 import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
-import type { Estimating } from '../estimating.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
@@ -116,7 +117,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #admitting: Admitting
   readonly #checks: SessionChecks
   readonly #holding: Holding
-  readonly #estimating: Estimating<Planned>
+  readonly #estimating: Beforehand<Planned, Estimated>
   readonly #killing: Killing
   readonly #hiding = new Hiding()
   /** What people, or nobody, said of a result beyond its limit. */

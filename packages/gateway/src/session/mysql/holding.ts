@@ -20,6 +20,8 @@ import { refusal } from './refusals.ts'
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
 const SETTINGS_MAX = 256
 
+const NO_PREVIEW = { kind: 'none', why: 'there are none on MySQL and MariaDB' } as const
+
 type HeldVia = 'simple' | 'execute'
 
 export interface HoldingOptions {
@@ -68,7 +70,8 @@ export class Holding {
       held: this.#heldAs(wanted),
       text,
       verdict,
-      shown: () => this.#shown(wanted),
+      shown: () =>
+        this.#shown({ ...wanted, preview: verdict.preview === null ? null : NO_PREVIEW }),
       record,
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
@@ -85,7 +88,7 @@ export class Holding {
       held: this.#heldAs(wanted),
       text: wanted.text,
       limits: wanted.view.limits,
-      shown: (estimate) => this.#shown({ ...wanted, estimate }),
+      shown: (estimate) => this.#shown({ ...wanted, estimate, preview: null }),
       of,
     })
     return answer === 'wait' ? WAIT : answer
@@ -118,12 +121,13 @@ export class Holding {
     decided,
     bound,
     estimate,
-  }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate'>): Shown {
+    preview,
+  }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate'> & Pick<Shown, 'preview'>): Shown {
     // What a parameter is compared with or written to is not known here: one sensitive, all masked.
     const parameters = parameterTexts(bound?.parameters ?? []).map((one) =>
       decided.sensitive ? '[masked]' : one,
     )
-    return { sql: text, layout: this.#options.layOut(text), parameters, estimate, preview: null }
+    return { sql: text, layout: this.#options.layOut(text), parameters, estimate, preview }
   }
 
   #state({ namesKey, decided: { analysis } }: Pick<Wanted, 'namesKey' | 'decided'>): string[] {

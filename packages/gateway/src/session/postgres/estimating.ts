@@ -6,8 +6,8 @@
  */
 import type { ProbeAnswer, Question } from '@sallyport/protocol-postgres'
 import type { Estimated } from '../../approvals/journal.ts'
+import { Beforehand } from '../beforehand.ts'
 import type { Decided } from '../decisions.ts'
-import { Estimating } from '../estimating.ts'
 import { estimateIn } from './plan.ts'
 
 /** Longer, and there is no estimate, ms: a lock may be in the way. */
@@ -42,9 +42,11 @@ export interface Planned {
   readonly bind: Buffer | null
 }
 
-export function postgresEstimating(options: PostgresEstimatingOptions): Estimating<Planned> {
+export function postgresEstimating(
+  options: PostgresEstimatingOptions,
+): Beforehand<Planned, Estimated> {
   const { relay, ask, resume } = options
-  return new Estimating({
+  return new Beforehand({
     keyOf,
     whyNot: (planned) => whyNot(planned, relay()),
     alone: () => relay().quiescent,
@@ -75,7 +77,8 @@ function askServer(
   })
 }
 
-function plain(text: string): Question {
+/** A question without parameters. */
+export function plain(text: string): Question {
   return { text, types: null, bind: null }
 }
 
@@ -102,6 +105,7 @@ function whyNot(
   return null
 }
 
-function keyOf({ text, namesKey, types, bind }: Planned): string {
+/** Equal for what is the same statement with the same parameters and meanings of names. */
+export function keyOf({ text, namesKey, types, bind }: Planned): string {
   return [namesKey, text, types?.toString('latin1'), bind?.toString('latin1')].join('\0')
 }

@@ -23,11 +23,12 @@ import {
   WAIT,
 } from '@sallyport/protocol-postgres'
 import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
+import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
+import type { Beforehand } from '../beforehand.ts'
 import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
-import type { Estimating } from '../estimating.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
@@ -50,9 +51,10 @@ import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
 import { type Asking, type Planned, postgresEstimating } from './estimating.ts'
 import { noticeFrame } from './frames.ts'
-import { Holding } from './holding.ts'
+import { type Bindable, Holding, type Wanted } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { TrackedNames } from './names.ts'
+import { type Previewed, postgresPreviewing } from './previewing.ts'
 import { redactReport } from './redaction.ts'
 import { noSuchPortal, noSuchStatement, refusal, refusalOf, tooManyNames } from './refusals.ts'
 import { Rereading } from './rereading.ts'
@@ -109,7 +111,11 @@ export class SessionGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #hiding = new Hiding()
-  readonly #estimating: Estimating<Planned>
+  readonly #estimating: Beforehand<Planned, Estimated>
+  readonly #previewing: Beforehand<Previewed, Preview>
+  /** Number of the record of what is to be held, where it was run and rolled back first. */
+  #ahead: number | null = null
+  #serverVersion = 0
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
   #relay: Relay | null = null
@@ -126,6 +132,12 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ ...options, records: this.#records })
     this.#estimating = postgresEstimating({ ...options, relay: () => this.#attached })
+    this.#previewing = postgresPreviewing({
+      ...options,
+      relay: () => this.#attached,
+      textOf: (text, wanted) => options.texts.preview(text, wanted),
+      version: () => this.#serverVersion,
+    })
     const rereading = new Rereading({
       standing: this.#standing,
       relay: () => this.#relay,
@@ -168,7 +180,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (verdict === SETTLE) return SETTLE
     const waiting = this.#viewsMoved(verdict.decided)
     if (waiting !== null) return waiting
-    const asked = this.#options.holds.busy || this.#estimating.busy
+    const asked = this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
     const over = via === 'query' && !asked ? this.#checks.overspent(context.view) : null
     if (over !== null) {
       return this.#records.refuse('simple', verdict.text, over.code, over.report)
@@ -433,6 +445,7 @@ export class SessionGatekeeper implements Gatekeeper {
 
   parameterStatus(name: string, value: string): void {
     this.#holding.setting(name, value)
+    if (name === 'server_version') this.#serverVersion = Number.parseInt(value, 10) || 0
     if (name === 'search_path') this.names.reportedPath(value, this.#options.engineUser)
     else this.names.reported(name, value)
   }
@@ -510,27 +523,65 @@ export class SessionGatekeeper implements Gatekeeper {
       return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
     }
     if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
-    const granted = this.#holding.ask({
-      via,
-      verdict,
-      decided: { ...decided, verdict },
+    const settled = { ...decided, verdict }
+    const wanted = {
+      decided: settled,
       meanings: [decided, ...before],
       text,
       view: ground.view,
       namesKey,
       bind: bound.bind,
-      estimate,
-    })
+    }
+    const preview = this.#previewOf({ via, verdict, catalog: ground.catalog, ...bound }, wanted)
+    if (preview === 'wait') return WAIT
+    if (preview === 'alone') return ALONE
+    const recorded = this.#ahead
+    const granted = this.#holding.ask({ ...wanted, via, verdict, estimate, preview, recorded })
     if (typeof granted === 'symbol') return granted
-    this.#estimating.done()
+    this.#answered()
     return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+  }
+
+  /** What it would do, where policy lets approvers see that; null: it does not. */
+  #previewOf(
+    {
+      via,
+      verdict,
+      catalog,
+      types,
+    }: Pick<Wanted, 'via' | 'verdict'> & Pick<Previewed, 'catalog' | 'types'>,
+    wanted: Bindable,
+  ): Preview | 'wait' | 'alone' | null {
+    const { holds } = this.#options
+    if (verdict.preview === null) return null
+    const binding = this.#holding.bindingOf(wanted)
+    return this.#previewing.of({
+      ...wanted,
+      types,
+      catalog,
+      rows: verdict.preview.rows,
+      askedBefore: () => holds.askedBefore(binding),
+      record: () => {
+        const recorded = this.#records.statement(via, wanted.decided, wanted.text)
+        if (typeof recorded !== 'number') return false
+        this.#ahead = recorded
+        holds.lookAhead()
+        return this.#recorder.previewed(recorded, binding)
+      },
+    })
   }
 
   /** It is answered without people, or has been; policy may have moved on while it waited for them. */
   #unheld(answer: Admitted | Refusal): Admitted | Refusal {
     this.#options.holds.drop()
-    this.#estimating.done()
+    this.#answered()
     return answer
+  }
+
+  #answered(): void {
+    this.#estimating.done()
+    this.#previewing.done()
+    this.#ahead = null
   }
 
   #checkParameters(

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import { layOutPostgres, type StateChange } from '@sallyport/sql'
-import type { Estimated, Shown } from '../../approvals/journal.ts'
+import type { Estimated, Preview, Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import type { Held, SessionHolds } from '../holds.ts'
@@ -45,7 +45,13 @@ export interface Wanted {
   /** Body of the Bind behind its names; null in the simple protocol. */
   readonly bind: Buffer | null
   readonly estimate: Estimated
+  readonly preview: Preview | null
+  /** Number of its record, where it has one already. */
+  readonly recorded: number | null
 }
+
+/** What an approval is bound to. */
+export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' | 'recorded'>
 
 export class Holding {
   readonly #options: HoldingOptions
@@ -66,23 +72,28 @@ export class Holding {
       text,
       verdict,
       shown: () => shownOf(wanted),
-      record: () => records.statement(via, decided, text),
+      record: () => wanted.recorded ?? records.statement(via, decided, text),
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
     })
     return answer === 'wait' ? WAIT : answer
   }
 
+  /** What an approval of it would be bound to. */
+  bindingOf(wanted: Bindable): string {
+    return this.#options.holds.bindingOf(this.#heldAs(wanted))
+  }
+
   /** More of a result than policy's limit. */
   beyond(
-    wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate'>,
+    wanted: Bindable,
     of: { readonly statement: number; readonly result: number },
   ): typeof WAIT | 'go-on' | Report {
     const answer = askForRest(this.#options.holds, {
       held: this.#heldAs(wanted),
       text: wanted.text,
       limits: wanted.view.limits,
-      shown: (estimate) => shownOf({ ...wanted, estimate }),
+      shown: (estimate) => shownOf({ ...wanted, estimate, preview: null }),
       of,
     })
     return answer === 'wait' ? WAIT : answer
@@ -106,7 +117,7 @@ export class Holding {
     this.setting(name, values === null || computed ? `?${randomUUID()}` : JSON.stringify(values))
   }
 
-  #heldAs(wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate'>): Held {
+  #heldAs(wanted: Bindable): Held {
     return {
       engine: 'postgres',
       policyVersion: wanted.view.policyVersion,
@@ -127,7 +138,8 @@ function shownOf({
   bind,
   decided,
   estimate,
-}: Pick<Wanted, 'text' | 'bind' | 'decided' | 'estimate'>): Shown {
+  preview,
+}: Pick<Wanted, 'text' | 'bind' | 'decided' | 'estimate' | 'preview'>): Shown {
   const parameters = bind === null ? [] : readBindParameters(bind, 0, bind.length)
   return {
     sql: text,
@@ -135,7 +147,7 @@ function shownOf({
     // What a parameter is compared with or written to is not known here: one sensitive, all masked.
     parameters: parameters.map((one) => (decided.sensitive ? '[masked]' : textOf(one))),
     estimate,
-    preview: null,
+    preview,
   }
 }
 

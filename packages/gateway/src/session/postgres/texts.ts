@@ -1,6 +1,12 @@
 /** Reading PostgreSQL texts for decisions. */
 import type { WithheldColumn } from '@sallyport/policy'
-import type { Analysis, Catalog, PostgresReader, SessionNames } from '@sallyport/sql'
+import type {
+  Analysis,
+  Catalog,
+  PostgresReader,
+  PreviewWanted,
+  SessionNames,
+} from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
@@ -39,6 +45,10 @@ export class PostgresTexts implements TextReader<SessionNames> {
 
   withhold(text: string, columns: readonly WithheldColumn[]): string | null {
     return this.#reader.withhold(text, columns)
+  }
+
+  preview(text: string, wanted: PreviewWanted): string | null {
+    return this.#reader.preview(text, wanted)
   }
 
   fingerprint(text: string): string | null {
