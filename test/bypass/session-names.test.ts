@@ -177,6 +177,17 @@ describe('a statement under the name of another', () => {
     await wire.replies(3)
     expectNoLeak()
   })
+
+  test('a Parse that fails and a Close that an error skips, in pipelined segments', async () => {
+    wire.send(parse('a', DERIVED), SYNC)
+    await wire.replies()
+    wire.send(parse('a', CLEAN), SYNC)
+    wire.send(parse('', 'SELECT 1/0'), bind('', ''), execute(''), close('statement', 'a'), SYNC)
+    await wire.replies(2)
+    wire.send(bind('', 'a'), execute(''), SYNC)
+    await wire.replies()
+    expectNoLeak()
+  })
 })
 
 describe('a cursor under the name of another', () => {

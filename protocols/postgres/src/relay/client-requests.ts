@@ -77,6 +77,7 @@ export class ClientRequests {
     const entry = this.#expect(REPLY.parse)
     entry.statement = statement
     entry.admission = verdict
+    entry.name = name
     entry.previousStatement = previous
     if (verdict.sent === undefined) this.#send(entry, buf, at, frameEnd)
     else {
@@ -153,6 +154,7 @@ export class ClientRequests {
     if (portalName !== '') gatekeeper.nameTaken('portal', sqlName(portalName))
     const entry = this.#expect(REPLY.bind)
     entry.portal = portal
+    entry.name = portalName
     entry.previousPortal = previous
     return this.#send(entry, buf, at, end)
   }
@@ -243,8 +245,10 @@ export class ClientRequests {
     const state = this.#state
     const { target, name } = this.#target(buf, at, frameEnd)
     if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
-    const entry = this.#expect(REPLY.close)
-    if (target === TARGET_STATEMENT) {
+    const ofStatement = target === TARGET_STATEMENT
+    const entry = this.#expect(ofStatement ? REPLY.closeStatement : REPLY.closePortal)
+    entry.name = name
+    if (ofStatement) {
       entry.previousStatement = state.statements.get(name)
       state.statements.delete(name)
       state.gatekeeper.nameTaken('statement', sqlName(name))

@@ -18,9 +18,10 @@ export const REPLY = {
   describeStatement: 4,
   describePortal: 5,
   execute: 6,
-  close: 7,
-  sync: 8,
-  functionCall: 9,
+  closeStatement: 7,
+  closePortal: 8,
+  sync: 9,
+  functionCall: 10,
 } as const
 export type ReplyKind = (typeof REPLY)[keyof typeof REPLY]
 
@@ -41,6 +42,8 @@ export interface Expected {
   execution: number
   statement: PreparedStatement | null
   portal: Portal | null
+  /** What a parse or closeStatement (statement), bind or closePortal (portal) gives a meaning or takes it from. */
+  name: string
   /** The map entry this request replaced, restored when the server turns out not to have run it. */
   previousStatement: PreparedStatement | undefined
   previousPortal: Portal | undefined
@@ -72,6 +75,7 @@ export function expect(kind: ReplyKind, segment: number): Expected {
     execution: 0,
     statement: null,
     portal: null,
+    name: '',
     previousStatement: undefined,
     previousPortal: undefined,
     error: null,

@@ -258,6 +258,57 @@ describe('what is sent to the server', () => {
   })
 })
 
+describe('a name', () => {
+  /** What a script of names does to either side; masked texts show what a wrong belief would let through. */
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.constant<FrontendMessage[]>([SYNC]) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(fc.constantFrom('a', 'b', ''), fc.constantFrom('rows 1', 'mask 1', 'bad'))
+        .map(([name, text]) => [parse(name, text)]),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom('a', 'b', '').map((name) => [closeOf('statement', name)]),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom('a', 'b', '').map((name) => [bind('', name), execute('')]),
+    },
+    { weight: 2, arbitrary: fc.constant(run('fail')) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom<FrontendMessage[]>([query('rows 1')], [query('begin')]),
+    },
+  )
+
+  test('whose Parse fails and whose Close is skipped is what it was before both', () => {
+    const script = [
+      ...[parse('a', 'mask 1'), SYNC, parse('a', 'rows 1'), SYNC],
+      ...[...run('fail'), closeOf('statement', 'a'), SYNC],
+      ...[bind('', 'a'), execute(''), SYNC],
+    ]
+    const pair = new Pair()
+    const words = '1 Z:I E:42P05 Z:I 1 2 E:22012 Z:I 2 D:***** C:SELECT 1 Z:I'
+    expect(through(script, pair)).toBe(words)
+    expect(Buffer.concat(pair.received).includes(SECRET)).toBe(false)
+  })
+
+  test('stands for what it stands for at the server, whatever fails in a pipeline', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 4, maxLength: 24 }), (steps) => {
+        const pair = new Pair()
+        through([...steps.flat(), SYNC], pair)
+        const received = Buffer.concat(pair.received)
+        expect(received.includes(SECRET)).toBe(false)
+        expect(tell(received)).toEqual(directly([...steps.flat(), SYNC]).words)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
 describe('out of sync', () => {
   test.each([
     ['a reply nobody is owed', [], '31 00000004'],

@@ -24,13 +24,13 @@ export interface RelayOptions {
 
 /** What a probe's messages are answered with. */
 const PROBE_REPLIES = [
-  REPLY.close,
-  REPLY.close,
+  REPLY.closePortal,
+  REPLY.closeStatement,
   REPLY.parse,
   REPLY.bind,
   REPLY.execute,
-  REPLY.close,
-  REPLY.close,
+  REPLY.closePortal,
+  REPLY.closeStatement,
 ] as const
 
 export class Relay {

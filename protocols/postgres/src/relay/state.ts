@@ -4,7 +4,7 @@
  */
 
 import { Descriptions } from './descriptions.ts'
-import { type Expected, ExpectedQueue, REPLY } from './expected.ts'
+import { type Expected, ExpectedQueue, REPLY, type ReplyKind } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 import { GrowingSink, OutputQueue } from './output.ts'
@@ -134,52 +134,60 @@ export class RelayState {
     if (portal !== undefined && portal.segment <= segment) this.portals.delete('')
   }
 
-  /** Takes back what requests installed that the server did not run, newest first. */
-  undo(entry: Expected): void {
-    if (entry.kind === REPLY.parse || entry.kind === REPLY.close) {
-      const name = entry.statement?.name ?? entry.previousStatement?.name
-      if (name !== undefined) this.#restoreStatement(name, entry)
-    }
-    if (entry.kind === REPLY.bind || entry.kind === REPLY.close) {
-      const name = entry.portal?.name ?? entry.previousPortal?.name
-      if (name !== undefined) this.#restorePortal(name, entry)
-    }
-  }
-
-  #restoreStatement(name: string, entry: Expected): void {
-    const installed = entry.kind === REPLY.close ? undefined : (entry.statement ?? undefined)
-    if (this.statements.get(name) === installed) {
-      if (entry.previousStatement) this.statements.set(name, entry.previousStatement)
-      else this.statements.delete(name)
-      return
-    }
-    // A later, still unsettled request replaced it: that one must fall back to what we fall back to.
-    for (let i = 0; i < this.expected.size; i++) {
-      const later = this.expected.at(i)
-      if (
-        later !== entry &&
-        later.previousStatement === installed &&
-        later.statement?.name === name
-      ) {
-        later.previousStatement = entry.previousStatement
-        return
+  /** Takes back what the next `count` requests did to names: the server did not run them. */
+  undo(count: number): void {
+    const statements = new Later(this.expected, count, REPLY.parse, REPLY.closeStatement)
+    const portals = new Later(this.expected, count, REPLY.bind, REPLY.closePortal)
+    for (let i = count - 1; i >= 0; i--) {
+      const entry = this.expected.at(i)
+      if (entry.fate !== 'forward') continue
+      const { kind, name, statement, portal, previousStatement, previousPortal } = entry
+      if (kind === REPLY.parse && this.statements.get(name) === statement) {
+        restore(this.statements, name, previousStatement)
+      } else if (kind === REPLY.bind && this.portals.get(name) === portal) {
+        restore(this.portals, name, previousPortal)
+      } else if (kind === REPLY.parse || (kind === REPLY.closeStatement && previousStatement)) {
+        const later = statements.of(name)
+        if (later !== undefined) later.previousStatement = previousStatement
+        else restore(this.statements, name, previousStatement)
+      } else if (kind === REPLY.bind || (kind === REPLY.closePortal && previousPortal)) {
+        const later = portals.of(name)
+        if (later !== undefined) later.previousPortal = previousPortal
+        else restore(this.portals, name, previousPortal)
       }
     }
   }
+}
 
-  #restorePortal(name: string, entry: Expected): void {
-    const installed = entry.kind === REPLY.close ? undefined : (entry.portal ?? undefined)
-    if (this.portals.get(name) === installed) {
-      if (entry.previousPortal) this.portals.set(name, entry.previousPortal)
-      else this.portals.delete(name)
-      return
-    }
-    for (let i = 0; i < this.expected.size; i++) {
-      const later = this.expected.at(i)
-      if (later !== entry && later.previousPortal === installed && later.portal?.name === name) {
-        later.previousPortal = entry.previousPortal
-        return
-      }
-    }
+/** The first request for each name behind the first `count`: what it replaced may have to be put right. */
+class Later {
+  readonly #expected: ExpectedQueue
+  readonly #count: number
+  readonly #kinds: readonly [ReplyKind, ReplyKind]
+  #byName: Map<string, Expected> | null = null
+
+  constructor(expected: ExpectedQueue, count: number, kind: ReplyKind, other: ReplyKind) {
+    this.#expected = expected
+    this.#count = count
+    this.#kinds = [kind, other]
   }
+
+  of(name: string): Expected | undefined {
+    this.#byName ??= this.#read()
+    return this.#byName.get(name)
+  }
+
+  #read(): Map<string, Expected> {
+    const found = new Map<string, Expected>()
+    for (let i = this.#expected.size - 1; i >= this.#count; i--) {
+      const entry = this.#expected.at(i)
+      if (entry.fate === 'forward' && this.#kinds.includes(entry.kind)) found.set(entry.name, entry)
+    }
+    return found
+  }
+}
+
+function restore<T>(names: Map<string, T>, name: string, previous: T | undefined): void {
+  if (previous === undefined) names.delete(name)
+  else names.set(name, previous)
 }

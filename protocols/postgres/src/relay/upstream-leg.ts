@@ -125,11 +125,11 @@ export class UpstreamLeg {
       case BACKEND.ROW_DESCRIPTION:
         return this.#rowDescription(buf, at, frameEnd)
       case BACKEND.PARSE_COMPLETE:
-        return this.#acknowledge(REPLY.parse, buf, at, frameEnd)
+        return this.#acknowledge(REPLY.parse, null, buf, at, frameEnd)
       case BACKEND.BIND_COMPLETE:
-        return this.#acknowledge(REPLY.bind, buf, at, frameEnd)
+        return this.#acknowledge(REPLY.bind, null, buf, at, frameEnd)
       case BACKEND.CLOSE_COMPLETE:
-        return this.#acknowledge(REPLY.close, buf, at, frameEnd)
+        return this.#acknowledge(REPLY.closeStatement, REPLY.closePortal, buf, at, frameEnd)
       case BACKEND.NO_DATA:
         return this.#described(null, buf, at, frameEnd)
       case BACKEND.PARAMETER_DESCRIPTION:
@@ -175,8 +175,14 @@ export class UpstreamLeg {
     if (entry.fate === 'forward' && !withheld) this.#state.toClient.forward(buf, at, frameEnd)
   }
 
-  #acknowledge(kind: ReplyKind, buf: Buffer, at: number, frameEnd: number): void {
-    this.#give(this.#head(kind, null, 'acknowledgement'), buf, at, frameEnd)
+  #acknowledge(
+    kind: ReplyKind,
+    other: ReplyKind | null,
+    buf: Buffer,
+    at: number,
+    frameEnd: number,
+  ): void {
+    this.#give(this.#head(kind, other, 'acknowledgement'), buf, at, frameEnd)
     this.#state.answered()
   }
 
@@ -400,7 +406,7 @@ export class UpstreamLeg {
     const { expected } = state
     let skipped = 0
     while (skipped < expected.size && expected.at(skipped).kind !== REPLY.sync) skipped++
-    for (let i = skipped - 1; i >= 0; i--) state.undo(expected.at(i))
+    state.undo(skipped)
     // A Sync of ours ended the segment early (see parking.ts): the client's own is still to come.
     const early = skipped < expected.size && expected.at(skipped).fate === 'drop'
     const none = skipped === expected.size || (early && state.probe === null)
