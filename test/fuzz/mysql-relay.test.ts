@@ -75,7 +75,7 @@ function gatekeeper(outcomes: ExecutionOutcome[], cancel: () => void): Gatekeepe
     decideFetch: () => ++executions,
     decideCommand: () => ({ ...admission, masked: false }),
     execution: () => ++executions,
-    refusal: (reason) => ({ kind: 'refusal', error: refusalPayload(reason) }),
+    refusal: (reason) => ({ kind: 'refusal', error: refusalPayload(reason, 'mysql') }),
     beyondLimit: () => 'refuse',
     limitExceeded: () => refusal,
     cancel,

@@ -179,9 +179,10 @@ describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) =
     const [[row]] = (await connection.query('SELECT CONNECTION_ID() AS id')) as unknown as [
       [{ id: number }],
     ]
-    const ended = new Promise((resolve) => connection.on('error', resolve))
+    const running = connection.query('SELECT SLEEP(30)')
+    const lost = expect(running).rejects.toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' })
     await other.query(`KILL ${row.id}`)
-    await ended
+    await lost
     await expect(connection.query('SELECT 1')).rejects.toThrow()
   })
 

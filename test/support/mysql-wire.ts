@@ -4,8 +4,10 @@
  */
 import { connect, type Socket } from 'node:net'
 import {
+  type Capabilities,
   CLIENT,
   COM,
+  decodeColumnCount,
   decodeErr,
   type ErrPacket,
   encodePacket,
@@ -22,6 +24,8 @@ export interface MysqlWireOptions {
   readonly user: string
   readonly password: string
   readonly database: string
+  /** CLIENT bits to ask for besides those of every client of these tests. */
+  readonly capabilities?: number
 }
 
 /** What one command is answered with. */
@@ -56,13 +60,15 @@ const ANSWERED_BY: Readonly<Record<number, (payload: Buffer) => boolean>> = {
 
 export class MysqlWire implements AsyncDisposable {
   readonly #socket: Socket
+  readonly #capabilities: Capabilities
   readonly #cursor = new PayloadCursor()
   #rest: Buffer
   #wake: (() => void) | null = null
   #ended = false
 
-  private constructor(socket: Socket, rest: Buffer) {
+  private constructor(socket: Socket, capabilities: Capabilities, rest: Buffer) {
     this.#socket = socket
+    this.#capabilities = capabilities
     this.#rest = rest
     socket.on('data', (chunk: Buffer) => {
       this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
@@ -76,14 +82,14 @@ export class MysqlWire implements AsyncDisposable {
 
   /** Throws with the server's words where it refuses. */
   static async connect(options: MysqlWireOptions): Promise<MysqlWire> {
-    const { host, port, user, password, database } = options
+    const { host, port, user, password, database, capabilities = 0 } = options
     const login = new UpstreamLogin({
       tls: false,
       encrypted: true,
       user,
       password,
       database,
-      capabilities: { flags: CAPABILITIES, mariadb: 0 },
+      capabilities: { flags: (CAPABILITIES | capabilities) >>> 0, mariadb: 0 },
       collation: 0,
       attributes: [],
     })
@@ -96,13 +102,18 @@ export class MysqlWire implements AsyncDisposable {
       if (out.length > 0) socket.write(out)
       if (event.kind === 'need-data') continue
       if (event.kind === 'ready') {
-        if (!has(event.session.capabilities, CLIENT.DEPRECATE_EOF)) throw new Error('old server')
-        return new MysqlWire(socket, Buffer.from(login.takeRemaining()))
+        const agreed = event.session.capabilities
+        if (!has(agreed, CLIENT.DEPRECATE_EOF)) throw new Error('old server')
+        return new MysqlWire(socket, agreed, Buffer.from(login.takeRemaining()))
       }
       socket.destroy()
       throw new Error(event.kind === 'error' ? event.err.message : event.kind)
     }
     throw new Error('closed during login')
+  }
+
+  get capabilities(): Capabilities {
+    return this.#capabilities
   }
 
   get ended(): boolean {
@@ -112,6 +123,17 @@ export class MysqlWire implements AsyncDisposable {
   query(text: string): Promise<MysqlReply> {
     this.#send(COM.QUERY, Buffer.from(text))
     return this.#results([])
+  }
+
+  /** Commands sent in one write, before any of them is answered. */
+  async pipeline(texts: readonly string[]): Promise<MysqlReply[]> {
+    const commands = texts.map((text) =>
+      encodePacket(0, Buffer.of(COM.QUERY, ...Buffer.from(text))),
+    )
+    this.#socket.write(Buffer.concat(commands))
+    const replies: MysqlReply[] = []
+    for (const _ of texts) replies.push(await this.#results([]))
+    return replies
   }
 
   command(code: number, body: Uint8Array = Buffer.alloc(0)): Promise<MysqlReply> {
@@ -184,7 +206,8 @@ export class MysqlWire implements AsyncDisposable {
         continue
       } else if (first[0] === HEADER.EOF) return replyOf(packets, rows, first.readUInt16LE(3))
       else {
-        for (let i = first[0] ?? 0; i > 0; i--) packets.push(await this.#payload())
+        const { count, metadata } = decodeColumnCount(first, this.#capabilities)
+        for (let i = metadata ? count : 0; i > 0; i--) packets.push(await this.#payload())
         status = await this.#rows(packets, rows)
         if (packets.at(-1)?.[0] === HEADER.ERR) return replyOf(packets, rows, 0)
       }

@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto'
 import type { AuditEvent, Cancel } from '@sallyport/audit'
-import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { SessionRegistry } from './registry.ts'
 import type { Session } from './session.ts'
 
@@ -72,10 +71,8 @@ export class Interrupts {
           .find(({ principal }) => isOf(owner, principal))
         if (query || session === undefined) return this.#cancel(session)
         this.#record({ session: session.id, source: 'client' })
-        session.end('killed', {
-          sqlstate: SQLSTATE.ADMIN_SHUTDOWN,
-          message: 'terminating connection: it was killed',
-        })
+        // Not a word to its client, as servers do it: drivers tell a kill by the connection that is gone.
+        session.end('killed', 'said')
         return Promise.resolve()
       }
       case 'end': {

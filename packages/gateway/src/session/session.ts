@@ -270,8 +270,8 @@ export class Session implements Waiting {
   }
 
   /**
-   * Ends the session; `report` is what the client reads, as FATAL; `said`: the server has told it; `stays`: the
-   * client does, for another session. Later calls do nothing.
+   * Ends the session; `report` is what the client reads, as FATAL; `said`: nothing, the server has told it or
+   * would not; `stays`: the client does, for another session. Later calls do nothing.
    */
   end(reason: EndReason, report: Report | 'said' | 'stays' | null): void {
     // What the client is still to get comes before its end; that may itself end the session.

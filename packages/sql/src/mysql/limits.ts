@@ -1,7 +1,7 @@
 /** Named caps of the MySQL reader: what a client's text may cost while it is lexed and parsed. */
 
-/** UTF-16 code units of one text; mysqldump's extended INSERTs are up to 16 MiB by default, and are refused. */
-export const STATEMENT_LENGTH_MAX = 4 * 1024 * 1024
+/** UTF-16 code units of one text; as long as a gateway lets a text be. A long literal is one token. */
+export const STATEMENT_LENGTH_MAX = 64 * 1024 * 1024
 
 /** Lexical tokens of one text; bounds the tree, and with it time and memory of a parse. */
 export const STATEMENT_TOKENS_MAX = 1_000_000

@@ -2,10 +2,11 @@
 import { commandName } from '../commands.ts'
 import { assertNever, ER } from '../errors.ts'
 import { errorPayload } from '../responses.ts'
+import type { Flavour } from '../server-version.ts'
 import type { RelayRefusal } from './gatekeeper.ts'
 
-/** The payload of the ERR packet for it. */
-export function refusalPayload(reason: RelayRefusal): Buffer {
+/** The payload of the ERR packet for it; drivers compare texts, and the servers' differ in a full stop. */
+export function refusalPayload(reason: RelayRefusal, flavour: Flavour): Buffer {
   switch (reason.kind) {
     case 'unknown-command':
       return errorPayload(ER.UNKNOWN_COM_ERROR, 'Unknown command')
@@ -31,7 +32,10 @@ export function refusalPayload(reason: RelayRefusal): Buffer {
         "Got a packet bigger than 'max_allowed_packet' bytes",
       )
     case 'malformed':
-      return errorPayload(ER.MALFORMED_PACKET, 'Malformed communication packet.')
+      return errorPayload(
+        ER.MALFORMED_PACKET,
+        `Malformed communication packet${flavour === 'mysql' ? '.' : ''}`,
+      )
     case 'local-infile':
       return errorPayload(ER.CLIENT_LOCAL_FILES_DISABLED, 'Loading local data is disabled')
     case 'undescribed-rows':

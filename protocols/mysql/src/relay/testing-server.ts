@@ -103,7 +103,7 @@ export class ModelServer {
         this.#statements.clear()
         return this.#ok()
       default:
-        return this.#say(refusalPayload({ kind: 'unknown-command', command }))
+        return this.#say(refusalPayload({ kind: 'unknown-command', command }, 'mysql'))
     }
   }
 
@@ -160,7 +160,7 @@ export class ModelServer {
   }
 
   #unknown(statementId: number, command: number): void {
-    this.#say(refusalPayload({ kind: 'unknown-statement', statementId, command }))
+    this.#say(refusalPayload({ kind: 'unknown-statement', statementId, command }, 'mysql'))
   }
 
   #execute(body: Buffer): void {
@@ -178,7 +178,7 @@ export class ModelServer {
         long: long === null ? null : new Map([[0, { bytes: long, cut: false }]]),
       })
     } catch {
-      return this.#say(refusalPayload({ kind: 'malformed', command: COM.STMT_EXECUTE }))
+      return this.#say(refusalPayload({ kind: 'malformed', command: COM.STMT_EXECUTE }, 'mysql'))
     }
     statement.long = null
     const value = parameters.text(0)
@@ -204,7 +204,7 @@ export class ModelServer {
     const statement = this.#statements.get(statementId)
     if (statement === undefined) return this.#unknown(statementId, COM.STMT_FETCH)
     if (statement.cursor === null)
-      return this.#say(refusalPayload({ kind: 'no-cursor', statementId }))
+      return this.#say(refusalPayload({ kind: 'no-cursor', statementId }, 'mysql'))
     const rows = Math.min(body.readUInt32LE(4), statement.cursor)
     const limited = this.#refuses && statement.text.includes('limited')
     const allowed = limited ? Math.min(rows, LIMIT_ROWS - statement.sent) : rows

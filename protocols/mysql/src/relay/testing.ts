@@ -161,7 +161,7 @@ export class WordGatekeeper implements Gatekeeper {
 
   refusal(reason: RelayRefusal): Refusal {
     this.refusals.push(reason)
-    return { kind: 'refusal', error: refusalPayload(reason) }
+    return { kind: 'refusal', error: refusalPayload(reason, 'mysql') }
   }
 
   beyondLimit(admission: Admission): BeyondLimit {

@@ -279,7 +279,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       const text = `/* ${reason.bytes} bytes, not read */`
       return this.#records.refuse('simple', text, 'too-large', tooLongReport(reason.bytes))
     }
-    return { kind: 'refusal', error: refusalPayload(reason) }
+    return { kind: 'refusal', error: refusalPayload(reason, this.names.flavour) }
   }
 
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
