@@ -10,6 +10,7 @@ import { sessionsOf } from './admin/sessions.ts'
 import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { newApprovalId } from './approvals/recover.ts'
+import { Budgets } from './budgets/budgets.ts'
 import { Channels } from './channels/channels.ts'
 import { loadConfig } from './config/load.ts'
 import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
@@ -22,7 +23,6 @@ import { postgresReception } from './listeners/postgres.ts'
 import { listenerTls } from './listeners/tls.ts'
 import { openParts, type Parts } from './parts.ts'
 import type { SessionDeps } from './session/admission.ts'
-import { Budgets } from './session/budgets.ts'
 import { DecisionContexts } from './session/decisions.ts'
 import { Views } from './session/grounds.ts'
 import { Interrupts } from './session/interrupts.ts'
@@ -116,6 +116,7 @@ class Gateway implements RunningGateway {
   readonly #interrupts: Interrupts
   readonly #watch = new SessionWatch()
   readonly #approvals: Approvals
+  readonly #budgets: Budgets
   readonly #grants: Grants
   readonly #channels: Channels
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
@@ -140,6 +141,7 @@ class Gateway implements RunningGateway {
       idleMs: this.#config.limits.idleSeconds * 1000,
       sessionMs: this.#config.limits.sessionSeconds * 1000,
     }))
+    this.#budgets = new Budgets(parts.ledger, () => performance.now())
     const { audit, elsewhere } = parts
     this.#interrupts = new Interrupts({
       registry: this.#registry,
@@ -279,6 +281,7 @@ class Gateway implements RunningGateway {
     await this.#approvals.close()
     for (const { tls } of this.#listeners) tls?.[Symbol.dispose]()
     await Promise.all([...this.#connections.values()].map((connection) => connection.close()))
+    await this.#budgets.close()
     policy.close()
     await state.close()
     await this.#parts.elsewhere?.close()
@@ -372,7 +375,7 @@ class Gateway implements RunningGateway {
       recordings: this.#parts.recordings,
       keys,
       rates: new StatementRates(),
-      budgets: new Budgets(),
+      budgets: this.#budgets,
       probes: new ProbeBudgets(),
       telemetry,
       log,

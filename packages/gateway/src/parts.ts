@@ -18,6 +18,9 @@ import type { ApprovalJournal } from './approvals/journal.ts'
 import { LocalJournal } from './approvals/local-journal.ts'
 import { PostgresJournal } from './approvals/postgres-journal.ts'
 import { readApprovals } from './approvals/recover.ts'
+import type { BudgetLedger } from './budgets/ledger.ts'
+import { LocalLedger } from './budgets/local-ledger.ts'
+import { PostgresLedger } from './budgets/postgres-ledger.ts'
 import type { GatewayConfig, StoreConfig } from './config/model.ts'
 import { GatewayError } from './errors.ts'
 import { exportCursor } from './exports/exporter.ts'
@@ -57,6 +60,7 @@ export interface Parts {
   readonly reader: PostgresReader
   readonly policy: PolicyHolder
   readonly journal: ApprovalJournal
+  readonly ledger: BudgetLedger
   /** Of hashing masks. */
   readonly keys: MaskKeys
 }
@@ -107,6 +111,10 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
         ? new LocalJournal(audit, Date.now, before)
         : await inStore(PostgresJournal.open({ store: shared, log: audit, gateway, onError }))
     opened.unshift(journal)
+    const ledger =
+      shared === null
+        ? new LocalLedger(config.stateDirectory, Date.now)
+        : await inStore(PostgresLedger.open(shared))
     const { directory, key, keepDays } = config.audit.recordings
     const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
     const recordings = new RecordingRoom({
@@ -146,6 +154,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       reader,
       policy,
       journal,
+      ledger,
       keys: maskKeys(config.stateDirectory),
     }
   } catch (error) {

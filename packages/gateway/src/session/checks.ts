@@ -1,7 +1,7 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
 import type { BindParameter, PrincipalView } from '@sallyport/policy'
 import type { Defined } from '@sallyport/sql'
-import type { Left, SessionBudgets } from './budgets.ts'
+import type { Left, SessionBudgets } from '../budgets/budgets.ts'
 import type { Decided } from './decisions.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
 import type { StatementRates } from './rates.ts'
@@ -18,6 +18,8 @@ export interface CheckOptions {
   readonly now: () => number
   /** Microseconds, monotonic. */
   readonly micros: () => number
+  /** Called before `wait`: resume the relay then. */
+  readonly resumeAfter: (ready: Promise<void>) => void
   /** Called before `wait`: ask whether these views are what the ground's catalog says, then resume the relay. */
   readonly confirmViews: (views: readonly Defined[], answered: (answer: ViewAnswer) => void) => void
 }
@@ -30,15 +32,29 @@ export class SessionChecks {
     this.#options = options
   }
 
-  /** Counts a statement; null: it may run. */
-  overspent(view: PrincipalView): { readonly code: string; readonly report: Report } | null {
+  /** Counts a statement; null: it may run; `wait`: the relay is resumed when that is known, and nothing is counted. */
+  overspent(
+    view: PrincipalView,
+  ): { readonly code: string; readonly report: Report } | 'wait' | null {
     const { rates, budgets, principal, now } = this.#options
+    if (this.waitsForBudget(view)) return 'wait'
     const { statementsPerMinute } = view.limits
     if (statementsPerMinute !== null && !rates.admit(principal, statementsPerMinute, now())) {
       return { code: 'rate-limit', report: REPORTS.tooManyStatements }
     }
     const spent = budgets.admit(view)
-    return spent === null ? null : { code: 'budget', report: budgetReport(spent) }
+    if (spent === null) return null
+    if (spent.kind === 'unknown') {
+      return { code: 'budget-unknown', report: REPORTS.budgetUnknown }
+    }
+    return { code: 'budget', report: budgetReport(spent.name) }
+  }
+
+  /** What budgets leave is not known yet: the relay is resumed when it is. */
+  waitsForBudget(view: PrincipalView): boolean {
+    const known = this.#options.budgets.prepare(view)
+    if (known !== null) this.#options.resumeAfter(known)
+    return known !== null
   }
 
   /** What budgets leave for the rows and bytes of one result; null: no limit. */

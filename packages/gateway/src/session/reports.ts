@@ -96,6 +96,11 @@ export const REPORTS = {
     message: 'statement refused: the warnings of a statement that read masked columns are withheld',
     hint: 'Whether there are any tells of values. Run a statement over other columns, then ask.',
   },
+  budgetUnknown: {
+    sqlstate: SQLSTATE.SYSTEM_ERROR,
+    message: 'statement refused: what is left of its budget cannot be known right now',
+    hint: 'Try again later; the reason is in the gateway’s log.',
+  },
   tooManyStatements: {
     sqlstate: SQLSTATE.CONFIGURATION_LIMIT_EXCEEDED,
     message: 'statement refused: the limit of statements per minute is reached',

@@ -23,7 +23,7 @@ import type { MysqlShown } from './shown.ts'
 export interface EngineOptions {
   readonly gatekeeper: Omit<
     GatekeeperOptions,
-    'seeTo' | 'ask' | 'resume' | 'confirmViews' | 'cancelUpstream'
+    'seeTo' | 'ask' | 'resume' | 'resumeAfter' | 'confirmViews' | 'cancelUpstream'
   >
   readonly capabilities: { readonly client: Capabilities; readonly upstream: Capabilities }
   /** STATUS bits of the upstream's OK at login. */
@@ -62,6 +62,7 @@ export class MysqlEngine implements SessionEngine {
       seeTo: (what) => this.#seeTo(what),
       ask: (questions, done) => this.#ask(questions, done),
       resume: () => this.#resume(),
+      resumeAfter: (ready) => this.#session?.resumeAfter(ready),
       confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })

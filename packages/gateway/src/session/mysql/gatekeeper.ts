@@ -31,9 +31,9 @@ import {
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
 import type { Estimated } from '../../approvals/journal.ts'
+import { isTighter } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
-import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
@@ -181,6 +181,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const waiting = this.#viewsMoved(decided)
     if (waiting !== null) return waiting
     const over = via === 'query' && !this.#asked ? this.#checks.overspent(context.view) : null
+    if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward })
     if (via === 'prepare' || admitted.kind === 'refusal') return admitted
@@ -199,6 +200,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
     const over = this.#asked ? null : this.#checks.overspent(context.view)
+    if (over === 'wait') return WAIT
     if (over !== null) {
       return this.#records.refuse('execute', admitted.own, over.code, over.report)
     }
@@ -490,6 +492,7 @@ export class MysqlGatekeeper implements Gatekeeper {
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
     const over = this.#asked ? null : this.#checks.overspent(context.view)
+    if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const { decided } = this.#admitting.decide(context, `\0${text}`, text)
     return this.#held(

@@ -2,7 +2,7 @@
 import type { PrincipalView } from '@sallyport/policy'
 import type { Admission, ResultLimit } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
-import { isTighter, type Left, within } from '../budgets.ts'
+import { isTighter, type Left, within } from '../../budgets/budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 

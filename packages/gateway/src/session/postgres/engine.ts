@@ -24,7 +24,7 @@ const TX_IDLE = 0x49
 export interface EngineOptions {
   readonly gatekeeper: Omit<
     GatekeeperOptions,
-    'seeTo' | 'ask' | 'resume' | 'confirmViews' | 'cancelUpstream'
+    'seeTo' | 'ask' | 'resume' | 'resumeAfter' | 'confirmViews' | 'cancelUpstream'
   >
   readonly nonce: string
   readonly statementBytesMax: number
@@ -54,6 +54,7 @@ export class PostgresEngine implements SessionEngine {
       seeTo: (what) => this.#seeTo(what),
       ask: (questions, done) => this.#ask(questions, done),
       resume: () => this.#resume(),
+      resumeAfter: (ready) => this.#session?.resumeAfter(ready),
       confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })

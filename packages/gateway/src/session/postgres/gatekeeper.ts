@@ -24,9 +24,9 @@ import {
 } from '@sallyport/protocol-postgres'
 import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
 import type { Estimated, Preview } from '../../approvals/journal.ts'
+import { isTighter } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
-import { isTighter } from '../budgets.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
@@ -182,6 +182,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (waiting !== null) return waiting
     const asked = this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
     const over = via === 'query' && !asked ? this.#checks.overspent(context.view) : null
+    if (over === 'wait') return WAIT
     if (over !== null) {
       return this.#records.refuse('simple', verdict.text, over.code, over.report)
     }
@@ -210,6 +211,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (partial && (admitted.masked || admitted.whole)) return admitted
     const waiting = this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
+    if (this.#checks.waitsForBudget(context.view)) return WAIT
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, buf, start, end)
       if (refused !== null) return refused
@@ -253,6 +255,7 @@ export class SessionGatekeeper implements Gatekeeper {
       }
     }
     const over = this.#checks.overspent(context.view)
+    if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('execute', text, over.code, over.report)
     return this.#runs('execute', admitted)
   }

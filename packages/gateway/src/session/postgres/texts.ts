@@ -1,12 +1,6 @@
 /** Reading PostgreSQL texts for decisions. */
 import type { WithheldColumn } from '@sallyport/policy'
-import type {
-  Analysis,
-  Catalog,
-  PostgresReader,
-  PreviewWanted,
-  SessionNames,
-} from '@sallyport/sql'
+import type { Analysis, Catalog, PostgresReader, PreviewWanted, SessionNames } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
