@@ -1,53 +1,56 @@
+import process from 'node:process'
+import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { EXIT } from './errors.ts'
+import { Output } from './output.ts'
+import { buildProgram } from './program.ts'
 import { run } from './testing.ts'
 
-const COMMANDS = [
-  ['serve'],
-  ['doctor'],
-  ['token'],
-  ['token', 'mint'],
-  ['token', 'exchange'],
-  ['token', 'inspect'],
-  ['token', 'revoke'],
-  ['token', 'list'],
-  ['policy', 'check'],
-  ['policy', 'explain'],
-  ['policy', 'test'],
-  ['policy', 'schema'],
-  ['policy', 'catalog'],
-  ['audit', 'tail'],
-  ['audit', 'show'],
-  ['audit', 'search'],
-  ['audit', 'sessions'],
-  ['audit', 'verify'],
-  ['login'],
-  ['logout'],
-  ['approvals'],
-  ['approvals', 'list'],
-  ['approvals', 'show'],
-  ['approvals', 'approve'],
-  ['approvals', 'deny'],
-  ['approvals', 'cancel'],
-  ['approvals', 'watch'],
-  ['request'],
-  ['grants'],
-  ['grants', 'ls'],
-  ['grants', 'revoke'],
-  ['sessions'],
-  ['sessions', 'ls'],
-  ['sessions', 'watch'],
-  ['sessions', 'kill'],
-  ['psql'],
-  ['mysql'],
-]
+/** Every command there is, each with the words that name it. */
+function commandsOf(command: Command, words: readonly string[] = []): [string, Command][] {
+  const shown = command.createHelp().visibleCommands(command)
+  const below = shown
+    .filter((one) => command.commands.includes(one))
+    .flatMap((one) => commandsOf(one, [...words, one.name()]))
+  return words.length === 0 ? below : [[words.join(' '), command], ...below]
+}
+const CLI = {
+  out: new Output({ stdout: process.stdout, stderr: process.stderr, env: {} }),
+  env: {},
+  stdin: process.stdin,
+  now: Date.now,
+  stop: new AbortController().signal,
+}
+const COMMANDS = commandsOf(buildProgram(CLI, () => undefined))
 
-test.each(COMMANDS)('%s %s has a help with an example', async (...command) => {
-  const words = command.filter((word) => word !== undefined)
-  const { exit, stdout } = await run([...words, '--help'])
-  expect(exit).toBe(EXIT.ok)
-  expect(stdout).toContain(`Usage: sallyport ${words.join(' ')}`)
-  expect(stdout).toContain(`$ sallyport ${words.join(' ')}`)
+test.each(COMMANDS)(
+  '%s: its help names every flag and says why, with an example',
+  async (words, command) => {
+    const { exit, stdout, stderr } = await run([...words.split(' '), '--help'])
+    expect({ exit, stderr }).toEqual({ exit: EXIT.ok, stderr: '' })
+    expect(stdout).toContain(`Usage: sallyport ${words}`)
+    expect(stdout).toContain(`$ sallyport ${words}`)
+    for (const { flags, description } of command.options) {
+      expect(stdout).toContain(flags)
+      expect(description).not.toBe('')
+    }
+    const parent = await run([...words.split(' ').slice(0, -1), '--help'])
+    expect(parent.stdout.replaceAll(/\s+/g, ' ')).toContain(command.summary())
+    expect(command.summary()).not.toBe('')
+  },
+)
+
+test.each(COMMANDS)('%s: a flag it does not have is refused with the way out', async (words) => {
+  const { exit, stdout, stderr } = await run([...words.split(' '), '--verbos'])
+  expect({ exit, stdout }).toEqual({ exit: EXIT.usage, stdout: '' })
+  // What it cannot do without is asked for first.
+  expect(stderr).toMatch(/unknown option '--verbos'|required option '/)
+  expect(stderr).toContain('(--help shows what it takes)')
+})
+
+test('a mistyped flag or command is told the one that was meant', async () => {
+  expect((await run(['approvals', 'list', '--jsn'])).stderr).toContain('Did you mean --json?')
+  expect((await run(['approvals', 'lst'])).stderr).toContain('Did you mean list?')
 })
 
 test('the version is the package’s', async () => {

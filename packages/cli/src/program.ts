@@ -38,7 +38,7 @@ export async function runCli(args: readonly string[], cli: Cli): Promise<ExitCod
 export function buildProgram(cli: Cli, exit: Exit): Command {
   const program = new Command('sallyport')
     .description(
-      'A gateway for PostgreSQL: tokens instead of passwords, every statement decided by policy, ' +
+      'A gateway for PostgreSQL, MySQL and MariaDB: tokens instead of passwords, every statement decided by policy, ' +
         'columns masked on the wire, everything recorded.',
     )
     .version(manifest.version, '-V, --version', 'print the version')

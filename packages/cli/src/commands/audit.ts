@@ -28,6 +28,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
       'Reads the trail’s files, also while a gateway writes them: that gateway then records who read what. Other ' +
         'programs that read the files leave no trace: who may is a matter of the directory’s permissions.',
     )
+    .addHelpText('after', '\nExamples:\n  $ sallyport audit tail -c sallyport.yaml -f')
   addTail(audit, cli, exit)
   addShow(audit, cli, exit)
   addSearch(audit, cli, exit)

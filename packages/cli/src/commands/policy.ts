@@ -22,6 +22,7 @@ export function addPolicyCommands(program: Command, cli: Cli, exit: Exit): void 
     .description(
       'Works on files alone; only --config with a live schema, and `suggest`, reach a database.',
     )
+    .addHelpText('after', '\nExamples:\n  $ sallyport policy check policies/*.yaml')
   addCheck(policy, cli, exit)
   addExplain(policy, cli, exit)
   addTest(policy, cli, exit)
