@@ -1,6 +1,7 @@
 /**
- * Random interleavings of asking, deciding, time, leaving, coming back and restarts. The oracle reads the
- * recorded events by itself: whatever ran had a valid, unused, matching approval, and no two ran on one.
+ * Random interleavings of asking (for statements, and for the rest of results), deciding, time, leaving, coming
+ * back, restarts and kills. The oracle reads the recorded events by itself: whatever ran had a valid, unused,
+ * matching approval, and no two ran on one. With real gateways and one store: test/integration/approvals-killed.test.ts.
  */
 import type { ApprovalDecided, ApprovalRequested, AuditEvent } from '@sallyport/audit'
 import fc from 'fast-check'
@@ -12,7 +13,12 @@ import { MemoryLog, request, SHOWN } from './testing.ts'
 import { Hold } from './wait.ts'
 
 type Action =
-  | { readonly kind: 'send'; readonly binding: number; readonly mode: 'hold' | 'return' }
+  | {
+      readonly kind: 'send'
+      readonly what: 'statement' | 'result'
+      readonly binding: number
+      readonly mode: 'hold' | 'return'
+    }
   | {
       readonly kind: 'decide'
       readonly approval: number
@@ -23,6 +29,7 @@ type Action =
   | { readonly kind: 'leave'; readonly hold: number }
   | { readonly kind: 'turn'; readonly times: number }
   | { readonly kind: 'restart' }
+  | { readonly kind: 'kill' }
 
 const PEOPLE: readonly Pick<ApprovalDecided, 'by' | 'kind' | 'groups'>[] = [
   { by: 'ann', kind: 'human', groups: ['dba'] },
@@ -39,6 +46,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('send' as const),
+      what: fc.constantFrom('statement' as const, 'statement' as const, 'result' as const),
       binding: fc.nat(2),
       mode: fc.constantFrom('hold' as const, 'return' as const),
     }),
@@ -56,14 +64,23 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), hold: fc.nat(3) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('turn' as const), times: fc.nat(40) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'kill' as const }) },
 )
 
-/** Answers in an order the scheduler chooses. */
-function unhurried(journal: ApprovalJournal, scheduler: fc.Scheduler): ApprovalJournal {
-  const later = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+/** Answers in an order the scheduler chooses; once `killed`, nothing is asked or answered any more. */
+function unhurried(
+  journal: ApprovalJournal,
+  scheduler: fc.Scheduler,
+  killed: AbortSignal,
+): ApprovalJournal {
+  const turn = async (what: string): Promise<void> => {
     await scheduler.schedule(Promise.resolve(), what)
+    if (killed.aborted) await new Promise(() => undefined)
+  }
+  const later = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+    await turn(what)
     const answer = await call()
-    await scheduler.schedule(Promise.resolve(), `${what}, answered`)
+    await turn(`${what}, answered`)
     return answer
   }
   return {
@@ -80,6 +97,7 @@ function unhurried(journal: ApprovalJournal, scheduler: fc.Scheduler): ApprovalJ
 
 interface Ran {
   readonly approval: string
+  readonly what: 'statement' | 'result'
   readonly binding: string
 }
 
@@ -92,6 +110,7 @@ class World {
   #holds: Hold[] = []
   #clock = 1_000
   #ids = 0
+  #life = new AbortController()
 
   constructor(scheduler: fc.Scheduler) {
     this.#scheduler = scheduler
@@ -100,6 +119,8 @@ class World {
   }
 
   #start(): void {
+    this.#life = new AbortController()
+    this.#holds = []
     const journal = new LocalJournal(
       this.log,
       () => this.#clock,
@@ -107,7 +128,7 @@ class World {
     )
     const make = (): Approvals =>
       new Approvals({
-        journal: unhurried(journal, this.#scheduler),
+        journal: unhurried(journal, this.#scheduler, this.#life.signal),
         now: () => this.#clock,
         newId: () => `a${++this.#ids}`,
         onError: () => undefined,
@@ -118,7 +139,7 @@ class World {
   async act(one: Action): Promise<void> {
     switch (one.kind) {
       case 'send':
-        return this.#send(one.binding, one.mode)
+        return this.#send(one)
       case 'decide': {
         const known = this.log.events.filter(({ event }) => event.type === 'approval-requested')
         const asked = known.at(-1 - one.approval)?.event as ApprovalRequested | undefined
@@ -146,28 +167,33 @@ class World {
         return
       case 'restart':
         await this.end()
-        this.#holds = []
+        this.#start()
+        return
+      case 'kill':
+        // What it was in the middle of stays so: in the log, and nowhere else.
+        this.#life.abort()
+        await this.end()
         this.#start()
     }
   }
 
-  /** A process that dies takes what it was about to do with it: nothing pending may run later. */
+  /** Waits for whatever is still going on. */
   async end(): Promise<void> {
     await this.#scheduler.waitIdle()
     for (const gateway of this.#gateways) await gateway.close()
   }
 
-  #send(number: number, mode: 'hold' | 'return'): void {
+  #send({ what, binding: number, mode }: Action & { kind: 'send' }): void {
     const gateway = this.#gateways[number % 2]
     if (gateway === undefined) return
-    const binding = `b${number}`
-    const asked = request({ binding, mode, approvers: NEEDED })
+    const binding = `${what} ${number}`
+    const asked = request({ what, binding, mode, approvers: NEEDED })
     let counted = false
     const hold: Hold = new Hold(gateway, asked, SHOWN, () => {
       const { state } = hold
       if (state.kind !== 'granted' || counted) return
       counted = true
-      this.ran.push({ approval: state.approval.id, binding })
+      this.ran.push({ approval: state.approval.id, what, binding })
     })
     this.#holds.push(hold)
   }
@@ -175,13 +201,13 @@ class World {
 
 /** Why this execution was not right; null: it was. By the recorded events alone. */
 function fault(
-  { approval, binding }: Ran,
+  { approval, what, binding }: Ran,
   log: readonly { at: number; event: AuditEvent }[],
 ): string | null {
   const own = log.filter(({ event }) => 'approval' in event && event.approval === approval)
   const asked = own[0]?.event
   if (asked?.type !== 'approval-requested') return 'never asked for'
-  if (asked.binding !== binding) return 'given for something else'
+  if (asked.binding !== binding || asked.what !== what) return 'given for something else'
   const used = own.filter(
     ({ event }) => event.type === 'approval-closed' && event.outcome === 'used',
   )
