@@ -35,6 +35,7 @@ export type {
 export { type MergedPlan, mergePlan, planFor, type Witness } from './plan.ts'
 export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
+export { nearest } from './suggest.ts'
 export { type MaskSuggestion, suggestMask } from './suggest-masks.ts'
 export type {
   Allow,

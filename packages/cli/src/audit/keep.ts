@@ -28,7 +28,7 @@ export async function hold(id: string | undefined, flags: HoldFlags, cli: Cli): 
   const on = await targetOf(id, flags, directory, cli)
   const state = flags.lift === true ? 'lifted' : 'placed'
   const { by, reason } = flags
-  await change(directory, { do: 'hold', on, state, by, reason }, cli, async (log) => {
+  await change(directory, flags, { do: 'hold', on, state, by, reason }, cli, async (log) => {
     log.append({ type: 'legal-hold', v: 1, ...on, state, by, reason })
     log.flush('fdatasync')
     return `legal hold ${state}`
@@ -130,7 +130,7 @@ export async function erase(id: string, flags: EraseFlags, cli: Cli): Promise<Ex
   const recordings = await recordingsOf(flags, directory, cli)
   const what = flags.keyOnly === true ? 'key' : 'recording'
   const { by, reason } = flags
-  await change(directory, { do: 'erase', session, what, by, reason }, cli, async (log) => {
+  await change(directory, flags, { do: 'erase', session, what, by, reason }, cli, async (log) => {
     await eraseRecording({ directory: recordings, log, session, what, by, reason })
     return `the ${what} of session ${session} is destroyed`
   })
@@ -138,7 +138,7 @@ export async function erase(id: string, flags: EraseFlags, cli: Cli): Promise<Ex
 }
 
 export async function rotateKey(flags: ReadingFlags, cli: Cli): Promise<ExitCode> {
-  await change(await directoryOf(flags, cli), { do: 'rotate-key' }, cli, async (log) => {
+  await change(await directoryOf(flags, cli), flags, { do: 'rotate-key' }, cli, async (log) => {
     const { from, to, seq } = await log.rotateKey()
     return `key ${to} has taken the place of ${from}, from record ${seq} on`
   })
@@ -148,18 +148,20 @@ export async function rotateKey(flags: ReadingFlags, cli: Cli): Promise<ExitCode
 /** `alone`: the same where no gateway runs. Both say what was done. */
 async function change(
   directory: string,
+  { json }: ReadingFlags,
   request: DeskRequest,
   cli: Cli,
   alone: (log: AuditLog) => Promise<string>,
 ): Promise<void> {
-  const said = await askGateway(directory, request)
-  if (said !== null) {
-    cli.out.line(said)
-    return
+  const tell = (said: string): void => {
+    if (json === true) cli.out.json({ ...request, said })
+    else cli.out.line(said)
   }
+  const said = await askGateway(directory, request)
+  if (said !== null) return tell(said)
   const log = await openAuditLog({ directory, now: cli.now, index: false })
   try {
-    cli.out.line(await alone(log))
+    tell(await alone(log))
   } finally {
     await log.close()
   }

@@ -39,6 +39,9 @@ export async function accessOf(flags: ControlFlags, cli: Cli): Promise<Access> {
   if (login !== null && login.url !== url) {
     throw new CliError('usage', `you are logged in at \`${login.url}\`, not at \`${url}\``)
   }
+  if (login === null && !given) {
+    throw new CliError('usage', `you are not logged in: sallyport login --url ${url}`)
+  }
   return { url, ca, token: login?.token ?? (await readToken(flags.tokenFile, cli)) }
 }
 
@@ -65,7 +68,7 @@ export async function call<T>(
   const response = await request(access, method, path, body, AbortSignal.timeout(CALL_MS_MAX))
   const text = (await response.text()).slice(0, ANSWER_CHARS_MAX)
   if (response.ok) return (text === '' ? null : JSON.parse(text)) as T
-  throw refusal(response.status, text)
+  throw refusal(response.status, text, access)
 }
 
 /** Server-sent events as they come, until `stop`: the data of each, parsed. */
@@ -75,7 +78,8 @@ export async function* follow(
   stop: AbortSignal,
 ): AsyncGenerator<unknown> {
   const response = await request(access, 'GET', path, undefined, stop)
-  if (!response.ok || response.body === null) throw refusal(response.status, await response.text())
+  if (!response.ok || response.body === null)
+    throw refusal(response.status, await response.text(), access)
   let rest = ''
   try {
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -116,7 +120,7 @@ async function request(
   }
 }
 
-function refusal(status: number, text: string): CliError {
+function refusal(status: number, text: string, { url }: Access): CliError {
   let why = `HTTP status ${status}`
   try {
     const { error, message } = JSON.parse(text) as { error?: unknown; message?: unknown }
@@ -124,6 +128,7 @@ function refusal(status: number, text: string): CliError {
   } catch {
     // Not ours: the status says enough.
   }
+  if (status === 401) why += ` (to log in: sallyport login --url ${url})`
   const isTemporary = status === 429 || status >= 500
   return new CliError(isTemporary ? 'unavailable' : 'not-ok', `the gateway refused: ${why}`)
 }

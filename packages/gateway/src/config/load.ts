@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { IdentityConfig } from '@sallyport/identity'
+import { nearest } from '@sallyport/policy'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
@@ -28,9 +29,11 @@ const CONFIG_BYTES_MAX = 1024 * 1024
 
 const DEFAULT_PORTS = { postgres: 5432, mysql: 3306 } as const
 
-const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile<RawConfig>(
-  CONFIG_SCHEMA,
-)
+const validate = new Ajv({
+  allErrors: true,
+  allowUnionTypes: true,
+  verbose: true,
+}).compile<RawConfig>(CONFIG_SCHEMA)
 
 /** Throws ConfigError. */
 export function loadConfig(path: string): GatewayConfig {
@@ -79,7 +82,7 @@ function schemaProblems(
     if (error.keyword === 'anyOf' && errors.length > 1) continue
     const keys = error.instancePath.split('/').slice(1).map(decodePointer)
     const extra = error.params['additionalProperty'] as string | undefined
-    const message = extra === undefined ? describe(error) : `has an unknown key \`${extra}\``
+    const message = extra === undefined ? describe(error) : unknownKey(extra, error)
     const key = keys.join('.')
     if (seen.has(`${key} ${message}`)) continue
     seen.add(`${key} ${message}`)
@@ -92,9 +95,20 @@ function schemaProblems(
   return problems
 }
 
+function unknownKey(key: string, { parentSchema }: ErrorObject): string {
+  const { properties } = parentSchema as { readonly properties?: object }
+  return `has an unknown key \`${key}\`${meant(key, Object.keys(properties ?? {}))}`
+}
+
+function meant(word: string, known: readonly string[]): string {
+  const near = nearest(word, known)
+  return near === null ? '' : ` (did you mean \`${near}\`?)`
+}
+
 function describe(error: ErrorObject): string {
   if (error.keyword === 'enum') {
-    return `must be one of ${(error.params['allowedValues'] as string[]).join(', ')}`
+    const allowed = (error.params['allowedValues'] as readonly unknown[]).map(String)
+    return `must be one of ${allowed.join(', ')}${meant(String(error.data), allowed)}`
   }
   if (error.keyword === 'required') {
     return `needs the key \`${String(error.params['missingProperty'])}\``
