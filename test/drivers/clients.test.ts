@@ -130,6 +130,7 @@ const CLIENTS: readonly Client[] = [
   python('asyncpg', 'asyncpg'),
   python('sqlalchemy', 'sqlalchemy, psycopg2'),
   python('django', 'django, psycopg2'),
+  python('langchain', 'langchain_community.utilities, psycopg2'),
   jdbc(),
   golang(),
   scripted('php', ['php', '-r', 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);'], 'php/session.php'),
