@@ -50,6 +50,7 @@ beforeAll(async () => {
     policies: [POLICY],
     identity: { roles: { writer: { groups: ['writers'] } } },
     config: {
+      audit: { directory: 'audit', 'keep-days': 400 },
       admin: { port: 0, operators: { groups: ['ops'] }, auditors: { groups: ['ops'] } },
     },
   })
@@ -115,6 +116,7 @@ const COMMANDS: readonly (readonly [words: string, exit: number, args: () => rea
     // The gateway that runs is the one that does these.
     ['audit hold', 0, () => [known.session, ...trail(), '--by', 'counsel', '--reason', 'case']],
     ['audit erase', 1, () => [known.session, ...trail(), '--by', 'dpo', '--reason', 'case']],
+    ['audit prune', 0, () => [...config(), '--dry-run']],
     ['audit rotate-key', 0, trail],
     ['token revoke', 0, () => [...config(), '--subject', 'bo']],
   ]
