@@ -90,7 +90,7 @@ export class ClientRequests {
 
   /**
    * The head [at, end) of a Bind that goes on past `end`. `more`: its names are not there yet; `whole`:
-   * what it binds is under masks, it must be complete; `handled`: forwarded or refused, the rest follows.
+   * it must be complete to be decided, or its rows to be read; `handled`: forwarded or refused, the rest follows.
    */
   bindHead(buf: Buffer, at: number, end: number): 'more' | 'whole' | 'parked' | 'handled' {
     const bodyStart = at + HEADER_BYTES
@@ -107,7 +107,9 @@ export class ClientRequests {
       return 'parked'
     }
     if (this.#wholeBind || statement === undefined) return 'whole'
-    if (statement.admission.masked || statement.admission.whole) return 'whole'
+    const { masked, whole, described, returnsRows } = statement.admission
+    // Who reads the rows has to know their formats, which are the last of it.
+    if (masked || whole || (described && returnsRows)) return 'whole'
     if (this.#bind(buf, at, end, true)) return 'handled'
     return this.#wholeBind ? 'whole' : 'parked'
   }

@@ -47,7 +47,7 @@ export interface Admission {
   readonly masked: boolean
   /** What becomes of it hangs on all of its parameters: a Bind of it is decided only when it is there whole. */
   readonly whole: boolean
-  /** What the server says of its columns is remembered, also where nothing is masked. */
+  /** What the server says of its columns is remembered, also where nothing is masked: its rows are read. */
   readonly described: boolean
   /** Rows are expected. Without, rows of a masked admission end the session. */
   readonly returnsRows: boolean

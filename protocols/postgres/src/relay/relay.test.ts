@@ -352,6 +352,21 @@ describe('out of sync', () => {
   })
 })
 
+test.each([
+  ['goes on in pieces where nobody reads its rows', 'rows 1', true],
+  ['is taken whole where its rows are masked', 'mask 1', false],
+  ['is taken whole where its rows are read: their formats are the last of it', 'copyin', false],
+])('a long Bind %s', (_, text, passes) => {
+  const pair = new Pair()
+  pair.client(encodeFrontend(parse('a', text), SYNC))
+  pair.run()
+  const long = { ...bind('', 'a'), values: [Buffer.alloc(300_000)], resultFormats: [1] } as const
+  const frame = encodeFrontend(long)
+  pair.client(frame.subarray(0, 1000))
+  expect(pair.relay.wantedFromClient).toBe(passes ? 0 : frame.length)
+  expect(pair.unread).toBe(passes ? 0 : 1000)
+})
+
 const SCRIPT: FrontendMessage[] = [
   ...run('mask 2'),
   describeOf('portal', ''),
