@@ -22,7 +22,8 @@ run() { # run NAME PORT PASSWORD: the tests against that port, output in $work/N
   out=$work/$1
   mkdir -p "$out/sql" "$out/results" "$out/testtablespace"
   chmod 777 "$out" "$out/results" "$out/testtablespace"
-  (cd "$suite" && PGPASSWORD=$3 PGSSLMODE=prefer PATH=$PG_BINDIR:$suite:$PATH "$runner" \
+  # The server, which has an account of its own, writes into folders that the runner makes.
+  (umask 0 && cd "$suite" && PGPASSWORD=$3 PGSSLMODE=prefer PATH=$PG_BINDIR:$suite:$PATH "$runner" \
     --use-existing --dbname=$database --host=127.0.0.1 --port="$2" --user=postgres \
     --inputdir="$suite" --outputdir="$out" --bindir="$PG_BINDIR" --dlpath="$PG_SOURCE/src/test/regress" \
     --schedule="${PG_SCHEDULE:-$suite/$( [ $kind = regress ] && echo parallel_schedule || echo isolation_schedule )}" \
@@ -32,7 +33,7 @@ run() { # run NAME PORT PASSWORD: the tests against that port, output in $work/N
 
 for name in direct gateway; do
   rm -f "$work/addresses"
-  SALLYPORT_SUITE_DATABASE=$database SALLYPORT_SUITE_SETTINGS='{"max_connections":"60"}' \
+  SALLYPORT_SUITE_DATABASE=$database SALLYPORT_SUITE_SETTINGS='{"max_connections":"60","synchronous_commit":"on"}' \
     node "$here/serve.ts" "$work/addresses" >"$work/$name.serve.log" 2>&1 &
   server=$!
   trap 'kill $server 2>/dev/null || true' EXIT INT TERM
