@@ -1,8 +1,10 @@
 /**
- * From column definitions to columns and masks, once per admission and description: a statement that runs again
- * is described by the same bytes again, and comparing them costs less than reading them.
+ * From column definitions to columns and masks. A statement that runs again is described by the same bytes again, and
+ * comparing them costs less than reading them: equal bytes give the same array of columns, so that what was made for
+ * one (its masks) is found by identity. Sessions of one process share them, and each looks first at those it met last.
  */
 import { ByteWriter, ownCopy, writeRange } from '../bytes.ts'
+import type { Capabilities } from '../capabilities.ts'
 import type { CellMask } from '../cell-mask.ts'
 import { type ColumnDefinition, decodeColumn } from '../columns.ts'
 import { ProtocolError } from '../errors.ts'
@@ -26,15 +28,32 @@ export interface Described {
   readonly plan: MaskPlan | null
 }
 
-interface Known extends Described {
-  readonly result: number
+/** Descriptions a session remembers, latest first. */
+const DESCRIPTIONS_MAX = 4
+/** Descriptions all sessions remember; beyond it they begin anew. */
+const SHARED_DESCRIPTIONS_MAX = 1024
+/** Longer ones are decoded each time, bytes. */
+const REMEMBERED_BYTES_MAX = 4096
+
+interface Description {
   /** The definitions' packets, as they were sent. */
   readonly bytes: Buffer
+  readonly columns: readonly ColumnDefinition[]
+  readonly types: Uint8Array
+}
+
+/** By capabilities and bytes, one character a byte. */
+const SHARED = new Map<string, Description>()
+
+interface Known extends Described {
+  readonly admission: Admission
+  readonly result: number
 }
 
 export class Descriptions {
   readonly #state: RelayState
-  readonly #known = new WeakMap<Admission, Known>()
+  readonly #met: Description[] = []
+  #latest: Known | null = null
   #bytes: ByteWriter | null = null
 
   constructor(state: RelayState) {
@@ -58,47 +77,62 @@ export class Descriptions {
   of(admission: Admission, result: number, format: 'text' | 'binary'): Described {
     const bytes = this.#bytes?.view()
     if (bytes === undefined || bytes.length === 0) throw undescribed()
-    const known = this.#known.get(admission)
+    const { columns, types } = this.#met.find((one) => one.bytes.equals(bytes)) ?? this.#meet(bytes)
+    const latest = this.#latest
     if (
-      known !== undefined &&
-      known.result === result &&
-      known.format === format &&
-      known.bytes.equals(bytes)
+      latest?.admission === admission &&
+      latest.result === result &&
+      latest.format === format &&
+      latest.columns === columns
     ) {
-      return known
+      return latest
     }
-    const columns = this.#decode(bytes)
-    const plan = admission.masked ? this.#planFor(admission, result, columns, format) : null
-    const described = { result, format, bytes: ownCopy(bytes), columns, plan }
-    this.#known.set(admission, described)
-    return described
+    const masks = admission.masked ? this.#masksFor(admission, result, columns, format) : null
+    const plan = masks === null ? null : { masks, types }
+    this.#latest = { admission, result, format, columns, plan }
+    return this.#latest
   }
 
-  #planFor(
+  #masksFor(
     admission: Admission,
     result: number,
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
-  ): MaskPlan | null {
+  ): readonly (CellMask | null)[] | null {
     const masks = this.#state.gatekeeper.masksFor(admission, result, columns, format)
     if (masks === null) return null
     if (masks.length !== columns.length) {
       const what = `${masks.length} masks for ${columns.length} columns`
       throw new ProtocolError('mask-contract', 'local', what)
     }
-    return { masks, types: Uint8Array.from(columns, (column) => column.type) }
+    return masks
   }
 
-  #decode(bytes: Buffer): ColumnDefinition[] {
-    const kept = ownCopy(bytes)
-    const columns: ColumnDefinition[] = []
-    for (let at = 0; at < kept.length; ) {
-      const start = at + HEADER_BYTES
-      at = start + packetLength(kept, at)
-      columns.push(decodeColumn(kept.subarray(start, at), this.#state.capabilities))
+  #meet(bytes: Buffer): Description {
+    const { capabilities } = this.#state
+    if (bytes.length > REMEMBERED_BYTES_MAX) return decoded(bytes, capabilities)
+    const key = `${capabilities.flags} ${capabilities.mariadb} ${bytes.toString('latin1')}`
+    let description = SHARED.get(key)
+    if (description === undefined) {
+      description = decoded(bytes, capabilities)
+      if (SHARED.size >= SHARED_DESCRIPTIONS_MAX) SHARED.clear()
+      SHARED.set(key, description)
     }
-    return columns
+    if (this.#met.length >= DESCRIPTIONS_MAX) this.#met.pop()
+    this.#met.unshift(description)
+    return description
   }
+}
+
+function decoded(bytes: Buffer, capabilities: Capabilities): Description {
+  const kept = ownCopy(bytes)
+  const columns: ColumnDefinition[] = []
+  for (let at = 0; at < kept.length; ) {
+    const start = at + HEADER_BYTES
+    at = start + packetLength(kept, at)
+    columns.push(decodeColumn(kept.subarray(start, at), capabilities))
+  }
+  return { bytes: kept, columns, types: Uint8Array.from(columns, (column) => column.type) }
 }
 
 export function undescribed(): ProtocolError {

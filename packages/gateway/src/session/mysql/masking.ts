@@ -35,10 +35,18 @@ export function compileMasks(
   columns: readonly ColumnDefinition[],
   format: Format,
 ): CompiledMasks {
+  const latest = LATEST.get(columns)
+  if (latest?.decided === decided && latest.result === result && latest.format === format) {
+    return latest.compiled
+  }
   const key = shapeKey(result, columns, format)
   const known = decided.compiled.get(key)
-  // Safe: every value under a key of this shape was put there below.
-  if (known !== undefined) return { masks: known as CompiledMasks['masks'], raised: 0 }
+  if (known !== undefined) {
+    // Safe: every value under a key of this shape was put there below.
+    const compiled = { masks: known as CompiledMasks['masks'], raised: 0 }
+    LATEST.set(columns, { decided, result, format, compiled })
+    return compiled
+  }
   const { catalog, view } = ground
   const { verdict, analysis } = decided
   const plan = verdict.kind === 'deny' ? null : (verdict.results[result] ?? null)
@@ -63,6 +71,17 @@ export function compileMasks(
   if (decided.compiled.size < SHAPES_MAX) decided.compiled.set(key, compiled)
   return { masks: compiled, raised: merged.raised.length }
 }
+
+/** Found by identity: a relay gives equal descriptions as one array. */
+const LATEST = new WeakMap<
+  readonly ColumnDefinition[],
+  {
+    readonly decided: Decided
+    readonly result: number
+    readonly format: Format
+    readonly compiled: CompiledMasks
+  }
+>()
 
 function shapeKey(result: number, columns: readonly ColumnDefinition[], format: Format): string {
   let key = `${result}${format}`

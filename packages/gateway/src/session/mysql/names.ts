@@ -34,7 +34,7 @@ function charsetNamed(name: string): ClientCharset | null {
 }
 
 /** Modes under which MariaDB reads another language. */
-const FOREIGN_MODES = new Set(['ORACLE', 'MSSQL', 'DB2', 'MAXDB', 'POSTGRESQL'])
+const FOREIGN_MODE = /(?:^|,)(?:ORACLE|MSSQL|DB2|MAXDB|POSTGRESQL)(?:,|$)/
 
 export interface ServerSide {
   /** Null: the server's version could not be read. */
@@ -132,7 +132,7 @@ export class MysqlSessionNames implements MysqlNames {
 
   /** False: the server reads texts by rules that are not known, or not the reader's. */
   get readable(): boolean {
-    return this.#sqlMode !== null && this.#charset !== null && !isForeign(this.#sqlMode)
+    return this.#sqlMode !== null && this.#charset !== null && !FOREIGN_MODE.test(this.#sqlMode)
   }
   /** Must `QUESTION` be asked before anything can be decided? */
   get unsure(): boolean {
@@ -294,10 +294,6 @@ export class MysqlSessionNames implements MysqlNames {
 function remember<T>(map: Map<string, T>, name: string, value: T): void {
   map.delete(name)
   if (map.size < PREPARED_MAX) map.set(name, value)
-}
-
-function isForeign(sqlMode: string): boolean {
-  return sqlMode.split(',').some((mode) => FOREIGN_MODES.has(mode))
 }
 
 /** Does this change names or reading so that what follows in the same text means something else? */

@@ -65,9 +65,14 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
   }
 }
 
+/** Most sessions of a gateway read alike: the latest dialect, and what it was made of. */
+let latest: { readonly sqlMode: string | null; readonly dialect: Dialect } | null = null
+
 function dialectOf({ flavour, serverVersion, sqlMode }: MysqlSessionNames): Dialect {
+  const known = latest?.sqlMode === sqlMode ? latest.dialect : null
+  if (known?.flavour === flavour && known.version === serverVersion) return known
   const modes = new Set((sqlMode ?? '').split(','))
-  return {
+  const dialect = {
     flavour,
     version: serverVersion,
     ansiQuotes: modes.has('ANSI_QUOTES'),
@@ -76,6 +81,8 @@ function dialectOf({ flavour, serverVersion, sqlMode }: MysqlSessionNames): Dial
     ignoreSpace: modes.has('IGNORE_SPACE'),
     highNotPrecedence: modes.has('HIGH_NOT_PRECEDENCE'),
   }
+  latest = { sqlMode, dialect }
+  return dialect
 }
 
 const UNREADABLE: Analysis = {
