@@ -108,6 +108,7 @@ export class Budgets {
 
   /** A result ended. */
   used({ token, run }: Payer, rows: number, bytes: number): void {
+    if (this.#accounts.size === 0) return
     for (const name of [tokenKey(token), ...(run === null ? [] : [runKey(run)])]) {
       const account = this.#accounts.get(name)
       if (account === undefined) continue

@@ -61,6 +61,10 @@ export interface RecorderOptions {
 
 export class StatementRecorder {
   readonly #options: RecorderOptions
+  /** What runs, and since when; 0: nothing. Mostly it is one at a time: */
+  #running = 0
+  #since = 0
+  /** and these are the others of a pipeline. */
   readonly #started = new Map<number, number>()
   #ordinal = 0
 
@@ -114,7 +118,12 @@ export class StatementRecorder {
 
   /** What was recorded runs from now on. */
   begins(seq: number): void {
-    this.#started.set(seq, this.#options.micros())
+    const now = this.#options.micros()
+    if (this.#running !== 0) this.#started.set(seq, now)
+    else {
+      this.#running = seq
+      this.#since = now
+    }
   }
 
   /** A statement the gateway itself refuses, whatever policy says of it. */
@@ -140,11 +149,12 @@ export class StatementRecorder {
 
   outcome(outcome: Outcome): void {
     const { audit, session, telemetry, recorded, watch } = this.#options
-    const started = this.#started.get(outcome.execution)
+    const { execution } = outcome
+    const started = execution === this.#running ? this.#since : this.#started.get(execution)
     const took = started === undefined ? 0 : this.#options.micros() - started
     telemetry.executed(took, outcome.rows, outcome.admission.masked)
     try {
-      const { execution: statement, rows, bytes, sqlstate, tag } = outcome
+      const { rows, bytes, sqlstate, tag } = outcome
       const status = STATUS[outcome.status] ?? (sqlstate === '57014' ? 'cancelled' : 'error')
       const micros = Math.round(took)
       // Not spread: this runs for every statement.
@@ -152,7 +162,7 @@ export class StatementRecorder {
         type: 'outcome',
         v: 1,
         session,
-        statement,
+        statement: execution,
         status,
         rows,
         bytes,
@@ -169,7 +179,8 @@ export class StatementRecorder {
 
   /** Nothing runs any more. */
   forget(): void {
-    this.#started.clear()
+    this.#running = 0
+    if (this.#started.size > 0) this.#started.clear()
   }
 }
 

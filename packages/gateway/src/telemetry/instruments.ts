@@ -52,7 +52,7 @@ export class Tally<const L extends readonly string[]> {
   }
 
   add(values: { readonly [K in keyof L]: string }, amount = 1): void {
-    const key = values.length === 1 ? (values[0] ?? '') : values.join('\0')
+    const key = values.length < 2 ? (values[0] ?? '') : values.join('\0')
     const cell = this.#cells.get(key) ?? this.#open(key, values)
     cell.value += amount
   }

@@ -234,8 +234,11 @@ export class TrackedNames implements SessionNames {
   transactionEnded(rolledBack: boolean): boolean {
     if (rolledBack) this.#undone()
     else if (this.#pathTouched) this.#setPath('uncertain')
-    for (const name of this.#untilCommit) this.#temporaries.delete(name)
-    this.#untilCommit.clear()
+    // Asked first: an empty set makes itself a new table when it is cleared, and this runs for every statement.
+    if (this.#untilCommit.size > 0) {
+      for (const name of this.#untilCommit) this.#temporaries.delete(name)
+      this.#untilCommit.clear()
+    }
     const schemaTouched = this.#schemaTouched
     if (this.pending) this.#changed()
     this.#pathTouched = false
@@ -243,7 +246,7 @@ export class TrackedNames implements SessionNames {
     this.#catalogTouched = false
     this.#schemaTouched = false
     this.#schema = NO_SCHEMA_CHANGES
-    this.#createdInBlock.clear()
+    if (this.#createdInBlock.size > 0) this.#createdInBlock.clear()
     this.#droppedInBlock = false
     return schemaTouched
   }
