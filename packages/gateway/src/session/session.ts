@@ -77,6 +77,11 @@ export interface SessionOptions {
   readonly onEnd: (session: Session, reason: EndReason) => void
 }
 
+/** What a live session keeps of them: neither the sockets, which its legs have, nor what was read at login. */
+type Kept = Omit<SessionOptions, 'client' | 'clientRest' | 'upstream'> & {
+  readonly upstream: Pick<UpstreamHandle, 'pid' | 'recyclable' | 'cancel' | 'recycle'>
+}
+
 export class Session implements Waiting {
   readonly id: string
   readonly principal: Principal
@@ -88,11 +93,13 @@ export class Session implements Waiting {
   readonly startedAt: number
   /** Last time a byte came from the client, ms since 1970. */
   activeAt: number
-  readonly #options: SessionOptions
+  readonly #options: Kept
   readonly #relay: SessionRelay
   readonly #client: Leg
   readonly #upstream: Leg
   readonly #holds: SessionHolds
+  /** The client had hung up before anybody listened. */
+  readonly #gone: boolean
   /** Waits for the end of a message that is being passed on. */
   readonly #unsaid: Buffer[] = []
   #entered = false
@@ -106,7 +113,15 @@ export class Session implements Waiting {
   #cancelling = 0
 
   constructor(options: SessionOptions) {
-    this.#options = options
+    const { client, clientRest, upstream, ...kept } = options
+    const { pid, recyclable } = upstream
+    const handle = {
+      pid,
+      recyclable,
+      cancel: upstream.cancel,
+      recycle: upstream.recycle,
+    }
+    this.#options = { ...kept, upstream: handle }
     this.id = options.id
     this.principal = options.principal
     this.role = options.role
@@ -117,26 +132,27 @@ export class Session implements Waiting {
     this.activeAt = this.startedAt
     this.#relay = options.engine.relay
     this.#holds = options.engine.holds
-    this.#client = this.#clientLeg()
-    this.#upstream = new Leg(options.upstream.socket, this.#upstreamOwner(), {
-      rest: options.upstream.rest,
-      direct: !options.upstream.recyclable,
+    // Whoever hung up while the upstream was opened has said so before anybody listened.
+    this.#gone = client instanceof Leg ? client.closed : client.destroyed || client.readableEnded
+    this.#client = this.#clientLeg(client, clientRest)
+    this.#upstream = new Leg(upstream.socket, this.#upstreamOwner(), {
+      rest: upstream.rest,
+      direct: !recyclable,
+      watched: false,
     })
   }
 
   start(): void {
     this.#upstream.resume()
     this.#client.resume()
-    // Whoever hung up while the upstream was opened has said so before anybody listened.
-    const { client } = this.#options
-    const gone = client instanceof Leg ? client.closed : client.destroyed || client.readableEnded
-    if (gone) this.end('client-closed', null)
+    if (this.#gone) this.end('client-closed', null)
   }
 
-  #clientLeg(): Leg {
-    const { client, clientRest } = this.#options
+  #clientLeg(client: Socket | Leg, clientRest: Buffer): Leg {
     const owner = this.#clientOwner()
-    if (!(client instanceof Leg)) return new Leg(client, owner, { rest: clientRest, direct: true })
+    if (!(client instanceof Leg)) {
+      return new Leg(client, owner, { rest: clientRest, direct: true, watched: true })
+    }
     client.handTo(owner, clientRest)
     return client
   }

@@ -1,6 +1,8 @@
 /** Chunks of a socket one at a time, for logins: paused between them, nothing lost at hand-over. */
 import type { Socket } from 'node:net'
 
+const NOTHING = Buffer.alloc(0)
+
 export class ChunkReader {
   readonly #socket: Socket
   #queue: Buffer[] = []
@@ -34,6 +36,7 @@ export class ChunkReader {
     this.#socket.off('end', this.#onEnd)
     this.#socket.off('error', this.#onEnd)
     this.#socket.off('close', this.#onEnd)
+    if (this.#queue.length === 0) return NOTHING
     const rest = Buffer.concat(this.#queue)
     this.#queue = []
     return rest

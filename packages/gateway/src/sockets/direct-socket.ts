@@ -18,6 +18,8 @@ export interface DirectReader {
   readonly nextBuffer: () => Buffer
   /** `bytes` are at the start of the buffer last given; false stops reading until `resume()`. */
   readonly onBytes: (bytes: number) => boolean
+  /** Somebody listens to the old socket (its server counts it): it closes when the new one does, not at once. */
+  readonly watched: boolean
 }
 
 /** The constructor takes these; its published types do not list them. */
@@ -34,7 +36,7 @@ let usable = false
 
 /**
  * The same connection as a new, paused socket, and what the old one had read already. Null: not possible
- * here; `socket` is unchanged. The old socket is destroyed when the new one closes.
+ * here; `socket` is unchanged.
  */
 export function moveToDirect(
   socket: Socket,
@@ -63,10 +65,14 @@ function move(socket: Socket, reader: DirectReader): { socket: Socket; rest: Buf
     onread,
   }
   const direct = new Socket(options as SocketConstructorOpts)
-  direct.on('error', () => undefined)
-  direct.once('close', () => socket.destroy())
+  direct.on('error', ignore)
+  if (reader.watched) direct.once('close', () => socket.destroy())
+  else socket.destroy()
   return { socket: direct, rest: Buffer.concat(read) }
 }
+
+/** Made here: a closure of `move` would keep the old socket. */
+const ignore = (): void => undefined
 
 /** Tries the move on a connection to ourselves, in both directions. Call once before listening. */
 export async function checkDirectSockets(): Promise<boolean> {
@@ -87,6 +93,7 @@ async function tryOnLoopback(): Promise<boolean> {
     return await new Promise<boolean>((resolve) => {
       setTimeout(() => resolve(false), CHECK_MS).unref()
       const moved = move(socket, {
+        watched: true,
         nextBuffer: () => buffer,
         onBytes: (bytes) => {
           moved?.socket.write(buffer.toString('latin1', 0, bytes).toUpperCase())

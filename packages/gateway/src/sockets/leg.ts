@@ -47,6 +47,8 @@ export interface LegOptions {
   readonly rest: Buffer
   /** Try to read directly; not for a socket that somebody else is to have afterwards. */
   readonly direct: boolean
+  /** Somebody else waits for the end of the socket as it was handed over. */
+  readonly watched: boolean
 }
 
 export class Leg {
@@ -64,6 +66,7 @@ export class Leg {
     this.#owner = owner
     const moved = options.direct
       ? moveToDirect(socket, {
+          watched: options.watched,
           nextBuffer: () => this.#nextBuffer(),
           onBytes: (bytes) => this.#arrived(bytes),
         })

@@ -69,8 +69,13 @@ export async function openUpstream(request: OpenRequest): Promise<OpenUpstream> 
     notices: opened.notices,
     pid: key?.pid ?? 0,
     shape,
-    cancel: () => (key === null ? Promise.resolve() : cancelAt(target, key)),
+    cancel: cancelOf(target, key),
   }
+}
+
+/** Holds nothing else: a session keeps it for as long as it lives. */
+function cancelOf(target: UpstreamTarget, key: UpstreamSession['key']): () => Promise<void> {
+  return () => (key === null ? Promise.resolve() : cancelAt(target, key))
 }
 
 function pathOf({ socket, port }: UpstreamTarget): string | null {

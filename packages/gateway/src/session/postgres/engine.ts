@@ -17,6 +17,7 @@ import type { ViewAnswer } from '../view-check.ts'
 import { errorFrame, noticeFrame } from './frames.ts'
 import { type GatekeeperOptions, SessionGatekeeper } from './gatekeeper.ts'
 import type { PostgresShown } from './shown.ts'
+import type { PostgresTexts } from './texts.ts'
 
 /** `I`: no transaction is open. */
 const TX_IDLE = 0x49
@@ -43,11 +44,14 @@ export class PostgresEngine implements SessionEngine {
   }
   readonly shown: PostgresShown | null
   readonly #gatekeeper: SessionGatekeeper
-  readonly #options: EngineOptions
+  readonly #options: Pick<EngineOptions, 'prepareGround' | 'confirmViews'>
+  readonly #texts: PostgresTexts
   #session: Session | null = null
 
   constructor(options: EngineOptions) {
-    this.#options = options
+    const { prepareGround, confirmViews, nonce, statementBytesMax } = options
+    this.#options = { prepareGround, confirmViews }
+    this.#texts = options.gatekeeper.texts
     this.shown = options.gatekeeper.shown
     this.#gatekeeper = new SessionGatekeeper({
       ...options.gatekeeper,
@@ -58,7 +62,6 @@ export class PostgresEngine implements SessionEngine {
       confirmViews: (views, answered) => this.#confirmViews(views, answered),
       cancelUpstream: () => this.#session?.cancelForLimit(),
     })
-    const { nonce, statementBytesMax } = options
     this.relay = new Relay(this.#gatekeeper, { nonce, statementBytesMax })
     this.#gatekeeper.attach(this.relay)
     this.holds = options.gatekeeper.holds
@@ -96,7 +99,7 @@ export class PostgresEngine implements SessionEngine {
         session.resumeAfter(this.#options.prepareGround())
         return
       case 'reader':
-        session.resumeAfter(this.#options.gatekeeper.texts.ready() ?? Promise.resolve())
+        session.resumeAfter(this.#texts.ready() ?? Promise.resolve())
     }
   }
 

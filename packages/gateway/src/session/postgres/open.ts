@@ -8,7 +8,8 @@ import type { Socket } from 'node:net'
 import type { ConnectionOpened } from '@sallyport/audit'
 import { ProtocolError, SQLSTATE, type Startup, settingFor } from '@sallyport/protocol-postgres'
 import type { PostgresReader } from '@sallyport/sql'
-import { openUpstream } from '../../upstream/postgres.ts'
+import { type OpenUpstream, openUpstream } from '../../upstream/postgres.ts'
+import type { SpareUpstreams } from '../../upstream/spare.ts'
 import {
   type Admitted,
   APPROVALS_SETTING,
@@ -222,7 +223,7 @@ async function start(
               redacts: protects,
             }),
       recordsParameters: recording?.parameters === true,
-      recordable: () => recording === null || deps.recordings.available,
+      recordable: recordableOf(recording !== null, deps),
     },
     nonce: randomBytes(9).toString('base64url'),
     statementBytesMax: deps.limits().statementBytes,
@@ -243,8 +244,8 @@ async function start(
       rest: upstream.rest,
       pid,
       recyclable: connection.spares !== null,
-      cancel: () => upstream.cancel(),
-      recycle: () => connection.spares?.give(upstream.shape, upstream) ?? false,
+      cancel: upstream.cancel,
+      recycle: recyclerOf(upstream, connection.spares),
     },
     engine,
     turnstile: deps.turnstile,
@@ -259,3 +260,15 @@ async function start(
   if (await deps.revoked(principal)) deps.registry.endRevoked(session)
   else session.start()
 }
+
+// Made apart from `start`: a session keeps what its closures were made among, and that is all of its login.
+
+function recordableOf(isRecorded: boolean, { recordings }: PostgresDeps): () => boolean {
+  return () => !isRecorded || recordings.available
+}
+
+function recyclerOf(upstream: OpenUpstream, spares: SpareUpstreams | null): () => boolean {
+  return spares === null ? notWanted : () => spares.give(upstream.shape, upstream)
+}
+
+const notWanted = (): boolean => false
