@@ -120,4 +120,7 @@ async function runOne(client: pg.Client, sql: string): Promise<void> {
   }
 }
 
-process.exitCode = await main()
+process.exitCode = await main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`)
+  return 2
+})
