@@ -1,4 +1,9 @@
 /** The LangGraph example, through a real gateway: what its README shows, and what happens when things go wrong. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
 import { HumanMessage } from '@langchain/core/messages'
 import { Command } from '@langchain/langgraph'
 import { type ApprovalInterrupt, SallyportError } from '@sallyport/langgraph'
@@ -85,3 +90,12 @@ test('what policy refuses is an error of a kind', async () => {
   )
   expect(kinds).toEqual(['denied', 'syntax', 'denied'])
 })
+
+test('the command of the README runs the example from beginning to end', async () => {
+  const root = join(import.meta.dirname, '../..')
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const [program, ...args] = (scripts['example:langgraph'] as string).split(' ')
+  expect(program).toBe('node')
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root })
+  expect(stdout).toMatch(/interrupted: approval ap_[\s\S]*approved\n< Done: {"changed":1}\n$/)
+}, 240_000)

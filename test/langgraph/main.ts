@@ -18,7 +18,9 @@ try {
     { messages: [new HumanMessage('Please cancel order 7.')] },
     config,
   )
-  for (const message of asked.messages.slice(1)) say(`  ${message.getType()}: ${message.text}`)
+  for (const message of asked.messages.slice(1)) {
+    if (message.text !== '') say(`  ${message.getType()}: ${message.text}`)
+  }
   const state = await agent.getState(config)
   const interrupt = state.tasks[0]?.interrupts[0]?.value as ApprovalInterrupt | undefined
   if (interrupt === undefined) throw new Error('nobody was asked')
