@@ -39,8 +39,8 @@ export const UPSTREAM_LOGIN_PACKETS_MAX = 32
 /** An RSA public key in PEM. Ours; one of 16,384 bits has 2,900. */
 export const PUBLIC_KEY_BYTES_MAX = 8_192
 
-/** Columns of a result. Source: MAX_FIELDS 4096, sql_const.h. */
-export const COLUMNS_MAX = 4_096
+/** Columns of a result. Source: uint16 num_columns of a prepared statement; a table has 4096 at most. */
+export const COLUMNS_MAX = 65_535
 
 /** Parameters of a prepared statement, query attributes included. Source: uint16 num_params. */
 export const PARAMETERS_MAX = 65_535
