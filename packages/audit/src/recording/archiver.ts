@@ -3,10 +3,15 @@
  * after a crash gives the same recordings. Runs in a thread of its own (archive-thread.ts).
  */
 
+import { RECORDING_JOURNAL_BYTES } from '../limits.ts'
 import { FRAME_KIND } from './frames.ts'
 import { type JournalFile, JournalReader } from './journal.ts'
 import type { WrappingKey } from './keys.ts'
 import { RecordingWriter, type Seal } from './recording-file.ts'
+
+/** Levels of zstd. A journal that was closed because it was full is of more than could be packed well beside the sessions. */
+const LEVEL = 1
+const LEVEL_OF_MUCH = -5
 
 export interface SessionSeal extends Seal {
   readonly session: string
@@ -43,15 +48,19 @@ export class Archiver {
     const touched = new Set<string>()
     const ended = new Set<string>()
     const { journal } = file
-    for (const { session, kind, frame } of this.#journals.read(file)) {
-      this.#writerOf(session, journal).add(frame, journal)
+    const { bytes, entries } = this.#journals.read(file)
+    // INVARIANT: by what the journal holds and nothing else: taken again after a crash, it gives the same bytes.
+    const level = bytes >= RECORDING_JOURNAL_BYTES ? LEVEL_OF_MUCH : LEVEL
+    const source = { journal, level }
+    for (const { session, kind, frame } of entries) {
+      this.#writerOf(session, journal).add(frame, source)
       touched.add(session)
       if (kind === FRAME_KIND.end) ended.add(session)
     }
     return [...touched].map((session) => {
       const final = ended.has(session)
       const writer = this.#writerOf(session, journal)
-      writer.flush(journal)
+      writer.flush(source)
       if (final) {
         writer.sync()
         this.#open.delete(session)

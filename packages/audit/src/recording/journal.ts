@@ -213,22 +213,31 @@ export class JournalReader {
   }
 
   /**
-   * The entries of a journal in order, up to the first batch that is torn; valid until the next is read.
+   * How much of a journal was written, and its entries in order, up to the first batch that is torn; valid until the
+   * next is read.
    * @throws AuditError key-missing; corrupt when it has no head
    */
-  *read({ journal, bytes }: JournalFile): Generator<JournalEntry> {
+  read({ journal, bytes }: JournalFile): { bytes: number; entries: Iterable<JournalEntry> } {
     const file = this.#load(journal, bytes)
     const { head, from } = readHead(file)
     // Died while it was made: nothing was shown to anybody.
-    if (head === null) return
+    if (head === null) return { bytes: 0, entries: [] }
     const key = head.key === null ? null : unwrapKey(head.key, this.#wrapping, about(journal))
-    for (let at = from; file.length - at >= BATCH_HEAD_BYTES; ) {
+    const written = file.subarray(0, bytes ?? endOfBatches(file, from, journal))
+    return { bytes: written.length, entries: this.#entries(written, from, key, about(journal)) }
+  }
+
+  *#entries(
+    written: Buffer,
+    from: number,
+    key: KeyObject | null,
+    context: string,
+  ): Generator<JournalEntry> {
+    for (let at = from; at < written.length; ) {
       const start = at + BATCH_HEAD_BYTES
-      const end = start + file.readUInt32BE(at)
-      if (end > file.length) return
-      const stored = file.subarray(start, end)
-      if (bytes === null && crc32(stored, journal) !== file.readUInt32BE(at + 4)) return
-      yield* entriesOf(key === null ? stored : unseal(key, stored, about(journal)))
+      const end = start + written.readUInt32BE(at)
+      const stored = written.subarray(start, end)
+      yield* entriesOf(key === null ? stored : unseal(key, stored, context))
       at = end
     }
   }
@@ -249,6 +258,19 @@ export class JournalReader {
       closeSync(fd)
     }
   }
+}
+
+/** Behind the last batch that is whole. */
+function endOfBatches(file: Buffer, from: number, journal: number): number {
+  let at = from
+  while (file.length - at >= BATCH_HEAD_BYTES) {
+    const start = at + BATCH_HEAD_BYTES
+    const end = start + file.readUInt32BE(at)
+    if (end > file.length) return at
+    if (crc32(file.subarray(start, end), journal) !== file.readUInt32BE(at + 4)) return at
+    at = end
+  }
+  return at
 }
 
 function readHead(file: Buffer): { head: JournalHead | null; from: number } {

@@ -53,6 +53,12 @@ export interface Seal {
   readonly sha256: string
 }
 
+/** What frames come from, and at which level of zstd they are packed. */
+export interface Source {
+  readonly journal: number
+  readonly level: number
+}
+
 /** Appends to one recording. Holds no descriptor between calls: there may be thousands. */
 export class RecordingWriter {
   readonly #path: string
@@ -132,19 +138,19 @@ export class RecordingWriter {
   }
 
   /** Adds a whole frame; it is kept, not copied, until the next flush. */
-  add(frame: Buffer, journal: number): void {
-    if (this.#pendingBytes + frame.length > RECORDING_BLOCK_BYTES) this.flush(journal)
+  add(frame: Buffer, source: Source): void {
+    if (this.#pendingBytes + frame.length > RECORDING_BLOCK_BYTES) this.flush(source)
     this.#pending.push(frame)
     this.#pendingBytes += frame.length
   }
 
-  flush(journal: number): void {
+  flush({ journal, level }: Source): void {
     if (this.#pendingBytes === 0) return
     const plain = joined(this.#pending, this.#pendingBytes)
     this.#pending = []
     this.#pendingBytes = 0
     const packed = zstdCompressSync(plain, {
-      params: { [constants.ZSTD_c_compressionLevel]: 1 },
+      params: { [constants.ZSTD_c_compressionLevel]: level },
     })
     const stored = this.#key === null ? packed : seal(this.#key, packed, this.#session)
     const block = Buffer.allocUnsafe(BLOCK_HEAD_BYTES + stored.length)
