@@ -62,6 +62,8 @@ ${shopSection(demo, at, query)}6. Why? And who did what?
    ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --connection ${CONNECTION} --token-file ${at('tokens', 'analyst')}
    ${sallyport()} audit tail -c ${at('sallyport.yaml')} --follow
    ${sallyport()} audit search -c ${at('sallyport.yaml')} --verdict deny
+   ${sallyport()} audit sessions -c ${at('sallyport.yaml')}   # then, of a session of the agent's:
+   ${sallyport()} replay SESSION -c ${at('sallyport.yaml')}
    ${sallyport()} audit verify ${at('audit')} --live --public-key ${at('audit')}/public-key-*.pem
    ${sallyport()} policy test ${at('policies')}/*.cases.yaml -c ${at('sallyport.yaml')}
 

@@ -34,7 +34,7 @@ const EXIT_INTERRUPTED = 130
 /** How often this process looks whether npm is still there. */
 const PARENT_POLL_MS = 1_000
 /** A tour that takes longer hangs somewhere. */
-const TOUR_MS_MAX = 120_000
+const TOUR_MS_MAX = 300_000
 
 interface Flags {
   readonly tour: boolean

@@ -7,7 +7,7 @@ import { mysqlUrl } from '../support/mysql-address.ts'
 import { findMysql } from '../support/use-mysql.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
-const TOUR_MS_MAX = 150_000
+const TOUR_MS_MAX = 330_000
 
 /** The run's own MySQL or MariaDB server, so that the tour starts none. */
 async function mysqlFromHere(): Promise<Record<string, string>> {

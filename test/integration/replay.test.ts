@@ -8,12 +8,14 @@ import { promisify } from 'node:util'
 import { openAuditReader } from '@sallyport/audit'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { debianProgram } from '../support/debian.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const MAIN = join(ROOT, 'packages/cli/src/main.ts')
 const exec = promisify(execFile)
+const ASCIINEMA = debianProgram('asciinema', ['asciinema'])
 
 const POLICY = `version: 1
 rules:
@@ -165,6 +167,21 @@ test('gives an asciicast with times that do not go back', async () => {
   expect(times[0]).toBe(0)
   expect(cast.every(([, kind, text]) => kind === 'o' && !/[^\r]\n/.test(text))).toBe(true)
   expect(times).toEqual([...times].sort((a, b) => a - b))
+})
+
+test.skipIf(ASCIINEMA === null)('the asciinema player takes it', async () => {
+  const { stdout } = await replay(session, '--asciicast')
+  const file = join(gateway.stateDirectory, 'session.cast')
+  writeFileSync(file, stdout)
+  const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+  // It wants a terminal.
+  const shown = ['-qec', `${ASCIINEMA} cat ${file}`, '/dev/null']
+  const played = await exec('script', shown, { env, timeout: 50_000 })
+  const events = stdout.trim().split('\n').slice(1)
+  const texts = events.map((line) => (JSON.parse(line) as [number, string, string])[2])
+  expect(played.stdout).toContain('Ann')
+  const plain = (text: string): string => text.replaceAll('\r', '')
+  expect(plain(played.stdout)).toContain(plain(texts.join('')).trim())
 })
 
 test('says what differs on another database', async () => {

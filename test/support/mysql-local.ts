@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCertificateAuthority } from './certs.ts'
+import { aptInstall, programsNamed } from './debian.ts'
 import { type Flavour, type MysqlAddress, mysqlSql } from './mysql-address.ts'
 import { freePort } from './ports.ts'
 import { type Account, unprivilegedAccount } from './postgres-installation.ts'
@@ -25,15 +26,11 @@ const START_MS_MAX = 60_000
 const STOP_MS_MAX = 10_000
 const BIND_TRIES_MAX = 5
 const POLL_MS = 50
-const FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin', '/opt/homebrew/bin']
 
 /** A server of this flavour on PATH or where packages put it; MariaDB also answers to `mysqld`. */
 export function findServerBinary(flavour: Flavour): ServerBinary | null {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), ...FOLDERS]
   for (const name of flavour === 'mysql' ? ['mysqld'] : ['mariadbd', 'mysqld']) {
-    for (const folder of folders) {
-      const path = join(folder, name)
-      if (!existsSync(path)) continue
+    for (const path of programsNamed(name)) {
       const said = spawnSync(path, ['--no-defaults', '--version'], { encoding: 'utf8' }).stdout
       if (/mariadb/i.test(said ?? '') === (flavour === 'mariadb')) {
         return { flavour, path, origin: path }
@@ -45,14 +42,7 @@ export function findServerBinary(flavour: Flavour): ServerBinary | null {
 
 /** Null where that is not possible: not root, not Debian, no network. */
 export function installMariadb(): ServerBinary | null {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return null
-  const apt = (...args: string[]) =>
-    spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', '-qq', ...args], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-  apt('update')
-  apt('install', '-y', '--no-install-recommends', 'mariadb-server')
+  aptInstall('mariadb-server')
   const found = findServerBinary('mariadb')
   return found === null ? null : { ...found, origin: 'apt-get install mariadb-server' }
 }

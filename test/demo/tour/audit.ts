@@ -10,7 +10,7 @@ import { type CommandResult, sallyport, type Tour } from './context.ts'
 import { auditEvents } from './log.ts'
 
 export async function auditChapter(tour: Tour): Promise<void> {
-  tour.narrator.chapter('8. The record')
+  tour.narrator.chapter('9. The record')
   await shownByCommand(tour)
   await everyStatement(tour)
   await verified(tour)
@@ -81,7 +81,11 @@ async function verified({ narrator, demo }: Tour): Promise<void> {
     narrator.command('$', `sallyport audit verify ${directory} --public-key key.pem`)
     const whole = await verify(directory)
     narrator.output(whole.stdout || whole.stderr)
-    narrator.promise('the log verifies with the public key alone', whole.exit === 0, whole)
+    narrator.promise(
+      'the log verifies with the public key alone, and so do the recordings',
+      whole.exit === 0 && /[1-9]\d* recordings? as sealed/.test(whole.stdout),
+      whole,
+    )
     for (const forgery of FORGERIES) {
       const copy = join(folder, forgery.name)
       await copySegments(directory, copy)
@@ -91,6 +95,13 @@ async function verified({ narrator, demo }: Tour): Promise<void> {
       narrator.output(report.stdout || report.stderr)
       narrator.promise(`${forgery.title} does not`, report.exit === 1, report)
     }
+    const copy = join(folder, 'recorded')
+    await cp(directory, copy, { recursive: true, filter: (source) => !source.endsWith('.sock') })
+    narrator.command('$', 'printf X | dd of=recorded/recordings/… bs=1 seek=40 conv=notrunc')
+    await editRecording(join(copy, 'recordings'))
+    const report = await verify(copy)
+    narrator.output(report.stdout || report.stderr)
+    narrator.promise('one byte of a recording changed does not', report.exit === 1, report)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -140,6 +151,15 @@ async function edit(file: string, change: (text: string) => string): Promise<voi
   const edited = change(text)
   if (edited === text) throw new Error('the record to edit is not there')
   await writeFile(file, edited)
+}
+
+/** One byte of the first that there is. */
+async function editRecording(directory: string): Promise<void> {
+  const names = await readdir(directory, { recursive: true })
+  const file = join(directory, names.find((name) => name.endsWith('.rec')) ?? '')
+  const bytes = await readFile(file)
+  bytes.writeUInt8((bytes.readUInt8(40) + 1) % 256, 40)
+  await writeFile(file, bytes)
 }
 
 function withoutTrace(text: string): string {

@@ -42,7 +42,8 @@ async function inNoFile({ narrator, demo, tokens }: Tour): Promise<void> {
     .filter((file) => written.includes(relative(demo.folder, file).split('/')[0] ?? ''))
   const [withToken, withPassword]: [string[], string[]] = [[], []]
   for (const file of files) {
-    const text = await readFile(file, 'latin1')
+    // A journal of recordings may have been taken apart since it was listed.
+    const text = await readFile(file, 'latin1').catch(unlessGone)
     if (holdsToken(text, tokens)) withToken.push(file)
     if (Object.values(DEMO_ROLES).some((password) => text.includes(password)))
       withPassword.push(file)
@@ -53,6 +54,11 @@ async function inNoFile({ narrator, demo, tokens }: Tour): Promise<void> {
     withToken,
   )
   narrator.promise('and no password of a database account', withPassword.length === 0, withPassword)
+}
+
+function unlessGone(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return ''
+  throw error
 }
 
 /** The signature (or random part) is what makes a token one: 20 characters of it are no coincidence. */

@@ -5,6 +5,7 @@ import { plantCanaries } from './canaries.ts'
 import { tourOver } from './context.ts'
 import { maskChapter } from './masks.ts'
 import type { Narrator } from './narrator.ts'
+import { recordingChapter } from './recording.ts'
 import { refusalChapter } from './refusals.ts'
 import { reloadChapter } from './reload.ts'
 import { secrecyChapter } from './secrecy.ts'
@@ -21,6 +22,7 @@ const CHAPTERS = [
   reloadChapter,
   secrecyChapter,
   shopChapter,
+  recordingChapter,
   // Last: it stops the gateway.
   auditChapter,
 ]

@@ -1,11 +1,11 @@
-/** What an export's `to` names: a URL of HTTP, or `syslog+tls://host:port`, `syslog://host:port`. */
+/** What an export's `to` names: a URL of HTTP, or `syslog+tls://host:port`, `syslog://host:port`, `syslog+udp://host:port`. */
 
 import type { Sink } from './sink.ts'
-import { SyslogSink } from './syslog.ts'
+import { SyslogDatagramSink, SyslogSink } from './syslog.ts'
 import { WebhookSink } from './webhook.ts'
 
-/** RFC 5425 §4.1; RFC 6587 names none, and 601 is registered for syslog over TCP. */
-const PORTS = { 'syslog+tls:': 6514, 'syslog:': 601 } as const
+/** RFC 5425 §4.1; RFC 6587 names none, and 601 is registered for syslog over TCP; RFC 5426 §3.3. */
+const PORTS = { 'syslog+tls:': 6514, 'syslog:': 601, 'syslog+udp:': 514 } as const
 
 export interface Destination {
   readonly to: string
@@ -26,11 +26,14 @@ export function sinkFor({ to, ca, authorization }: Destination): Sink | null {
     case 'http:':
       return isHere ? new WebhookSink({ url: to, authorization }) : null
     case 'syslog:':
+    case 'syslog+udp:':
     case 'syslog+tls:': {
       const tls = url.protocol === 'syslog+tls:'
       if (url.hostname === '' || (!tls && !isHere)) return null
       const host = url.hostname.replace(/^\[|\]$/g, '')
-      return new SyslogSink({ host, port: Number(url.port) || PORTS[url.protocol], tls, ca })
+      const port = Number(url.port) || PORTS[url.protocol]
+      if (url.protocol === 'syslog+udp:') return new SyslogDatagramSink({ host, port })
+      return new SyslogSink({ host, port, tls, ca })
     }
     default:
       return null

@@ -1,9 +1,12 @@
 /**
- * An export to a syslog receiver: RFC 5424 messages, octet-counted (RFC 6587 §3.4.1), over TCP or TLS (RFC 5425).
+ * An export to a syslog receiver: RFC 5424 messages, octet-counted (RFC 6587 §3.4.1) over TCP or TLS (RFC 5425), or one
+ * a datagram over UDP (RFC 5426).
  *
  * Syslog acknowledges nothing. A batch counts as sent when the system has taken all of it; what it had and the receiver
  * did not read when either died is lost. Of a connection that breaks, the whole batch is sent again.
  */
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
+import { lookup } from 'node:dns/promises'
 import { connect, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { connect as connectTls } from 'node:tls'
@@ -17,12 +20,64 @@ const SEND_MS_MAX = 30_000
 const FACILITY = 13
 const [CRITICAL, WARNING, NOTICE, INFORMATIONAL] = [2, 4, 5, 6]
 
+/** RFC 5426 §3.2: what fits a datagram of IPv4 and IPv6 alike; the rest of a longer message is cut off. */
+const DATAGRAM_BYTES_MAX = 65_000
+
 export interface SyslogOptions {
   readonly host: string
   readonly port: number
   readonly tls: boolean
   /** PEM of the authorities that may vouch for the receiver; null: the system's. */
   readonly ca: string | null
+}
+
+/**
+ * One message a datagram (RFC 5426), on this machine alone. Nothing tells what was lost, but that nobody listens: then
+ * a batch fails and is sent again.
+ */
+export class SyslogDatagramSink implements Sink {
+  readonly name: string
+  readonly #address: Pick<SyslogOptions, 'host' | 'port'>
+  #socket: DatagramSocket | null = null
+
+  constructor(address: Pick<SyslogOptions, 'host' | 'port'>) {
+    this.name = `${address.host}:${address.port}`
+    this.#address = address
+  }
+
+  async send(messages: readonly Message[]): Promise<void> {
+    const socket = this.#socket ?? (await this.#connect())
+    this.#socket = socket
+    try {
+      // One after the other: a refusal of one is told by the next.
+      for (const message of messages) await this.#sent(socket, textOf(message))
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#socket?.close()
+    this.#socket = null
+  }
+
+  async #connect(): Promise<DatagramSocket> {
+    const { host, port } = this.#address
+    const { address, family } = await lookup(host)
+    const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
+    // Told by the next send.
+    socket.on('error', () => {})
+    await new Promise<void>((resolve) => socket.connect(port, address, resolve))
+    return socket
+  }
+
+  #sent(socket: DatagramSocket, text: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const datagram = text.subarray(0, DATAGRAM_BYTES_MAX)
+      socket.send(datagram, (error) => (error ? reject(error) : resolve()))
+    })
+  }
 }
 
 export class SyslogSink implements Sink {
@@ -100,9 +155,13 @@ function timeout(): Error {
 }
 
 /** `LENGTH SP MESSAGE`. */
-function frame({ record, line }: Message): Buffer {
-  const message = Buffer.from(`${headerOf(record)} ${line}`)
+function frame(of: Message): Buffer {
+  const message = textOf(of)
   return Buffer.concat([Buffer.from(`${message.length} `), message])
+}
+
+function textOf({ record, line }: Message): Buffer {
+  return Buffer.from(`${headerOf(record)} ${line}`)
 }
 
 /** `<PRI>1 TIMESTAMP HOST APP PROCID MSGID -`: RFC 5424 §6.2, without structured data. */
