@@ -42,7 +42,11 @@ describe.skipIf(RSYSLOGD === null)('rsyslogd, of Debian’s package `rsyslog`', 
     const authority = await createCertificateAuthority()
     const { cert, key } = await authority.server(['localhost', '127.0.0.1'])
     ca = authority.cert
-    for (const [name, text] of Object.entries({ 'ca.crt': ca, 'server.crt': cert, 'server.key': key })) {
+    for (const [name, text] of Object.entries({
+      'ca.crt': ca,
+      'server.crt': cert,
+      'server.key': key,
+    })) {
       writeFileSync(join(folder, name), text)
     }
     for (const name of ['tcp', 'udp', 'tls'] as const) ports[name] = await freePort()
@@ -70,29 +74,32 @@ describe.skipIf(RSYSLOGD === null)('rsyslogd, of Debian’s package `rsyslog`', 
     ['tcp', 'syslog:', 'RFC 6587'],
     ['tls', 'syslog+tls:', 'RFC 5425'],
     ['udp', 'syslog+udp:', 'RFC 5426'],
-  ] as const)('takes every record over %s (%s//…, %s) as it was written', async (input, scheme, _) => {
-    const sink = sinkFor({ to: `${scheme}//localhost:${ports[input]}`, ca, authorization: null })
-    if (sink === null) throw new Error('no sink')
-    const send = async (): Promise<string[]> => {
-      const stop = new AbortController()
-      // Until rsyslogd listens, and again where a datagram was lost.
-      const run = { directory, sink, cursor: null, stop: stop.signal, onState: () => {} } as const
-      await runExport({ ...run, format: 'jsonl', follow: false })
-      await vi.waitFor(() => expect(received(input).length).toBeGreaterThan(VERSIONS.length), {
-        timeout: 5_000,
-      })
-      return received(input)
-    }
-    const lines = await vi.waitFor(send, SOON)
-    for (const version of VERSIONS) {
-      const line = lines.find((one) => one.includes(JSON.stringify(version))) ?? ''
-      expect(line, version.slice(0, 30)).toMatch(
-        /^\S+ 13 6 sallyport config-loaded \d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+) ?\{/,
-      )
-      const record = JSON.parse(line.slice(line.indexOf('{')))
-      expect(record.event).toEqual({ type: 'config-loaded', v: 1, version })
-    }
-  })
+  ] as const)(
+    'takes every record over %s (%s//…, %s) as it was written',
+    async (input, scheme, _) => {
+      const sink = sinkFor({ to: `${scheme}//localhost:${ports[input]}`, ca, authorization: null })
+      if (sink === null) throw new Error('no sink')
+      const send = async (): Promise<string[]> => {
+        const stop = new AbortController()
+        // Until rsyslogd listens, and again where a datagram was lost.
+        const run = { directory, sink, cursor: null, stop: stop.signal, onState: () => {} } as const
+        await runExport({ ...run, format: 'jsonl', follow: false })
+        await vi.waitFor(() => expect(received(input).length).toBeGreaterThan(VERSIONS.length), {
+          timeout: 5_000,
+        })
+        return received(input)
+      }
+      const lines = await vi.waitFor(send, SOON)
+      for (const version of VERSIONS) {
+        const line = lines.find((one) => one.includes(JSON.stringify(version))) ?? ''
+        expect(line, version.slice(0, 30)).toMatch(
+          /^\S+ 13 6 sallyport config-loaded \d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+) ?\{/,
+        )
+        const record = JSON.parse(line.slice(line.indexOf('{')))
+        expect(record.event).toEqual({ type: 'config-loaded', v: 1, version })
+      }
+    },
+  )
 })
 
 test.skipIf(RSYSLOGD !== null)('rsyslogd cannot be had here: nothing was sent to one', () => {})

@@ -6,10 +6,10 @@ import { ROLES } from '../people.ts'
 import { type CommandResult, sallyport, type Tour } from './context.ts'
 
 const QUESTIONS = [
-  'SELECT id, name, email, phone FROM customers WHERE id < 4',
-  'SELECT ssn FROM customers WHERE ssn LIKE $$0%$$',
-  "UPDATE orders SET status = 'lost' WHERE id = 1",
-]
+  { sql: 'SELECT id, name, email, phone FROM customers WHERE id < 4', verdict: 'allow' },
+  { sql: 'SELECT ssn FROM customers WHERE ssn LIKE $$0%$$', verdict: 'deny' },
+  { sql: "UPDATE orders SET status = 'lost' WHERE id = 1", verdict: 'deny' },
+] as const
 /** Recordings are made of journals behind the sessions; one that takes longer is a broken promise. */
 const RECORDED_MS_MAX = 30_000
 
@@ -18,7 +18,7 @@ export async function recordingChapter(tour: Tour): Promise<void> {
   narrator.chapter('8. A recording')
   const agent = await tour.connect('agent')
   const answers = []
-  for (const sql of QUESTIONS) answers.push(await agent.ask(sql))
+  for (const { sql, verdict } of QUESTIONS) answers.push(await agent.ask(sql, { verdict }))
   await agent.close()
   const session = await newestSession(tour)
   narrator.command('$', `sallyport replay ${session.slice(0, 8)} --config …`)
@@ -31,7 +31,7 @@ export async function recordingChapter(tour: Tour): Promise<void> {
     'the session plays again: every statement, and every value that its client saw',
     cells.length > 5 &&
       unseen.length === 0 &&
-      QUESTIONS.every((sql) => isIn(withoutLiterals(sql), replayed)),
+      QUESTIONS.every(({ sql }) => isIn(withoutLiterals(sql), replayed)),
     { unseen, replayed },
   )
   narrator.promise(

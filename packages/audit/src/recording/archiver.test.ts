@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { RECORDING_JOURNAL_BYTES } from '../limits.ts'
 import { temporaryDirectory } from '../testing.ts'
 import { Archiver } from './archiver.ts'
 import { FRAME_KIND } from './frames.ts'
 import { JournalWriter, journalBuffer } from './journal.ts'
+import { wrappingKey } from './keys.ts'
 import { readRecording, recordingPath } from './recording-file.ts'
 
 const SESSION = 'a-session'
@@ -43,4 +45,16 @@ test.each([
     if (frame.kind === 'output') shown += frame.bytes.length
   }
   expect(shown).toBeGreaterThan(bytes * 0.99)
+})
+
+test.each([0, 1, 4])('a recording whose head was written up to byte %i is begun again', (size) => {
+  const directory = temporaryDirectory()
+  const written = journalOf(directory, 100_000)
+  const file = recordingPath(directory, SESSION)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, Buffer.from('SPR1').subarray(0, size))
+  const wrapping = wrappingKey(Buffer.alloc(32, 1))
+  new Archiver({ directory, wrapping }).archive({ journal: 1, bytes: written.bytes })
+  const frames = [...readRecording({ directory, session: SESSION, keys: [wrapping] })]
+  expect(frames.length).toBeGreaterThan(1)
 })

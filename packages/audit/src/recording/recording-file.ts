@@ -19,6 +19,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -96,7 +97,10 @@ export class RecordingWriter {
   }): RecordingWriter {
     const { directory, session, wrapping } = options
     const path = recordingPath(directory, session)
-    if (!existsSync(path)) return RecordingWriter.#create(path, options)
+    // Shorter than its head: an archiver died while it was made, and nothing is in it.
+    if (!existsSync(path) || statSync(path).size < HEAD_BYTES) {
+      return RecordingWriter.#create(path, options)
+    }
     const content = readFileSync(path)
     const keep = beginningOf(content, options.journal)
     const fd = openSync(path, 'r+')
