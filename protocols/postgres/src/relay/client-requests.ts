@@ -70,6 +70,7 @@ export class ClientRequests {
       admission: verdict,
       segment: state.segment,
       types: parameterTypes(buf, textEnd + 1, frameEnd),
+      asked: 0,
       fields: undefined,
     }
     state.statements.set(name, statement)
@@ -166,7 +167,7 @@ export class ClientRequests {
     const moved = verdict.epoch !== statement.admission.epoch
     statement.admission = verdict
     if (!verdict.masked || !verdict.returnsRows) return
-    if (moved || (statement.fields === undefined && !this.#describePending(statement))) {
+    if (moved || (statement.fields === undefined && statement.asked === 0)) {
       this.#describeOurselves(statement)
     }
   }
@@ -180,15 +181,6 @@ export class ClientRequests {
     entry.statement = statement
     entry.admission = statement.admission
     this.#owe(entry)
-  }
-
-  #describePending(statement: PreparedStatement): boolean {
-    const { expected } = this.#state
-    for (let i = 0; i < expected.size; i++) {
-      const entry = expected.at(i)
-      if (entry.kind === REPLY.describeStatement && entry.statement === statement) return true
-    }
-    return false
   }
 
   describe(buf: Buffer, at: number, frameEnd: number): boolean {
@@ -352,7 +344,7 @@ export class ClientRequests {
     const admission = this.#state.gatekeeper.preparedBySql(sqlName(name))
     if (admission === undefined || isNotYet(admission)) return admission
     // Not kept: SQL DEALLOCATE may remove it behind our back, and asking again is cheap.
-    return { name, admission, segment: 0, types: null, fields: undefined }
+    return { name, admission, segment: 0, types: null, asked: 0, fields: undefined }
   }
 
   #portalNamed(name: string): Portal | NotYet | undefined {

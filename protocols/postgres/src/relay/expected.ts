@@ -143,15 +143,14 @@ export class ExpectedQueue {
     return entry
   }
 
-  /** Removes one that will not be answered. */
-  removeAt(index: number): void {
-    this.at(index)
+  /** Removes the `count` next to `head()`: they will not be answered. */
+  removeBehindHead(count: number): void {
     const mask = this.#ring.length - 1
-    for (let i = index; i < this.#size - 1; i++) {
-      this.#ring[(this.#head + i) & mask] = this.#ring[(this.#head + i + 1) & mask]
+    for (let i = 1; i < this.#size; i++) {
+      const from = i + count < this.#size ? this.at(i + count) : undefined
+      this.#ring[(this.#head + i) & mask] = from
     }
-    this.#ring[(this.#head + this.#size - 1) & mask] = undefined
-    this.#size--
+    this.#size -= count
   }
 
   #grow(): void {

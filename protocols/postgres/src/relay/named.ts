@@ -17,6 +17,8 @@ export interface PreparedStatement {
   readonly segment: number
   /** Type OIDs that its Parse gave to parameters, as they lay there: int32 each; null: none. */
   readonly types: Buffer | null
+  /** Descriptions of it that are owed. */
+  asked: number
   /** From the server's RowDescription; `undefined` not yet known, null when it returns no rows. */
   fields: readonly FieldDescription[] | null | undefined
 }

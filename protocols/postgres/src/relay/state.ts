@@ -54,6 +54,8 @@ export class RelayState {
   copyInTold = false
   /** Unsettled requests whose outcome changes what later statements mean. */
   barriers = 0
+  /** Unsettled requests that run something. */
+  #runs = 0
   /** Unsettled requests that an exceeded limit would turn into errors. */
   limited = 0
   /** Nothing would have to be taken back if the one limited request completed before its cancel. */
@@ -93,11 +95,9 @@ export class RelayState {
 
   /** Something that may still start a COPY is unanswered. */
   get running(): boolean {
-    for (let i = 0; i < this.expected.size; i++) {
-      const { kind, failed } = this.expected.at(i)
-      if ((kind === REPLY.query || kind === REPLY.execute) && !failed) return true
-    }
-    return false
+    // Only what is answered next can have failed.
+    const next = this.expected.head()
+    return this.#runs > (next?.failed && isRun(next) ? 1 : 0)
   }
 
   endSegment(): void {
@@ -116,6 +116,8 @@ export class RelayState {
     this.expected.push(entry)
     if (entry.barrier) this.barriers++
     if (entry.limited) this.limited++
+    if (isRun(entry)) this.#runs++
+    if (entry.kind === REPLY.describeStatement && entry.statement !== null) entry.statement.asked++
   }
 
   /** Takes the reply owed next off the queue: it has come, or never will. */
@@ -123,6 +125,8 @@ export class RelayState {
     const entry = this.expected.pop()
     if (entry.barrier) this.barriers--
     if (entry.limited) this.limited--
+    if (isRun(entry)) this.#runs--
+    if (entry.kind === REPLY.describeStatement && entry.statement !== null) entry.statement.asked--
     return entry
   }
 
@@ -185,6 +189,10 @@ class Later {
     }
     return found
   }
+}
+
+function isRun({ kind }: Expected): boolean {
+  return kind === REPLY.query || kind === REPLY.execute
 }
 
 function restore<T>(names: Map<string, T>, name: string, previous: T | undefined): void {

@@ -450,9 +450,12 @@ export class UpstreamLeg {
   #copyIn(buf: Buffer, at: number, frameEnd: number): void {
     const state = this.#state
     const entry = this.#head(REPLY.execute, REPLY.query, 'CopyInResponse')
-    while (state.expected.size > 1 && state.expected.at(1).kind === REPLY.sync) {
-      state.expected.removeAt(1)
-      state.spareSyncs++
+    let syncs = 0
+    while (syncs + 1 < state.expected.size && state.expected.at(syncs + 1).kind === REPLY.sync)
+      syncs++
+    if (syncs > 0) {
+      state.expected.removeBehindHead(syncs)
+      state.spareSyncs += syncs
       // The segment has not ended after all.
       if (entry.kind === REPLY.execute) state.reopen(entry.segment)
     }
