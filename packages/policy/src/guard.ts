@@ -58,8 +58,11 @@ function guardUnknown(facts: StatementFacts): Deny | null {
 const WITHOUT_DATA =
   /^(nextval|currval|lastval|setval|pg_notify|pg_stat_get_(live|dead)_tuples|pg_(try_)?advisory_(xact_)?lock(_shared)?)$/
 
+/** The same of MySQL: names of locks are flows, and what is decided by a masked column, to wait or not, is a use of it. */
+const LOCKS = /^(get_lock|is_free_lock|is_used_lock)$/
+
 const givesNoData = ({ schema, name }: FunctionUse): boolean =>
-  schema === 'pg_catalog' && WITHOUT_DATA.test(name)
+  (schema === 'pg_catalog' && WITHOUT_DATA.test(name)) || (schema === null && LOCKS.test(name))
 
 function guardFunctions(view: PrincipalView, facts: StatementFacts): Deny | null {
   const opaque = facts.functions.find(
@@ -110,7 +113,8 @@ function guardDefinitions(facts: StatementFacts): Deny | null {
   })
 }
 
-const DROP = /^drop (table|view|materialized view|sequence|foreign table)$/
+/** CREATE, of what it defines: with OR REPLACE, which drops. */
+const DROP = /^(drop|create) (table|view|materialized view|sequence|foreign table)$/
 
 function guardRelations(facts: StatementFacts): Deny | null {
   for (const use of facts.relations) {

@@ -52,10 +52,14 @@ export interface Decided {
   readonly reveals: boolean
   /** It puts protected values where policy does not protect them: what comes later may show them. */
   readonly carries: boolean
-  /** It reads a column that is masked for this principal. */
+  /** It reads or writes a column that is masked for this principal. */
   readonly touchesMasked: boolean
+  /** It changes stored values of such a column: how many it changed tells which were others. */
+  readonly changesMasked: boolean
   /** It asks what the server noted of the statement before it. */
   readonly diagnostics: boolean
+  /** It asks how many rows the statement before it changed. */
+  readonly asksCount: boolean
   /** Views it reads and functions it calls under masks: what they are is asked again before it runs. */
   readonly views: readonly Defined[]
   /** Masks compiled for it, under keys of the engine's own. */
@@ -223,8 +227,20 @@ function summarise(
     carries: view.protects && statements.some((one) => carries(one, view)),
     touchesMasked:
       view.masked &&
-      statements.some((one) => one.columns.some((column) => view.maskFor(column) !== null)),
+      statements.some((one) =>
+        [...one.columns, ...written(one)].some((column) => view.maskFor(column) !== null),
+      ),
+    changesMasked:
+      view.masked &&
+      statements.some(
+        (one) =>
+          one.commands.includes('update') &&
+          written(one).some((column) => view.maskFor(column) !== null),
+      ),
     diagnostics: statements.some((one) => one.diagnostics === true),
+    asksCount: statements.some((one) =>
+      one.functions.some(({ schema, name }) => schema === null && name === 'row_count'),
+    ),
     views: view.masked && verdict.kind !== 'deny' ? definedIn(statements, catalog) : [],
     compiled: new Map(),
     sent,
@@ -244,6 +260,11 @@ function reveals(statements: readonly StatementFacts[], view: PrincipalView): bo
       statement.relations.some((relation) => catalogClass(relation) === 'data'),
   )
 }
+
+const written = ({ constantWrites, flows }: StatementFacts): readonly ColumnRef[] => [
+  ...constantWrites.map(({ column }) => column),
+  ...flows.flatMap(({ into }) => (into.kind === 'column' ? [into.column] : [])),
+]
 
 /** Does it take what is masked for somebody to a column, a variable or a setting that is not? */
 function carries(statement: StatementFacts, view: PrincipalView): boolean {

@@ -224,7 +224,8 @@ export class UpstreamLeg {
     this.#results.begin(entry)
     const opened = entry.cursor && (eof.status & STATUS.CURSOR_EXISTS) !== 0
     if (opened) return this.#eof(entry, buf, eof)
-    if (isTelling(entry, eof)) sayInstead(this.#state, entry, withoutWarnings(eof))
+    const replacement = discreet(entry, eof)
+    if (replacement !== null) sayInstead(this.#state, entry, replacement)
     else pass(this.#state, entry, buf, this.#cursor)
     this.#results.announce(entry)
   }
@@ -249,12 +250,11 @@ export class UpstreamLeg {
   }
 
   #eof(entry: Expected, buf: Buffer, eof: EofPacket): void {
-    const replacement = isTelling(entry, eof) ? withoutWarnings(eof) : null
     const { warnings } = eof
     // MySQL takes MORE_RESULTS_EXISTS back before the EOF behind them, and sends the OK of the CALL all the same.
     const status = eof.status | (this.#outParameters ? STATUS.MORE_RESULTS_EXISTS : 0)
     this.#outParameters = false
-    this.#endOfResult(entry, buf, { ...plainOk(status), warnings }, replacement)
+    this.#endOfResult(entry, buf, { ...plainOk(status), warnings }, discreet(entry, eof))
   }
 
   #ok(entry: Expected, buf: Buffer, header: number): void {
@@ -263,9 +263,8 @@ export class UpstreamLeg {
     if (ok.sessionState.length > 0) {
       gatekeeper.sessionChanged(decodeSessionState(ok.sessionState), entry.admission)
     }
-    const quiet = isTelling(entry, ok)
-    const rewritten = quiet || (upstreamTracks && !clientTracks && hasTail(ok))
-    const said = quiet ? { ...ok, warnings: 0, info: withoutCount(ok.info) } : ok
+    const said = discreetly(entry, ok)
+    const rewritten = said !== ok || (upstreamTracks && !clientTracks && hasTail(ok))
     const replacement = rewritten ? encodeOk(said, { sessionTrack: clientTracks, header }) : null
     this.#endOfResult(entry, buf, ok, replacement)
   }
@@ -429,12 +428,51 @@ export class UpstreamLeg {
 
 const NOTHING = Buffer.alloc(0)
 
+/** Whether indexes were of use, and how long it took: statistics of values decide it. */
+const PLAN = STATUS.NO_GOOD_INDEX_USED | STATUS.NO_INDEX_USED | STATUS.QUERY_WAS_SLOW
+
+/** Of a status, what a principal under masks may know. */
+const shownStatus = ({ admission }: Expected, status: number): number =>
+  admission?.masked === true ? status & ~PLAN : status
+
 /** Does a reply tell how many warnings there were, where that would tell of values? */
 function isTelling({ admission }: Expected, { warnings }: { readonly warnings: number }): boolean {
   return warnings > 0 && admission?.quiet === true
 }
 
-const withoutWarnings = ({ status }: EofPacket): Buffer => encodeEof({ warnings: 0, status })
+/** The EOF to send in place of one that tells too much; null: as it came. */
+function discreet(entry: Expected, eof: EofPacket): Buffer | null {
+  const status = shownStatus(entry, eof.status)
+  const telling = isTelling(entry, eof)
+  if (!telling && status === eof.status) return null
+  return encodeEof({ warnings: telling ? 0 : eof.warnings, status })
+}
+
+/** The OK without what it tells too much; the same one where it does not. */
+function discreetly(entry: Expected, ok: OkPacket): OkPacket {
+  const status = shownStatus(entry, ok.status)
+  const matched = entry.admission?.quiet === true ? unchanged(ok) : null
+  if (status === ok.status && matched === null && !isTelling(entry, ok)) return ok
+  const { affectedRows, info } = matched ?? ok
+  const quiet = entry.admission?.quiet === true
+  return quiet
+    ? { ...ok, status, affectedRows, warnings: 0, info: withoutCount(info) }
+    : { ...ok, status }
+}
+
+/**
+ * Of an UPDATE, as many rows changed as were found: which had the value already would tell of values. Null: they are
+ * as many, or it is none.
+ */
+function unchanged({ info }: OkPacket): Pick<OkPacket, 'affectedRows' | 'info'> | null {
+  const text = Buffer.from(info).toString('latin1')
+  const [, matched, changed] = /^Rows matched: (\d+) {2}Changed: (\d+)/.exec(text) ?? []
+  if (matched === undefined || matched === changed) return null
+  return {
+    affectedRows: BigInt(matched),
+    info: Buffer.from(text.replace(/Changed: \d+/, `Changed: ${matched}`), 'latin1'),
+  }
+}
 
 /** `Rows matched: 1  Changed: 1  Warnings: 2`. */
 function withoutCount(info: Uint8Array): Uint8Array {

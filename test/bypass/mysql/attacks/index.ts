@@ -8,6 +8,7 @@ import type { AttackList } from '../attack-list.ts'
 import { attacks as definitions } from './definitions.ts'
 import { attacks as errors } from './errors.ts'
 import { attacks as expressions } from './expressions.ts'
+import { attacks as nullOperands } from './null-operands.ts'
 import { attacks as predicates } from './predicates.ts'
 import { attacks as shapes } from './shapes.ts'
 import { attacks as waysOut } from './ways-out.ts'
@@ -33,6 +34,7 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   expressions,
   'predicates that tell': predicates,
   'errors and warnings': errors,
+  'operands that are not looked at': nullOperands,
   writes,
   definitions,
   'other ways out': waysOut,

@@ -15,13 +15,14 @@ const AFTERWARDS = [
   "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler%' OR Variable_name LIKE 'Sort%'",
 ] as const
 
-/** Its answer, and what is said of it afterwards. */
+/** Its answer, and sometimes what is said of it afterwards. */
 async function shown(wire: MysqlWire, statement: string): Promise<readonly MysqlReply[]> {
   const changes = CHANGES.test(statement)
   if (changes) await wire.query('START TRANSACTION')
   const replies = [await wire.query(statement)]
-  if (replies[0]?.error === null)
-    replies.push(await wire.query(AFTERWARDS[statement.length % AFTERWARDS.length] ?? ''))
+  const afterwards = AFTERWARDS[statement.length % (3 * AFTERWARDS.length)]
+  if (afterwards !== undefined && replies[0]?.error === null)
+    replies.push(await wire.query(afterwards))
   if (changes) await wire.query('ROLLBACK')
   return replies
 }

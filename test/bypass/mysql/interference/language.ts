@@ -240,7 +240,7 @@ const BOTH: Language = {
     'SELECT id, JSON_KEYS(#json), JSON_SEARCH(#json, #const_text, #text), JSON_VALID(#text) FROM ^',
     'EXPLAIN SELECT #text FROM ^ WHERE #bool',
     'SELECT id FROM ^ WHERE #bool FOR UPDATE',
-    'SELECT LAST_INSERT_ID(#int) FROM ^',
+    'SELECT LAST_INSERT_ID(MAX(#int)) FROM ^',
     "SELECT id, #text COLLATE utf8mb4_bin, _utf8mb4 X'71' = #text, WEIGHT_STRING(#text) IS NULL FROM ^",
   ],
   wholeRows: false,

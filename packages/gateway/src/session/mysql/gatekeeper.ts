@@ -124,6 +124,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
   /** The server may still have warnings of what read masked columns: they tell of values. */
   #quiet = false
+  /** ROW_COUNT() tells how many masked values were others than what they were set to. */
+  #changed = false
   #relay: Relay | null = null
   #rereading = false
 
@@ -263,7 +265,10 @@ export class MysqlGatekeeper implements Gatekeeper {
       throw new Error('what needs approval was about to run without')
     }
     const via = parameters === null ? 'simple' : 'execute'
-    if (decided.diagnostics && (this.#quiet || decided.touchesMasked)) {
+    const isTelling =
+      (decided.diagnostics && (this.#quiet || decided.touchesMasked)) ||
+      (decided.asksCount && (this.#changed || decided.changesMasked))
+    if (isTelling) {
       return this.#records.refuse(via, own, 'masked-catalog', REPORTS.diagnosticsWithheld)
     }
     const recorded = granted ?? this.#record(via, decided, own, parameters)
@@ -271,6 +276,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#recorder.begins(recorded)
     this.#hiding.runs(decided)
     // MariaDB keeps them over statements that read no table.
+    this.#changed = decided.changesMasked
     if (decided.touchesMasked) this.#quiet = true
     else if (decided.relations.length > 0) this.#quiet = false
     return recorded

@@ -535,3 +535,18 @@ describe('writes that a constraint may refuse', () => {
     expect(usesText(facts)).toBe('people.ssn failure')
   })
 })
+
+describe('what asks for the diagnostics of the statement before', () => {
+  test.each([
+    'select @@warning_count',
+    'select @@session.error_count + 1',
+    'show count(*) warnings',
+    'show warnings',
+  ])('%s', (sql) => {
+    expect(factsOf(sql).diagnostics).toBe(true)
+  })
+
+  test.each(['select @@sql_mode', 'select 1'])('not %s', (sql) => {
+    expect(factsOf(sql).diagnostics).toBeUndefined()
+  })
+})

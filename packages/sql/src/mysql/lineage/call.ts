@@ -12,10 +12,10 @@ import {
 import type { Expression, FunctionCall, Identifier, WindowSpecification } from '../ast.ts'
 import { type FunctionFacts, functionFacts } from '../functions.ts'
 import { groupsOf } from './groups.ts'
-import { noteLazyNulls } from './lazy.ts'
+import { noteLazyNulls, noteNullOperands } from './lazy.ts'
 import { compare } from './predicate.ts'
 import type { Scope } from './scope.ts'
-import { isBounded, STRING } from './types.ts'
+import { boundedOf, isBounded, STRING } from './types.ts'
 import type { Walk } from './walk.ts'
 
 export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Value {
@@ -46,23 +46,24 @@ function noteConditions(
     case 'nvl2':
       if (call.arguments[0] !== undefined) walk.predicate(call.arguments[0], scope)
       return
-    case 'nullif':
-    case 'strcmp':
-      if (first !== undefined && second !== undefined) compare(walk, first, second)
-      return
     case 'coalesce':
     case 'ifnull':
     case 'nvl':
       noteLazyNulls(walk, args)
       return
+    case 'nullif':
+    case 'strcmp':
+      if (first !== undefined && second !== undefined) compare(walk, first, second)
+      break
     // Which of the others they give tells of the first.
     case 'elt':
     case 'field':
     case 'interval':
     case 'find_in_set':
       if (first !== undefined) walk.draft.useAll(first, 'predicate')
-      return
+      break
   }
+  noteNullOperands(walk, args)
 }
 
 /** What opaque functions and LAST_INSERT_ID(n) are given leaves the walk's sight. */
@@ -137,8 +138,9 @@ function resultOf(
   // Its arguments only name expressions of GROUP BY.
   if (use.name === 'grouping') return ROW_COUNT
   const strict = call.words.some((word) => /^error on /.test(word))
-  const mayFail = noteFailures(walk, { facts, args, strict })
-  const type = TEXT.has(use.name) ? STRING : null
+  // Waiting, and locks that are taken, are noticed.
+  const mayFail = noteFailures(walk, { facts, args, strict }) || use.purity === 'opaque'
+  const type = TEXT.has(use.name) ? STRING : ONE_OF.test(use.name) ? boundedOf(args) : null
   const joins = JOINING.has(use.name) ? { joins: 1 } : {}
   if (kind !== 'function') {
     const of = sameTypeAs(use.name, args)
@@ -162,11 +164,13 @@ function countValue(args: readonly Value[], observed: readonly Value[]): Value {
   return derive([...counted, ...observed, ROW_COUNT], { why: 'aggregate count' })
 }
 
+/** Functions that give one of their arguments. */
+const ONE_OF = /^(coalesce|ifnull|nvl|greatest|least)$/
+
 /** min(x) and the like return their argument's type. */
 function sameTypeAs(name: string, args: readonly Value[]): string | null {
-  return /^(min|max|any_value|lag|lead|first_value|last_value|nth_value)$/.test(name)
-    ? (args[0]?.type ?? null)
-    : null
+  if (!/^(min|max|any_value|lag|lead|first_value|last_value|nth_value)$/.test(name)) return null
+  return boundedOf(args) ?? args[0]?.type ?? null
 }
 
 /** Functions whose result is always text. */

@@ -39,7 +39,7 @@ import type {
 import { foldDatabase, foldTable } from '../names.ts'
 import { useRelation } from '../resolve.ts'
 import { functionValue } from './call.ts'
-import { noteLazyConditions, noteLazyOperands } from './lazy.ts'
+import { noteLazyConditions, noteLazyOperands, noteNullOperands } from './lazy.ts'
 import { compare, comparison, fieldsOf } from './predicate.ts'
 import { everythingIn, lookupBare, lookupQualified, type Scope } from './scope.ts'
 import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
@@ -236,6 +236,7 @@ function binaryValue(walk: Walk, node: Binary, scope: Scope): Value {
   const type = operator === '||' || dates ? null : NUMBER
   const joins = operator === '||' ? { joins: 1 } : {}
   if (left.row !== null) noteLazyOperands(walk, node, { parts: [left, right], scope })
+  else noteNullOperands(walk, [left, right])
   return derive([left, right], { why: `operator ${operator}`, mayFail, type, ...joins })
 }
 
@@ -252,6 +253,7 @@ function likeValue(walk: Walk, node: Extract<Expression, { kind: 'like' }>, scop
   const escapes = node.escape !== null && node.escape.kind !== 'literal'
   const mayFail = node.operator === 'regexp' || escapes
   if (mayFail) for (const value of values) walk.draft.useAll(value, 'failure')
+  noteNullOperands(walk, values)
   return derive(values, { why: node.operator, mayFail, type: NUMBER })
 }
 
@@ -261,6 +263,7 @@ function jsonValue(walk: Walk, nodes: readonly Expression[], scope: Scope, why: 
   const [document] = values
   const mayFail = document?.type !== 'json'
   if (mayFail && document !== undefined) walk.draft.useAll(document, 'failure')
+  noteNullOperands(walk, values)
   return derive(values, { why, mayFail })
 }
 

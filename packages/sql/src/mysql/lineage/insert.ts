@@ -1,5 +1,12 @@
 /** INSERT and REPLACE: what is written where, from what. */
-import { asComputed, CONSTANT, type Column, unknownOf, type Value } from '../../lineage/value.ts'
+import {
+  asComputed,
+  CONSTANT,
+  type Column,
+  probesOf,
+  unknownOf,
+  type Value,
+} from '../../lineage/value.ts'
 import type { Assignment, ColumnReference, Insert } from '../ast.ts'
 import { foldTable } from '../names.ts'
 import { noteRowsDeleted, noteWritten } from './checked.ts'
@@ -8,7 +15,14 @@ import { addFrom } from './from.ts'
 import { noteHints } from './hints.ts'
 import { columnsOf, type LeafItem, leafOf, newScope, type Scope, scopeOf } from './scope.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
-import { noteAssignment, noteWrite, returning, stored, writtenItem } from './writes.ts'
+import {
+  noteAssignment,
+  noteWrite,
+  returning,
+  stored,
+  storedColumn,
+  writtenItem,
+} from './writes.ts'
 
 export function insertColumns(walk: Walk, insert: Insert): QueryResult {
   walk.visited.add(insert)
@@ -33,7 +47,10 @@ export function insertColumns(walk: Walk, insert: Insert): QueryResult {
   const all = source.open === null && source.columns.length <= names.length
   noteWritten(walk, insert.table, { values: all ? stored(target, inserted) : null, fresh: true })
   // REPLACE takes away the rows it meets.
-  if (insert.verb === 'replace') noteRowsDeleted(walk, insert.table)
+  if (insert.verb === 'replace') {
+    noteRowsDeleted(walk, insert.table)
+    for (const [name, value] of inserted) noteReplaced(walk, target, name, value)
+  }
   if (insert.rowAlias !== null) walk.visited.add(insert.rowAlias)
   if (insert.onDuplicate.length > 0) noteDuplicate(walk, insert, { target, inserted, source })
   return returning(walk, insert.returning, { table: insert.table, scope: scopeOf(target) })
@@ -136,10 +153,23 @@ function noteDuplicate(
   const values = new Map<string, Value>()
   for (const assignment of insert.onDuplicate) {
     const value = noteAssignment(walk, assignment, { target, scope, fresh: false })
+    noteReplaced(walk, target, assignment.column.name.value, value)
     values.set(assignment.column.name.value.toLowerCase(), value)
   }
   noteWritten(walk, insert.table, { values: stored(target, values), fresh: false })
   walk.inserted = null
+}
+
+/** Of a row that was there the answer tells whether it is another now: stored values are compared with those given. */
+function noteReplaced(walk: Walk, target: LeafItem, name: string, value: Value): void {
+  const column = storedColumn(target, name)
+  if (column === null) return
+  const [source] = value.sources
+  if (value.kind === 'direct' && source !== undefined)
+    walk.draft.use(column, 'equality-column', { with: source })
+  else if (value.kind === 'constant' && value.varies !== 'computed')
+    walk.draft.use(column, 'equality-constant', probesOf(value))
+  else walk.draft.use(column, 'predicate')
 }
 
 /** The new row under its alias, with columns renamed. */

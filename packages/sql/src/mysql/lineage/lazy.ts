@@ -1,6 +1,6 @@
 /**
  * Expressions that the server stops evaluating once it knows their result: AND, OR, IN, BETWEEN, row
- * comparisons, COALESCE. Whether a later part fails, or takes long, then tells of the parts before it, as
+ * comparisons, COALESCE, and whatever is NULL where one of its operands is. Whether a later part fails, or takes long, then tells of the parts before it, as
  * if these were conditions.
  */
 import type { Value } from '../../lineage/value.ts'
@@ -36,6 +36,15 @@ export function noteLazyOperands(
 export function noteLazyNulls(walk: Walk, values: readonly Value[]): void {
   const last = values.findLastIndex((value) => value.mayFail)
   for (const value of values.slice(0, Math.max(last, 0))) {
+    walk.draft.useAll(value, value.kind === 'direct' ? 'is-null' : 'predicate')
+  }
+}
+
+/** What is NULL where one of its operands is: the others may not be looked at then. */
+export function noteNullOperands(walk: Walk, values: readonly Value[]): void {
+  if (!matters(values)) return
+  for (const value of values) {
+    if (!values.some((other) => other !== value && other.mayFail)) continue
     walk.draft.useAll(value, value.kind === 'direct' ? 'is-null' : 'predicate')
   }
 }

@@ -304,6 +304,15 @@ const USES: readonly (readonly [string, string])[] = [
     'select (ssn > 5) and (select id from orders) from people',
     'orders.id predicate; people.ssn predicate',
   ],
+  // NULL where one operand is: the other is not looked at.
+  ['select concat(unhex(ssn), (select id from orders)) from people', 'people.ssn predicate'],
+  ['select concat(ssn, (select id from orders)) from people', 'people.ssn is-null'],
+  ['select unhex(ssn) like (select id from orders) from people', 'people.ssn predicate'],
+  ['select unhex(ssn) = (select id from orders) from people', 'people.ssn predicate'],
+  ["select concat(unhex(ssn), get_lock('a', 1)) from people", 'people.ssn predicate'],
+  ['select concat(unhex(ssn), email) from people', ''],
+  ['select coalesce(dept, 0) + greatest(dept, 1), max(dept) - min(dept) from people', ''],
+  ['select coalesce(dept, 9223372036854775807) + 1 from people', 'people.dept failure'],
   ['(select id from people) order by ssn', 'people.ssn order'],
   ['select id from dept force index (i)', 'dept.id order; dept.title order'],
   ['select id from dept ignore index (i)', ''],
@@ -314,6 +323,17 @@ const USES: readonly (readonly [string, string])[] = [
 describe('uses', () => {
   test.each(USES)('%s', (sql, expected) => {
     expect(usesText(factsOf(sql))).toBe(expected)
+  })
+
+  test.each([
+    [
+      "insert into people (id, ssn) values (1, 'x') on duplicate key update ssn = 'x'",
+      'equality-constant',
+    ],
+    ["replace into people (id, ssn) values (1, 'x')", 'equality-constant'],
+    ['insert into people (id) select 1 on duplicate key update ssn = concat(id, 1)', 'predicate'],
+  ])('%s tells whether the row is another now', (sql, context) => {
+    expect(usesText(factsOf(sql))).toContain(`people.ssn ${context}`)
   })
 
   test('how many values a column is compared with, and which parameters as text', () => {

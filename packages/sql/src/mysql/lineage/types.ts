@@ -35,7 +35,7 @@ export function literalType({ type }: Literal): string | null {
 }
 
 const NUMERIC =
-  /^(number|tinyint|smallint|mediumint|int|integer|bigint|decimal|numeric|float|double|bit|year|bool)\b/
+  /^(number|bounded|tinyint|smallint|mediumint|int|integer|bigint|decimal|numeric|float|double|bit|year|bool)\b/
 const TIME = /^(temporal|date|time|datetime|timestamp)\b/
 
 export const isNumeric = ({ type }: Value): boolean => type !== null && NUMERIC.test(type)
@@ -73,9 +73,20 @@ export function mayOverflow(operator: string, left: Value, right: Value): boolea
 
 const isUnsigned = ({ type }: Value) => type?.includes('unsigned') === true
 
-/** A stored number of a bounded type, or a small literal. */
+/** The type of a value that is one of these; null where they are not all numbers of bounded types, or small ones. */
+export function boundedOf(values: readonly Value[]): string | null {
+  const numbers = values.filter((value) => value.kind !== 'constant' || !isNull(value))
+  if (numbers.length === 0 || !numbers.every(isBounded)) return null
+  return numbers.some(isUnsigned) ? 'bounded unsigned' : 'bounded'
+}
+
+const isNull = ({ constants }: Value): boolean =>
+  constants !== null && 'kind' in constants && constants.kind === 'null'
+
+/** A stored number of a bounded type, one of several such, or a small literal. */
 export function isBounded(value: Value): boolean {
   if (value.kind === 'direct') return value.type !== null && BOUNDED.test(value.type)
+  if (value.kind === 'derived') return value.type?.startsWith('bounded') === true
   const { constants } = value
   return (
     value.kind === 'constant' &&
