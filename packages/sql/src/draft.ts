@@ -147,9 +147,9 @@ export class FactsDraft {
     this.#computed.set(column.at, column)
   }
 
-  /** The result column at hand makes rows. */
-  mustCompute(): void {
-    if (this.inColumn !== null) this.#mustCompute.add(this.inColumn)
+  /** The result column that begins there cannot be withheld. */
+  mustCompute(at: number | null): void {
+    if (at !== null) this.#mustCompute.add(at)
   }
 
   #withholdable(): readonly WithholdableColumn[] {

@@ -28,7 +28,7 @@ export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
   noteSessionCall(walk, call, { facts, args })
   const observed = noteClauses(walk, call, scope)
   if (facts.returnsSet && facts.kind === 'function') {
-    walk.draft.mustCompute()
+    walk.draft.mustCompute(walk.draft.inColumn)
     for (const arg of args) walk.draft.useAll(arg, 'cardinality')
   }
   if (facts.kind === 'aggregate' && dependsOnOrder(call, facts)) noteOrdered(scope)

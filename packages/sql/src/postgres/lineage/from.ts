@@ -120,7 +120,7 @@ export function tableItem(
     columns: renamed(columns, name.alias),
     open,
     stored: true,
-    ...(only?.kind === 'relation' && TABLES.has(only.relation.kind) && { table: true }),
+    ...(only?.kind === 'relation' && TABLES.has(only.relation.kind) && { table: only.relation }),
   }
 }
 const TABLES = new Set(['table', 'partitioned-table'])

@@ -16,6 +16,7 @@ import { useRelation } from '../resolve.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
+import { withoutEffect } from './group-keys.ts'
 import { groupSize } from './groups.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
@@ -50,7 +51,10 @@ function selectColumns(walk: Walk, select: SelectStmt, scope: Scope): QueryResul
   }
   scope.groupSize = groupSize(walk, select, scope)
   const result = targetColumns(walk, select.targetList ?? [], scope)
-  noteGroups(walk, select.groupClause ?? [], { result, scope, targets: select.targetList ?? [] })
+  const grouping = { result, scope, targets: select.targetList ?? [] }
+  const keys = select.groupClause ?? []
+  const idle = withoutEffect(walk.context.catalog, keys, grouping)
+  noteGroups(walk, keys, { ...grouping, idle })
   if (select.havingClause !== undefined) walk.predicate(select.havingClause, scope)
   for (const node of select.windowClause ?? []) {
     const window = as(node, 'WindowDef')
@@ -309,7 +313,7 @@ function noteDistinct(walk: Walk, select: SelectStmt, output: Output): void {
 function noteGroups(
   walk: Walk,
   nodes: readonly Node[],
-  output: Output & { readonly targets: readonly Node[] },
+  output: Output & { readonly targets: readonly Node[]; readonly idle: ReadonlySet<Node> },
 ): void {
   for (const node of nodes) {
     const [type, fields] = unwrap(node)
@@ -320,7 +324,13 @@ function noteGroups(
       noteGroups(walk, (fields as { args?: Node[] }).args ?? [], output)
     } else {
       const value = groupValue(walk, node, output)
+      if (output.idle.has(node)) continue
       walk.draft.useAll(value, value.kind === 'direct' ? 'group' : 'predicate')
+      // Where it is `false`, the server takes the one that withholds for what is grouped by, and computes what is behind it.
+      if (value.kind === 'constant') {
+        for (const target of output.targets)
+          walk.draft.mustCompute(as(target, 'ResTarget')?.location ?? null)
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Node } from 'libpg-query'
 import { spend } from '../../budget.ts'
+import type { CatalogRelation } from '../../catalog.ts'
 import {
   asUnknown,
   type Column,
@@ -24,8 +25,8 @@ export interface LeafItem {
   readonly open: Value | null
   /** Has ctid, tableoid and the like. */
   readonly stored: boolean
-  /** Certainly one stored table, each of whose rows comes once. */
-  readonly table?: true
+  /** Certainly this stored table, each of whose rows comes once. */
+  readonly table?: CatalogRelation
 }
 
 export interface JoinItem {
@@ -179,7 +180,8 @@ export function rowOfItem(item: Item): Value {
   return unknownOf('whole row with columns not known', open === null ? values : [...values, open])
 }
 
-function* leaves(item: Item): Generator<LeafItem> {
+/** The tables, views and queries that a FROM item joins. */
+export function* leaves(item: Item): Generator<LeafItem> {
   if (item.kind === 'leaf') yield item
   else {
     yield* leaves(item.left)
