@@ -10,6 +10,7 @@ import { WireClient } from '../support/wire.ts'
 import { answers, fits, isLike } from './works/answers.ts'
 import { clean } from './works/company/clean.ts'
 import { masked } from './works/company/masked.ts'
+import { tools } from './works/company/tools.ts'
 
 const POLICY = `version: 1
 rules:
@@ -55,11 +56,13 @@ afterAll(async () => {
 const messagesOf = (one: string | readonly string[]): readonly string[] =>
   typeof one === 'string' ? [one] : one
 
+const CLEAN = { ...clean, ...tools }
+
 describe.each(['simple', 'extended'] as const)('%s', (way) => {
-  test.each(Object.keys(clean))('%s', async (category) => {
+  test.each(Object.keys(CLEAN))('%s', async (category) => {
     const different: unknown[] = []
     for (const wire of [direct, agent]) await wire.query('DISCARD ALL')
-    for (const texts of (clean[category] ?? []).map(messagesOf).filter((one) => fits(one, way))) {
+    for (const texts of (CLEAN[category] ?? []).map(messagesOf).filter((one) => fits(one, way))) {
       const expected = await answers(direct, texts, way)
       const got = await answers(agent, texts, way)
       if (expected.errors.length > 0 || JSON.stringify(got) !== JSON.stringify(expected))

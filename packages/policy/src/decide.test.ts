@@ -123,7 +123,7 @@ rules:
     ['client_encoding = SJIS', set('client_encoding', 'SJIS'), 'not-allowed'],
     ['standard_conforming_strings = off', set('standard_conforming_strings', 'off'), 'not-allowed'],
     ['standard_conforming_strings = on', set('standard_conforming_strings', 'on'), 'allow'],
-    ['row_security', set('row_security', 'off'), 'not-allowed'],
+    ['row_security', set('row_security', 'off'), 'allow'],
     [
       'set_config of a computed name',
       state('select', { kind: 'uncertain', why: 'set_config' }),

@@ -533,6 +533,7 @@ test.each([
 test.each([
   ['create trigger', 'masked-definition'],
   ['alter function', 'masked-definition'],
+  ['alter domain', 'masked-definition'],
   ['create view', 'allow'],
   ['create table', 'allow'],
 ])('%s under masks: %s', (command, expected) => {

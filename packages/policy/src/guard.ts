@@ -99,9 +99,12 @@ function guardState(facts: StatementFacts): Deny | null {
   })
 }
 
-/** Code that runs later, with other people's statements: what it would do with their rows nobody can say. */
+/**
+ * Code that runs later, with other people's statements: what it would do with their rows nobody can say. A constraint
+ * of a domain is checked over all values there are of it.
+ */
 const CODE =
-  /^(create|alter) (function|procedure|routine|aggregate|trigger|event trigger|event|rule|policy|cast|operator|operator class|operator family|language|extension|conversion|transform|foreign data wrapper|server|user mapping|publication|subscription)$|^import foreign schema$/
+  /^(create|alter) (function|procedure|routine|aggregate|trigger|event trigger|event|rule|policy|cast|operator|operator class|operator family|language|extension|conversion|transform|foreign data wrapper|server|user mapping|publication|subscription)$|^import foreign schema$|^alter domain$/
 
 function guardDefinitions(facts: StatementFacts): Deny | null {
   const command = facts.commands.find((one) => CODE.test(one))

@@ -1,7 +1,7 @@
 /**
  * Session settings anyone who may connect can change, because they alter neither what a later statement means
- * for policy nor whose rights it runs with. The list is closed: any other setting (role, session_authorization,
- * session_replication_role, row_security, custom `app.*` settings that row-level security may read, ...) needs an
+ * for policy nor whose rights it runs with (`row_security` chooses between leaving rows out and failing). The list is closed: any other setting (role, session_authorization,
+ * session_replication_role, custom `app.*` settings that row-level security may read, ...) needs an
  * allow rule that names it under `settings`.
  */
 
@@ -16,7 +16,7 @@ const HARMLESS = words(`
   default_text_search_config from_collapse_limit join_collapse_limit geqo geqo_threshold
   max_parallel_workers_per_gather jit jit_above_cost synchronous_commit xmloption xmlbinary lc_monetary
   lc_numeric lc_time tcp_user_timeout quote_all_identifiers check_function_bodies default_tablespace
-  default_table_access_method temp_tablespaces synchronize_seqscans enable_bitmapscan enable_hashagg
+  row_security default_table_access_method temp_tablespaces synchronize_seqscans enable_bitmapscan enable_hashagg
   enable_hashjoin enable_indexonlyscan enable_indexscan enable_material enable_memoize enable_mergejoin
   enable_nestloop enable_partition_pruning enable_seqscan enable_sort enable_tidscan
   autocommit wait_timeout interactive_timeout net_read_timeout net_write_timeout net_buffer_length
@@ -34,7 +34,7 @@ const HARMLESS = words(`
  */
 export function choosesPlans(name: string): boolean {
   const setting = name.toLowerCase().replace(/^(@@)?((session|local)\.)?/, '')
-  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch|synchronize_seqscans)$/.test(
+  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch)$/.test(
     setting,
   )
 }

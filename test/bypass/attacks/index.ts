@@ -9,6 +9,7 @@ import { attacks as nullTests } from './null-tests.ts'
 import { attacks as order } from './order.ts'
 import { attacks as predicates } from './predicates.ts'
 import { attacks as rows } from './rows.ts'
+import { attacks as servers14to18 } from './servers-14-to-18.ts'
 import { attacks as setOperations } from './set-operations.ts'
 import { attacks as waysOut } from './ways-out.ts'
 import { attacks as writes } from './writes.ts'
@@ -26,4 +27,5 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   writes,
   definitions,
   'other ways out': waysOut,
+  'servers 14 to 18': servers14to18,
 }

@@ -322,7 +322,15 @@ describe('session state', () => {
       [{ kind: 'create-temporary', relation: 't', columns: ['a', 'b'] }],
     ],
     [
-      'create table pg_temp.t (like people)',
+      'create table pg_temp.t (like dept, n int)',
+      [{ kind: 'create-temporary', relation: 't', columns: ['id', 'title', 'n'] }],
+    ],
+    [
+      'create table pg_temp.t (like nowhere)',
+      [{ kind: 'create-temporary', relation: 't', columns: null }],
+    ],
+    [
+      'create table pg_temp.t (like gen including all)',
       [{ kind: 'create-temporary', relation: 't', columns: null }],
     ],
     [

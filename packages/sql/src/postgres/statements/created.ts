@@ -1,5 +1,13 @@
 /** New, changed and dropped relations: their use, and what they mean for the names of later statements. */
-import type { ColumnDef, Constraint, CreateStmt, Node, OnCommitAction, RangeVar } from 'libpg-query'
+import type {
+  ColumnDef,
+  Constraint,
+  CreateStmt,
+  Node,
+  OnCommitAction,
+  RangeVar,
+  TableLikeClause,
+} from 'libpg-query'
 import type { CatalogColumn, CatalogConstraint, CatalogRelation } from '../../catalog.ts'
 import type { RelationUse } from '../../facts.ts'
 import { resolveRelation } from '../resolve.ts'
@@ -122,16 +130,21 @@ export function noteChanged(run: Run, name: RangeVar, change: 'dropped' | 'alter
   else state.push({ kind: 'drop-relation', schema: only.schema, name: only.name })
 }
 
-/** Columns of a CREATE TABLE; null when they are not all in its text, or computed. */
-export function columnsIn(table: CreateStmt): CatalogColumn[] | null {
+/** Columns of a CREATE TABLE; null when they are not all known from its text, or computed. */
+export function columnsIn(run: Run, table: CreateStmt): CatalogColumn[] | null {
   const derived =
     (table.inhRelations ?? []).length > 0 ||
     table.ofTypename !== undefined ||
     table.partbound !== undefined
-  const elements = table.tableElts ?? []
-  if (derived || elements.some((node) => as(node, 'TableLikeClause') !== undefined)) return null
+  if (derived) return null
   const columns: CatalogColumn[] = []
-  for (const node of elements) {
+  for (const node of table.tableElts ?? []) {
+    const like = as(node, 'TableLikeClause')
+    const copied = like === undefined ? [] : copiedColumns(run, like)
+    if (copied === null) return null
+    for (const { name, type, typeId } of copied) {
+      columns.push({ name, number: columns.length + 1, type, typeId })
+    }
     const definition = as(node, 'ColumnDef')
     if (definition === undefined) continue
     const column = columnIn(definition, columns.length + 1)
@@ -139,6 +152,21 @@ export function columnsIn(table: CreateStmt): CatalogColumn[] | null {
     columns.push(column)
   }
   return columns
+}
+
+/** What LIKE copies beside names and types: CREATE_TABLE_LIKE_* of the server's parsenodes.h. */
+const LIKE_CONSTRAINTS = 1 << 2
+const LIKE_GENERATED = 1 << 4
+const LIKE_INDEXES = 1 << 6
+
+function copiedColumns(
+  run: Run,
+  { relation, options = 0 }: TableLikeClause,
+): readonly CatalogColumn[] | null {
+  const like = relation && onlyRelation(run, relation)
+  if (!like) return null
+  const computes = like.columns.some((column) => column.generated !== undefined)
+  return computes && (options & LIKE_GENERATED) !== 0 ? null : like.columns
 }
 
 /** Null: a column computed from others. */
@@ -169,6 +197,8 @@ export function constraintsIn(
   const all = columns?.map(({ name }) => name) ?? []
   const made: CatalogConstraint[] = []
   for (const node of tableElts) {
+    const copied = as(node, 'TableLikeClause')?.options ?? 0
+    if ((copied & (LIKE_CONSTRAINTS | LIKE_INDEXES)) !== 0) return null
     const definition = as(node, 'ColumnDef')
     const own = as(node, 'Constraint')
     const found = own !== undefined ? [own] : definition ? constraintsOf(definition) : []

@@ -239,7 +239,7 @@ const createTable: Handler = (run, fields) => {
   draft.effect('ddl')
   draft.literalIndependent = false
   const relation = table.relation ?? {}
-  const columns = columnsIn(table)
+  const columns = columnsIn(run, table)
   noteCreated(run, relation, {
     kind: foreign === undefined ? 'table' : 'foreign-table',
     columns,
