@@ -9,6 +9,7 @@
  */
 import type { Parser } from './parse.ts'
 import { piecesOf } from './pieces.ts'
+import { type Tree, treeOf, treeText } from './same-tree.ts'
 
 export interface PreviewWanted {
   /** Of the table that it writes; null: a column whose values nobody sees. */
@@ -42,8 +43,6 @@ export function previewText(parser: Parser, sql: string, wanted: PreviewWanted):
     `(SELECT before, after FROM sallyport_preview LIMIT ${wanted.rows}) AS shown))::pg_catalog.text`
   return isMeant(target, treeOf(parser, text)) ? text : null
 }
-
-type Tree = Readonly<Record<string, unknown>>
 
 interface Target {
   readonly kind: (typeof STATEMENTS)[number]
@@ -106,13 +105,6 @@ function withoutReturning(sql: string): string | null {
   return pieces.length === 0 ? null : sql.slice(0, returning ?? end)
 }
 
-function treeOf(parser: Parser, sql: string): Tree | null {
-  const found = parser.parse(sql)
-  if (found.kind !== 'tree' || found.statements.length !== 1) return null
-  // Safe: a parsed statement is an object of one key, its kind.
-  return (found.statements[0]?.stmt ?? null) as Tree | null
-}
-
 function targetOf(tree: Tree | null): Target | null {
   const kind = STATEMENTS.find((one) => tree !== null && one in tree)
   if (kind === undefined) return null
@@ -123,6 +115,8 @@ function targetOf(tree: Tree | null): Target | null {
   return typeof name === 'string' ? { kind, tree: statement, called: quoted(name) } : null
 }
 
+const RETURNS = ['returningClause', 'returningList']
+
 /** The one statement in it that writes is the one that was given, but for its RETURNING. */
 function isMeant({ kind, tree }: Target, made: Tree | null): boolean {
   const select = (made?.['SelectStmt'] ?? {}) as Tree
@@ -130,14 +124,9 @@ function isMeant({ kind, tree }: Target, made: Tree | null): boolean {
   const [table, ...more] = withClause.ctes ?? []
   const expression = (table?.['CommonTableExpr'] ?? {}) as Tree
   const inside = ((expression['ctequery'] ?? {}) as Tree)[kind]
-  return more.length === 0 && inside !== undefined && plain(inside) === plain(tree)
-}
-
-const plain = (tree: unknown): string =>
-  JSON.stringify(tree, (key, value: unknown) =>
-    /^(location|stmt_len|list_start|list_end|rexpr_list_start|rexpr_list_end|returningClause|returningList)$/.test(
-      key,
-    )
-      ? undefined
-      : value,
+  return (
+    more.length === 0 &&
+    inside !== undefined &&
+    treeText(inside, RETURNS) === treeText(tree, RETURNS)
   )
+}

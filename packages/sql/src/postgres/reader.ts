@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog.ts'
 import type { Analysis, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext, SessionNames } from './context.ts'
+import { copiedQuery } from './copied.ts'
 import { asText, fingerprintPostgres } from './fingerprint.ts'
 import { FunctionBodies } from './function-bodies.ts'
 import { type Refusal, refusalFor } from './guards.ts'
@@ -106,6 +107,11 @@ export class PostgresReader {
   /** The text so written that it also tells what it changed (preview.ts); null: it cannot be done with certainty. */
   preview(sql: string, wanted: PreviewWanted): string | null {
     return previewText(this.#parser, sql, wanted)
+  }
+
+  /** The query whose rows a COPY … TO sends (copied.ts); null: it is none, or that is not certain. */
+  copied(sql: string): string | null {
+    return copiedQuery(this.#parser, sql)
   }
 
   #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {

@@ -27,6 +27,8 @@ export interface PostgresEstimatingOptions {
   }
   readonly ask: Asking
   readonly resume: () => void
+  /** The query whose rows a COPY sends; null: there is none. */
+  readonly copied: (text: string) => string | null
 }
 
 /** Asks the server, and calls back between two messages of its. */
@@ -45,21 +47,33 @@ export interface Planned {
 export function postgresEstimating(
   options: PostgresEstimatingOptions,
 ): Beforehand<Planned, Estimated> {
-  const { relay, ask, resume } = options
+  const { relay, ask, resume, copied } = options
   return new Beforehand({
     keyOf,
-    whyNot: (planned) => whyNot(planned, relay()),
+    whyNot: (planned) => whyNot(planned, relay(), copied),
     alone: () => relay().quiescent,
     ask: (planned, answered) =>
-      askServer(ask, planned, { idle: relay().transaction === TX_IDLE, answered }),
+      askServer(ask, planned, {
+        text: plannedText(planned, copied) ?? '',
+        idle: relay().transaction === TX_IDLE,
+        answered,
+      }),
     resume,
   })
 }
 
 function askServer(
   ask: Asking,
-  { text, types, bind }: Planned,
-  { idle, answered }: { readonly idle: boolean; readonly answered: (estimate: Estimated) => void },
+  { types, bind }: Planned,
+  {
+    text,
+    idle,
+    answered,
+  }: {
+    readonly text: string
+    readonly idle: boolean
+    readonly answered: (estimate: Estimated) => void
+  },
 ): void {
   const begin = idle
     ? ['BEGIN READ ONLY']
@@ -90,19 +104,31 @@ function estimatedFrom(answer: ProbeAnswer): Estimated {
 }
 
 function whyNot(
-  { text, decided: { analysis } }: Planned,
+  planned: Planned,
   relay: ReturnType<PostgresEstimatingOptions['relay']>,
+  copied: PostgresEstimatingOptions['copied'],
 ): string | null {
+  const { analysis } = planned.decided
   if (relay.transaction === TX_FAILED) return 'its transaction has failed'
   if (analysis.kind !== 'statements') return 'it is not understood'
   const [facts, ...more] = analysis.statements
   if (facts === undefined || more.length > 0) return 'it is not one statement'
-  if (text === '' || !EXPLAINED.test(facts.command)) return 'the planner has no plan for it'
+  if (!plannedText(planned, copied)) return 'the planner has no plan for it'
   if (facts.functions.some(({ purity }) => purity === 'opaque')) {
     return 'it calls functions that might run while it is planned'
   }
   if (!relay.quiescent && !relay.canBeAlone) return 'it is in the middle of a pipeline'
   return null
+}
+
+/** What the planner is asked about; null or empty: nothing that it takes. */
+function plannedText(
+  { text, decided: { analysis } }: Planned,
+  copied: PostgresEstimatingOptions['copied'],
+): string | null {
+  const [facts] = analysis.kind === 'statements' ? analysis.statements : []
+  if (facts?.copy?.direction === 'to-client') return copied(text)
+  return facts !== undefined && EXPLAINED.test(facts.command) ? text : null
 }
 
 /** Equal for what is the same statement with the same parameters and meanings of names. */

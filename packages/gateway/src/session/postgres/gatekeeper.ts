@@ -131,7 +131,11 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ ...options, records: this.#records })
-    this.#estimating = postgresEstimating({ ...options, relay: () => this.#attached })
+    this.#estimating = postgresEstimating({
+      ...options,
+      relay: () => this.#attached,
+      copied: (text) => options.texts.copied(text),
+    })
     this.#previewing = postgresPreviewing({
       ...options,
       relay: () => this.#attached,

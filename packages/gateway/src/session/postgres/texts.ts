@@ -41,6 +41,10 @@ export class PostgresTexts implements TextReader<SessionNames> {
     return this.#reader.withhold(text, columns)
   }
 
+  copied(text: string): string | null {
+    return this.#reader.copied(text)
+  }
+
   preview(text: string, wanted: PreviewWanted): string | null {
     return this.#reader.preview(text, wanted)
   }
