@@ -172,6 +172,24 @@ test('a key that is old enough is changed by itself', async () => {
   await log.close()
 })
 
+test('what a clock that jumps makes old is not removed by anybody', async () => {
+  const log = await openAuditLog({ directory: folder(), now: Date.now, index: false, keepDays: 30 })
+  let now = Date.now()
+  const keeper = new Keeper({
+    audit: log,
+    rotateKeyDays: null,
+    recordings: join(log.directory, 'recordings'),
+    cursors: [],
+    log: createLogger({ level: 'error' }),
+    clock: new SteadyClock({ now: () => now, monotonic: () => 0 }),
+  })
+  now += 400 * DAY_MS
+  await expect(keeper.prune({ by: 'operator', dryRun: false })).rejects.toThrow('has jumped')
+  expect(await keeper.prune({ by: 'operator', dryRun: true })).toMatchObject({ removed: [] })
+  await keeper.close()
+  await log.close()
+})
+
 test('the desk is for the gateway’s own account', async () => {
   const { directory } = await openDesk()
   expect(statSync(join(directory, 'desk.sock')).mode & 0o777).toBe(0o600)

@@ -1,5 +1,5 @@
 /** What a log needs now and then by itself: another signing key, and the end of segments past their time. */
-import { type AuditLog, type Pruned, pruneLog } from '@sallyport/audit'
+import { AuditError, type AuditLog, type Pruned, pruneLog } from '@sallyport/audit'
 import { exportedUpTo } from '../exports/exporter.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { SteadyClock } from './steady-clock.ts'
@@ -43,6 +43,9 @@ export class Keeper {
 
   /** One run of the retention, or what it would do. @throws AuditError unavailable, index-unavailable */
   async prune({ by, dryRun }: { by: string; dryRun: boolean }): Promise<Pruned> {
+    if (!dryRun && this.#options.clock.jumped !== null) {
+      throw new AuditError('unavailable', 'the clock has jumped: nothing is removed by it')
+    }
     const running = this.#working.then(() => this.#prune(by, dryRun))
     this.#working = running.then(
       () => {},
