@@ -323,7 +323,6 @@ export const attacks: AttackList = [
   `SELECT pg_get_viewdef('people_filtered'::regclass), pg_get_expr(adbin, adrelid) FROM pg_attrdef`,
   `SELECT pg_get_partkeydef('parted'::regclass), pg_get_partition_constraintdef('parted_1'::regclass)`,
   `SELECT pg_restore_attribute_stats('schemaname', 'public', 'relname', 'people', 'attname', 'ssn', 'inherited', false, 'version', 180000)`,
-  `SELECT pg_relation_size('people_ssn_key'), pg_total_relation_size('people')`,
   `SELECT get_raw_page('people', 0)`,
   `SELECT * FROM bt_page_items('people_ssn_key', 1)`,
   `SELECT * FROM pg_logical_slot_peek_changes('s', NULL, NULL)`,
