@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Output } from '../../packages/cli/src/output.ts'
@@ -71,11 +72,21 @@ beforeAll(async () => {
   known.key = join(gateway.auditDirectory, key ?? '')
   const found = await sallyport('audit', 'search', 'SELECT', '-d', gateway.auditDirectory, '--json')
   known.seq = String(JSON.parse(found.stdout.split('\n')[0] ?? '').seq)
+  await provable(known.seq)
 })
 afterAll(async () => {
   await gateway?.close()
   await database?.drop()
 })
+
+/** A record can be proved once a signed head covers it. */
+async function provable(seq: string): Promise<void> {
+  for (;;) {
+    const { exit } = await sallyport('audit', 'prove', seq, ...trail())
+    if (exit === 0) return
+    await sleep(200)
+  }
+}
 
 const sallyport = (...args: readonly string[]): Promise<Ran> =>
   run(args, {

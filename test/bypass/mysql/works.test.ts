@@ -28,7 +28,7 @@ type Way = 'query' | 'execute'
 
 /** Not known to the protocol of prepared statements: sent as text. */
 const TEXT_ONLY =
-  /^(begin|start|commit|rollback|savepoint|use|lock|unlock|prepare|execute|deallocate|values|handler|show (function|procedure) status|check)\b/i
+  /^(begin|start|commit|rollback|savepoint|use|lock|unlock|prepare|execute|deallocate|values|handler|show (function|procedure) status|show errors|show count|check)\b/i
 
 describe.each(['mysql', 'mariadb'] as const)('works on %s', async (flavour) => {
   const found = await findMysql(flavour)
