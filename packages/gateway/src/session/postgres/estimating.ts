@@ -19,7 +19,8 @@ const EXPLAINED =
   /^(select|insert|update|delete|merge|execute|declare cursor|create table as|select into)$/
 const SAVEPOINT = 'sallyport_estimate'
 
-export interface PostgresEstimatingOptions {
+/** The session in which a question of the gateway's own is asked. */
+export interface AskedIn {
   readonly relay: () => {
     readonly quiescent: boolean
     readonly canBeAlone: boolean
@@ -27,6 +28,9 @@ export interface PostgresEstimatingOptions {
   }
   readonly ask: Asking
   readonly resume: () => void
+}
+
+export interface PostgresEstimatingOptions extends AskedIn {
   /** The query whose rows a COPY sends; null: there is none. */
   readonly copied: (text: string) => string | null
 }

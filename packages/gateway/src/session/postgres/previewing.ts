@@ -16,7 +16,7 @@ import {
   TRIGGERS,
 } from '../previews.ts'
 import { factsOf } from './admitted.ts'
-import { type Asking, keyOf, type Planned, plain } from './estimating.ts'
+import { type AskedIn, keyOf, type Planned, plain } from './estimating.ts'
 
 const TX_IDLE = 0x49
 const TX_FAILED = 0x45
@@ -33,14 +33,7 @@ export interface Previewed extends Planned {
   readonly askedBefore: () => Promise<boolean>
 }
 
-export interface PostgresPreviewingOptions {
-  readonly relay: () => {
-    readonly quiescent: boolean
-    readonly canBeAlone: boolean
-    readonly transaction: number
-  }
-  readonly ask: Asking
-  readonly resume: () => void
+export interface PostgresPreviewingOptions extends AskedIn {
   readonly textOf: (text: string, wanted: PreviewWanted) => string | null
   /** The server's major version. */
   readonly version: () => number
