@@ -2,7 +2,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { type Approval, isApprover, isOver, missing } from '../approvals/state.ts'
-import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
+import { isOf } from '../session/interrupts.ts'
+import { ApiError, type Caller, isUnbound } from './caller.ts'
 import type { ApprovalView, ShownView } from './contract.ts'
 import type { EventStream, EventStreams } from './event-stream.ts'
 import { APPROVAL, APPROVALS } from './schemas.ts'
@@ -101,7 +102,7 @@ export function addApprovalRoutes(
     },
     async ({ caller, params }) => {
       const approval = await visible(approvals, params.id, caller)
-      if (!isSame(caller.principal, approval.request)) {
+      if (!isOf(approval.request, caller.principal)) {
         throw new ApiError(403, 'not_yours', 'only the requester takes a request back')
       }
       await approvals.cancel(params.id, 'cancelled by the requester')
@@ -130,7 +131,7 @@ function follow(approvals: Approvals, caller: Caller, stream: EventStream): () =
 async function look(approvals: Approvals, id: string, caller: Caller): Promise<ApprovalView> {
   const approval = await visible(approvals, id, caller)
   if (mayDecide(approval, caller)) return viewOf(approval, caller, await approvals.shown(id))
-  const shown = isSame(caller.principal, approval.request) ? await approvals.shown(id) : null
+  const shown = isOf(approval.request, caller.principal) ? await approvals.shown(id) : null
   // Whoever may write a table may not be one who may read it.
   return viewOf(approval, caller, shown === null ? null : { ...shown, preview: null })
 }
@@ -148,7 +149,7 @@ function maySee(approval: Approval, caller: Caller): boolean {
   return (
     caller.isOperator ||
     caller.isAuditor ||
-    isSame(caller.principal, approval.request) ||
+    isOf(approval.request, caller.principal) ||
     mayDecide(approval, caller)
   )
 }

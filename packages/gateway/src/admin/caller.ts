@@ -90,11 +90,3 @@ export function isUnbound({ graph, node, run, narrowed }: Principal): boolean {
     (one) => one === null,
   )
 }
-
-/** The subject and issuer of one, and of the other. */
-export function isSame(
-  principal: Principal,
-  other: { readonly issuer: string; readonly subject: string },
-): boolean {
-  return principal.issuer === other.issuer && principal.subject === other.subject
-}

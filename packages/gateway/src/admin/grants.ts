@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
 import { type Approval, heldUntil, isApprover, isOver } from '../approvals/state.ts'
 import type { Grants } from '../grants/grants.ts'
-import { ApiError, type Caller, isSame, isUnbound } from './caller.ts'
+import { isOf } from '../session/interrupts.ts'
+import { ApiError, type Caller, isUnbound } from './caller.ts'
 import type { GrantView } from './contract.ts'
 import { DONE, GRANT, GRANTS } from './schemas.ts'
 
@@ -97,7 +98,7 @@ function maySee(approval: Approval, caller: Caller): boolean {
 
 function mayEnd({ request }: Approval, caller: Caller): boolean {
   const { principal, isOperator } = caller
-  if (isOperator || isSame(principal, request)) return true
+  if (isOperator || isOf(request, principal)) return true
   const { subject, groups, kind } = principal
   return kind === 'human' && isUnbound(principal) && isApprover(request, { by: subject, groups })
 }

@@ -101,7 +101,7 @@ export function secretHash(secret: Uint8Array): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
-/** Is this principal's session `owner`'s? Everything is null's. */
+/** Is this principal `owner`, by issuer and subject? Everybody is, where it is null. */
 export function isOf(owner: Owner | null, principal: Owner): boolean {
   return (
     owner === null || (owner.subject === principal.subject && owner.issuer === principal.issuer)
