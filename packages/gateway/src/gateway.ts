@@ -1,13 +1,10 @@
 /**
  * Puts the gateway together from its configuration, runs it, and takes it down in order.
  */
-import type { AddressInfo } from 'node:net'
 import { createVerifier, type Verifier } from '@sallyport/identity'
 import { MysqlReader } from '@sallyport/sql'
-import type { FastifyInstance } from 'fastify'
-import { addControlRoutes } from './admin/control.ts'
+import { type AdminAddress, type AdminServer, serveAdmin } from './admin/serve.ts'
 import { sessionsOf } from './admin/sessions.ts'
-import { addTokenRoutes } from './admin/tokens.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { newApprovalId } from './approvals/recover.ts'
 import { Budgets } from './budgets/budgets.ts'
@@ -15,7 +12,6 @@ import { Channels } from './channels/channels.ts'
 import { loadConfig } from './config/load.ts'
 import type { AdminConfig, GatewayConfig, ListenerConfig, WireProtocol } from './config/model.ts'
 import { ConnectionRuntime } from './connections/runtime.ts'
-import { GatewayError } from './errors.ts'
 import { Grants } from './grants/grants.ts'
 import { type Listener, listen, type Reception } from './listeners/listen.ts'
 import { mysqlReception } from './listeners/mysql.ts'
@@ -34,25 +30,10 @@ import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { SessionWatch } from './session/watch.ts'
 import { checkDirectSockets } from './sockets/direct-socket.ts'
-import {
-  createAdminServer,
-  type Logger,
-  type ReadyPiece,
-  renewCertificate,
-} from './telemetry/index.ts'
+import type { Logger, ReadyPiece } from './telemetry/index.ts'
 import { generateRsaKey } from './tls/rsa-key.ts'
-import type { PemPair, ServerTls } from './tls/server.ts'
-
-/** Outcomes may wait this long to be written when nothing else is, ms: the statement's own record does not. */
-const OUTCOME_FLUSH_MS = 5
-
-/** How often an issuer without keys is asked again, ms. */
-const ISSUER_RETRY_MS = 5_000
-/** Expired session tokens are kept this long, for whoever lists them, and looked for this often, ms. */
-const TOKENS_KEPT_MS = 7 * 24 * 3_600_000
-const PURGE_MS = 3_600_000
-/** How often a failed audit log is tried again, ms. */
-const AUDIT_RECOVERY_MS = 2_000
+import type { ServerTls } from './tls/server.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface GatewayAddress {
   readonly protocol: WireProtocol
@@ -60,15 +41,6 @@ export interface GatewayAddress {
   readonly port: number
   /** The certificate's SHA-256; null without TLS. */
   readonly fingerprint: string | null
-  /** PEM file a client can trust; null unless the gateway made the certificate itself. */
-  readonly certificate: string | null
-}
-
-export interface AdminAddress {
-  readonly host: string
-  readonly port: number
-  /** HTTPS. */
-  readonly tls: boolean
   /** PEM file a client can trust; null unless the gateway made the certificate itself. */
   readonly certificate: string | null
 }
@@ -122,14 +94,10 @@ class Gateway implements RunningGateway {
   readonly #listeners: { listener: Listener; tls: ServerTls | null; certificate: string | null }[] =
     []
   readonly #deps: SessionDeps
-  #admin: { server: FastifyInstance; tls: ServerTls | null; certificate: string | null } | null =
-    null
+  readonly #upkeep: Upkeep
+  #admin: AdminServer | null = null
   #accepting = true
   #closing: Promise<void> | null = null
-  #flushTimer: NodeJS.Timeout | null = null
-  readonly #recovery: NodeJS.Timeout
-  readonly #warming: NodeJS.Timeout
-  readonly #purging: NodeJS.Timeout
 
   constructor(config: GatewayConfig, parts: Parts) {
     this.#config = config
@@ -158,12 +126,13 @@ class Gateway implements RunningGateway {
     })
     parts.policy.onChange(() => this.#registry.reconsider())
     parts.state.subscribe((revocation) => this.#registry.revoked(revocation))
-    this.#recovery = setInterval(() => this.#recoverAudit(), AUDIT_RECOVERY_MS)
-    this.#recovery.unref()
-    this.#warming = setInterval(() => this.#warmIssuers(), ISSUER_RETRY_MS)
-    this.#warming.unref()
-    this.#purging = setInterval(() => void this.#purgeTokens(), PURGE_MS)
-    this.#purging.unref()
+    this.#upkeep = new Upkeep({
+      audit,
+      turnstile: this.#turnstile,
+      state: parts.state,
+      verifier: () => this.#verifier,
+      log: parts.log,
+    })
     this.#approvals = new Approvals({
       journal: parts.journal,
       now: Date.now,
@@ -202,11 +171,7 @@ class Gateway implements RunningGateway {
   }
 
   get admin(): AdminAddress | null {
-    if (this.#admin === null) return null
-    const { server, tls, certificate } = this.#admin
-    // Safe: a server that listens over TCP.
-    const { address, port } = server.server.address() as AddressInfo
-    return { host: address, port, tls: tls !== null, certificate }
+    return this.#admin?.address ?? null
   }
 
   async listen(): Promise<void> {
@@ -226,7 +191,8 @@ class Gateway implements RunningGateway {
       this.#listeners.push({ listener, tls, certificate })
       log.info({ host: listener.host, port: listener.port, tls: tls !== null }, 'listening')
     }
-    if (this.#config.admin !== null) await this.#startAdmin(this.#config.admin)
+    const { admin } = this.#config
+    if (admin !== null) this.#admin = await this.#serveAdmin(admin)
     for (const issuer of await this.#verifier.warm()) log.info({ issuer }, 'issuer')
     for (const connection of this.#connections.values()) {
       // Errors are told by the store's events; sessions that need it try again.
@@ -255,8 +221,7 @@ class Gateway implements RunningGateway {
       log.error({ err: error }, 'configuration rejected: the one before stays in force')
     }
     await policy.reload()
-    const served = this.#admin === null ? this.#listeners : [...this.#listeners, this.#admin]
-    await Promise.all(served.map(({ tls }) => tls?.reload()))
+    await Promise.all([...this.#listeners.map(({ tls }) => tls?.reload()), this.#admin?.reload()])
   }
 
   close(): Promise<void> {
@@ -274,8 +239,7 @@ class Gateway implements RunningGateway {
     for (const { listener } of this.#listeners) listener.stop()
     await this.#registry.drain(this.#config.limits.drainSeconds * 1000)
     this.#registry.close()
-    await this.#admin?.server.close()
-    this.#admin?.tls?.[Symbol.dispose]()
+    await this.#admin?.close()
     this.#grants.close()
     this.#channels.close()
     await this.#approvals.close()
@@ -286,10 +250,7 @@ class Gateway implements RunningGateway {
     await state.close()
     await this.#parts.elsewhere?.close()
     await shared?.close()
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
-    clearInterval(this.#recovery)
-    clearInterval(this.#warming)
-    clearInterval(this.#purging)
+    this.#upkeep.close()
     await recordings.close().catch((error: unknown) => {
       log.error({ err: error }, 'recordings are completed at the next start')
     })
@@ -384,120 +345,53 @@ class Gateway implements RunningGateway {
       approvalLink: () => this.#config.approvals.link,
       now: Date.now,
       micros: () => performance.now() * 1000,
-      recorded: () => this.#flushSoon(),
+      recorded: () => this.#upkeep.flushSoon(),
       revoked: (principal) => this.#parts.state.isRevoked(principal),
       accepting: () => this.#accepting,
     }
   }
 
-  /** Outcomes go out with the next statement's record, or after OUTCOME_FLUSH_MS. */
-  #flushSoon(): void {
-    if (this.#flushTimer !== null) return
-    this.#flushTimer = setTimeout(() => {
-      this.#flushTimer = null
-      try {
-        this.#turnstile.write()
-      } catch (error) {
-        this.#parts.log.error({ err: error }, 'the record cannot be written')
-      }
-    }, OUTCOME_FLUSH_MS)
-  }
-
-  /** A full disk that has room again: statements run again without a restart. */
-  #recoverAudit(): void {
-    const { audit, log } = this.#parts
-    if (audit.state !== 'failed') return
-    try {
-      audit.recover()
-      log.warn('audit log can be written again')
-    } catch {
-      // Still failing; it was logged when it began.
+  #serveAdmin(address: AdminConfig): Promise<AdminServer> {
+    const { telemetry, audit, state, log, searched, reader, policy } = this.#parts
+    const shared = {
+      verifier: () => this.#verifier,
+      insecure: () => (this.#config.admin ?? address).insecure,
+      audit,
+      now: Date.now,
     }
-  }
-
-  async #purgeTokens(): Promise<void> {
-    const { state, log } = this.#parts
-    try {
-      await state.purge(Date.now() - TOKENS_KEPT_MS)
-    } catch (error) {
-      log.error({ err: error }, 'expired session tokens could not be removed')
-    }
-  }
-
-  /** An issuer that was down at start: without its keys nobody is sent here who could ask for them. */
-  #warmIssuers(): void {
-    const waiting = this.#verifier.status().some((issuer) => !issuer.ready)
-    if (waiting) void this.#verifier.warm().catch(() => undefined)
-  }
-
-  async #startAdmin(address: AdminConfig): Promise<void> {
-    const { telemetry, audit, state, log } = this.#parts
-    const pairs: PemPair[] = []
-    const { tls, certificate } = await listenerTls(address, {
+    return serveAdmin(address, {
       stateDirectory: this.#config.stateDirectory,
       log,
-      onPair: (pair) => {
-        pairs[0] = pair
-        if (this.#admin !== null) renewCertificate(this.#admin.server, pair)
+      metrics: telemetry.registry,
+      pieces: this.#readyPieces(),
+      tokens: { ...shared, config: () => this.#config.identity, state },
+      control: {
+        ...shared,
+        standing: () => this.#config.admin ?? address,
+        approvals: this.#approvals,
+        grants: this.#grants,
+        slack: this.#channels.slack,
+        page: () => this.#config.approvals.page,
+        auditDirectory: this.#config.audit.directory,
+        searched,
+        policy: () => policy.policy,
+        reload: () => this.reload(),
+        registry: this.#registry,
+        interrupts: this.#interrupts,
+        elsewhere: this.#parts.elsewhere,
+        gateway: this.#name,
+        watch: this.#watch,
+        subjects: { ...this.#deps, reader },
+        listeners: () =>
+          this.addresses.map(({ protocol, host, port, fingerprint }) => ({
+            protocol,
+            host,
+            port,
+            tls: fingerprint !== null,
+          })),
+        issuers: () => this.#config.identity.issuers.map(({ issuer }) => issuer),
       },
     })
-    const insecure = (): boolean => (this.#config.admin ?? address).insecure
-    if (tls === null && insecure()) {
-      log.warn({ port: address.port }, 'tokens are accepted in clear on the admin address')
-    }
-    const admin = createAdminServer({
-      registry: telemetry.registry,
-      logger: log,
-      pieces: this.#readyPieces(),
-      tls: pairs[0] ?? null,
-    })
-    await addTokenRoutes(admin, {
-      verifier: () => this.#verifier,
-      config: () => this.#config.identity,
-      state,
-      audit,
-      insecure,
-      now: Date.now,
-    })
-    await addControlRoutes(admin, {
-      verifier: () => this.#verifier,
-      standing: () => this.#config.admin ?? address,
-      insecure,
-      approvals: this.#approvals,
-      grants: this.#grants,
-      slack: this.#channels.slack,
-      page: () => this.#config.approvals.page,
-      auditDirectory: this.#config.audit.directory,
-      searched: this.#parts.searched,
-      policy: () => this.#parts.policy.policy,
-      reload: () => this.reload(),
-      registry: this.#registry,
-      interrupts: this.#interrupts,
-      elsewhere: this.#parts.elsewhere,
-      gateway: this.#name,
-      watch: this.#watch,
-      subjects: { ...this.#deps, reader: this.#parts.reader },
-      audit,
-      listeners: () =>
-        this.addresses.map(({ protocol, host, port, fingerprint }) => ({
-          protocol,
-          host,
-          port,
-          tls: fingerprint !== null,
-        })),
-      issuers: () => this.#config.identity.issuers.map(({ issuer }) => issuer),
-      now: Date.now,
-    })
-    try {
-      await admin.listen({ host: address.host, port: address.port })
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const place = `${address.host}:${address.port}`
-      throw new GatewayError('listen', `cannot listen on ${place} (${code ?? 'error'})`, {
-        cause: error,
-      })
-    }
-    this.#admin = { server: admin, tls, certificate }
   }
 
   #readyPieces(): ReadyPiece[] {
