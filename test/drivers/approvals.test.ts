@@ -9,7 +9,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, useMysql } from '../support/use-mysql.ts'
 import { usePostgres } from '../support/use-postgres.ts'
 
 const policyOf = (schema: string): string => `version: 1
@@ -298,12 +298,7 @@ describe('postgres', () => {
   for (const client of POSTGRES) lives(client, () => world)
 })
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let world: World
   let drop: () => Promise<void>
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const policyOf = (database: string): string => `version: 1
 limits:
@@ -24,12 +24,7 @@ rules:
     approvers: { groups: [dba], within: 1s }
 `
 
-describe.each(['mysql', 'mariadb'] as const)('approvals on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('approvals on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let ann: Control

@@ -3,7 +3,7 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway, type TokenRequest } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
 const POLICY = `version: 1
@@ -109,12 +109,7 @@ describe('postgres', () => {
   })
 })
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   beforeAll(async () => {

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
 
@@ -310,12 +310,7 @@ describe('postgres', () => {
   })
 })
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let ann: Control

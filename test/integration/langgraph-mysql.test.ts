@@ -20,10 +20,10 @@ import {
   TokenSource,
 } from '@sallyport/langgraph'
 import mysql, { type Pool } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Control, controlOf } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const policyOf = (database: string): string => `version: 1
 rules:
@@ -35,12 +35,7 @@ rules:
     reason: required
 `
 
-describe.each(['mysql', 'mariadb'] as const)('on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let lea: Control

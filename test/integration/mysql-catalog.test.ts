@@ -2,20 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildCatalog, type Catalog, type CatalogRelation } from '@sallyport/sql'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { MYSQL_CATALOG } from '../../packages/gateway/src/catalog/mysql-source.ts'
 import type { CatalogLogin, CatalogReader } from '../../packages/gateway/src/catalog/source.ts'
 import { CatalogStore } from '../../packages/gateway/src/catalog/store.ts'
 import { Secret } from '../../packages/gateway/src/secrets/secret.ts'
 import { UpstreamTls } from '../../packages/gateway/src/tls/upstream.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('the schema of %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('the schema of %s', (flavour) => {
   let db: TestMysqlDatabase
   let folder: string
   let caFile: string

@@ -2,16 +2,11 @@
 import { openAuditReader } from '@sallyport/audit'
 import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('COM_CHANGE_USER on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('COM_CHANGE_USER on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: { end(): Promise<unknown> }[] = []

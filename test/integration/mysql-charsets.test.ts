@@ -1,8 +1,8 @@
 /** Clients whose statements are not UTF-8: every name must mean to the gateway what it means to the server. */
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 /** 0x80 to 0x9f. */
 const C1 = Buffer.from(Array.from({ length: 32 }, (_, i) => 128 + i)).toString('hex')
@@ -34,12 +34,7 @@ function namesOf(label: string, not: string): string[] {
   return names
 }
 
-describe.each(['mysql', 'mariadb'] as const)('character sets on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('character sets on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: Connection[] = []

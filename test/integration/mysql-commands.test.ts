@@ -1,10 +1,10 @@
 /** Commands that no driver of npm sends, and texts that are not what they seem, against real servers. */
 import { connect, type Socket } from 'node:net'
 import { COM, SET_OPTION } from '@sallyport/protocol-mysql'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type MysqlReply, MysqlWire } from '../support/mysql-wire.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const CANARY = 'canary'
 const IDLE_CLIENTS = 5
@@ -12,12 +12,7 @@ const IDLE_CLIENTS = 5
 const uint16 = (value: number): Buffer => Buffer.of(value & 0xff, value >>> 8)
 const bytesOf = ({ packets }: MysqlReply): string => Buffer.concat(packets).toString('latin1')
 
-describe.each(['mysql', 'mariadb'] as const)('commands on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('commands on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: MysqlWire[] = []

@@ -1,16 +1,11 @@
 /** LOAD DATA LOCAL: the server asks the client for a file, through the gateway. */
 import { Readable } from 'node:stream'
 import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('files of clients on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('files of clients on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: Connection[] = []

@@ -3,14 +3,14 @@
  * values that functions choke on. A call that fails without any row fails for the statement, not for a value.
  */
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   AGGREGATES,
   FAILING,
   PURITY,
   WINDOWS,
 } from '../../packages/sql/src/mysql/builtin-functions.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const words = (text: string) => text.trim().split(/\s+/)
 
@@ -58,12 +58,7 @@ const ARGUMENTS = [
   "c, 1, 1, 'a'",
 ]
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let database: TestMysqlDatabase
   let connection: Connection
 

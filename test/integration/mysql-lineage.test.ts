@@ -7,17 +7,12 @@ import fc from 'fast-check'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadMysqlCatalog, prepareReader } from '../../packages/gateway/src/catalog/mysql.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { answerOf, changedBy, mismatch } from './mysql-lineage/compare.ts'
 import { queries } from './mysql-lineage/generate.ts'
 import { SCHEMA, STATEMENTS } from './mysql-lineage/schema.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   const reader = new MysqlReader()
   let database: TestMysqlDatabase
   let connection: Connection

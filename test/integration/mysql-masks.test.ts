@@ -1,9 +1,9 @@
 /** Masked cells of every MySQL and MariaDB type, in text and binary rows, as stock drivers read them. */
 import mariadb from 'mariadb'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 /** Column type, a value, and the constant that a redacted cell of it shows (as text; hex for bytes). */
 const TYPES: readonly (readonly [type: string, value: string, shown: string | number])[] = [
@@ -31,12 +31,7 @@ const TYPES: readonly (readonly [type: string, value: string, shown: string | nu
   ["SET('secret', 'other')", "'secret,other'", ''],
 ]
 
-describe.each(['mysql', 'mariadb'] as const)('masked cells of %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('masked cells of %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: { end(): Promise<unknown> }[] = []

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const RULES = `version: 1
 rules:
@@ -13,12 +13,7 @@ rules:
 const masking = (database: string): string =>
   `${RULES}masks: [{ columns: ['${database}.people.v'], with: redact }]\n`
 
-describe.each(['mysql', 'mariadb'] as const)('on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('on %s', (flavour) => {
   let open: TestMysqlDatabase
   let hidden: TestMysqlDatabase
   let gateway: TestGateway

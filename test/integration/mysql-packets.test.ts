@@ -2,22 +2,17 @@
 import { CLIENT } from '@sallyport/protocol-mysql'
 import mariadb from 'mariadb'
 import mysql from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { MysqlWire } from '../support/mysql-wire.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const CANARY = 'canary'
 /** A payload of this many bytes is followed by an empty packet. */
 const PAYLOAD_BYTES = 0xff_ffff
 const CONNECT_MS_MAX = 30_000
 
-describe.each(['mysql', 'mariadb'] as const)('packets of %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('packets of %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: { end(): Promise<unknown> }[] = []

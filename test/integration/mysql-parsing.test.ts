@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type {
   Dialect,
   Join,
@@ -15,7 +15,7 @@ import type {
 } from '../../packages/sql/src/mysql/ast.ts'
 import { nodesOf, shape } from '../../packages/sql/src/mysql/fixtures.ts'
 import { parseMysql } from '../../packages/sql/src/mysql/parse.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const MODES = {
   ansiQuotes: 'ANSI_QUOTES',
@@ -49,12 +49,7 @@ function sent(sql: string, dialect: Dialect): string | null {
   }
 }
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let database: TestMysqlDatabase
   let connection: Connection
   let version = 0

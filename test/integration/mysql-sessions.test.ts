@@ -2,18 +2,13 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const EVERYTHING = new URL('../../policies/allow-everything.yaml', import.meta.url)
 
-describe.each(['mysql', 'mariadb'] as const)('sessions on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('sessions on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   const open: { end(): Promise<unknown> }[] = []

@@ -1,17 +1,15 @@
 import mysql from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('%s for tests', async (flavour) => {
-  const found = await findMysql(flavour)
-  const skip = 'unavailable' in found
+onMysqlServers('%s for tests', (flavour) => {
   let db: TestMysqlDatabase
   beforeAll(async () => {
-    if (!skip) db = await useMysql(flavour)
+    db = await useMysql(flavour)
   })
   afterAll(() => db?.drop())
 
-  test.skipIf(skip)('has a database of its own and is of the flavour it says', async () => {
+  test('has a database of its own and is of the flavour it says', async () => {
     expect(/mariadb/i.test(db.version)).toBe(flavour === 'mariadb')
     const rows = await db.sql(
       'CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2); SELECT sum(a) + 0 AS s, database() AS d FROM t',
@@ -20,7 +18,7 @@ describe.each(['mysql', 'mariadb'] as const)('%s for tests', async (flavour) => 
     expect(await db.sql('SELECT ? + 1 AS n', [41])).toEqual([{ n: 42 }])
   })
 
-  test.skipIf(skip)('shows a certificate of its authority', async (context) => {
+  test('shows a certificate of its authority', async (context) => {
     context.skip(db.ca === undefined, 'a server with a certificate of its own')
     const { host, port, superuser } = db
     const ssl = { ca: db.ca ?? '', verifyIdentity: true }

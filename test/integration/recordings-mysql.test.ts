@@ -9,9 +9,9 @@ import { openAuditReader, readRecording, wrappingKey } from '@sallyport/audit'
 import { replayFrames, type ShownItem } from '@sallyport/gateway'
 import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
 const exec = promisify(execFile)
@@ -24,12 +24,7 @@ masks:
 record:
   - { who: everyone, rows: 5, parameters: true }`
 
-describe.each(['mysql', 'mariadb'] as const)('a recorded session on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('a recorded session on %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
 

@@ -2,14 +2,10 @@
  * A database of its own for a test file, on the MySQL or MariaDB server that the run shares.
  *
  * Users belong to the server, not to the database: files that create users give them names of their own.
- * Where no such server can be had, `findMysql` says so: skip with its words (with CI set, MariaDB must be
- * there). A file is written as
- *
- *   const found = await findMysql('mariadb')
- *   describe.skipIf('unavailable' in found)('…', () => { … await useMysql('mariadb') … })
+ * Where no such server can be had a skipped test says so (with CI set, MariaDB must be there).
  */
 import { randomBytes } from 'node:crypto'
-import { inject } from 'vitest'
+import { describe, inject, test } from 'vitest'
 import type {} from './global-setup.ts'
 import { type Flavour, type MysqlAddress, mysqlSql, mysqlUrl } from './mysql-address.ts'
 import { askBroker } from './mysql-broker.ts'
@@ -30,6 +26,18 @@ export async function findMysql(flavour: Flavour): Promise<MysqlAddress | NoMysq
     throw new Error(found.unavailable)
   }
   return found
+}
+
+/** The same tests on MySQL and on MariaDB; `%s` in the title is the server's name. */
+export function onMysqlServers(
+  title: string,
+  suite: (flavour: Flavour, server: MysqlAddress) => void | Promise<void>,
+): void {
+  describe.each(['mysql', 'mariadb'] as const)(title, async (flavour) => {
+    const found = await findMysql(flavour)
+    if ('unavailable' in found) test.skip(found.unavailable, () => undefined)
+    else await suite(flavour, found)
+  })
 }
 
 /** Creates an empty database. Throws where `findMysql` finds no server. */

@@ -3,7 +3,7 @@
  * two worlds that differ in protected values alone: see `../attacks.test.ts`.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findMysql } from '../../support/use-mysql.ts'
+import { onMysqlServers } from '../../support/use-mysql.ts'
 import { Attacker, type Leak } from '../campaign.ts'
 import { type Identity, MASKED } from '../identities.ts'
 import { attackOf } from './attack-list.ts'
@@ -14,18 +14,13 @@ import { type MysqlWorld, openMysqlWorlds } from './world.ts'
 /** In these the other ways and identities matter; MariaDB 10.11 does not survive a cursor over DELETE … RETURNING. */
 const READING = new Set(['columns by any name', 'shapes of queries', 'expressions'])
 
-describe.each(['mysql', 'mariadb'] as const)('attacks on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('attacks on %s', (flavour, server) => {
   let world: MysqlWorld
   let attacker: Attacker<Attack, Way>
   let contents: unknown
 
   beforeAll(async () => {
-    world = await openMysqlWorlds(found)
+    world = await openMysqlWorlds(server)
     attacker = new Attacker(mysqlArena(world))
     contents = await world.contents('a')
   })

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../../support/use-mysql.ts'
 import { clean, cleanOnly, type Messages } from './works/clean.ts'
 import { masked, maskedOnly } from './works/masked.ts'
 
@@ -30,12 +30,7 @@ type Way = 'query' | 'execute'
 const TEXT_ONLY =
   /^(begin|start|commit|rollback|savepoint|use|lock|unlock|prepare|execute|deallocate|values|handler|show (function|procedure) status|show errors|show count|check)\b/i
 
-describe.each(['mysql', 'mariadb'] as const)('works on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('works on %s', (flavour) => {
   let database: TestMysqlDatabase
   let gateway: TestGateway
   let direct: Connection

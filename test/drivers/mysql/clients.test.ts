@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import type { MysqlAddress } from '../../support/mysql-address.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../../support/use-mysql.ts'
 
 interface Client {
   readonly name: string
@@ -196,12 +196,7 @@ function settle(text: string, target: Target): string {
     .replaceAll(/\b\d+ (row|rows) in set.*|Query OK.*/g, 'done')
 }
 
-describe.each(['mysql', 'mariadb'] as const)('clients of %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('clients of %s', (flavour, server) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let direct: Target
@@ -242,7 +237,7 @@ describe.each(['mysql', 'mariadb'] as const)('clients of %s', async (flavour) =>
     await db?.drop()
   })
 
-  describe.each(clientsOf(found))('$name', (client) => {
+  describe.each(clientsOf(server))('$name', (client) => {
     test.skipIf(client.command === null)('sees the same through the gateway', async () => {
       await db.sql(fixture)
       const expected = await run(client, direct)

@@ -1,26 +1,21 @@
 /** Attackers that go on, on MySQL and MariaDB: see `../../attackers/attackers.test.ts`. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { MysqlWire } from '../../../support/mysql-wire.ts'
-import { findMysql } from '../../../support/use-mysql.ts'
+import { onMysqlServers } from '../../../support/use-mysql.ts'
 import { type Oracle, type Question, separating } from '../../attackers/oracles.ts'
 import { type MysqlWorld, openMysqlWorlds } from '../world.ts'
 import { ORACLES } from './oracles.ts'
 
 type Pair = readonly [a: MysqlWire, b: MysqlWire]
 
-describe.each(['mysql', 'mariadb'] as const)('oracles of %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('oracles of %s', (_flavour, server) => {
   let world: MysqlWorld
   let masked: Pair
   let clear: Pair
   let questions: readonly Question[]
 
   beforeAll(async () => {
-    world = await openMysqlWorlds(found)
+    world = await openMysqlWorlds(server)
     masked = [await world.connect('redacted', 'a'), await world.connect('redacted', 'b')]
     clear = [await world.connect('clear', 'a'), await world.connect('clear', 'b')]
     const secrets = await Promise.all([secretOf('a'), secretOf('b')])

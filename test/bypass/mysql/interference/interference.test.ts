@@ -1,7 +1,7 @@
 /** Statements nobody wrote, on MySQL and MariaDB: see `../../interference/interference.test.ts`. */
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findMysql } from '../../../support/use-mysql.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { onMysqlServers } from '../../../support/use-mysql.ts'
 import { MASKED } from '../../identities.ts'
 import { type MysqlWorld, openMysqlWorlds } from '../world.ts'
 import { MysqlComparison } from './compare.ts'
@@ -10,15 +10,10 @@ import { statements } from './language.ts'
 const SEED = 20_261_123
 const RUNS = 150
 
-describe.each(['mysql', 'mariadb'] as const)('statements on %s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('statements on %s', (flavour, server) => {
   let world: MysqlWorld
   beforeAll(async () => {
-    world = await openMysqlWorlds(found)
+    world = await openMysqlWorlds(server)
   })
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]()
