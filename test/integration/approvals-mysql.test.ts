@@ -7,6 +7,7 @@ import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const policyOf = (database: string): string => `version: 1
@@ -54,12 +55,7 @@ onMysqlServers('approvals on %s', (flavour) => {
     groups: readonly string[] = [],
   ): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'agent',
-      password: await gateway.token({ subject: 'agent', kind: 'machine', groups: [...groups] }),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway, { subject: 'agent', kind: 'machine', groups: [...groups] })),
       connectAttributes: attributes,
     })
     open.push(connection)

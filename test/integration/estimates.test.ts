@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
@@ -340,12 +341,7 @@ onMysqlServers('%s', (flavour) => {
 
   async function client(who: object = AGENT): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'agent',
-      password: await gateway.token(who),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway, who)),
       multipleStatements: true,
     })
     open.push(connection)

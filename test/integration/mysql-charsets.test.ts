@@ -2,6 +2,7 @@
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 /** 0x80 to 0x9f. */
@@ -72,12 +73,7 @@ masks:
 
   async function client(collation: string): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token(),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway)),
       charset: collation,
     })
     open.push(connection)

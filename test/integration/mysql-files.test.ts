@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import mysql, { type Connection, type ResultSetHeader } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 onMysqlServers('files of clients on %s', (flavour) => {
@@ -43,14 +44,9 @@ masks:
   })
 
   async function client(group: string): Promise<Connection> {
-    const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token({ groups: [group] }),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
-    })
+    const connection = await mysql.createConnection(
+      await mysqlThrough(gateway, { groups: [group] }),
+    )
     open.push(connection)
     return connection
   }

@@ -3,6 +3,7 @@ import mariadb from 'mariadb'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 /** Column type, a value, and the constant that a redacted cell of it shows (as text; hex for bytes). */
@@ -69,12 +70,7 @@ masks:
 
   async function client(): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token(),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway)),
       dateStrings: true,
     })
     open.push(connection)
@@ -113,12 +109,7 @@ masks:
 
   test('decode in the MariaDB driver, which reads JSON by itself', async () => {
     const connection = await mariadb.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token(),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway)),
     })
     open.push(connection)
     for (const how of ['query', 'execute'] as const) {

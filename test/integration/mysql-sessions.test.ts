@@ -4,6 +4,7 @@ import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const EVERYTHING = new URL('../../policies/allow-everything.yaml', import.meta.url)
@@ -34,12 +35,7 @@ onMysqlServers('sessions on %s', (flavour) => {
 
   async function client(over: mysql.ConnectionOptions = {}): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token(),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway)),
       ...over,
     })
     open.push(connection)
@@ -61,12 +57,7 @@ onMysqlServers('sessions on %s', (flavour) => {
 
   test('the MariaDB driver logs in over TLS with a token', async () => {
     const connection = await mariadb.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token(),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway)),
     })
     open.push(connection)
     expect(await connection.query('SELECT name FROM t WHERE id = 1')).toMatchObject([

@@ -11,6 +11,7 @@ import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
@@ -57,12 +58,7 @@ onMysqlServers('a recorded session on %s', (flavour) => {
   })
 
   const access = async (subject: string, groups: readonly string[]) => ({
-    host: 'localhost',
-    port: gateway.port,
-    user: 'tester',
-    password: await gateway.token({ subject, groups }),
-    database: gateway.connection,
-    ssl: { ca: gateway.ca },
+    ...(await mysqlThrough(gateway, { subject, groups })),
   })
 
   async function run(

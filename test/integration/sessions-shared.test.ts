@@ -8,6 +8,7 @@ import mysql from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { controlOf } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
 import { freePort } from '../support/ports.ts'
 import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
@@ -235,14 +236,7 @@ describe('on MariaDB', async () => {
   })
 
   async function client(gateway: TestGateway, subject: string): Promise<mysql.Connection> {
-    const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'tester',
-      password: await gateway.token({ subject }),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
-    })
+    const connection = await mysql.createConnection(await mysqlThrough(gateway, { subject }))
     open.push({ close: () => connection.end().catch(() => undefined) })
     return connection
   }
