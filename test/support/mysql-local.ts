@@ -14,7 +14,7 @@ import { aptInstall, programsNamed } from './debian.ts'
 import { type Flavour, type MysqlAddress, mysqlSql } from './mysql-address.ts'
 import { freePort } from './ports.ts'
 import { type Account, unprivilegedAccount } from './postgres-installation.ts'
-import { spawnWatchdog } from './watchdog.ts'
+import { endServer, spawnWatchdog } from './watchdog.ts'
 
 export interface ServerBinary {
   readonly flavour: Flavour
@@ -23,7 +23,6 @@ export interface ServerBinary {
 }
 
 const START_MS_MAX = 60_000
-const STOP_MS_MAX = 10_000
 const BIND_TRIES_MAX = 5
 const POLL_MS = 50
 
@@ -77,7 +76,7 @@ export async function startBinary(
       version: rows[0]?.version ?? '',
       origin: binary.origin,
       ca,
-      stop: () => shutDown({ home, child, watchdog }),
+      stop: () => endServer({ home, child, watchdog }, { gently: 'SIGTERM', forcibly: 'SIGKILL' }),
     }
   } catch (error) {
     await rm(home, { recursive: true, force: true })
@@ -210,25 +209,4 @@ async function ready(
     await sleep(POLL_MS)
   }
   return false
-}
-
-async function shutDown({
-  home,
-  child,
-  watchdog,
-}: {
-  home: string
-  child: ChildProcess
-  watchdog: ChildProcess
-}): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    child.ref()
-    child.kill('SIGTERM')
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
-    await exited
-    clearTimeout(late)
-  }
-  watchdog.kill('SIGKILL')
-  await rm(home, { recursive: true, force: true })
 }

@@ -14,7 +14,7 @@ import pg from 'pg'
 import { type CertificateAuthority, createCertificateAuthority } from './certs.ts'
 import { freePort } from './ports.ts'
 import { findInstallation, type Installation } from './postgres-installation.ts'
-import { spawnWatchdog } from './watchdog.ts'
+import { endServer, spawnWatchdog } from './watchdog.ts'
 
 export type AuthenticationMethod =
   | 'scram-sha-256'
@@ -76,7 +76,6 @@ export interface PostgresServer extends PostgresAddress {
 }
 
 const START_MS_MAX = 30_000
-const STOP_MS_MAX = 10_000
 const BIND_TRIES_MAX = 5
 const POLL_MS = 15
 const SUPERUSER = 'postgres'
@@ -283,7 +282,7 @@ function serverOver(parts: {
   }
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => {
-    stopped ??= shutDown(parts)
+    stopped ??= endServer(parts, { gently: 'SIGINT', forcibly: 'SIGQUIT' })
     return stopped
   }
   return {
@@ -309,27 +308,6 @@ function serverOver(parts: {
 async function loadedAt(address: PostgresAddress): Promise<unknown> {
   const text = 'SELECT pg_conf_load_time()::text AS at'
   return (await postgresSql(address, { database: 'postgres', text }))[0]?.['at']
-}
-
-async function shutDown({
-  home,
-  child,
-  watchdog,
-}: {
-  home: string
-  child: ChildProcess
-  watchdog: ChildProcess
-}): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    child.ref()
-    child.kill('SIGINT')
-    const late = setTimeout(() => child.kill('SIGQUIT'), STOP_MS_MAX)
-    await exited
-    clearTimeout(late)
-  }
-  watchdog.kill('SIGKILL')
-  await rm(home, { recursive: true, force: true })
 }
 
 /** A URL for drivers, with the superuser in it. */

@@ -3,9 +3,12 @@
  * closes for whatever reason (exit, SIGINT, SIGKILL), stops the server at once and deletes its folder.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 
 /** How often the watchdog looks, at 0.1 s each, whether the server is gone before it deletes its folder. */
 const LOOKS_MAX = 50
+/** How long a server has to end by itself, ms. */
+const STOP_MS_MAX = 10_000
 
 export interface Watched {
   readonly pid: number
@@ -32,4 +35,28 @@ export function spawnWatchdog({ pid, signal, home, account }: Watched): ChildPro
   // The pipe must not keep our event loop alive; its type lacks unref, the socket underneath has it.
   ;(watchdog.stdin as unknown as { unref(): void }).unref()
   return watchdog
+}
+
+export interface OwnServer {
+  /** Its folder; deleted. */
+  readonly home: string
+  readonly child: ChildProcess
+  readonly watchdog: ChildProcess
+}
+
+/** Ends a server by `gently`, after STOP_MS_MAX by `forcibly`. */
+export async function endServer(
+  { home, child, watchdog }: OwnServer,
+  { gently, forcibly }: Readonly<Record<'gently' | 'forcibly', NodeJS.Signals>>,
+): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    child.ref()
+    child.kill(gently)
+    const late = setTimeout(() => child.kill(forcibly), STOP_MS_MAX)
+    await exited
+    clearTimeout(late)
+  }
+  watchdog.kill('SIGKILL')
+  await rm(home, { recursive: true, force: true })
 }
