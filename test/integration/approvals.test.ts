@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Control, controlOf, pendingApproval } from '../support/control.ts'
+import { type Control, controlOf, narrowed, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway, type TokenRequest } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { cancelAt, errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
@@ -328,6 +328,17 @@ describe('who decides', () => {
     const answer = await approve(caller, id)
     expect([answer.status, answer.body.error]).toEqual([code, error])
     expect(await status(id)).toBe('pending')
+    await deny(ann, id, '')
+    await wire.replies()
+  })
+
+  test('not a token of an approver’s that is narrowed to a connection', async () => {
+    await using wire = await open()
+    wire.send({ kind: 'Query', text: DELETE })
+    await noticeOf(wire)
+    const { id } = await pendingApproval(ann)
+    const handed = await narrowed(ann, `connection:${gateway.connection}`)
+    expect((await approve(handed, id)).body.error).toBe('unknown-approval')
     await deny(ann, id, '')
     await wire.replies()
   })

@@ -1,7 +1,7 @@
 /** Roles for a time: asked for, held, over, revoked, and taken by breaking glass. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Control, controlOf } from '../support/control.ts'
+import { type Control, controlOf, narrowed } from '../support/control.ts'
 import { startTestGateway, type TestGateway, type TokenRequest } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, say, WireClient, WireRefused } from '../support/wire.ts'
@@ -136,6 +136,9 @@ test('is not another’s, and not for another role, longer, or without a reason'
   expect((await ask({ subject: 'eve', kind: 'human' })).body.error).toBe('not-grantable')
   expect((await ask(dev, { seconds: 7200 })).body.error).toBe('too-long')
   expect((await ask(dev, { reason: ' ' })).body.error).toBe('reason-needed')
+  const elsewhere = await narrowed(await controlOf(gateway, dev), 'connection:elsewhere')
+  const wanted = { role: 'writer', connection: gateway.connection, seconds: 60, reason: 'ticket' }
+  expect((await elsewhere.post('/v1/grants', wanted)).body.error).toBe('not-grantable')
 })
 
 test('scoped to a run, holds for tokens verified to be of that run', async () => {

@@ -44,6 +44,21 @@ export function controlAt(base: string, token: string): Control {
   }
 }
 
+/** The same caller with a token exchanged for one of less. */
+export async function narrowed({ base, token }: Control, scope: string): Promise<Control> {
+  const response = await fetch(`${base}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      scope,
+    }),
+  })
+  const { access_token: given } = (await response.json()) as { access_token: string }
+  return controlAt(base, given)
+}
+
 /** The newest approval that is not over, once there is one. */
 export async function pendingApproval(control: Control, not: readonly string[] = []) {
   const deadline = Date.now() + 30_000

@@ -203,6 +203,8 @@ export type StateChange =
       /** The text does not tell the value (SET sql_mode = CONCAT(...)): `values` is empty. */
       readonly computed?: true
     }
+  /** MySQL: a user variable got a value; null: the text does not tell which. */
+  | { readonly kind: 'set-variable'; readonly name: string; readonly value: string | null }
   /** Everything may have changed (DISCARD ALL, RESET ALL, an opaque function, set_config of a non-constant). */
   | { readonly kind: 'uncertain'; readonly why: string }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback-to' }

@@ -84,9 +84,11 @@ function mayAct(principal: Principal, matcher: Matcher): boolean {
   return matches(matcher, { ...principal, allGroups: principal.groups })
 }
 
-/** Not made for a graph, a node or a run: such a token is a program's, whoever it was exchanged from. */
+/**
+ * Not made for a graph, a node, a run or certain connections: such a token was handed to a program, whoever it was
+ * exchanged from.
+ */
 export function isUnbound({ graph, node, run, narrowed }: Principal): boolean {
-  return [graph, node, run, narrowed.graph, narrowed.node, narrowed.run].every(
-    (one) => one === null,
-  )
+  const { graph: forGraph, node: forNode, run: forRun, connections } = narrowed
+  return [graph, node, run, forGraph, forNode, forRun, connections].every((one) => one === null)
 }

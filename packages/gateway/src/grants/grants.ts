@@ -126,7 +126,8 @@ export class Grants {
     const { role, connection, forMs, reason, breakGlass } = wanted
     const policy = this.#options.policy()
     const rules = grantsFor(policy, subjectOf(principal), { role, connection })
-    if (rules.length === 0 || (breakGlass && !rules.some((one) => one.breakGlass))) {
+    const isFor = principal.narrowed.connections?.includes(connection) ?? true
+    if (!isFor || rules.length === 0 || (breakGlass && !rules.some((one) => one.breakGlass))) {
       throw new ApprovalError('not-grantable', 'policy does not let you ask for this role here')
     }
     const longest = Math.min(...rules.map(({ rule }) => rule.maxMs))

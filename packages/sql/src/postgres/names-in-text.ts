@@ -51,6 +51,7 @@ export class NamesInText {
     switch (change.kind) {
       case 'begin':
       case 'savepoint':
+      case 'set-variable':
         return
       case 'commit':
         return this.#committed()

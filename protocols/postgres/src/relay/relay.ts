@@ -147,6 +147,11 @@ export class Relay {
     return this.#state.statements.get(wireName(name))
   }
 
+  /** What the wire has prepared. */
+  get statements(): Iterable<PreparedStatement> {
+    return this.#state.statements.values()
+  }
+
   /** All earlier requests are answered, so names stand for what they seem to. */
   get settled(): boolean {
     return this.#state.settledBefore

@@ -293,7 +293,13 @@ export class MysqlGatekeeper implements Gatekeeper {
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
     const { decided, own, ground, bound } = admission as Admitted
     if (decided === null) return 'refuse'
-    const wanted = { decided, text: own, view: ground.view, namesKey: this.names.key, bound }
+    const wanted = {
+      decided,
+      text: own,
+      view: ground.view,
+      namesKey: this.names.keyFor(own),
+      bound,
+    }
     const answer =
       bound?.exact === null
         ? TOO_LARGE
@@ -360,7 +366,10 @@ export class MysqlGatekeeper implements Gatekeeper {
     const admitted = outcome.admission as Admitted
     const { decided } = admitted
     if (decided === null) {
-      if (outcome.status === 'complete' && admitted.barrier) this.names.reset()
+      if (outcome.status === 'complete' && admitted.barrier) {
+        this.names.reset()
+        this.#holding.reset()
+      }
       return
     }
     const facts = factsOf(decided)
@@ -452,7 +461,9 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided, own, ground } = admitted
     const given = decided === null ? null : hangingOn(decided)
     if (decided === null || given === null) return this.#unheld(admitted)
-    const namesKey = this.names.key
+    // What is unanswered may change what it would do.
+    if (this.#relay?.quiescent !== true) return SETTLE
+    const namesKey = this.names.keyFor(own)
     const values = parameters === null ? null : readParameters(parameters)
     const estimate = this.#estimating.of({ text: own, decided, namesKey, parameters: values })
     if (estimate === 'wait') return WAIT
@@ -596,7 +607,9 @@ export class MysqlGatekeeper implements Gatekeeper {
   // Tracking.
 
   #completed(facts: readonly StatementFacts[] | null, own: string, index: number): void {
+    this.#holding.moment.completed()
     // What was not understood may have changed anything.
+    if (facts?.[index]?.effects.includes('unknown') !== false) this.#holding.apply(ANYTHING)
     if (facts === null) return this.names.doubt()
     for (const change of facts[index]?.state ?? []) {
       this.names.apply(change, own, index)
@@ -607,6 +620,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 }
 
+/** What was not understood may have changed anything. */
+const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
 const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */
 const INTERRUPTIONS = new Set([1317, 3024, 1969, 1927])

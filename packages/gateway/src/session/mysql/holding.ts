@@ -12,6 +12,7 @@ import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
 import type { Held, SessionHolds } from '../holds.ts'
+import { Moment } from '../moment.ts'
 import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
 import { parameterTexts } from './parameters.ts'
@@ -56,6 +57,7 @@ export interface Wanted {
 export class Holding {
   readonly #options: HoldingOptions
   readonly #settings = new Map<string, string>()
+  readonly moment = new Moment()
 
   constructor(options: HoldingOptions) {
     this.#options = options
@@ -98,12 +100,22 @@ export class Holding {
   apply(change: StateChange): void {
     // What it is now is not known, and equal to nothing.
     if (change.kind === 'uncertain') this.#settings.set('?', randomUUID())
+    if (change.kind === 'set-variable') this.#set(`@${change.name}`, change.value)
     if (change.kind !== 'set') return
     const { name, values, computed } = change
-    if (this.#settings.size < SETTINGS_MAX || this.#settings.has(name)) {
-      const known = values !== null && computed !== true
-      this.#settings.set(name, known ? JSON.stringify(values) : randomUUID())
-    } else this.#settings.set('…', randomUUID())
+    const known = values !== null && computed !== true
+    this.#set(name, known ? JSON.stringify(values) : null)
+  }
+
+  /** COM_RESET_CONNECTION: settings and variables are as after the login. */
+  reset(): void {
+    this.#settings.clear()
+  }
+
+  /** Null: its value is not known, and equal to nothing. */
+  #set(name: string, value: string | null): void {
+    const isRoom = this.#settings.size < SETTINGS_MAX || this.#settings.has(name)
+    this.#settings.set(isRoom ? name : '…', isRoom && value !== null ? value : randomUUID())
   }
 
   #heldAs(wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'record'>): Held {
@@ -130,9 +142,14 @@ export class Holding {
     return { sql: text, layout: this.#options.layOut(text), parameters, estimate, preview }
   }
 
-  #state({ namesKey, decided: { analysis } }: Pick<Wanted, 'namesKey' | 'decided'>): string[] {
+  #state({
+    text,
+    namesKey,
+    decided: { analysis },
+  }: Pick<Wanted, 'text' | 'namesKey' | 'decided'>): string[] {
+    const moment = this.moment.of(text) ?? ''
     const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
     const facts = analysis.kind === 'statements' ? analysis.statements : analysis.kind
-    return [namesKey, JSON.stringify(facts), ...settings]
+    return [namesKey, moment, JSON.stringify(facts), ...settings]
   }
 }

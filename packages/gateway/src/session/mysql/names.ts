@@ -28,6 +28,8 @@ export const QUESTION =
 const MATTERS =
   /^(sql_mode|database|names|character_set|character_set_client|charset|session_track_.*|role)$/
 
+const EXECUTES = /\bexecute\b/i
+
 /** As the servers name them. */
 function charsetNamed(name: string): ClientCharset | null {
   return name === 'utf8' ? 'utf8mb3' : isClientCharset(name) ? name : null
@@ -156,6 +158,13 @@ export class MysqlSessionNames implements MysqlNames {
     ])
   }
 
+  /** As `key`, for a text that may also execute what only this session has prepared. */
+  keyFor(text: string): string {
+    if (!EXECUTES.test(text)) return this.key
+    const prepared = [...this.#prepared].map(([name, { text, index }]) => [name, text, index])
+    return JSON.stringify([this.key, prepared.sort()])
+  }
+
   /** Will the outcome of this statement change what a later text means? */
   isBarrier(statement: StatementFacts): boolean {
     return statement.state.some((change) => {
@@ -168,6 +177,7 @@ export class MysqlSessionNames implements MysqlNames {
         case 'savepoint':
         case 'rollback-to':
         case 'catalog':
+        case 'set-variable':
           return false
         default:
           return true
@@ -187,6 +197,7 @@ export class MysqlSessionNames implements MysqlNames {
       case 'create-relation':
       case 'drop-relation':
       case 'create-schema':
+      case 'set-variable':
         return
       case 'set':
         if (MATTERS.test(change.name)) this.doubt()

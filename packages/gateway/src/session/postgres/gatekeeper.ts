@@ -63,6 +63,9 @@ import type { PostgresShown } from './shown.ts'
 import type { PostgresTexts } from './texts.ts'
 
 const UNBOUND = { types: null, bind: null }
+/** What was not understood may have changed anything. */
+const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
+const EXECUTES = /\bexecute\b/i
 const TX_IDLE = 0x49
 const TX_FAILED = 0x45
 
@@ -328,7 +331,7 @@ export class SessionGatekeeper implements Gatekeeper {
     const admitted = admission as Admitted
     const { decided, before, text, ground, bind = null } = admitted
     const wanted = { decided, meanings: [decided, ...before], text, view: ground.view, bind }
-    const asked = { ...wanted, namesKey: this.names.key }
+    const asked = { ...wanted, namesKey: this.#namesKeyFor(text) }
     const answer = this.#holding.beyond(asked, { statement: execution, result })
     if (answer === WAIT || answer === 'go-on') return answer
     this.#beyond = { admission, report: answer }
@@ -405,10 +408,11 @@ export class SessionGatekeeper implements Gatekeeper {
 
   outcome(outcome: ExecutionOutcome): void {
     const admitted = outcome.admission as Admitted
-    const { analysis } = admitted.decided
-    if (outcome.status === 'complete' && analysis.kind === 'statements') {
-      const facts = analysis.statements[outcome.result]
-      if (facts !== undefined) this.#completed(facts, admitted.text, outcome.result)
+
+    if (outcome.status === 'complete') {
+      const facts = factsOf(admitted.decided)?.[outcome.result]
+      if (facts !== undefined) this.#completed(facts, admitted.text, outcome)
+      if (facts?.effects.includes('unknown') !== false) this.#holding.settings.apply(ANYTHING)
     }
     if (outcome.tag === 'ROLLBACK') this.#undone = true
     this.#options.budgets.used(outcome.rows, outcome.bytes)
@@ -451,7 +455,7 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   parameterStatus(name: string, value: string): void {
-    this.#holding.setting(name, value)
+    this.#holding.settings.reported(name, value)
     if (name === 'server_version') this.#serverVersion = Number.parseInt(value, 10) || 0
     if (name === 'search_path') this.names.reportedPath(value, this.#options.engineUser)
     else this.names.reported(name, value)
@@ -462,9 +466,12 @@ export class SessionGatekeeper implements Gatekeeper {
     if (status === TX_IDLE) {
       // Read again once it has committed: before, the snapshot could not see it.
       if (this.names.transactionEnded(this.#undone)) this.#options.catalogDoubted(true)
+      this.#holding.settings.transactionEnded(this.#undone)
       this.#undone = false
     }
-    if (this.#relay?.quiescent === true) this.#recorder.forget()
+    if (this.#relay?.quiescent !== true) return
+    this.#recorder.forget()
+    this.#holding.settings.settled()
   }
 
   // Deciding.
@@ -518,8 +525,10 @@ export class SessionGatekeeper implements Gatekeeper {
     const { decided, text, ground, before } = admitted
     const given = hangingOn(decided)
     if (given === null) return this.#unheld(admitted)
+    // What is unanswered may change what it would do.
+    if (!this.#attached.settled) return SETTLE
     const bound = laidOut()
-    const namesKey = this.names.key
+    const namesKey = this.#namesKeyFor(text)
     const estimate = this.#estimating.of({ text, decided, namesKey, ...bound })
     if (estimate === 'wait') return WAIT
     if (estimate === 'alone') return ALONE
@@ -547,6 +556,16 @@ export class SessionGatekeeper implements Gatekeeper {
     if (typeof granted === 'symbol') return granted
     this.#answered()
     return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+  }
+
+  /** What names mean to a text, also those under which only this session has prepared something. */
+  #namesKeyFor(text: string): string {
+    if (!EXECUTES.test(text)) return this.names.key
+    const onWire = [...this.#attached.statements].map(({ name, admission, types }) => {
+      const { text: prepared } = admission as Admitted
+      return [name, prepared, types?.toString('hex') ?? null]
+    })
+    return JSON.stringify([this.names.key, this.names.preparedTexts, onWire.sort()])
   }
 
   /** What it would do, where policy lets approvers see that; null: it does not. */
@@ -641,6 +660,7 @@ export class SessionGatekeeper implements Gatekeeper {
     }
     const { decided, text, parameters } = admitted
     this.#hiding.runs(decided)
+    for (const { state } of factsOf(decided) ?? []) this.#holding.settings.begins(state)
     if (via === 'execute' || admitted.granted === null) {
       const recorded = this.#records.statement(via, decided, text, parameters)
       if (typeof recorded === 'number') this.#recorder.begins(recorded)
@@ -652,10 +672,15 @@ export class SessionGatekeeper implements Gatekeeper {
 
   // Tracking.
 
-  #completed(facts: StatementFacts, text: string, index: number): void {
+  #completed(
+    facts: StatementFacts,
+    text: string,
+    { result, tag }: Pick<ExecutionOutcome, 'result' | 'tag'>,
+  ): void {
+    this.#holding.moment.completed()
     for (const change of facts.state) {
-      this.names.apply(change, text, index)
-      this.#holding.apply(change)
+      this.names.apply(change, text, result)
+      this.#holding.settings.apply(change)
       switch (change.kind) {
         case 'prepare':
         case 'deallocate':
@@ -665,7 +690,13 @@ export class SessionGatekeeper implements Gatekeeper {
         case 'close-cursor':
           this.#relay?.forgetPortal(change.name)
           break
+        case 'commit':
+          this.#holding.settings.transactionEnded(tag === 'ROLLBACK')
+          break
         case 'rollback':
+          this.#holding.settings.transactionEnded(true)
+          this.#undone = true
+          break
         case 'rollback-to':
           this.#undone = true
           break

@@ -5,25 +5,20 @@
  * A simple Query is held whole. In the extended protocol a statement is held at Bind: its parameters are
  * known there, and the server has planned nothing with them yet.
  */
-import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
-import { layOutPostgres, type StateChange } from '@sallyport/sql'
+import { layOutPostgres } from '@sallyport/sql'
 import type { Estimated, Preview, Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import type { Held, SessionHolds } from '../holds.ts'
+import { Moment } from '../moment.ts'
 import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
 import { factsText } from './admitted.ts'
 import { readBindParameters } from './bind-parameters.ts'
+import { KnownSettings } from './known-settings.ts'
 import { refusal } from './refusals.ts'
-
-/** Settings that change how long, how or for whom something runs, and not what it means. */
-const NO_MEANING =
-  /^(application_name|client_min_messages|extra_float_digits|statement_timeout|lock_timeout|transaction_timeout|idle_.*|enable_.*|jit.*|work_mem|maintenance_work_mem|synchronous_commit|.*_cost|geqo.*|log_.*|tcp_.*)$/
-/** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
-const SETTINGS_MAX = 256
 
 export interface HoldingOptions {
   readonly holds: SessionHolds
@@ -55,12 +50,12 @@ export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' |
 
 export class Holding {
   readonly #options: HoldingOptions
-  readonly #settings: Map<string, string>
+  readonly settings: KnownSettings
+  readonly moment = new Moment()
 
   constructor(options: HoldingOptions) {
     this.#options = options
-    this.#settings = new Map()
-    for (const [name, value] of options.settings) this.setting(name, value)
+    this.settings = new KnownSettings(options.settings)
   }
 
   /** Asked again after every change: the record's number once it may run, once. */
@@ -99,24 +94,6 @@ export class Holding {
     return answer === 'wait' ? WAIT : answer
   }
 
-  /** The server, or a statement that completed, says what a setting is. */
-  setting(name: string, value: string): void {
-    const key = name.toLowerCase()
-    if (NO_MEANING.test(key)) return
-    if (this.#settings.size < SETTINGS_MAX || this.#settings.has(key))
-      this.#settings.set(key, value)
-    else this.#settings.set('…', randomUUID())
-  }
-
-  /** A statement completed that changed session state. */
-  apply(change: StateChange): void {
-    // RESET ALL, DISCARD ALL, a value that is computed: what it is now is not known, and equal to nothing.
-    if (change.kind === 'uncertain') this.#settings.set('?', randomUUID())
-    if (change.kind !== 'set') return
-    const { name, values, computed } = change
-    this.setting(name, values === null || computed ? `?${randomUUID()}` : JSON.stringify(values))
-  }
-
   #heldAs(wanted: Bindable): Held {
     return {
       engine: 'postgres',
@@ -127,9 +104,9 @@ export class Holding {
     }
   }
 
-  #state({ namesKey, meanings }: Pick<Wanted, 'namesKey' | 'meanings'>): string[] {
-    const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
-    return [namesKey, ...meanings.map(factsText), ...settings]
+  #state({ text, namesKey, meanings }: Bindable): string[] {
+    const moment = this.moment.of(text) ?? ''
+    return [namesKey, moment, ...meanings.map(factsText), ...this.settings.state]
   }
 }
 

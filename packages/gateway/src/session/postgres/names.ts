@@ -133,6 +133,11 @@ export class TrackedNames implements SessionNames {
     ])
   }
 
+  /** What SQL has prepared, by name. */
+  get preparedTexts(): readonly unknown[] {
+    return [...this.#prepared.values()].map(({ name, text, index }) => [name, text, index]).sort()
+  }
+
   /** The open transaction has changed what names mean, and may yet be undone. */
   get pending(): boolean {
     return (
@@ -175,6 +180,7 @@ export class TrackedNames implements SessionNames {
       case 'savepoint':
       case 'commit':
       case 'rollback':
+      case 'set-variable':
         return
       case 'catalog':
         this.#schemaTouched = true

@@ -5,6 +5,7 @@
 import type { FactsDraft } from '../../draft.ts'
 import { unknownOf } from '../../lineage/value.ts'
 import type { CompoundStatement, Node, Statement } from '../ast.ts'
+import { noteVariable } from '../lineage/expression.ts'
 import type { Handler, Handlers, Run } from './run.ts'
 import { noteFlow } from './run.ts'
 
@@ -30,10 +31,8 @@ const getDiagnostics: Handler<'get-diagnostics'> = (run, node) => {
   run.draft.command = 'get diagnostics'
   run.draft.effect('session')
   for (const { value } of node.items) {
-    run.walk.visited.add(value)
-    if (value.kind === 'user-variable') {
-      noteFlow(run, unknownOf('diagnostics'), `the user variable @${value.name}`)
-    }
+    if (value.kind === 'user-variable') noteVariable(run.walk, value, unknownOf('diagnostics'))
+    else run.walk.visited.add(value)
   }
 }
 

@@ -18,9 +18,10 @@ export function noteSettings(
   draft.effect('session')
   draft.literalIndependent = false
   for (const { target, value } of items) {
-    if (target.kind === 'user-variable')
-      noteVariable(walk, target, walk.value(value, newScope(null)))
-    else if (target.kind === 'column') noteLocal(run, target, value)
+    if (target.kind === 'user-variable') {
+      const text = constantText(run, value, '')
+      noteVariable(walk, target, walk.value(value, newScope(null)), text)
+    } else if (target.kind === 'column') noteLocal(run, target, value)
     else noteSetting(run, target, { value, local })
   }
 }

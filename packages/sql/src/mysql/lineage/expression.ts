@@ -174,10 +174,17 @@ function assignmentValue(walk: Walk, node: VariableAssignment, scope: Scope): Va
   return derive([value], { why: 'assignment to a variable' })
 }
 
-/** A user variable outlives the statement: what it gets has left the walk's sight. */
-export function noteVariable(walk: Walk, variable: UserVariable, value: Value): void {
+/** A user variable outlives the statement: what it gets has left the walk's sight. `text`: a constant that it gets. */
+export function noteVariable(
+  walk: Walk,
+  variable: UserVariable,
+  value: Value,
+  text: string | null = null,
+): void {
   walk.visited.add(variable)
   walk.draft.effect('session')
+  const name = variable.name.toLowerCase()
+  walk.draft.state.push({ kind: 'set-variable', name, value: text })
   if (value.kind === 'constant') return
   const what = `the user variable @${variable.name}`
   walk.draft.flows.push({ lineage: lineageOf(value), into: { kind: 'other', what } })
