@@ -307,6 +307,7 @@ describe('write-back', () => {
         ?.code ?? null
     expect(bound(8, 'mysql')).toBe('masked-predicate')
     expect(bound(246, 'mysql')).toBe('masked-predicate')
+    expect(bound(11, 'mysql')).toBe('masked-predicate')
     expect(bound(253, 'mysql')).toBeNull()
     expect(bound(8, 'postgres')).toBeNull()
   })

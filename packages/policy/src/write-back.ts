@@ -27,7 +27,7 @@ export function isPlaceholder(mask: ColumnMask, value: string | null): boolean {
 }
 
 /**
- * Refuses parameters that would write a mask over a value, or search a masked text by the number it starts with; null
+ * Refuses parameters that would write a mask over a value, or search a masked text by the number or time it starts with; null
  * when there is none.
  */
 export function checkBind(
@@ -38,9 +38,9 @@ export function checkBind(
   if (!view.masked) return null
   for (const use of facts.uses) {
     if (use.asText !== true) continue
-    const numeric = use.parameters?.some((index) => isNumber(parameters[index - 1])) === true
-    const mask = numeric ? view.maskFor(use.column) : null
-    if (mask !== null && mask.predicates !== 'open') return numberForText(use.column, mask)
+    const typed = use.parameters?.some((index) => isNoText(parameters[index - 1])) === true
+    const mask = typed ? view.maskFor(use.column) : null
+    if (mask !== null && mask.predicates !== 'open') return notAsText(use.column, mask)
   }
   for (const write of facts.constantWrites) {
     if (write.value.kind !== 'parameter') continue
@@ -55,20 +55,21 @@ export function checkBind(
   return null
 }
 
-/** MYSQL_TYPE_ numbers: decimal, tiny to long long, float, double, int24, year, bit, new decimal. */
-const NUMBERS: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 8, 9, 13, 16, 246])
+/** MYSQL_TYPE_ numbers: varchar, JSON, ENUM, SET, blobs, var string, string, geometry. */
+const TEXTS: ReadonlySet<number> = new Set([15, 245, 247, 248, 249, 250, 251, 252, 253, 254, 255])
 
-function isNumber(parameter: BindParameter | undefined): boolean {
+/** A number or a time, which text that it is compared with is read as. */
+function isNoText(parameter: BindParameter | undefined): boolean {
   if (parameter === undefined || parameter.value === null) return false
   return parameter.engine !== undefined && parameter.engine !== 'postgres'
-    ? NUMBERS.has(parameter.typeId)
+    ? !TEXTS.has(parameter.typeId)
     : false
 }
 
-function numberForText(column: ColumnRef, mask: ColumnMask): Deny {
+function notAsText(column: ColumnRef, mask: ColumnMask): Deny {
   return deny('masked-predicate', {
-    message: `the masked column ${column.schema}.${column.relation}.${column.column} holds text and may not be compared with a number`,
-    detail: `masked by: ${mask.names.join(', ')}; the server would compare the number that the text starts with`,
+    message: `the masked column ${column.schema}.${column.relation}.${column.column} holds text and may not be compared with a number or a time`,
+    detail: `masked by: ${mask.names.join(', ')}; the server would compare what the text starts with, read as one`,
     hint: 'Bind the value as a string.',
   })
 }

@@ -137,8 +137,8 @@ export interface ColumnUse {
   /** For `equality-constant`: how many values it is compared with, at least; a parameter counts as none. */
   readonly values?: number
   /**
-   * With `parameters`, where the column is not a number: one that is bound as a number is compared with the number
-   * that the column's text starts with, which tells more than whether they are equal (MySQL, MariaDB).
+   * With `parameters`, where the column is not a number: one that is bound as a number or a time is compared with the
+   * one that the column's text starts with, which tells more than whether they are equal (MySQL, MariaDB).
    */
   readonly asText?: true
   /** What is used is a sum or average over groups of at least so many rows: see Lineage. */

@@ -176,7 +176,7 @@ function sameTypeAs(name: string, args: readonly Value[]): string | null {
 /** Functions whose result is always text. */
 const TEXT = new Set(
   `bin char concat concat_ws conv date_format export_set format hex inet_ntoa lcase left lower lpad ltrim
-make_set md5 mid monthname dayname oct quote repeat replace reverse right rpad rtrim sec_to_time sha sha1 sha2
+make_set md5 mid monthname dayname oct quote repeat replace reverse right rpad rtrim sha sha1 sha2
 soundex space substr substring substring_index to_base64 trim ucase unhex upper uuid_to_bin bin_to_uuid`.split(
     /\s+/,
   ),

@@ -37,6 +37,9 @@ export function literalType({ type }: Literal): string | null {
 const NUMERIC =
   /^(number|bounded|tinyint|smallint|mediumint|int|integer|bigint|decimal|numeric|float|double|bit|year|bool)\b/
 const TIME = /^(temporal|date|time|datetime|timestamp)\b/
+/** Compared with text as text is, whole. */
+const TEXTUAL =
+  /^(string|parameter|n?(var)?char|national|character|(tiny|medium|long)?(text|blob)|long|(var)?binary|json|enum|set)\b/
 
 export const isNumeric = ({ type }: Value): boolean => type !== null && NUMERIC.test(type)
 const isTemporal = ({ type }: Value): boolean => type !== null && TIME.test(type)
@@ -45,8 +48,8 @@ const isTemporal = ({ type }: Value): boolean => type !== null && TIME.test(type
 export function comparesWhole(column: Value, other: Value): boolean {
   if (isNumeric(column)) return true
   if (isTemporal(column)) return !isNumeric(other) || other.kind === 'constant'
-  // Text, JSON, ENUM, SET, ... or not known: a number on the other side reads it as one.
-  return other.type !== null && !isNumeric(other) && !isTemporal(other)
+  // Text, JSON, ENUM, SET, ... or not known: a number on the other side reads it as one, a time as a time.
+  return other.type !== null && (TEXTUAL.test(other.type) || other.type === column.type)
 }
 
 /** Columns whose values, added to or multiplied with a small literal, stay within their result's range. */
