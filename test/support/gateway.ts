@@ -237,8 +237,9 @@ async function spawnGateway(configFile: string, port: number): Promise<ChildProc
     if (await answers(port)) return child
     await sleep(POLL_MS)
   }
+  const left = child.exitCode ?? child.signalCode ?? 'it still runs'
   child.kill('SIGKILL')
-  throw new Error(`\`${basename(CLI)} serve\` did not start: ${output}`)
+  throw new Error(`\`${basename(CLI)} serve\` did not start (${left}): ${output}`)
 }
 
 function answers(port: number): Promise<boolean> {

@@ -98,15 +98,18 @@ export const JOURNAL_SPARES_MAX = 4
 /** Output of one frame of a recording: longer output becomes several. */
 export const RECORDING_PIECE_BYTES = 65_536
 
+/** Output this long is written from where it lies; shorter output is copied and written with what else there is. */
+export const RECORDING_DIRECT_BYTES = 16_384
+
 /** A journal is closed and taken apart at this size or age. */
 export const RECORDING_JOURNAL_BYTES = 16_777_216
 export const RECORDING_JOURNAL_MS = 2_000
 
 /** Journals that wait for the archiver; with more, long results are read from the database no faster than it works. */
-export const RECORDING_JOURNALS_BEHIND = 16
+export const RECORDING_JOURNALS_BEHIND = 64
 
 /** Journals that wait for the archiver; with more, nothing is recorded and so nothing is run. */
-export const RECORDING_JOURNALS_MAX = 64
+export const RECORDING_JOURNALS_MAX = 96
 
 /** Frames compressed together in a recording. */
 export const RECORDING_BLOCK_BYTES = 262_144

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemCodeOf } from '../errors.ts'
 import type { ArchiveNews, ArchiveTask } from './archive-worker.ts'
 import { Archiver } from './archiver.ts'
-import type { JournalFile } from './journal.ts'
+import type { JournalFile } from './journal-reader.ts'
 import { wrappingKey } from './keys.ts'
 
 // Safe: archive-worker.ts starts this thread with exactly this.

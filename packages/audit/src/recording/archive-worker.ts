@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { AuditError } from '../errors.ts'
 import { ARCHIVE_RETRY_MS } from '../limits.ts'
 import type { SessionSeal } from './archiver.ts'
-import type { JournalFile } from './journal.ts'
+import type { JournalFile } from './journal-reader.ts'
 
 export interface ArchiveTask {
   readonly directory: string

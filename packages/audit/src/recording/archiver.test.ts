@@ -6,7 +6,8 @@ import { RECORDING_JOURNAL_BYTES } from '../limits.ts'
 import { temporaryDirectory } from '../testing.ts'
 import { Archiver } from './archiver.ts'
 import { FRAME_KIND } from './frames.ts'
-import { JournalWriter, journalBuffer } from './journal.ts'
+import { journalBuffer } from './journal.ts'
+import { JournalWriter } from './journal-writer.ts'
 import { wrappingKey } from './keys.ts'
 import { readRecording, recordingPath } from './recording-file.ts'
 
@@ -16,10 +17,10 @@ const SESSION = 'a-session'
 function journalOf(directory: string, bytes: number): JournalWriter {
   const buffer = journalBuffer()
   const writer = new JournalWriter({ directory, journal: 1, wrapping: null, buffer })
-  const id = Buffer.from(SESSION, 'latin1')
+  const session = writer.name(Buffer.from(SESSION, 'latin1'))
   const piece = Buffer.concat([Buffer.alloc(30_000, 'ab'), randomBytes(10_000)])
   while (writer.bytes < bytes) {
-    piece.copy(buffer, writer.entry(id, FRAME_KIND.output, 0, piece.length))
+    piece.copy(buffer, writer.entry(session, FRAME_KIND.output, 0, piece.length))
     writer.flush()
   }
   writer.close()

@@ -5,7 +5,7 @@
 
 import { RECORDING_JOURNAL_BYTES } from '../limits.ts'
 import { FRAME_KIND } from './frames.ts'
-import { type JournalFile, JournalReader } from './journal.ts'
+import { type JournalFile, JournalReader } from './journal-reader.ts'
 import type { WrappingKey } from './keys.ts'
 import { RecordingWriter, type Seal } from './recording-file.ts'
 
@@ -45,21 +45,24 @@ export class Archiver {
   }
 
   #take(file: JournalFile): SessionSeal[] {
-    const touched = new Set<string>()
+    const touched = new Map<string, RecordingWriter>()
     const ended = new Set<string>()
     const { journal } = file
-    const { bytes, entries } = this.#journals.read(file)
+    const { bytes, memory, eachFrame } = this.#journals.read(file)
     // INVARIANT: by what the journal holds and nothing else: taken again after a crash, it gives the same bytes.
     const level = bytes >= RECORDING_JOURNAL_BYTES ? LEVEL_OF_MUCH : LEVEL
-    const source = { journal, level }
-    for (const { session, kind, frame } of entries) {
-      this.#writerOf(session, journal).add(frame, source)
-      touched.add(session)
+    const source = { journal, memory, level }
+    eachFrame((session, kind, start, end) => {
+      let writer = touched.get(session)
+      if (writer === undefined) {
+        writer = this.#writerOf(session, journal)
+        touched.set(session, writer)
+      }
+      writer.add(start, end, source)
       if (kind === FRAME_KIND.end) ended.add(session)
-    }
-    return [...touched].map((session) => {
+    })
+    return [...touched].map(([session, writer]) => {
       const final = ended.has(session)
-      const writer = this.#writerOf(session, journal)
       writer.flush(source)
       if (final) {
         writer.sync()

@@ -43,13 +43,13 @@ export function newDataKey(): KeyObject {
 }
 
 /** Nonce, ciphertext and tag; `about` is bound to it and not in it. */
-export function seal(key: KeyObject, plain: Uint8Array, about: string): Buffer {
+export function seal(key: KeyObject, plain: readonly Uint8Array[], about: string): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce)
   cipher.setAAD(Buffer.from(about))
-  const body = cipher.update(plain)
+  const body = plain.map((part) => cipher.update(part))
   cipher.final()
-  return Buffer.concat([nonce, body, cipher.getAuthTag()])
+  return Buffer.concat([nonce, ...body, cipher.getAuthTag()])
 }
 
 /** @throws AuditError corrupt: changed, or sealed by another key or about something else */
@@ -73,7 +73,7 @@ function unreadable(): AuditError {
 
 /** A data key as it is kept: JSON of the wrapping key's id and the sealed key. */
 export function wrapKey(data: KeyObject, wrapping: WrappingKey, about: string): string {
-  const key = seal(wrapping.key, data.export(), about).toString('base64')
+  const key = seal(wrapping.key, [data.export()], about).toString('base64')
   return JSON.stringify({ v: 1, wrappedBy: wrapping.id, key })
 }
 

@@ -21,7 +21,7 @@ import {
   readSync,
   statSync,
   writeFileSync,
-  writeSync,
+  writevSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
@@ -57,6 +57,7 @@ export interface Seal {
 /** What frames come from, and at which level of zstd they are packed. */
 export interface Source {
   readonly journal: number
+  readonly memory: Buffer
   readonly level: number
 }
 
@@ -67,7 +68,8 @@ export class RecordingWriter {
   readonly #key: KeyObject | null
   readonly #hash: Hash
   #bytes: number
-  #pending: Buffer[] = []
+  /** Frames that wait for a block: of each, where it begins and ends in the journal's memory. */
+  #pending: number[] = []
   #pendingBytes = 0
 
   /** Use `open`. */
@@ -136,32 +138,28 @@ export class RecordingWriter {
     return new RecordingWriter({ path, session, key, hash, bytes: head.length })
   }
 
-  /** Bytes of frames that wait for a block. */
-  get pendingBytes(): number {
-    return this.#pendingBytes
+  /** Adds a whole frame of `source`, which stays where it is until the next flush. */
+  add(start: number, end: number, source: Source): void {
+    if (this.#pendingBytes + end - start > RECORDING_BLOCK_BYTES) this.flush(source)
+    this.#pending.push(start, end)
+    this.#pendingBytes += end - start
   }
 
-  /** Adds a whole frame; it is kept, not copied, until the next flush. */
-  add(frame: Buffer, source: Source): void {
-    if (this.#pendingBytes + frame.length > RECORDING_BLOCK_BYTES) this.flush(source)
-    this.#pending.push(frame)
-    this.#pendingBytes += frame.length
-  }
-
-  flush({ journal, level }: Source): void {
+  flush({ journal, memory, level }: Source): void {
     if (this.#pendingBytes === 0) return
-    const plain = joined(this.#pending, this.#pendingBytes)
+    const plain = joined(memory, this.#pending, this.#pendingBytes)
     this.#pending = []
     this.#pendingBytes = 0
     const packed = zstdCompressSync(plain, {
+      // Room for what does not pack: then it is one piece.
+      chunkSize: plain.length + (plain.length >> 7) + 1024,
       params: { [constants.ZSTD_c_compressionLevel]: level },
     })
-    const stored = this.#key === null ? packed : seal(this.#key, packed, this.#session)
-    const block = Buffer.allocUnsafe(BLOCK_HEAD_BYTES + stored.length)
-    block.writeUInt32BE(journal, 0)
-    block.writeUInt32BE(stored.length, 4)
-    stored.copy(block, BLOCK_HEAD_BYTES)
-    this.#append(block)
+    const stored = this.#key === null ? packed : seal(this.#key, [packed], this.#session)
+    const head = Buffer.allocUnsafe(BLOCK_HEAD_BYTES)
+    head.writeUInt32BE(journal, 0)
+    head.writeUInt32BE(stored.length, 4)
+    this.#append([head, stored])
   }
 
   /** Makes it durable. */
@@ -178,29 +176,35 @@ export class RecordingWriter {
     return { bytes: this.#bytes, sha256: this.#hash.copy().digest('hex') }
   }
 
-  #append(block: Buffer): void {
+  #append(parts: readonly Buffer[]): void {
     const fd = openSync(this.#path, 'r+')
     try {
-      let done = 0
-      while (done < block.length) {
-        done += writeSync(fd, block, done, block.length - done, this.#bytes + done)
+      // All or an error: regular files take less only when there is no room, which the next write says.
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+      if (writevSync(fd, parts, this.#bytes) !== bytes) {
+        throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' })
       }
     } finally {
       closeSync(fd)
     }
-    this.#bytes += block.length
-    this.#hash.update(block)
+    for (const part of parts) {
+      this.#bytes += part.length
+      this.#hash.update(part)
+    }
   }
 }
 
 /** For one block after another: a thread compresses one at a time. */
 const BLOCK = Buffer.allocUnsafeSlow(RECORDING_BLOCK_BYTES)
 
-/** Valid until the next call. */
-function joined(frames: readonly Buffer[], bytes: number): Buffer {
-  if (bytes > BLOCK.length) return Buffer.concat(frames, bytes)
+/** Ranges of `memory` one behind the other; valid until the next call. */
+function joined(memory: Buffer, ranges: readonly number[], bytes: number): Buffer {
+  // Safe: they come in pairs.
+  if (ranges.length === 2) return memory.subarray(ranges[0] as number, ranges[1] as number)
   let at = 0
-  for (const frame of frames) at += frame.copy(BLOCK, at)
+  for (let i = 0; i < ranges.length; i += 2) {
+    at += memory.copy(BLOCK, at, ranges[i] as number, ranges[i + 1] as number)
+  }
   return BLOCK.subarray(0, bytes)
 }
 

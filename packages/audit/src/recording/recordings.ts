@@ -12,6 +12,7 @@ import { AuditError, systemCodeOf } from '../errors.ts'
 import type { AuditEvent } from '../event.ts'
 import {
   JOURNAL_SPARES_MAX,
+  RECORDING_DIRECT_BYTES,
   RECORDING_JOURNAL_BYTES,
   RECORDING_JOURNAL_MS,
   RECORDING_JOURNALS_BEHIND,
@@ -27,15 +28,9 @@ import {
   type RecordingOpen,
   type ResultShape,
 } from './frames.ts'
-import {
-  type JournalFile,
-  JournalWriter,
-  journalBuffer,
-  journalPath,
-  listJournals,
-  listSpares,
-  sparePath,
-} from './journal.ts'
+import { journalBuffer, journalPath, listJournals, listSpares, sparePath } from './journal.ts'
+import type { JournalFile } from './journal-reader.ts'
+import { JournalWriter } from './journal-writer.ts'
 import { type WrappingKey, wrappingKey } from './keys.ts'
 
 export interface RecordingsOptions {
@@ -51,15 +46,19 @@ export interface RecordingsOptions {
   readonly onFailure: (error: AuditError) => void
 }
 
-/** One session's recording, while it lives. Nothing here is on disk before `flush` of its Recordings. */
+/** One session's recording, while it lives. What is told it is on disk after `flush` of its Recordings. */
 export interface SessionRecording {
   /** Something it was told waits for `flush`. */
   readonly pending: boolean
   /** True: the archiver is behind, so what is long had better wait; `goOn` is called when it need not. */
   mustWait(goOn: () => void): boolean
-  /** Bytes about to be sent to the client, behind the masks. Copied. */
+  /**
+   * Bytes about to be sent to the client, behind the masks. Copied, or, from RECORDING_DIRECT_BYTES on, written
+   * at once with all that waits.
+   * @throws AuditError unavailable
+   */
   output(buf: Buffer, start: number, end: number): void
-  /** Data the client sent. Copied. */
+  /** Data the client sent, likewise. */
   input(buf: Buffer, start: number, end: number): void
   /** The output so far ends the answer to this statement. */
   answered(statement: number): void
@@ -72,9 +71,15 @@ export interface SessionRecording {
   end(reason: string): void
 }
 
-/** A session as it is recorded; `write`: which write takes the newest of it to the disk. */
+const NOBODY = Buffer.alloc(0)
+
+/** A session as it is recorded. */
 interface Live {
   readonly id: Buffer
+  /** Its number in the journal that it was named in last, and which that was. */
+  number: number
+  journal: number
+  /** Which write takes the newest of it to the disk. */
   write: number
 }
 
@@ -130,7 +135,8 @@ export class Recordings {
   /** Begins a session's recording. @throws AuditError unavailable */
   open(open: RecordingOpen): SessionRecording {
     if (!this.available) throw unavailable()
-    const session: Live = { id: Buffer.from(open.session, 'latin1'), write: -1 }
+    const id = Buffer.from(open.session, 'latin1')
+    const session: Live = { id, number: 0, journal: 0, write: -1 }
     this.#json(session, FRAME_KIND.open, open)
     const isPending = () => session.write === this.#writes
     return {
@@ -154,16 +160,9 @@ export class Recordings {
 
   /** Writes what was noted. @throws AuditError unavailable: show nothing of it */
   flush(): void {
-    if (!this.#journal.pending) return
-    if (this.#waiting >= RECORDING_JOURNALS_MAX) throw this.#fail(unavailable())
-    try {
-      this.#journal.flush()
-      this.#writes++
-      if (this.#journal.bytes >= RECORDING_JOURNAL_BYTES) this.#rotate()
-    } catch (cause) {
-      throw this.#fail(cause)
-    }
-    this.#failed = false
+    // What failed may wait no more: then the name of nobody shows whether the disk takes anything.
+    if (this.#failed && !this.#journal.pending) this.#journal.name(NOBODY)
+    if (this.#journal.pending) this.#write((journal) => journal.flush())
   }
 
   /** Archives everything. Sessions must have ended. */
@@ -185,16 +184,45 @@ export class Recordings {
     await this.#archiver.settled()
   }
 
+  #write(write: (journal: JournalWriter) => void): void {
+    if (this.#waiting >= RECORDING_JOURNALS_MAX) throw this.#fail(unavailable())
+    try {
+      write(this.#journal)
+      this.#writes++
+      if (this.#journal.bytes >= RECORDING_JOURNAL_BYTES) this.#rotate()
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+    this.#failed = false
+  }
+
+  /** The session's number, after making room for an entry of its own. */
+  #roomFor(session: Live, bytes: number): number {
+    // Two entries: it may have to be named.
+    if (!this.#journal.hasRoomFor(2, session.id.length + bytes)) this.flush()
+    if (session.journal !== this.#journal.journal) {
+      session.journal = this.#journal.journal
+      session.number = this.#journal.name(session.id)
+    }
+    return session.number
+  }
+
   #entry(session: Live, kind: FrameKind, bytes: number): number {
-    if (!this.#journal.hasRoomFor(session.id, bytes)) this.flush()
+    const number = this.#roomFor(session, bytes)
     session.write = this.#writes
-    return this.#journal.entry(session.id, kind, this.#options.now(), bytes)
+    return this.#journal.entry(number, kind, this.#options.now(), bytes)
   }
 
   #bytes(session: Live, kind: FrameKind, buf: Buffer, start: number, end: number): void {
     for (let at = start; at < end; at += RECORDING_PIECE_BYTES) {
       const to = Math.min(at + RECORDING_PIECE_BYTES, end)
-      buf.copy(this.#buffer, this.#entry(session, kind, to - at), at, to)
+      if (to - at < RECORDING_DIRECT_BYTES) {
+        buf.copy(this.#buffer, this.#entry(session, kind, to - at), at, to)
+      } else {
+        const number = this.#roomFor(session, 0)
+        const payload = buf.subarray(at, to)
+        this.#write((journal) => journal.flushWith(number, kind, this.#options.now(), payload))
+      }
     }
   }
 
