@@ -142,8 +142,12 @@ describe('the index of several logs', () => {
     await indexed(directory, 'eu-1')
     expect(await found()).toEqual([['us-1'], ['s2', 's9']])
     const records = removed.reduce((sum, one) => sum + one.records, 0)
-    const until = removed.at(-1)?.until
-    expect(await reader.removed()).toEqual([{ gateway: 'eu-1', records, until }])
+    const [since, until] = [removed[0]?.since, removed.at(-1)?.until]
+    const gone = { gateway: 'eu-1', segments: removed.length, records, first: 1, last: records }
+    const told = { ...gone, since, until, by: 'retention', at: clock.ms, keepDays: 10 }
+    expect(await reader.removed()).toEqual([told])
+    expect(await reader.removed({ since: clock.ms })).toEqual([])
+    expect(await reader.removed({ gateway: 'us-1' })).toEqual([])
     await expect(reader.show(2, { gateway: 'eu-1' })).rejects.toThrow('was removed')
     for (const table of ['block_terms', 'block_sessions']) {
       const left = await database.sql<{ n: string }>(
@@ -154,7 +158,7 @@ describe('the index of several logs', () => {
     // A gateway that comes to it only now finds no more of it.
     await emptied()
     await indexed(directory, 'eu-1')
-    expect(await (await reading()).removed()).toEqual([{ gateway: 'eu-1', records, until }])
+    expect(await (await reading()).removed()).toEqual([told])
     await log.close()
   })
 

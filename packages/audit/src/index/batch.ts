@@ -186,9 +186,9 @@ export class BatchBuilder {
 export function removedBy(tombstone: Tombstone): RemovedSegment[] {
   const footer = footerOf(tombstone)
   if (footer === null) return []
-  const { segment, first } = tombstone
+  const { segment, first, by, at, keepDays } = tombstone
   const { seq: lastSeq, at: until } = footer.record
-  return [{ segment, firstSeq: first.seq, lastSeq, until }]
+  return [{ segment, firstSeq: first.seq, lastSeq, since: first.at, until, by, at, keepDays }]
 }
 
 /** Terms of the session with those this event adds; null when it adds none. */

@@ -107,8 +107,11 @@ export class PostgresIndex implements IndexReads {
 
   async removed(): Promise<readonly RemovedRecords[]> {
     const { rows } = await this.#pool.query<RemovedRecords>(
-      `SELECT l.gateway, sum(r.last_seq - r.first_seq + 1)::bigint AS records, max(r.until) AS until
-       FROM ${PREFIX}removed r JOIN ${PREFIX}logs l ON l.id = r.log GROUP BY l.id ORDER BY l.id`,
+      `SELECT l.gateway, count(*) AS segments, sum(r.last_seq - r.first_seq + 1)::bigint AS records,
+         min(r.first_seq) AS first, max(r.last_seq) AS last, min(r.since) AS since, max(r.until) AS until,
+         r.by, max(r.at) AS at, r.keep_days AS "keepDays"
+       FROM ${PREFIX}removed r JOIN ${PREFIX}logs l ON l.id = r.log
+       GROUP BY l.id, r.by, r.keep_days ORDER BY l.id, first`,
     )
     return rows
   }

@@ -65,6 +65,13 @@ CREATE INDEX ${PREFIX}block_terms_block ON ${PREFIX}block_terms USING brin (bloc
 CREATE INDEX ${PREFIX}block_sessions_block ON ${PREFIX}block_sessions USING brin (block);
 CREATE INDEX ${PREFIX}session_terms_session ON ${PREFIX}session_terms USING brin (session);
 `,
+  // Of what was removed before, only its place and time are known.
+  `
+ALTER TABLE ${PREFIX}removed
+  ADD since bigint, ADD by text, ADD at bigint, ADD keep_days integer;
+UPDATE ${PREFIX}removed SET since = until;
+ALTER TABLE ${PREFIX}removed ALTER since SET NOT NULL;
+`,
 ]
 
 /** @throws AuditError index-unavailable when a later release has been here */

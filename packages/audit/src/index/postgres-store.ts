@@ -217,7 +217,7 @@ export class PostgresLogIndex implements IndexStore {
   async #drop(
     client: pg.ClientBase,
     log: number,
-    { segment, firstSeq, lastSeq, until }: RemovedSegment,
+    { segment, firstSeq, lastSeq, ...why }: RemovedSegment,
   ): Promise<void> {
     const values = [log, segment]
     const { rows } = await client.query<DroppedBlocks>(DROPPED_BLOCKS, values)
@@ -238,8 +238,9 @@ export class PostgresLogIndex implements IndexStore {
       )
     }
     await client.query(
-      `INSERT INTO ${PREFIX}removed VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-      [...values, firstSeq, lastSeq, until],
+      `INSERT INTO ${PREFIX}removed (log, segment, first_seq, last_seq, since, until, by, at, keep_days)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+      [...values, firstSeq, lastSeq, why.since, why.until, why.by, why.at, why.keepDays],
     )
   }
 

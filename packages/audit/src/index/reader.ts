@@ -60,8 +60,10 @@ export interface AuditReader {
   sessions(query: SessionsQuery): Promise<Page<SessionSummary>>
   /** Place of the newest record the index holds; 0 when it holds none. */
   newest(): Promise<number>
-  /** What retention removed, by log: no question finds it any more. */
-  removed(): Promise<readonly RemovedRecords[]>
+  /** What retention removed of such records: no question finds them any more. */
+  removed(
+    query?: Pick<SearchQuery, 'gateway' | 'since' | 'until'>,
+  ): Promise<readonly RemovedRecords[]>
   close(): Promise<void>
 }
 
@@ -181,8 +183,16 @@ class IndexReader implements AuditReader {
     return this.#store.newest()
   }
 
-  removed(): Promise<readonly RemovedRecords[]> {
-    return this.#store.removed()
+  async removed(
+    query: Pick<SearchQuery, 'gateway' | 'since' | 'until'> = {},
+  ): Promise<readonly RemovedRecords[]> {
+    const { gateway, since = 0, until = Number.MAX_SAFE_INTEGER } = query
+    return (await this.#store.removed()).filter(
+      (one) =>
+        (gateway === undefined || one.gateway === null || one.gateway === gateway) &&
+        one.until >= since &&
+        one.since < until,
+    )
   }
 
   close(): Promise<void> {

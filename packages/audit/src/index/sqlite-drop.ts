@@ -32,9 +32,9 @@ export function dropSegments(db: Database.Database, removed: readonly RemovedSeg
     else statement.run()
   }
   db.pragma('secure_delete = OFF')
-  const note = db.prepare('INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)')
-  for (const { segment, firstSeq, lastSeq, until } of removed) {
-    note.run(segment, firstSeq, lastSeq, until)
+  const note = db.prepare('INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+  for (const { segment, firstSeq, lastSeq, since, until, by, at, keepDays } of removed) {
+    note.run(segment, firstSeq, lastSeq, since, until, by, at, keepDays)
   }
 }
 

@@ -49,8 +49,10 @@ export function prepareReads(db: Database.Database) {
     'SELECT terms FROM sessions WHERE session = ?',
   )
 
-  const removed = db.prepare<[], { records: number | null; until: number }>(
-    'SELECT sum(last_seq - first_seq + 1) AS records, max(until) AS until FROM removed',
+  const removed = db.prepare<[], RemovedRecords>(
+    `SELECT NULL AS gateway, count(*) AS segments, sum(last_seq - first_seq + 1) AS records, min(first_seq) AS first,
+       max(last_seq) AS last, min(since) AS since, max(until) AS until, by, max(at) AS at, keep_days AS keepDays
+     FROM removed GROUP BY by, keep_days ORDER BY first`,
   )
   const holder = db.prepare<[number, number]>(
     'SELECT 1 FROM removed WHERE first_seq <= ? AND last_seq >= ?',
@@ -80,10 +82,7 @@ export function prepareReads(db: Database.Database) {
       return row && (JSON.parse(row.terms) as string[])
     },
 
-    removed(): RemovedRecords[] {
-      const { records, until } = removed.get() ?? { records: null, until: 0 }
-      return records === null ? [] : [{ gateway: null, records, until }]
-    },
+    removed: (): RemovedRecords[] => removed.all(),
 
     isRemoved: (seq: number): boolean => holder.get(seq, seq) !== undefined,
 

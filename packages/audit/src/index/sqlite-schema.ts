@@ -8,7 +8,7 @@ import { INDEX_CACHE_KIB } from '../limits.ts'
 
 const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 const BUSY_MS = 5_000
 
 const SCHEMA = `
@@ -46,7 +46,8 @@ CREATE TABLE session_terms (
   term INTEGER NOT NULL, session INTEGER NOT NULL, PRIMARY KEY (term, session)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE removed (
-  segment INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, until INTEGER NOT NULL
+  segment INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+  since INTEGER NOT NULL, until INTEGER NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL, keep_days INTEGER NOT NULL
 ) STRICT;
 PRAGMA user_version = ${SCHEMA_VERSION};
 `

@@ -60,8 +60,13 @@ export interface RemovedSegment {
   readonly segment: number
   readonly firstSeq: number
   readonly lastSeq: number
-  /** Time of its newest record. */
+  /** Times of its first and last record. */
+  readonly since: number
   readonly until: number
+  /** Who removed it, when, and for how many days the policy keeps records. */
+  readonly by: string
+  readonly at: number
+  readonly keepDays: number
 }
 
 export interface IndexBatch {
@@ -72,13 +77,22 @@ export interface IndexBatch {
   readonly removed: readonly RemovedSegment[]
 }
 
-/** What is no longer there of a log. */
+/** What somebody has removed of a log by one policy. Legal holds may have kept some between `first` and `last`. */
 export interface RemovedRecords {
   /** Name of the log's gateway; null in the index of one log. */
   readonly gateway: string | null
+  readonly segments: number
   readonly records: number
-  /** Time of the newest of them, milliseconds since 1970. */
+  /** Numbers of the oldest and the newest. */
+  readonly first: number
+  readonly last: number
+  /** Their times, milliseconds since 1970. */
+  readonly since: number
   readonly until: number
+  /** Who removed them, when last, and for how many days the policy keeps records; null: not known to the index. */
+  readonly by: string | null
+  readonly at: number | null
+  readonly keepDays: number | null
 }
 
 /** A block as found. */
@@ -165,7 +179,7 @@ export interface IndexReads {
   blocks(query: BlockQuery): Promise<readonly StoredBlock[]>
   /** The block's lines; none when its segment was removed meanwhile. */
   lines(block: StoredBlock): Promise<Buffer>
-  /** By log, those of which something was removed. */
+  /** By log, policy and who removed them. */
   removed(): Promise<readonly RemovedRecords[]>
   /** Whether retention removed record `seq`, of this gateway's log or of any. */
   isRemoved(seq: number, gateway: string | null): Promise<boolean>

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   copyFileSync,
   cpSync,
@@ -217,7 +219,20 @@ describe('retention', () => {
     const after = {
       found: 0,
       sessions: ['s3'],
-      removed: [{ gateway: null, records, until: removed.at(-1)?.until }],
+      removed: [
+        {
+          gateway: null,
+          segments: removed.length,
+          records,
+          first: 1,
+          last: records,
+          since: removed[0]?.since,
+          until: removed.at(-1)?.until,
+          by: expect.any(String),
+          at: expect.any(Number),
+          keepDays: KEEP_DAYS,
+        },
+      ],
       show: 'record 5 is past its time and was removed',
     }
     expect(await search('zebra')).toEqual(after)
@@ -351,6 +366,47 @@ describe('a removal that was broken off', () => {
     await of.log.close()
     expect((await verify(of)).findings).toEqual([])
   })
+})
+
+describe('a process that is killed while it prunes', () => {
+  const KEEP_FROM = 3
+
+  /** Prunes a copy of the log, dying at its `deadly`th change; whether it got through. */
+  async function killed(of: Aged, root: string, deadly: number): Promise<boolean> {
+    const directory = join(root, 'log')
+    cpSync(of.root, root, { recursive: true })
+    const script = join(import.meta.dirname, 'testing-killed.ts')
+    const numbers = [of.clock.ms, KEEP_DAYS, KEEP_FROM, deadly].map(String)
+    const child = spawn(process.execPath, [script, directory, ...numbers], { stdio: 'ignore' })
+    const [code, signal] = await once(child, 'exit')
+    expect([code, signal]).toEqual(code === 0 ? [0, null] : [null, 'SIGKILL'])
+    return code === 0
+  }
+
+  test('leaves a log that verifies, and that the next run prunes, wherever it was', async () => {
+    const of = await aged()
+    await of.log.close()
+    let deadly = 0
+    let throughAt = Number.POSITIVE_INFINITY
+    const lane = async (): Promise<void> => {
+      for (let n = ++deadly; n < throughAt; n = ++deadly) {
+        const root = temporaryDirectory()
+        const here = { ...of, root, directory: join(root, 'log') }
+        if (await killed(of, root, n)) throughAt = Math.min(throughAt, n)
+        expect([n, (await verify(here)).findings]).toEqual([n, []])
+        here.log = await openAged(here.directory, of.clock)
+        await prune(here, { keepFrom: KEEP_FROM })
+        await here.log.close()
+        expect([n, listTombstones(here.directory)]).toEqual([n, [1, 2]])
+        expect([n, listSegments(here.directory)[0]]).toEqual([n, 3])
+        const report = await verify(here)
+        expect([n, report.findings, report.removed?.segments]).toEqual([n, [], 2])
+      }
+    }
+    await Promise.all([lane(), lane()])
+    // Two segments: a record, a tombstone and a deletion each, at the least.
+    expect(throughAt).toBeGreaterThan(10)
+  }, 180_000)
 })
 
 describe('verification over tombstones', () => {

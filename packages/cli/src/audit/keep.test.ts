@@ -103,11 +103,13 @@ test('prune says what would go, removes it, and everything that reads the log sa
   expect(verified.stdout).toMatch(/records in 2 segments up to .* are past their time and gone/)
   const found = await run(['audit', 'search', '-c', config, '--type', 'segment-removed'])
   expect(found.stdout).toContain('kept for 30 days')
-  expect(found.stderr).toMatch(/up to .*: past their time and gone/)
+  const note = /records of .* to .*, between 1 and 6, were removed by \S+ \(keep-days: 30\)/
+  expect(found.stderr).toMatch(note)
   const since = await run(['audit', 'search', '-c', config, '--since', '1d'])
-  expect(since.stderr).not.toContain('gone')
+  expect(since.stderr).not.toContain('removed')
   const gone = await run(['audit', 'show', '1', '-c', config])
   expect(gone.stderr).toContain('record 1 is past its time and was removed')
+  expect(gone.stderr).toMatch(note)
 })
 
 test('a hold on a stretch of time keeps its records', async () => {

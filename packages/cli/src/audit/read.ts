@@ -40,6 +40,7 @@ export async function tail(flags: TailFlags, cli: Cli): Promise<ExitCode> {
     const place = await reader.newest()
     const { items } = await reader.search({ before: place + 1, limit: lines })
     printRecords(items.toReversed(), { flags, cli, header: true })
+    if (items.length < lines) await noteRemoved(reader, {}, cli)
     if (flags.follow === true) await follow(reader, place, flags, cli)
     return EXIT.ok
   } finally {
@@ -80,14 +81,32 @@ export async function show(what: string, flags: ShowFlags, cli: Cli): Promise<Ex
         after: next,
         limit: ROWS_MAX,
       })
+      if (header) await noteBeginning(session, page.items[0], reader, cli)
       printRecords(page.items, { flags, cli, header })
       header = false
       next = page.next
     }
     return EXIT.ok
+  } catch (error) {
+    if (error instanceof AuditError && error.code === 'not-found') {
+      await noteRemoved(reader, flags, cli)
+    }
+    throw error
   } finally {
     await reader.close()
   }
+}
+
+/** A session older than the first of its records that is left. */
+async function noteBeginning(
+  session: string,
+  first: AuditRecord | undefined,
+  reader: AuditReader,
+  cli: Cli,
+): Promise<void> {
+  const [known] = (await reader.sessions({ session, limit: 1 })).items
+  if (known === undefined || first === undefined) return
+  await noteRemoved(reader, { since: known.startedAt, until: first.at }, cli)
 }
 
 /** The one session whose id begins so; null when there is none, or several. */
@@ -109,7 +128,7 @@ export async function search(
     const { items, next } = await reader.search(query)
     printRecords(items, { flags, cli, header: true })
     if (items.length === 0) cli.out.note('nothing found')
-    await noteRemoved(reader, query.since, cli)
+    await noteRemoved(reader, query, cli)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
     return items.length === 0 ? EXIT.notOk : EXIT.ok
   } finally {
@@ -120,14 +139,17 @@ export async function search(
 /** What a question could have found, had it not been past its time. */
 async function noteRemoved(
   reader: AuditReader,
-  since: number | undefined,
+  query: Pick<SearchQuery, 'gateway' | 'since' | 'until'>,
   cli: Cli,
 ): Promise<void> {
-  for (const { gateway, records, until } of await reader.removed()) {
-    if (since !== undefined && since > until) continue
+  for (const { gateway, records, since, until, ...one } of await reader.removed(query)) {
     const where = gateway === null ? '' : ` of ${gateway}`
+    const when = `${formatMoment(since)} to ${formatMoment(until)}`
+    const who = one.by === null ? '' : ` by ${one.by}`
+    const why = one.keepDays === null ? '' : ` (keep-days: ${one.keepDays})`
     cli.out.note(
-      `${counted(records, 'record')}${where} up to ${formatMoment(until)}: past their time and gone`,
+      `${counted(records, 'record')}${where} of ${when}, between ${one.first} and ${one.last}, ` +
+        `were removed${who}${why}`,
     )
   }
 }
@@ -182,7 +204,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
   try {
     const { items, next } = await reader.sessions(query)
     if (next !== null) cli.out.note(`there is more: --before ${next}`)
-    await noteRemoved(reader, query.since, cli)
+    await noteRemoved(reader, query, cli)
     if (flags.json === true) {
       for (const item of items) cli.out.raw(`${jsonLine(item)}\n`)
       return EXIT.ok

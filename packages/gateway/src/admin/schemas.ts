@@ -162,7 +162,24 @@ export const EXPLANATION = {
 } as const
 
 /** Records as the log has them: packages/audit/src/event.ts. */
-export const RECORDS = object({ records: list({ type: 'object' }), next: orNull(WHOLE) })
+export const RECORDS = object({
+  records: list({ type: 'object' }),
+  next: orNull(WHOLE),
+  removed: list(
+    object({
+      gateway: orNull(TEXT),
+      segments: WHOLE,
+      records: WHOLE,
+      first: WHOLE,
+      last: WHOLE,
+      since: WHOLE,
+      until: WHOLE,
+      by: orNull(TEXT),
+      at: orNull(WHOLE),
+      keepDays: orNull(WHOLE),
+    }),
+  ),
+})
 
 export const ERROR = object({ error: { ...TEXT, description: 'stable' }, message: TEXT })
 

@@ -47,7 +47,7 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
     '/audit/records',
     {
       schema: {
-        summary: 'Records of the trail, newest first; `next` is the `before` of the next page',
+        summary: 'Records of the trail, newest first, and what retention has removed of such times',
         response: { 200: RECORDS },
         querystring: {
           type: 'object',
@@ -78,7 +78,7 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
       const reader = await readerOf(deps, shared === true)
       try {
         const { items, next } = await reader.search(asked)
-        return { records: items, next }
+        return { records: items, next, removed: await reader.removed(asked) }
       } finally {
         await reader.close()
       }
