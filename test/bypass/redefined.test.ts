@@ -14,11 +14,13 @@ const POLICY = `version: 1
 rules:
   - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*'], functions: ['*'], settings: ['*'] } }
 masks:
-  - { columns: ['*.people.ssn'], with: redact }
+  - { columns: ['*.people.ssn', '*.staff.ssn'], with: redact }
 `
 const SCHEMA = `
   CREATE TABLE people (id int, nick text, ssn text);
   INSERT INTO people VALUES (1, 'nick', '${secret}');
+  CREATE TABLE staff (id int);
+  INSERT INTO staff VALUES (4711);
   CREATE VIEW named AS SELECT id, nick AS x FROM people;
   CREATE VIEW outer_named AS SELECT id, x || '' AS x FROM named;
   CREATE SCHEMA ahead;
@@ -98,6 +100,19 @@ test.each([
     `CREATE FUNCTION ${name}(a varchar) RETURNS text LANGUAGE sql STABLE AS 'SELECT ssn FROM people LIMIT 1'`,
   )
   expect(await ask(`SELECT ${name}('nick'::varchar)`, 'simple')).not.toContain(secret)
+})
+
+test('a column added a moment ago is searched as little as one that was there', async () => {
+  expect(await ask('SELECT id FROM staff', 'simple')).toContain('4711')
+  await database.sql(`ALTER TABLE staff ADD COLUMN ssn text DEFAULT '${secret}'`)
+  for (const way of ['simple', 'extended'] as const) {
+    for (const name of ['ssn', 'staff.ssn', 's.ssn']) {
+      const from = name.startsWith('s.') ? 'staff s' : 'staff'
+      const told = await ask(`SELECT id FROM ${from} WHERE ${name} LIKE '${secret[0]}%'`, way)
+      expect(told).toMatch(/42501|42703/)
+      expect(told).not.toContain('4711')
+    }
+  }
 })
 
 test('a prepared statement that goes on over a view redefined', async () => {

@@ -11,6 +11,7 @@ import { guardMasked, withheldColumns } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
 import { planFor } from './plan.ts'
 import { probesFor } from './probes.ts'
+import { unknownName } from './unknown-name.ts'
 import { type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { noAccess, notAllowed } from './words.ts'
@@ -33,7 +34,7 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     })
   const parts = all.flatMap((facts) => (facts === null ? [] : [examine(view, facts, context.now)]))
   const reports = parts.flatMap((part) => part.reports)
-  const refused = firstRefusal(view, parts)
+  const refused = firstRefusal(view, parts, context.now)
   if (refused !== null) return { ...refused, reports }
   const results: (ResultPlan | null)[] = []
   for (const facts of analysis.statements) {
@@ -74,15 +75,16 @@ export function withNested(facts: StatementFacts, depth = 0): (StatementFacts | 
   return [facts, ...nested.flatMap((inner) => withNested(inner, depth + 1))]
 }
 
-function firstRefusal(view: PrincipalView, parts: readonly Examined[]): Deny | null {
+function firstRefusal(view: PrincipalView, parts: readonly Examined[], now: number): Deny | null {
   for (const { denied } of parts) if (denied !== null) return denied
   for (const { needs, facts } of parts) {
     const missing = needs.flatMap(({ need, by }) => (by.length === 0 ? [need] : []))
-    if (missing.length > 0) return notAllowed(missing, facts.unknowns)
+    if (missing.length > 0)
+      return unknownName(view, facts, now) ?? notAllowed(missing, facts.unknowns)
   }
   for (const { facts } of parts) {
     const refused = guardMasked(view, facts)
-    if (refused !== null) return refused
+    if (refused !== null) return unknownName(view, facts, now) ?? refused
   }
   return null
 }

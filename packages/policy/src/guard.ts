@@ -169,12 +169,14 @@ function unknownLineage(what: string, why: readonly string[]): Deny {
 }
 
 function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
-  for (const use of facts.uses) {
-    if (mayUse(view, use) || withholding(view, facts, use) !== null) continue
-    const other = use.with === undefined ? null : view.maskFor(use.with)
-    return refusedUse(use, view.maskFor(use.column) ?? other)
-  }
-  return null
+  const refused = facts.uses.filter(
+    (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
+  )
+  // That it may fail, too, is the least telling reason.
+  const use = refused.find(({ context }) => context !== 'failure') ?? refused[0]
+  if (use === undefined) return null
+  const other = use.with === undefined ? null : view.maskFor(use.with)
+  return refusedUse(use, view.maskFor(use.column) ?? other)
 }
 
 function mayUse(view: PrincipalView, use: ColumnUse): boolean {

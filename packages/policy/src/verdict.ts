@@ -14,6 +14,8 @@ export type DenyCode =
   | 'no-access'
   /** The text is not this engine's SQL; sqlstate and message are the grammar's own. */
   | 'unparsable'
+  /** A name in it stands for nothing; sqlstate is that of the server. */
+  | 'unknown-name'
   /** Something in it is not understood, and that is not granted here. */
   | 'unknown-statement'
   /** A condition of a deny or approve rule could not be evaluated. */

@@ -12,6 +12,7 @@ import type {
   Effect,
   Flow,
   FunctionUse,
+  MissingName,
   OutputColumn,
   RelationUse,
   StateChange,
@@ -20,6 +21,7 @@ import type {
   WithholdableColumn,
 } from './facts.ts'
 import { EFFECTS } from './facts.ts'
+import { MISSING_NAMES_MAX, NAMES_THERE_MAX } from './limits.ts'
 import { lineageOf, type Value } from './lineage/value.ts'
 
 type UseDetail = Omit<ColumnUse, 'column' | 'context'>
@@ -75,6 +77,7 @@ export class FactsDraft {
   readonly #columns = new Set<ColumnRef>()
   readonly #uses = new Map<ColumnRef, ColumnUse[]>()
   readonly #unknowns = new Set<string>()
+  readonly #missing = new Map<string, MissingName>()
 
   constructor(engine: StatementFacts['engine']) {
     this.engine = engine
@@ -97,6 +100,14 @@ export class FactsDraft {
   /** A reason to show beside an unknown output; the statement's effects are known all the same. */
   remark(why: string): void {
     this.#unknowns.add(why)
+  }
+
+  /** A name that stands for nothing; the names there are are asked for where they are told. */
+  missing(kind: MissingName['kind'], name: string, there = (): readonly string[] => []): void {
+    const key = `${kind} ${name}`
+    if (this.#missing.has(key) || this.#missing.size >= MISSING_NAMES_MAX) return
+    const names = [...new Set(there())].slice(0, NAMES_THERE_MAX)
+    this.#missing.set(key, { kind, name, there: names })
   }
 
   relation(use: RelationUse): void {
@@ -222,6 +233,7 @@ export class FactsDraft {
       copy: this.copy,
       ...(this.localFile !== null && { localFile: this.localFile }),
       unknowns: [...this.#unknowns],
+      ...(this.#missing.size > 0 && { missing: [...this.#missing.values()] }),
     }
   }
 }

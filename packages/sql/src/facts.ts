@@ -278,6 +278,21 @@ export interface StatementFacts {
   readonly localFile?: string
   /** Why `unknown` is among the effects, or an output is unknown: short, for explain and refusals; no literals. */
   readonly unknowns: readonly string[]
+  /** Names of it that stand for nothing; absent: none are known to. For words only: they take no fact away. */
+  readonly missing?: readonly MissingName[]
+}
+
+/**
+ * A name that stands for nothing in the snapshot of the schema, where the snapshot has all that it could stand for: the
+ * server refuses the statement, unless it knows what the snapshot does not.
+ */
+export interface MissingName {
+  /** `qualifier`: what stands before a column's name. */
+  readonly kind: 'relation' | 'column' | 'qualifier' | 'function'
+  /** As written, with its qualifier. */
+  readonly name: string
+  /** Names there are in its place, of relations with their schema; NAMES_THERE_MAX at most. */
+  readonly there: readonly string[]
 }
 
 export interface CopyFacts {

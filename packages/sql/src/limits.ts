@@ -20,3 +20,7 @@ export const WHY_STEPS_MAX = 6
  * for the server, which a client could make a threshold of its own choice.
  */
 export const COPIES_MAX = 10_000
+
+/** Names told of in place of one that stands for nothing, and names of one statement that do. */
+export const NAMES_THERE_MAX = 2_000
+export const MISSING_NAMES_MAX = 8

@@ -6,6 +6,7 @@
  */
 
 import { spend } from '../budget.ts'
+import type { CatalogRelation } from '../catalog.ts'
 import type { ColumnRef, ColumnUse, FunctionUse, Lineage } from '../facts.ts'
 import { CONSTANT_WRITES_MAX, WHY_STEPS_MAX } from '../limits.ts'
 
@@ -81,6 +82,19 @@ export function constantOf(constants: Constants | null, type: string | null): Va
 
 export function directOf(source: ColumnRef, type: string): Value {
   return { ...CONSTANT, kind: 'direct', sources: [source], revealsNoValue: false, type }
+}
+
+/**
+ * What a column may be that none of these tables has: added since the snapshot was taken, it is one that rules and masks
+ * may name by a pattern. A list and not a value, so that it goes beside what else the name may be.
+ */
+export function addedColumns(
+  tables: readonly (CatalogRelation | null | undefined)[],
+  column: string,
+): readonly Value[] {
+  return tables.flatMap((table) =>
+    table == null ? [] : directOf({ schema: table.schema, relation: table.name, column }, ''),
+  )
 }
 
 export function unknownOf(why: string, from: readonly Value[] = NONE): Value {

@@ -56,6 +56,13 @@ export function functionFacts(context: MysqlContext, call: FunctionCall): Functi
   return stored ?? nativeFacts(context.dialect.flavour, name) ?? opaqueFacts(null, name)
 }
 
+/** Neither a native nor a stored function has this name; a loadable one may. */
+export function isNoFunction({ catalog, dialect }: MysqlContext, call: FunctionCall): boolean {
+  const name = call.name.value.toLowerCase()
+  if (catalog === null || catalog.functionsNamed(name).length > 0) return false
+  return call.database !== null || !purity[dialect.flavour].has(name)
+}
+
 /** Is there a stored function of this name that an unqualified call may mean? */
 function storedFunction({ catalog, names }: MysqlContext, name: string): FunctionFacts | null {
   const found = (catalog?.functionsNamed(name) ?? []).filter(

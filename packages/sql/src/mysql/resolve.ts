@@ -98,9 +98,25 @@ export function useRelation(
   options: { readonly name: ObjectName; readonly access: Access },
 ): readonly Candidate[] {
   const candidates = resolveRelation(context, options.name)
+  const [only] = candidates
+  if (candidates.length === 1 && only?.kind === 'unresolved' && options.access !== 'define')
+    noteMissing(context, draft, only)
   for (const candidate of candidates) {
     if (candidate.kind === 'unresolved' && candidates.some(isStored)) continue
     draft.relation(relationUse(candidate, options.access))
   }
   return candidates
+}
+
+function noteMissing(
+  { catalog }: MysqlContext,
+  draft: FactsDraft,
+  { database, name }: Candidate & { kind: 'unresolved' },
+): void {
+  if (catalog === null) return
+  draft.missing('relation', database === null ? name : `${database}.${name}`, () =>
+    catalog.data.relations.flatMap((relation) =>
+      relation.schema === database ? `${relation.schema}.${relation.name}` : [],
+    ),
+  )
 }

@@ -72,6 +72,16 @@ export function functionFacts(context: AnalysisContext, parts: readonly string[]
 const INFORMATION_SCHEMA =
   /^_pg_(expandarray|keysequal|index_position|truetypid|truetypmod|char_max_length|char_octet_length|numeric_precision|numeric_precision_radix|numeric_scale|datetime_precision|interval_type)$/
 
+/** Nothing of this name can be called, as far as the snapshot knows. */
+export function isNoFunction({ catalog }: AnalysisContext, parts: readonly string[]): boolean {
+  const name = parts.at(-1) ?? ''
+  if (catalog === null || purity.has(name)) return false
+  const schema = parts.at(-2)
+  return !catalog
+    .functionsNamed(name)
+    .some((entry) => schema === undefined || entry.schema === schema)
+}
+
 const pureFacts = {
   effects: [],
   kind: 'function',

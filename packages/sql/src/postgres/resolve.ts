@@ -112,12 +112,27 @@ export function useRelation(
   options: { readonly name: RangeVar; readonly access: Access },
 ): readonly Candidate[] {
   const candidates = resolveRelation(context, options.name)
+  const [only] = candidates
+  if (candidates.length === 1 && only?.kind === 'unresolved' && options.access !== 'define')
+    noteMissing(context, draft, options.name)
   for (const candidate of candidates) {
     // That the name may be a temporary relation's does not hide which stored one it may be.
     if (candidates.length > 1 && candidate.kind === 'unresolved') continue
     draft.relation(relationUse(candidate, options.access))
   }
   return candidates
+}
+
+function noteMissing({ catalog, names }: AnalysisContext, draft: FactsDraft, name: RangeVar): void {
+  const { relname = '', schemaname = '' } = name
+  if (catalog === null || (schemaname === '' && names.searchPath === 'uncertain')) return
+  const path = schemaname === '' ? names.searchPath : [schemaname]
+  const written = schemaname === '' ? relname : `${schemaname}.${relname}`
+  draft.missing('relation', written, () =>
+    catalog.data.relations.flatMap((relation) =>
+      path.includes(relation.schema) ? `${relation.schema}.${relation.name}` : [],
+    ),
+  )
 }
 
 /** A name as `[schema.]relation` list nodes have it, e.g. in DROP. */

@@ -10,7 +10,7 @@ import {
   type Value,
 } from '../../lineage/value.ts'
 import type { Expression, FunctionCall, Identifier, WindowSpecification } from '../ast.ts'
-import { type FunctionFacts, functionFacts } from '../functions.ts'
+import { type FunctionFacts, functionFacts, isNoFunction } from '../functions.ts'
 import { groupsOf } from './groups.ts'
 import { noteLazyNulls, noteNullOperands } from './lazy.ts'
 import { compare } from './predicate.ts'
@@ -22,6 +22,7 @@ export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Val
   const facts = functionFacts(walk.context, call)
   const { use } = facts
   walk.draft.function(use)
+  if (isNoFunction(walk.context, call)) walk.draft.missing('function', call.name.value)
   walk.draft.effect(...facts.effects)
   if (facts.runsSql) {
     walk.draft.state.push({ kind: 'uncertain', why: `function ${use.name} may run SQL` })

@@ -8,6 +8,7 @@
  */
 import { spend } from '../../budget.ts'
 import {
+  addedColumns,
   CONSTANT,
   constantOf,
   derive,
@@ -41,7 +42,16 @@ import { useRelation } from '../resolve.ts'
 import { functionValue } from './call.ts'
 import { noteLazyConditions, noteLazyOperands, noteNullOperands } from './lazy.ts'
 import { compare, comparison, fieldsOf } from './predicate.ts'
-import { everythingIn, lookupBare, lookupQualified, type Scope } from './scope.ts'
+import {
+  columnsOf,
+  everythingIn,
+  type Item,
+  leaves,
+  lookupBare,
+  lookupQualified,
+  type Scope,
+  visible,
+} from './scope.ts'
 import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
@@ -208,9 +218,31 @@ function resolveColumn(walk: Walk, node: ColumnReference, scope: Scope): Value {
           database: node.database === null ? null : foldDatabase(catalog, node.database.value),
           name,
         })
+  if (value !== undefined) return value
   // A name that nothing visible has: the server refuses the statement, unless it knows what we do not.
-  return value ?? everythingIn(scope, catalog === null ? 'no catalog' : 'column not found')
+  if (catalog === null) return everythingIn(scope, 'no catalog')
+  noteMissing(walk, node, scope)
+  const tables = visible(scope).flatMap((item) => [...leaves(item)].map(({ table }) => table))
+  const any = everythingIn(scope, 'column not found')
+  return unknownOf('column not found', [any, ...addedColumns(tables, name)])
 }
+
+function noteMissing(walk: Walk, { database, table, name }: ColumnReference, scope: Scope): void {
+  if (table === null) {
+    walk.draft.missing('column', name.value, () => visible(scope).flatMap(columnNames))
+    return
+  }
+  const folded = foldTable(walk.context.catalog, table.value)
+  const items = visible(scope).flatMap((item) => [...leaves(item)])
+  const named = items.filter((item) => item.name === folded)
+  const qualifier = database === null ? table.value : `${database.value}.${table.value}`
+  if (named.length === 0)
+    walk.draft.missing('qualifier', qualifier, () => items.flatMap((item) => item.name ?? []))
+  else walk.draft.missing('column', `${qualifier}.${name.value}`, () => named.flatMap(columnNames))
+}
+
+const columnNames = (item: Item): readonly string[] =>
+  columnsOf(item)?.map((column) => column.name) ?? []
 
 function unaryValue(walk: Walk, node: Unary, scope: Scope): Value {
   const operand = walk.value(node.operand, scope)

@@ -1,4 +1,5 @@
 /** Tables of FROM: what columns they bring, in the order and under the names the server gives them. */
+import type { CatalogRelation } from '../../catalog.ts'
 import type { Access } from '../../facts.ts'
 import {
   asComputed,
@@ -155,13 +156,14 @@ export function storedItem(
     invisible: invisibleOf(candidates, columns),
     open,
     stored: true,
-    table: isTable(candidates),
+    table: tableOf(candidates),
   }
 }
 
-function isTable(candidates: readonly Candidate[]): boolean {
+function tableOf(candidates: readonly Candidate[]): CatalogRelation | null {
   const [only] = candidates
-  return candidates.length === 1 && only?.kind === 'relation' && only.relation.kind === 'table'
+  if (candidates.length !== 1 || only?.kind !== 'relation') return null
+  return only.relation.kind === 'table' ? only.relation : null
 }
 
 const invisibles = new WeakMap<readonly Column[], ReadonlySet<Column>>()

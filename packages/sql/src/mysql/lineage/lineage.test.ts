@@ -124,7 +124,7 @@ const OUTPUTS: readonly (readonly [string, string])[] = [
   ['select @v := ssn from people', '@v := ssn~people.ssn'],
   [
     'select nothing from people',
-    'nothing?people.id,people.name,people.ssn,people.email,people.dept,people.active,people.pay,people.profile',
+    'nothing?people.id,people.name,people.ssn,people.email,people.dept,people.active,people.pay,people.profile,people.nothing',
   ],
   ['select id from people, orders', 'id?people.id,orders.id'],
   ['select * from nowhere', 'unknown'],
@@ -396,4 +396,19 @@ test('a MERGE table shares the protection of the tables it shows', () => {
   expect(facts.outputs).toMatchObject([
     { lineage: { source: { relation: 'all_people', kin: [{ relation: 'people_1' }] } } },
   ])
+})
+
+describe('names that stand for nothing', () => {
+  test.each([
+    ['select nme from people', ['column', 'nme', ['id', 'name', 'ssn']]],
+    ['select 1 from people p where p.nme = 1', ['column', 'p.nme', ['id', 'name', 'ssn']]],
+    ['select x.id from people p, orders o', ['qualifier', 'x', ['p', 'o']]],
+    ['select date_trunc(id) from people', ['function', 'date_trunc', []]],
+    ['select 1 from nowhere.people', ['relation', 'nowhere.people', []]],
+  ])('%s', (sql, expected) => {
+    const { missing = [] } = factsOf(sql)
+    expect(missing.map(({ kind, name, there }) => [kind, name, there.slice(0, 3)])).toEqual([
+      expected,
+    ])
+  })
 })

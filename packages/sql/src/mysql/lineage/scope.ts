@@ -4,6 +4,7 @@
  * (sql_base.cc, find_field_in_tables; item.cc, fix_outer_field).
  */
 import { spend } from '../../budget.ts'
+import type { CatalogRelation } from '../../catalog.ts'
 import {
   asUnknown,
   CONSTANT,
@@ -30,8 +31,8 @@ export interface LeafItem {
   readonly open: Value | null
   /** Has the hidden columns of a stored table. */
   readonly stored: boolean
-  /** Certainly one stored table, each of whose rows comes once. */
-  readonly table: boolean
+  /** Certainly this stored table, each of whose rows comes once; null: it may be more. */
+  readonly table: CatalogRelation | null
 }
 
 export const NO_COLUMNS_HIDDEN: ReadonlySet<Column> = new Set()
@@ -46,7 +47,7 @@ export function leafOf(name: string | null, columns: readonly Column[]): LeafIte
     invisible: NO_COLUMNS_HIDDEN,
     open: null,
     stored: false,
-    table: false,
+    table: null,
   }
 }
 
@@ -201,6 +202,15 @@ export function everythingIn(scope: Scope, why: string): Value {
     for (const { item, bare } of at.entries) if (bare) values.push(anyOf(item, why))
   }
   return unknownOf(why, values)
+}
+
+/** FROM items of this query and those around. */
+export function visible(scope: Scope): Item[] {
+  const items: Item[] = []
+  for (let at: Scope | null = scope; at !== null; at = at.parent) {
+    for (const { item } of at.entries) items.push(item)
+  }
+  return items
 }
 
 /** Everything an item may hold, as one value: what an unknown column of it may be. */

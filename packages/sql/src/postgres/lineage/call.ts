@@ -8,7 +8,7 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
-import { type FunctionFacts, functionFacts } from '../functions.ts'
+import { type FunctionFacts, functionFacts, isNoFunction } from '../functions.ts'
 import { failingArguments, JOINING, mayOverflow } from '../total.ts'
 import { as, stringsOf } from '../tree.ts'
 import { groupsOf } from './groups.ts'
@@ -121,8 +121,10 @@ function timesJoined(walk: Walk, name: string, args: readonly Value[]): number {
 
 /** Notes the function, its effects, and what it may do to the session. */
 export function noteFunction(walk: Walk, call: FuncCall): FunctionFacts {
-  const facts = functionFacts(walk.context, stringsOf(call.funcname))
+  const parts = stringsOf(call.funcname)
+  const facts = functionFacts(walk.context, parts)
   walk.draft.function(facts.use)
+  if (isNoFunction(walk.context, parts)) walk.draft.missing('function', parts.join('.'))
   walk.draft.effect(...facts.effects)
   if (facts.runsSql) {
     walk.draft.state.push({ kind: 'uncertain', why: `function ${facts.use.name} may run SQL` })

@@ -18,6 +18,7 @@ import type {
 } from 'libpg-query'
 import { spend } from '../../budget.ts'
 import {
+  addedColumns,
   asUnknown,
   CONSTANT,
   type Column,
@@ -29,6 +30,7 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
+import { isNoFunction } from '../functions.ts'
 import { noteUserCast, noteUserOperator } from '../operators.ts'
 import { castMayFail, isOneValue } from '../total.ts'
 import {
@@ -45,7 +47,18 @@ import { jsonValue } from './json.ts'
 import { noteLazyConditions, noteLazyNulls } from './lazy.ts'
 import { operatorValue } from './operator.ts'
 import { compare, comparison } from './predicate.ts'
-import { lookupBare, lookupIn, lookupItem, newScope, rowOfItem, type Scope } from './scope.ts'
+import {
+  columnsOf,
+  type Item,
+  leaves,
+  lookupBare,
+  lookupIn,
+  lookupItem,
+  newScope,
+  rowOfItem,
+  type Scope,
+  visible,
+} from './scope.ts'
 import type { Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Node, scope: Scope): Value {
@@ -200,27 +213,52 @@ function resolveColumnRef(walk: Walk, fields: readonly Node[], scope: Scope): Va
     const column = lookupBare(scope, first)
     if (column !== undefined) return column
     const item = lookupItem(scope, first, null)
-    if (item === undefined) return missing(walk, 'column')
+    if (item === undefined) return missingColumn(walk, scope, first)
     return item === 'ambiguous' ? unknownOf('ambiguous table name') : rowOfItem(item)
   }
   // [[database.]schema.]table.column, or the same with `*` for the whole row.
   const table = star ? names : names.slice(0, -1)
   const item = lookupItem(scope, table.at(-1) ?? '', table.at(-2) ?? null)
-  if (item === undefined) return missing(walk, 'table')
+  if (item === undefined) return missingQualifier(walk, scope, table.join('.'))
   if (item === 'ambiguous') return unknownOf('ambiguous table name')
   if (star) return rowOfItem(item)
   const name = names.at(-1) ?? ''
   const column = lookupIn(item, name)
   if (column !== undefined) return column
   // `t.f` is also how f(t) may be written.
-  return asFunctionOf(walk, rowOfItem(item), name)
+  if (isNoFunction(walk.context, [name]) && columnsOf(item) !== null)
+    walk.draft.missing('column', names.join('.'), () => columnNames(item))
+  const row = asFunctionOf(walk, rowOfItem(item), name)
+  return unknownOf('function written as a column', [row, ...added(item, name)])
 }
 
 /** A name that nothing visible has: the server refuses the statement, unless it knows what we do not. */
-function missing(walk: Walk, what: string): Value {
-  const why = walk.context.catalog === null ? 'no catalog' : `${what} not found`
-  return unknownOf(why)
+function missingColumn(walk: Walk, scope: Scope, name: string): Value {
+  if (walk.context.catalog === null) return unknownOf('no catalog')
+  const items = visible(scope, 'bare')
+  walk.draft.missing('column', name, () => items.flatMap(columnNames))
+  return unknownOf(
+    'column not found',
+    items.flatMap((item) => added(item, name)),
+  )
 }
+
+const added = (item: Item, name: string): readonly Value[] =>
+  addedColumns(
+    [...leaves(item)].map(({ table }) => table),
+    name,
+  )
+
+function missingQualifier(walk: Walk, scope: Scope, name: string): Value {
+  if (walk.context.catalog === null) return unknownOf('no catalog')
+  walk.draft.missing('qualifier', name, () =>
+    visible(scope, 'named').flatMap((item) => item.name ?? []),
+  )
+  return unknownOf('table not found')
+}
+
+const columnNames = (item: Item): readonly string[] =>
+  columnsOf(item)?.map(({ name }) => name) ?? []
 
 function asFunctionOf(walk: Walk, row: Value, name: string): Value {
   walk.draft.function({ schema: null, name, purity: 'opaque' })

@@ -71,7 +71,7 @@ const OUTPUTS: readonly (readonly [string, string])[] = [
   ['select (q.o).note from (select o from orders o) q', 'note=orders.note'],
   [
     'select secret(name), o.nothing from people, orders o',
-    'secret?people.name nothing?orders.id,orders.person,orders.total,orders.note',
+    'secret?people.name nothing?orders.id,orders.person,orders.total,orders.note,orders.nothing',
   ],
   ["select name ~~> 'x' from people", '?column??people.name'],
   [
@@ -366,4 +366,35 @@ test('relations behind views are listed with the view they were reached through'
 
 test("a view's own conditions are its author's, not the statement's", () => {
   expect(factsOf('select id from contacts').uses).toEqual([])
+})
+
+describe('names that stand for nothing', () => {
+  const missing = (sql: string) =>
+    (factsOf(sql).missing ?? []).map(({ kind, name, there }) => [kind, name, there.slice(0, 3)])
+
+  test.each([
+    ['select nme from people', ['column', 'nme', ['id', 'name', 'ssn']]],
+    ['select 1 from people p where p.nme = 1', ['column', 'p.nme', ['id', 'name', 'ssn']]],
+    ['select x.id from people p, orders o', ['qualifier', 'x', ['p', 'o']]],
+    ['select nofunc(id) from people', ['function', 'nofunc', []]],
+    ['select 1 from nowhere.people', ['relation', 'nowhere.people', []]],
+  ])('%s', (sql, expected) => {
+    expect(missing(sql)).toEqual([expected])
+  })
+
+  test.each([
+    'select p.length from people p',
+    'select ctid, p.tableoid from people p',
+    'select id from people order by id',
+    'select f.a from unknown_set() f (a)',
+    'create table nowhere (id int)',
+  ])('not: %s', (sql) => {
+    expect(missing(sql).filter(([kind]) => kind !== 'function')).toEqual([])
+  })
+
+  test('a relation, with those there are', () => {
+    expect(factsOf('select id from peeple').missing).toMatchObject([
+      { kind: 'relation', name: 'peeple', there: expect.arrayContaining(['public.people']) },
+    ])
+  })
 })

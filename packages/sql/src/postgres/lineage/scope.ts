@@ -218,6 +218,15 @@ export function lookupBare(scope: Scope, name: string): Value | undefined {
   return undefined
 }
 
+/** FROM items of this query and those around that can be named, or whose columns can without them. */
+export function visible(scope: Scope, how: 'bare' | 'named'): Item[] {
+  const items: Item[] = []
+  for (let at: Scope | null = scope; at !== null; at = at.parent) {
+    for (const entry of at.entries) if (entry[how]) items.push(entry.item)
+  }
+  return items
+}
+
 function everything(scope: Scope): Value[] {
   return scope.entries.filter((entry) => entry.bare).map((entry) => rowOfItem(entry.item))
 }
