@@ -4,11 +4,11 @@
  * than where the writer puts it is parsed like everything else; both ways give the same.
  *
  *     {"at":1767225600000,"event":{…,"ordinal":7,…,"session":"…",…},"prev":"<64 hex>","seq":1}
- *                                 ^event                           ^tail
+ *                                 ^event                            ^tail
  */
 
 import type { Outcome, StoredEvent } from '../event.ts'
-import { INDEX_STATEMENT_CHARS_MAX, INDEX_STATEMENTS_MAX } from '../limits.ts'
+import { INDEX_SESSIONS_MAX, INDEX_STATEMENT_CHARS_MAX, INDEX_STATEMENTS_MAX } from '../limits.ts'
 import { decodeRecord, isMap } from '../record.ts'
 import { recordTermsOf } from './terms.ts'
 
@@ -34,13 +34,16 @@ const BYTES = ascii('"bytes":')
 const COMMAND_TAG = ascii(',"commandTag":"')
 const MICROS = ascii(',"micros":')
 const ROWS = ascii(',"rows":')
-const SESSION = ascii(',"session":"')
+const SESSION_LABEL = ',"session":"'
+const SESSION = ascii(SESSION_LABEL)
 const SQLSTATE = ascii(',"sqlstate":"')
 const STATEMENT = ascii(',"statement":')
 const STATUS = ascii(',"status":"')
 const OUTCOME_END = ascii(',"type":"outcome","v":1}')
-const TAIL = ascii('},"prev":"')
+const ORDINAL = ',"ordinal":'
+const TAIL = ascii(',"prev":"')
 const SEQ = ascii('","seq":')
+const OK = ascii('ok"')
 
 /** What a record says by itself. The index has it once for all lines that differ in `IndexedRecord` alone. */
 export interface Said {
@@ -66,9 +69,18 @@ export interface Line {
 
 const OUTCOME_TERMS = recordTermsOf({ type: 'outcome', v: 1 })
 
+/** A statement met before, and what stands between its ordinal and its session, and behind that. */
+interface Known {
+  readonly said: Said
+  readonly between: Uint8Array
+  readonly behind: Uint8Array
+}
+
 export class LineReader {
   /** By the text of the event without ordinal and session. */
-  readonly #statements = new Map<string, Said>()
+  readonly #statements = new Map<string, Known>()
+  /** By what stands before the ordinal, the fingerprint among it: the one met last. */
+  readonly #latest = new Map<string, Known>()
   /** Falls with statements never met before; at 0 the next SPARED are parsed without being looked for. */
   #credit = CREDIT_MAX
   #spared = 0
@@ -76,15 +88,18 @@ export class LineReader {
   #bytes: Buffer = Buffer.alloc(0)
   #text = ''
   #at = 0
+  #ordinalAt = -1
 
   /** `bytes` ends in a newline. */
   read(bytes: Buffer): Line[] {
     const lines: Line[] = []
     this.#bytes = bytes
     this.#text = bytes.toString('latin1')
+    this.#ordinalAt = -1
     for (let start = 0; start < bytes.length; ) {
-      const end = bytes.indexOf(NEWLINE, start)
-      const record = this.#skim(start, end) ?? parsed(bytes.subarray(start, end))
+      const skimmed = this.#skim(start)
+      const end = skimmed === null ? bytes.indexOf(NEWLINE, start) : this.#at
+      const record = skimmed ?? parsed(bytes.subarray(start, end))
       lines.push({ start, end, record })
       start = end + 1
     }
@@ -92,31 +107,17 @@ export class LineReader {
     return lines
   }
 
-  /** Null: it must be parsed. */
-  #skim(start: number, end: number): IndexedRecord | null {
-    const bytes = this.#bytes
+  /** Leaves off at the newline. Null: it must be parsed. */
+  #skim(start: number): IndexedRecord | null {
     this.#at = start
     if (!this.#take(AT)) return null
     const at = this.#digits()
     if (at < 0 || !this.#take(EVENT)) return null
     const eventAt = this.#at - 1
-    // From the end: digits of the number, then what stands before them.
-    let seqAt = end - 1
-    if (bytes[seqAt] !== BRACE) return null
-    while (isDigit(bytes[seqAt - 1])) seqAt--
-    const tail = seqAt - SEQ.length - HASH_CHARS - TAIL.length
-    if (tail <= eventAt || !standsAt(bytes, TAIL, tail)) return null
-    if (!standsAt(bytes, SEQ, seqAt - SEQ.length) || !isHash(bytes, tail + TAIL.length)) return null
-    this.#at = seqAt
-    const seq = this.#digits()
-    if (seq <= 0) return null
-    this.#at = eventAt + 1
-    return this.#take(BYTES)
-      ? this.#outcome(seq, at, tail + 1)
-      : this.#statement(seq, at, eventAt, tail + 1)
+    return this.#take(BYTES) ? this.#outcome(at) : this.#statement(at, eventAt)
   }
 
-  #outcome(seq: number, at: number, end: number): IndexedRecord | null {
+  #outcome(at: number): IndexedRecord | null {
     const bytes = this.#digits()
     if (bytes < 0 || (this.#take(COMMAND_TAG) && !this.#skipPlain())) return null
     if (!this.#take(MICROS)) return null
@@ -129,8 +130,10 @@ export class LineReader {
     if (!this.#take(STATEMENT)) return null
     const statement = this.#digits()
     if (statement < 0 || !this.#take(STATUS)) return null
-    const status = this.#plain()
-    if (status === null || !this.#take(OUTCOME_END) || this.#at !== end) return null
+    const status = this.#take(OK) ? 'ok' : this.#plain()
+    if (status === null || !this.#take(OUTCOME_END)) return null
+    const seq = this.#tail()
+    if (seq <= 0) return null
     const event = {
       type: 'outcome',
       v: 1,
@@ -146,39 +149,99 @@ export class LineReader {
     return { seq, at, session, refers: statement, event: said, terms: OUTCOME_TERMS }
   }
 
-  #statement(seq: number, at: number, eventAt: number, end: number): IndexedRecord | null {
+  #statement(at: number, eventAt: number): IndexedRecord | null {
     if (this.#spared > 0) {
       this.#spared--
       return null
     }
+    const ordinalAt = this.#nextOrdinal(eventAt)
+    if (ordinalAt - eventAt > INDEX_STATEMENT_CHARS_MAX) return null
+    const latest = this.#latest.get(this.#text.slice(eventAt, ordinalAt))
+    const session = latest === undefined ? null : this.#sessionOf(latest, ordinalAt)
+    if (latest === undefined || session === null) {
+      return this.#otherStatement(at, eventAt, ordinalAt)
+    }
+    const seq = this.#tail()
+    if (seq <= 0) return null
+    if (this.#credit < CREDIT_MAX) this.#credit++
+    const { event, terms } = latest.said
+    return { seq, at, session, refers: null, event, terms }
+  }
+
+  /** Where the next ordinal is, whosever it is: looked for once, however many lines have none. */
+  #nextOrdinal(from: number): number {
+    if (this.#ordinalAt < from) {
+      const found = this.#text.indexOf(ORDINAL, from)
+      this.#ordinalAt = found < 0 ? Number.POSITIVE_INFINITY : found
+    }
+    return this.#ordinalAt
+  }
+
+  /** Past the event, if it is of this statement from its ordinal on: its session; else null. */
+  #sessionOf({ between, behind }: Known, ordinalAt: number): string | null {
+    this.#at = ordinalAt + ORDINAL.length
+    if (this.#digits() < 0 || !this.#take(between)) return null
+    const session = this.#plain()
+    return session !== null && this.#take(behind) ? session : null
+  }
+
+  #otherStatement(at: number, eventAt: number, ordinalAt: number): IndexedRecord | null {
     const text = this.#text
-    const ordinalAt = text.indexOf(',"ordinal":', this.#at)
-    if (ordinalAt < 0 || ordinalAt >= end) return null
-    this.#at = ordinalAt + ',"ordinal":'.length
+    const end = eventEnd(this.#bytes, text.indexOf('\n', eventAt))
+    if (ordinalAt >= end) return null
+    this.#at = ordinalAt + ORDINAL.length
     if (this.#digits() < 0) return null
     const ordinalEnd = this.#at
-    const sessionAt = text.indexOf(',"session":"', ordinalEnd)
+    const sessionAt = text.indexOf(SESSION_LABEL, ordinalEnd)
     if (sessionAt < 0 || sessionAt >= end) return null
-    this.#at = sessionAt + ',"session":"'.length
+    const between = sessionAt + SESSION_LABEL.length
+    this.#at = between
     const session = this.#plain()
     if (session === null || this.#at >= end) return null
+    const behind = this.#at
+    this.#at = end
+    const seq = this.#tail()
+    if (seq <= 0) return null
+    const newlineAt = this.#at
     const rest =
-      text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, sessionAt) + text.slice(this.#at, end)
-    let said = this.#statements.get(rest)
-    if (said !== undefined) this.#credit = Math.min(this.#credit + 1, CREDIT_MAX)
+      text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, sessionAt) + text.slice(behind, end)
+    let known = this.#statements.get(rest)
+    if (known !== undefined) this.#credit = Math.min(this.#credit + 1, CREDIT_MAX)
     else {
       if (--this.#credit === 0) {
         this.#credit = CREDIT_MAX
         this.#spared = SPARED
       }
       if (rest.length > INDEX_STATEMENT_CHARS_MAX) return null
-      const event = statementOf(this.#bytes.subarray(eventAt, end), rest, session)
+      const bytes = this.#bytes
+      const event = statementOf(bytes.subarray(eventAt, end), rest, session)
       if (event === null) return null
-      if (this.#statements.size >= INDEX_STATEMENTS_MAX) this.#statements.clear()
-      said = { event, terms: recordTermsOf(event) }
-      this.#statements.set(rest, said)
+      if (this.#statements.size >= INDEX_STATEMENTS_MAX) {
+        this.#statements.clear()
+        this.#latest.clear()
+      }
+      known = {
+        said: { event, terms: recordTermsOf(event) },
+        between: new Uint8Array(bytes.subarray(ordinalEnd, between)),
+        behind: new Uint8Array(bytes.subarray(behind, end)),
+      }
+      this.#statements.set(rest, known)
     }
-    return { seq, at, session, refers: null, event: said.event, terms: said.terms }
+    // Not a slice of the text, which would keep all of it.
+    this.#latest.set(this.#bytes.toString('latin1', eventAt, ordinalAt), known)
+    this.#at = newlineAt
+    const { event, terms } = known.said
+    return { seq, at, session, refers: null, event, terms }
+  }
+
+  /** From the end of the event to the newline: the record's number; not positive when it is something else. */
+  #tail(): number {
+    if (!this.#take(TAIL) || !isHash(this.#bytes, this.#at)) return -1
+    this.#at += HASH_CHARS
+    if (!this.#take(SEQ)) return -1
+    const seq = this.#digits()
+    const bytes = this.#bytes
+    return bytes[this.#at++] === BRACE && bytes[this.#at] === NEWLINE ? seq : -1
   }
 
   #take(expected: Uint8Array): boolean {
@@ -259,14 +322,23 @@ function isDigit(code: number | undefined): code is number {
   return code !== undefined && code >= DIGIT_0 && code <= DIGIT_9
 }
 
+/** Where the event of the line ends that ends at `newline`; negative when it ends in something else. */
+function eventEnd(bytes: Uint8Array, newline: number): number {
+  let seqAt = newline - 1
+  while (isDigit(bytes[seqAt - 1])) seqAt--
+  return seqAt - SEQ.length - HASH_CHARS - TAIL.length
+}
+
 /** 64 hexadecimal digits, as hashes are written. */
 function isHash(bytes: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + HASH_CHARS; i++) {
-    const code = bytes[i] ?? 0
-    if (!isDigit(code) && !(code >= 0x61 && code <= 0x66)) return false
-  }
-  return true
+  let all = 1
+  for (let i = at; i < at + HASH_CHARS; i++) all &= HEX_DIGITS[bytes[i] ?? 0] ?? 0
+  return all === 1
 }
+
+/** 1 for each. */
+const HEX_DIGITS = new Uint8Array(256)
+for (const digit of ascii('0123456789abcdef')) HEX_DIGITS[digit] = 1
 
 function standsAt(bytes: Uint8Array, expected: Uint8Array, at: number): boolean {
   for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false
