@@ -69,6 +69,14 @@ export function tooLongReport(bytes: number): Report {
   }
 }
 
+export function parametersTooLongReport(bytes: number): Report {
+  return {
+    sqlstate: SQLSTATE.PROGRAM_LIMIT_EXCEEDED,
+    message: `statement refused: its ${bytes} bytes of parameters are more than this gateway inspects`,
+    hint: 'Send them with several statements, or with COPY.',
+  }
+}
+
 /** `offer`: how to come by what would be allowed; '': nothing to say. */
 export function refusalReport(verdict: Deny, position: number | null, offer: string): Report {
   return {
@@ -111,6 +119,16 @@ export const REPORTS = {
     message:
       'statement refused: it compares masked columns with more different values than policy allows',
     hint: 'Look rows up by columns that are not masked, or wait.',
+  },
+  batchHeld: {
+    sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+    message: 'statement refused: it needs approval, and a batch of rows cannot be held for it',
+    hint: 'Run it row by row: turn bulk execution off in the driver.',
+  },
+  batchTells: {
+    sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,
+    message: 'statement refused: how many rows a batch changes would tell of masked values',
+    hint: 'Run it row by row: turn bulk execution off in the driver.',
   },
   functionCall: {
     sqlstate: SQLSTATE.INSUFFICIENT_PRIVILEGE,

@@ -6,13 +6,22 @@
  *
  * Spec: PostgreSQL "Message Flow" (protocol-flow) and "Message Formats" (protocol-message-formats).
  */
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError, type ProtocolErrorCode } from '../errors.ts'
 import { FRONTEND, type FrameTable, frameTable, HEADER_BYTES, typeName } from '../frames.ts'
 import { BIND_INSPECTED_BYTES_MAX, STREAMED_BIND_BYTES_MIN } from '../limits.ts'
 import { ClientRequests } from './client-requests.ts'
 import { mustAwaitCopy, mustAwaitLimit, mustMakeRoom } from './parking.ts'
 import { SKIPPED_TYPES } from './requests.ts'
 import type { RelayState } from './state.ts'
+
+/** What the server answers, and goes on: the end of such a message is known. Thrown before anything of it is acted on. */
+const ANSWERED: ReadonlySet<ProtocolErrorCode> = new Set<ProtocolErrorCode>([
+  'truncated',
+  'trailing-bytes',
+  'unterminated-string',
+  'bad-length',
+  'bad-value',
+])
 
 /** A kibibyte that every session would have the same of. */
 let shared = { statementBytesMax: Number.NaN, caps: frameTable('frontend') }
@@ -147,7 +156,10 @@ export class ClientLeg {
         return false
       case 'whole':
         if (frameEnd - at > BIND_INSPECTED_BYTES_MAX) {
-          throw new ProtocolError('message-length', 'remote', 'Bind too large to be inspected')
+          this.#requests.tooLong('bind', frameEnd - at)
+          this.#passingForward = false
+          this.#passing = frameEnd - end
+          return true
         }
         this.wanted = frameEnd - at
         return false
@@ -171,6 +183,19 @@ export class ClientLeg {
     if (state.copyIn) return this.#duringCopyIn(type, buf, at, frameEnd)
     if (state.skipping && type !== FRONTEND.SYNC) return true
     if (mustMakeRoom(state)) return false
+    try {
+      return this.#whole(type, buf, at, frameEnd)
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || !ANSWERED.has(error.code)) throw error
+      if (error.side === 'local') throw error
+      requests.malformed(type, error)
+      return true
+    }
+  }
+
+  #whole(type: number, buf: Buffer, at: number, frameEnd: number): boolean {
+    const state = this.#state
+    const requests = this.#requests
     switch (type) {
       case FRONTEND.COPY_DATA:
       case FRONTEND.COPY_DONE:
@@ -180,6 +205,9 @@ export class ClientLeg {
       case FRONTEND.SYNC:
         return !mustAwaitLimit(state, true) && requests.sync(buf, at, frameEnd)
       case FRONTEND.FLUSH:
+        if (frameEnd - at > HEADER_BYTES) {
+          throw new ProtocolError('trailing-bytes', 'remote', 'Flush with trailing bytes')
+        }
         state.toUpstream.forward(buf, at, frameEnd)
         return true
     }

@@ -6,7 +6,7 @@
  */
 import { cStringEnd, ownCopy } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
-import { HEADER_BYTES } from '../frames.ts'
+import { FRONTEND, HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
 import { type Expected, expect, expectDropped, REPLY, type ReplyKind } from './expected.ts'
 import { type Admission, ALONE, type NotYet, SETTLE, WAIT } from './gatekeeper.ts'
@@ -14,7 +14,7 @@ import { type Portal, type PreparedStatement, sqlName } from './named.ts'
 import { DECISION } from './parked.ts'
 import { beAlone, mustSettle, park, settleEarlier } from './parking.ts'
 import { readBindFormats } from './peek.ts'
-import { refuse, refuseParse, refuseQuery } from './refusing.ts'
+import { refuse, refuseCall, refuseParse, refuseQuery } from './refusing.ts'
 import {
   encodeDescribe,
   encodeQuery,
@@ -22,7 +22,7 @@ import {
   TARGET_STATEMENT,
   withText,
 } from './requests.ts'
-import { type RelayState, TX_IDLE } from './state.ts'
+import { type RelayState, TX_FAILED, TX_IDLE } from './state.ts'
 
 export class ClientRequests {
   readonly #state: RelayState
@@ -37,7 +37,7 @@ export class ClientRequests {
     const state = this.#state
     if (mustSettle(state, state.segment)) return false
     const text = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
-    if (text !== frameEnd - 1) throw malformed('Query not one string')
+    if (text !== frameEnd - 1) throw trailing('Query')
     const verdict = state.gatekeeper.decideText('query', '', buf, at + HEADER_BYTES, text)
     if (isNotYet(verdict)) return this.#notYet(verdict)
     if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
@@ -55,6 +55,7 @@ export class ClientRequests {
     if (mustSettle(state, state.segment)) return false
     const nameEnd = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
     const textEnd = cStringEnd(buf, nameEnd + 1, frameEnd)
+    const types = parameterTypes(buf, textEnd + 1, frameEnd)
     const name = this.#name(buf, at + HEADER_BYTES, nameEnd)
     if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
     const { gatekeeper } = state
@@ -69,7 +70,7 @@ export class ClientRequests {
       name,
       admission: verdict,
       segment: state.segment,
-      types: parameterTypes(buf, textEnd + 1, frameEnd),
+      types,
       asked: 0,
       fields: undefined,
     }
@@ -200,7 +201,9 @@ export class ClientRequests {
     }
     const portal = this.#portalNamed(name)
     if (isNotYet(portal)) return this.#notYet(portal)
-    if (portal === undefined) return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
+    if (portal === undefined) {
+      return this.#unknownPortal(name, REPLY.describePortal, buf, at, frameEnd)
+    }
     if (mustSettle(state, portal.segment)) return false
     const entry = this.#expect(REPLY.describePortal)
     entry.portal = portal
@@ -211,12 +214,13 @@ export class ClientRequests {
   execute(buf: Buffer, at: number, frameEnd: number): boolean {
     const state = this.#state
     const nameEnd = cStringEnd(buf, at + HEADER_BYTES, frameEnd)
-    if (nameEnd + 5 !== frameEnd) throw malformed('Execute')
+    if (nameEnd + 5 > frameEnd) throw cutShort('Execute')
+    if (nameEnd + 5 < frameEnd) throw trailing('Execute')
     const name = this.#name(buf, at + HEADER_BYTES, nameEnd)
     if (name === null) return refuse(state, state.gatekeeper.nameTooLong())
     const portal = this.#portalNamed(name)
     if (isNotYet(portal)) return this.#notYet(portal)
-    if (portal === undefined) return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
+    if (portal === undefined) return this.#unknownPortal(name, REPLY.execute, buf, at, frameEnd)
     if (mustSettle(state, portal.segment)) return false
     const execution = state.gatekeeper.decideExecute(portal)
     if (isNotYet(execution)) return this.#notYet(execution)
@@ -233,6 +237,20 @@ export class ClientRequests {
     entry.portal = portal
     entry.execution = execution
     return this.#run(entry, admission, buf, at, frameEnd)
+  }
+
+  /**
+   * A Query or Bind that fails in a transaction leaves its portal behind at the server until the transaction ends:
+   * it can be described, as nothing, and not be run. Which there are, the server says.
+   */
+  #unknownPortal(name: string, kind: ReplyKind, buf: Buffer, at: number, frameEnd: number): true {
+    const state = this.#state
+    if (state.transaction !== TX_FAILED) {
+      return refuse(state, state.gatekeeper.noSuchPortal(sqlName(name)))
+    }
+    const entry = this.#expect(kind)
+    entry.fate = 'barren'
+    return this.#send(entry, buf, at, frameEnd)
   }
 
   close(buf: Buffer, at: number, frameEnd: number): boolean {
@@ -265,22 +283,29 @@ export class ClientRequests {
   functionCall(buf: Buffer, at: number, frameEnd: number): boolean {
     const state = this.#state
     if (mustSettle(state, state.segment)) return false
-    if (frameEnd - at < HEADER_BYTES + 4) throw malformed('FunctionCall')
+    if (frameEnd - at < HEADER_BYTES + 4) throw cutShort('FunctionCall')
     const verdict = state.gatekeeper.decideFunctionCall(buf.readUInt32BE(at + HEADER_BYTES))
     if (isNotYet(verdict)) return this.#notYet(verdict)
-    if (verdict.kind === 'refusal') return refuseQuery(state, verdict)
+    if (verdict.kind === 'refusal') return refuseCall(state, verdict)
     const execution = state.gatekeeper.execution(verdict)
-    if (typeof execution !== 'number') return refuseQuery(state, execution)
+    if (typeof execution !== 'number') return refuseCall(state, execution)
     const entry = this.#expect(REPLY.functionCall)
     entry.execution = execution
     return this.#run(entry, verdict, buf, at, frameEnd)
   }
 
-  tooLong(via: 'query' | 'parse', bytes: number): void {
+  tooLong(via: 'query' | 'parse' | 'bind', bytes: number): void {
     const state = this.#state
-    const refusal = state.gatekeeper.statementTooLong(via, bytes)
+    const refusal = state.gatekeeper.tooLong(via, bytes)
     if (via === 'query') refuseQuery(state, refusal)
     else refuse(state, refusal)
+  }
+
+  /** Answers a message that is not laid out as its type is. Nothing of it has been acted on. */
+  malformed(type: number, error: ProtocolError): void {
+    const refusal = this.#state.gatekeeper.malformed(error)
+    if (type === FRONTEND.QUERY || type === FRONTEND.FUNCTION_CALL) refuseCall(this.#state, refusal)
+    else refuse(this.#state, refusal)
   }
 
   /** Forwards what executes a statement. */
@@ -328,10 +353,17 @@ export class ClientRequests {
   }
 
   #target(buf: Buffer, at: number, frameEnd: number): { target: number; name: string | null } {
+    if (at + HEADER_BYTES === frameEnd) {
+      throw new ProtocolError('bad-value', 'remote', 'no data left in message')
+    }
     const target = buf[at + HEADER_BYTES] as number
     const nameEnd = cStringEnd(buf, at + HEADER_BYTES + 1, frameEnd)
-    const known = target === TARGET_STATEMENT || target === TARGET_PORTAL
-    if (!known || nameEnd !== frameEnd - 1) throw malformed('Describe or Close target')
+    if (nameEnd !== frameEnd - 1) throw trailing('Describe or Close')
+    if (target !== TARGET_STATEMENT && target !== TARGET_PORTAL) {
+      const what = buf[at] === FRONTEND.CLOSE ? 'CLOSE' : 'DESCRIBE'
+      const message = `invalid ${what} message subtype ${target}`
+      throw new ProtocolError('bad-value', 'remote', message)
+    }
     return { target, name: this.#name(buf, at + HEADER_BYTES + 1, nameEnd) }
   }
 
@@ -364,9 +396,9 @@ function isNotYet(verdict: unknown): verdict is NotYet {
 
 /** Behind a Parse's text: int16 n, n × int32. A copy; null where there are none. */
 function parameterTypes(buf: Buffer, start: number, end: number): Buffer | null {
-  if (end - start < 2 || start + 2 + buf.readUInt16BE(start) * 4 !== end) {
-    throw malformed('Parse parameter types')
-  }
+  const needed = end - start < 2 ? 2 : 2 + buf.readUInt16BE(start) * 4
+  if (end - start < needed) throw cutShort('Parse')
+  if (end - start > needed) throw trailing('Parse')
   return end - start === 2 ? null : ownCopy(buf.subarray(start + 2, end))
 }
 
@@ -393,6 +425,10 @@ function newPortal(
   }
 }
 
-function malformed(what: string): ProtocolError {
-  return new ProtocolError('malformed', 'remote', what)
+function cutShort(what: string): ProtocolError {
+  return new ProtocolError('truncated', 'remote', `${what} cut short`)
+}
+
+function trailing(what: string): ProtocolError {
+  return new ProtocolError('trailing-bytes', 'remote', `${what} with trailing bytes`)
 }

@@ -2,9 +2,10 @@
  * The queue of replies the upstream owes, one entry per request sent to it, in order.
  *
  * Each entry says what its reply is for (`kind`) and what becomes of it (`fate`): forwarded to the client,
- * dropped (the request was ours), or answered by an error of ours (`substitute`: the request was sent only
+ * dropped (the request was ours), answered by an error of ours (`substitute`: the request was sent only
  * to bring the server into the state a server-side error would leave, so that transaction and pipeline
- * state are exactly what the driver expects).
+ * state are exactly what the driver expects), or forwarded where it can hold no data (`barren`: the request
+ * names what only the server knows, so that anything but NoData and an error is out of sync).
  */
 import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
@@ -25,7 +26,7 @@ export const REPLY = {
 } as const
 export type ReplyKind = (typeof REPLY)[keyof typeof REPLY]
 
-export type Fate = 'forward' | 'drop' | 'substitute'
+export type Fate = 'forward' | 'drop' | 'substitute' | 'barren'
 
 /**
  * One owed reply. Fields not of the kind at hand are null. Mutable: who sends the request sets what is not as

@@ -7,6 +7,7 @@
 import type { FieldDescription } from '../backend.ts'
 import type { CopyRowsRewriter } from '../copy-rows.ts'
 import type { CellMask } from '../data-row.ts'
+import type { ProtocolError } from '../errors.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 
 export const WAIT: unique symbol = Symbol('wait')
@@ -113,8 +114,10 @@ export interface Gatekeeper {
   noSuchPortal(name: string): Refusal
   tooManyNames(what: 'prepared statements' | 'portals'): Refusal
   nameTooLong(): Refusal
-  /** A Query or Parse over the cap, `bytes` long; its text is not looked at. */
-  statementTooLong(via: 'query' | 'parse', bytes: number): Refusal
+  /** A message over its cap, `bytes` long, which is not looked at; a Bind: whose parameters would have to be. */
+  tooLong(via: 'query' | 'parse' | 'bind', bytes: number): Refusal
+  /** A message that is not laid out as its type is, worded as the server words it. */
+  malformed(error: ProtocolError): Refusal
   /**
    * The result went over its limit: the ErrorResponse the client gets. `stands`: the statement completed
    * and committed before it could be cancelled.

@@ -16,7 +16,7 @@ export function readCString(buf: Buffer, start: number, end: number): number {
 }
 
 function bindInt16(buf: Buffer, at: number, end: number): number {
-  if (at + 2 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+  if (at + 2 > end) throw cutShort()
   return buf.readUInt16BE(at)
 }
 
@@ -26,11 +26,11 @@ export function bindParametersEnd(buf: Buffer, start: number, end: number): numb
   const parameters = bindInt16(buf, at, end)
   at += 2
   for (let i = 0; i < parameters; i++) {
-    if (at + 4 > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+    if (at + 4 > end) throw cutShort()
     const length = buf.readInt32BE(at)
-    if (length < -1) throw new ProtocolError('malformed', 'remote', 'Bind parameter length')
+    if (length < -1) throw new ProtocolError('bad-length', 'remote', 'Bind parameter length')
     at += 4 + Math.max(length, 0)
-    if (at > end) throw new ProtocolError('malformed', 'remote', 'Bind cut short')
+    if (at > end) throw cutShort()
   }
   return at
 }
@@ -46,10 +46,14 @@ export function readBindFormats(buf: Buffer, start: number, end: number): number
   const formats: number[] = []
   for (let i = 0; i < count; i++) {
     const code = int16(at + 2 + i * 2)
-    if (code > 1) throw new ProtocolError('malformed', 'remote', 'Bind format code')
+    if (code > 1) throw new ProtocolError('bad-value', 'remote', `unsupported format code: ${code}`)
     formats.push(code)
   }
   if (at + 2 + count * 2 !== end)
-    throw new ProtocolError('malformed', 'remote', 'Bind has trailing bytes')
+    throw new ProtocolError('trailing-bytes', 'remote', 'Bind has trailing bytes')
   return formats
+}
+
+function cutShort(): ProtocolError {
+  return new ProtocolError('truncated', 'remote', 'Bind cut short')
 }

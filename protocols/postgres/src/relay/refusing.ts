@@ -2,14 +2,20 @@
  * Refusing a request so that everything after it is as if the server had refused it.
  *
  * Where the server is idle and owes nothing, the refusal is written at once. Otherwise a request that is
- * certain to fail takes the refused one's place (a Describe of a portal that never exists, or a Query that
- * never parses), so that the server itself enters the state an error would leave: the transaction is
+ * certain to fail takes the refused one's place (a Describe of a portal that never exists, a Query that
+ * never parses, a FunctionCall of nothing), so that the server itself enters the state an error would leave: the transaction is
  * aborted, earlier work of an implicit transaction does not commit, the rest of the pipeline is skipped to
  * Sync. Its error is replaced by ours on the way back.
  */
 import { expectFailure, REPLY } from './expected.ts'
 import type { Refusal } from './gatekeeper.ts'
-import { encodeDescribe, REFUSED_PARSE, REFUSED_QUERY, TARGET_PORTAL } from './requests.ts'
+import {
+  encodeDescribe,
+  REFUSED_CALL,
+  REFUSED_PARSE,
+  REFUSED_QUERY,
+  TARGET_PORTAL,
+} from './requests.ts'
 import { type RelayState, TX_BLOCK } from './state.ts'
 
 /**
@@ -46,14 +52,29 @@ export function failExtended(state: RelayState, error: Buffer | null): void {
   state.skipping = true
 }
 
-/** Refuses a Query or FunctionCall: an error and its ReadyForQuery. */
+/** Refuses a FunctionCall, or a malformed message that is no part of the extended protocol: no name changes. */
+export function refuseCall(state: RelayState, refusal: Refusal): true {
+  if (state.quiescent && state.transaction !== TX_BLOCK) sayFailed(state, refusal.error)
+  else {
+    state.toUpstream.give(REFUSED_CALL)
+    state.owe(expectFailure(REPLY.functionCall, state.segment, refusal.error))
+    state.endSegment()
+  }
+  return true
+}
+
+/** Refuses a Query: an error and its ReadyForQuery. */
 export function refuseQuery(state: RelayState, refusal: Refusal): true {
   if (state.quiescent && state.transaction !== TX_BLOCK) {
-    state.toClient.give(refusal.error)
-    state.toClient.give(Buffer.from([0x5a, 0, 0, 0, 5, state.transaction]))
-    state.forgetUnnamed(state.segment)
+    sayFailed(state, refusal.error)
+    state.forgetUnnamedStatement(state.segment)
   } else failQuery(state, refusal.error)
   return true
+}
+
+function sayFailed(state: RelayState, error: Buffer): void {
+  state.toClient.give(error)
+  state.toClient.give(Buffer.from([0x5a, 0, 0, 0, 5, state.transaction]))
 }
 
 export function failQuery(state: RelayState, error: Buffer | null): void {

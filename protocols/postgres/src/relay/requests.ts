@@ -28,6 +28,9 @@ export const REFUSED_PARSE = encodeFrontend({
   parameterTypes: [],
 })
 
+/** It ends before it names its function. */
+export const REFUSED_CALL = frame(FRONTEND.FUNCTION_CALL)
+
 /** A question of ours: its text, and for one with parameters those of a client's Parse and Bind. */
 export interface Question {
   readonly text: string

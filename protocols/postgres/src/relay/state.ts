@@ -130,10 +130,14 @@ export class RelayState {
     return entry
   }
 
-  /** §protocol-flow: a simple Query destroys the unnamed statement and portal, as sent up to `segment`. */
-  forgetUnnamed(segment: number): void {
+  /** §protocol-flow: a simple Query destroys the unnamed statement, as sent up to `segment`. */
+  forgetUnnamedStatement(segment: number): void {
     const statement = this.statements.get('')
     if (statement !== undefined && statement.segment <= segment) this.statements.delete('')
+  }
+
+  /** And the unnamed portal when it runs something, which it does in that portal. */
+  forgetUnnamedPortal(segment: number): void {
     const portal = this.portals.get('')
     if (portal !== undefined && portal.segment <= segment) this.portals.delete('')
   }

@@ -8,8 +8,8 @@
  * `set X` (a barrier), `wait rows N`, `limit N` (at most two rows), `hold N` (leave is asked for after two), `refuse`.
  */
 import { type BackendMessage, encodeBackend } from '../backend.ts'
-import { SQLSTATE } from '../errors.ts'
-import { FRONTEND } from '../frames.ts'
+import { ProtocolError, SQLSTATE } from '../errors.ts'
+import { FRONTEND, HEADER_BYTES } from '../frames.ts'
 import { decodeFrontend, type FrontendMessage } from '../frontend.ts'
 import {
   type Admission,
@@ -80,9 +80,9 @@ export class ModelServer {
       const end = 1 + this.#input.readUInt32BE(1)
       if (this.#input.length < end) return
       const type = this.#input[0] as number
-      const message = decodeFrontend(type, this.#input, 5, end)
+      const frame = this.#input.subarray(0, end)
       this.#input = this.#input.subarray(end)
-      this.#take(message, type)
+      this.#take(frame, type)
     }
   }
 
@@ -102,14 +102,16 @@ export class ModelServer {
     this.#held = []
   }
 
-  #take(message: FrontendMessage, type: number): void {
-    if (this.#copy !== null) return this.#inCopy(message)
-    if (this.#skipping && type !== FRONTEND.SYNC && type !== FRONTEND.TERMINATE) return
+  #take(frame: Buffer, type: number): void {
+    const skipped = type !== FRONTEND.SYNC && type !== FRONTEND.TERMINATE
+    if (this.#copy === null && this.#skipping && skipped) return
     try {
+      const message = decodeFrontend(type, frame, HEADER_BYTES, frame.length)
+      if (this.#copy !== null) return this.#inCopy(message)
       this.#dispatch(message)
     } catch (error) {
-      if (!(error instanceof ModelError)) throw error
-      this.#fail(error.sqlstate, message.kind === 'Query')
+      if (!(error instanceof ModelError || error instanceof ProtocolError)) throw error
+      this.#fail(error.sqlstate, type === FRONTEND.QUERY || type === FRONTEND.FUNCTION_CALL)
     }
   }
 
@@ -189,17 +191,26 @@ export class ModelServer {
 
   #query(text: string): void {
     this.statements.delete('')
-    this.portals.delete('')
     this.#see(text)
     this.#run(text.split(';'))
   }
 
   #run(texts: readonly string[]): void {
     for (const [i, text] of texts.entries()) {
+      if (text === 'empty') {
+        this.#command(text)
+        continue
+      }
       this.#checkAborted(text)
+      // Left behind where it fails in a block.
+      const portal = { text, format: 0, sent: 0, done: false, failed: false }
+      this.portals.set('', portal)
       if (text.startsWith('copy')) return this.#beginCopy(text, true, texts.slice(i + 1))
       this.#describe(text, false, true)
-      this.#rows({ text, format: 0, sent: 0, done: false, failed: false }, 0)
+      // Where the relay limits it, it has run to its end.
+      if (this.#refuses && text.startsWith('limit')) this.portals.delete('')
+      this.#rows(portal, 0)
+      this.portals.delete('')
     }
     this.#finish()
     this.#ready()
@@ -246,7 +257,7 @@ export class ModelServer {
 
   #execute(name: string, maxRows: number): void {
     const portal = this.#portal(name)
-    this.#checkAborted(portal.text)
+    this.#checkAborted(portal.failed ? '' : portal.text)
     if (portal.failed) throw new ModelError('55000')
     if (portal.text.startsWith('copy')) {
       if (portal.done) throw new ModelError('55000')
@@ -344,6 +355,7 @@ export class ModelServer {
     if (sqlstate !== null) return this.#fail(sqlstate, copy.simple)
     this.#say({ kind: 'CommandComplete', tag: 'COPY 1' })
     if (!copy.simple) return
+    this.portals.delete('')
     try {
       this.#run(copy.rest)
     } catch (error) {
@@ -482,7 +494,10 @@ export class WordGatekeeper implements Gatekeeper {
   nameTooLong(): Refusal {
     return refusal(SQLSTATE.NAME_TOO_LONG)
   }
-  statementTooLong(): Refusal {
+  malformed(): Refusal {
+    return refusal(SQLSTATE.PROTOCOL_VIOLATION)
+  }
+  tooLong(): Refusal {
     return refusal(SQLSTATE.PROGRAM_LIMIT_EXCEEDED)
   }
   beyondLimit(_admission: Admission, execution: number, result: number): BeyondLimit {

@@ -131,7 +131,7 @@ export class UpstreamLeg {
       case BACKEND.CLOSE_COMPLETE:
         return this.#acknowledge(REPLY.closeStatement, REPLY.closePortal, buf, at, frameEnd)
       case BACKEND.NO_DATA:
-        return this.#described(null, buf, at, frameEnd)
+        return this.#noData(buf, at, frameEnd)
       case BACKEND.PARAMETER_DESCRIPTION:
         return this.#give(this.#head(REPLY.describeStatement, null, 't'), buf, at, frameEnd)
       case BACKEND.ERROR_RESPONSE:
@@ -165,7 +165,9 @@ export class UpstreamLeg {
   #head(kind: ReplyKind, other: ReplyKind | null, what: string): Expected {
     const entry = this.#state.expected.head()
     if (entry === undefined || (entry.kind !== kind && entry.kind !== other)) throw outOfSync(what)
-    if (entry.fate === 'substitute') throw outOfSync(`${what} where a refusal was due`)
+    if (entry.fate === 'substitute' || entry.fate === 'barren') {
+      throw outOfSync(`${what} where an error was due`)
+    }
     return entry
   }
 
@@ -198,6 +200,16 @@ export class UpstreamLeg {
         ? this.#state.descriptions.decode(buf, at + HEADER_BYTES, frameEnd)
         : undefined
     this.#described(fields, buf, at, frameEnd)
+  }
+
+  #noData(buf: Buffer, at: number, frameEnd: number): void {
+    const state = this.#state
+    const entry = state.expected.head()
+    if (entry?.fate !== 'barren' || entry.kind !== REPLY.describePortal) {
+      return this.#described(null, buf, at, frameEnd)
+    }
+    state.toClient.forward(buf, at, frameEnd)
+    state.answered()
   }
 
   #described(
@@ -235,6 +247,7 @@ export class UpstreamLeg {
     }
     this.#results.reset()
     if (entry.kind === REPLY.query) {
+      if (status === 'complete') state.forgetUnnamedPortal(entry.segment)
       entry.result++
       entry.rows = 0
       entry.bytes = 0
@@ -295,7 +308,7 @@ export class UpstreamLeg {
       state.settled = entry.segment
       if (entry.kind === REPLY.functionCall && !entry.failed)
         this.#outcome(entry, 'complete', '', '')
-      if (entry.kind === REPLY.query) state.forgetUnnamed(entry.segment)
+      if (entry.kind === REPLY.query) state.forgetUnnamedStatement(entry.segment)
       if (entry.fate === 'drop') {
         this.#settle(status)
         return this.#probeDone()

@@ -17,6 +17,7 @@ import {
   type NotYet,
   type Portal,
   type PreparedStatement,
+  type ProtocolError,
   type Refusal,
   type Relay,
   SETTLE,
@@ -37,6 +38,7 @@ import { Records } from '../records.ts'
 import {
   budgetReport,
   limitReport,
+  parametersTooLongReport,
   REPORTS,
   type Report,
   tooLongReport,
@@ -56,7 +58,14 @@ import { compileMasks, copyRewriter } from './masking.ts'
 import { TrackedNames } from './names.ts'
 import { type Previewed, postgresPreviewing } from './previewing.ts'
 import { redactReport } from './redaction.ts'
-import { noSuchPortal, noSuchStatement, refusal, refusalOf, tooManyNames } from './refusals.ts'
+import {
+  malformed,
+  noSuchPortal,
+  noSuchStatement,
+  refusal,
+  refusalOf,
+  tooManyNames,
+} from './refusals.ts'
 import { Rereading } from './rereading.ts'
 import { sentPlanFor } from './sent-plan.ts'
 import type { PostgresShown } from './shown.ts'
@@ -317,7 +326,12 @@ export class SessionGatekeeper implements Gatekeeper {
     return refusal(REPORTS.nameTooLong)
   }
 
-  statementTooLong(via: 'query' | 'parse', bytes: number): Refusal {
+  malformed(error: ProtocolError): Refusal {
+    return malformed(error)
+  }
+
+  tooLong(via: 'query' | 'parse' | 'bind', bytes: number): Refusal {
+    if (via === 'bind') return refusal(parametersTooLongReport(bytes))
     const text = `/* ${bytes} bytes, not read */`
     return this.#records.refuse(
       via === 'query' ? 'simple' : 'parse',

@@ -1,5 +1,10 @@
 /** Refusals as the relay takes them: an ErrorResponse each. */
-import { type Refusal, SQLSTATE } from '@sallyport/protocol-postgres'
+import {
+  type ProtocolError,
+  type ProtocolErrorCode,
+  type Refusal,
+  SQLSTATE,
+} from '@sallyport/protocol-postgres'
 import { type Report, refusalReport } from '../reports.ts'
 import { errorFrame } from './frames.ts'
 
@@ -31,6 +36,18 @@ export function noSuchPortal(name: string): Refusal {
     sqlstate: SQLSTATE.INVALID_CURSOR_NAME,
     message: `portal "${name}" does not exist`,
   })
+}
+
+/** What the server says of a message it cannot read. Source: libpq/pqformat.c. */
+const MALFORMED: Partial<Record<ProtocolErrorCode, string>> = {
+  truncated: 'insufficient data left in message',
+  'bad-length': 'insufficient data left in message',
+  'trailing-bytes': 'invalid message format',
+  'unterminated-string': 'invalid string in message',
+}
+
+export function malformed({ code, sqlstate, message }: ProtocolError): Refusal {
+  return refusal({ sqlstate, message: MALFORMED[code] ?? message })
 }
 
 export function tooManyNames(what: 'prepared statements' | 'portals'): Refusal {
