@@ -4,6 +4,8 @@
  */
 
 import {
+  BulkParameters,
+  type BulkValue,
   ByteWriter,
   type Capabilities,
   type CellMask,
@@ -12,6 +14,7 @@ import {
   type ColumnDefinition,
   decodeAuthSwitch,
   decodeBinaryRow,
+  decodeBulkHead,
   decodeChangeUser,
   decodeClientHello,
   decodeColumn,
@@ -50,6 +53,7 @@ import {
   plainOk,
   TYPE,
   UpstreamLogin,
+  writeBulkExecute,
   writeExecute,
   writeMaskedBinaryRow,
   writeMaskedTextRow,
@@ -234,6 +238,22 @@ describe(`bytes of a peer (seed ${SEED})`, () => {
         long: null,
       })
       for (let i = 0; i < decoded.count; i++) decoded.text(i)
+    })
+  })
+
+  test('batches', () => {
+    const out = new ByteWriter()
+    const all = parameters.map(({ type, unsigned, name }) => ({ type, unsigned, name }))
+    const row = parameters.map(({ bytes }): BulkValue => bytes ?? 'null')
+    writeBulkExecute(out, 1, { sent: true, all }, [row, row.map((): BulkValue => 'default'), row])
+    fuzz([out.take()], (bytes, random) => {
+      const head = decodeBulkHead(bytes, Math.min(1, bytes.length), bytes.length)
+      const rows = new BulkParameters(bytes, head.bodyStart, bytes.length, {
+        markers: random.pick([0, all.length]),
+        sendsTypes: head.sendsTypes,
+        known: random.below(2) === 0 ? null : all,
+      })
+      for (const one of rows) for (let i = 0; i < one.count; i++) one.text(i)
     })
   })
 

@@ -72,6 +72,10 @@ function gatekeeper(outcomes: ExecutionOutcome[], cancel: () => void): Gatekeepe
       for (let i = 0; i < parameters.count; i++) parameters.text(i)
       return statement.admission
     },
+    decideBulk: (statement, rows) => {
+      for (const row of rows) for (let i = 0; i < row.count; i++) row.text(i)
+      return statement.admission
+    },
     decideFetch: () => ++executions,
     decideCommand: () => ({ ...admission, masked: false }),
     execution: () => ++executions,

@@ -99,8 +99,8 @@ const BEHAVIOUR =
 /** Ours to offer whatever the upstream has: they end at us. */
 const OURS = REQUIRED | CLIENT.CONNECT_WITH_DB | CLIENT.CONNECT_ATTRS | CLIENT.PLUGIN_AUTH_LENENC
 
-/** The one extension that can pass: longer column definitions. The others change commands or skip metadata. */
-const MARIADB_SHAPING = MARIADB_CLIENT.EXTENDED_METADATA
+/** Longer column definitions, and batches. The others change replies, or skip metadata. */
+const MARIADB_SHAPING = MARIADB_CLIENT.EXTENDED_METADATA | MARIADB_CLIENT.STMT_BULK_OPERATIONS
 
 export interface OfferOptions {
   /** TLS can be had on this listener. */

@@ -435,7 +435,8 @@ describe('capabilities', () => {
     const both = offerTo([UPSTREAM, maria], bits)
     expect(has(both, CLIENT.QUERY_ATTRIBUTES)).toBe(false)
     expect(has(offerTo([UPSTREAM], bits), CLIENT.QUERY_ATTRIBUTES)).toBe(true)
-    expect(offerTo([maria], bits).mariadb).toBe(MARIADB_CLIENT.EXTENDED_METADATA)
+    const extended = MARIADB_CLIENT.EXTENDED_METADATA | MARIADB_CLIENT.STMT_BULK_OPERATIONS
+    expect(offerTo([maria], bits).mariadb).toBe(extended)
     expect(both.mariadb).toBe(0)
     expect(has(offerTo([], bits), CLIENT.DEPRECATE_EOF)).toBe(true)
     expect(has(offerTo([], bits), CLIENT.QUERY_ATTRIBUTES)).toBe(false)

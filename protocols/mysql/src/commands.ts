@@ -23,6 +23,8 @@ export const COM = {
   SET_OPTION: 0x1b,
   STMT_FETCH: 0x1c,
   RESET_CONNECTION: 0x1f,
+  /** MariaDB's. */
+  STMT_BULK_EXECUTE: 0xfa,
 } as const
 
 /** Arguments of COM_SET_OPTION. */

@@ -3,6 +3,15 @@
 export { ed25519Answer, ed25519PublicKey } from './auth/ed25519.ts'
 export { decryptPassword, encryptPassword } from './auth/rsa.ts'
 export { CACHING_SHA2, cachingSha2Answer, nativePasswordAnswer, PLUGIN } from './auth/scramble.ts'
+export {
+  BULK_FLAG,
+  type BulkHead,
+  BulkParameters,
+  type BulkValue,
+  decodeBulkHead,
+  INDICATOR,
+  writeBulkExecute,
+} from './bulk.ts'
 export { ByteReader, type ByteSink, ByteWriter, writeLenenc } from './bytes.ts'
 export {
   agreed,

@@ -146,6 +146,28 @@ export class Parameters {
     if (count > 0) reader.expectEnd()
   }
 
+  /**
+   * Reads the row of a COM_STMT_BULK_EXECUTE that starts at `start`, and returns where it ends. DEFAULT and IGNORE are
+   * null here. Throws ProtocolError.
+   */
+  decodeBulkRow(buf: Buffer, start: number, end: number, types: readonly ParameterType[]): number {
+    this.#types = types
+    this.#buf = buf
+    this.#long = null
+    this.markers = types.length
+    this.#makeRoom(types.length)
+    const reader = new ByteReader(buf, start, end)
+    for (let i = 0; i < types.length; i++) {
+      const indicator = reader.uint8()
+      if (indicator > INDICATORS_MAX) {
+        throw new ProtocolError('bad-value', 'remote', `indicator ${indicator} of a batch`)
+      }
+      if (indicator === 0) this.#locate(reader, i)
+      else this.#ends[i] = ABSENT
+    }
+    return reader.at
+  }
+
   #read(reader: ByteReader, buf: Buffer, set: ParameterSet): void {
     const { count } = set
     const nulls = reader.bytes((count + 7) >> 3)
@@ -188,6 +210,9 @@ export class Parameters {
   }
 }
 
+/** See INDICATOR of `bulk.ts`. */
+const INDICATORS_MAX = 3
+
 const ABSENT = -1
 const LONG = -2
 
@@ -212,7 +237,8 @@ export interface ExecuteLayout {
   readonly long: ReadonlyMap<number, LongData> | null
 }
 
-function readTypes(reader: ByteReader, count: number, named: boolean): ParameterType[] {
+/** `named`: each has its name behind it. Throws ProtocolError. */
+export function readTypes(reader: ByteReader, count: number, named: boolean): ParameterType[] {
   const types: ParameterType[] = []
   for (let i = 0; i < count; i++) {
     const type = reader.uint8()
@@ -265,20 +291,26 @@ export function writeParameters(
   })
   writeBytes(out, nulls)
   writeUint8(out, options.types ? 1 : 0)
-  for (const { type, unsigned, name } of options.types ? parameters : []) {
+  if (options.types) writeTypes(out, parameters, options.named)
+  for (const { type, bytes } of parameters) if (bytes !== null) writeValue(out, type, bytes)
+}
+
+export function writeTypes(out: ByteSink, types: readonly ParameterType[], named: boolean): void {
+  for (const { type, unsigned, name } of types) {
     writeUint8(out, type)
     writeUint8(out, unsigned ? UNSIGNED : 0)
-    if (!options.named) continue
+    if (!named) continue
     writeLenenc(out, Buffer.byteLength(name))
     writeBytes(out, Buffer.from(name))
   }
-  for (const { type, bytes } of parameters) {
-    if (bytes === null) continue
-    const width = widthOf(type)
-    if (width === WIDTH.LENENC) writeLenenc(out, bytes.length)
-    else if (width === WIDTH.TEMPORAL) writeUint8(out, bytes.length)
-    writeBytes(out, bytes)
-  }
+}
+
+/** `bytes`: as the binary protocol has them, without their length. */
+export function writeValue(out: ByteSink, type: number, bytes: Uint8Array): void {
+  const width = widthOf(type)
+  if (width === WIDTH.LENENC) writeLenenc(out, bytes.length)
+  else if (width === WIDTH.TEMPORAL) writeUint8(out, bytes.length)
+  writeBytes(out, bytes)
 }
 
 /** Appends the payload of a COM_STMT_EXECUTE. `named`: CLIENT_QUERY_ATTRIBUTES is in force. */

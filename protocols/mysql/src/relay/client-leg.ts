@@ -108,6 +108,7 @@ export class ClientLeg {
         // Query attributes come in front of the text: they have room beside it.
         return this.#statementBytesMax + 1 + (command === COM.QUERY ? SMALL_COMMAND_BYTES_MAX : 0)
       case COM.STMT_EXECUTE:
+      case COM.STMT_BULK_EXECUTE:
         return EXECUTE_BYTES_MAX
       default:
         return SMALL_COMMAND_BYTES_MAX

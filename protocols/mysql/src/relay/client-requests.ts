@@ -4,13 +4,14 @@
  * Methods return false when the command was not consumed because the leg is parked; it is then offered again.
  * A text, an execution or a command that needs a decision is forwarded only after the gatekeeper admitted it.
  */
+import { BulkParameters, decodeBulkHead } from '../bulk.ts'
 import { ByteReader, ByteWriter, uint16At, uint32At, writeBytes, writeUint8 } from '../bytes.ts'
 import { decodeChangeUser } from '../change-user.ts'
 import { COM } from '../commands.ts'
 import { ProtocolError } from '../errors.ts'
 import { PAYLOAD_BYTES_MAX, PREPARED_STATEMENTS_MAX } from '../limits.ts'
 import { encodePacket, type PayloadCursor, packetsOf } from '../packets.ts'
-import { decodeExecuteHead, EXECUTE_FLAG, type Parameters } from '../parameters.ts'
+import { decodeExecuteHead, EXECUTE_FLAG, type ParameterType } from '../parameters.ts'
 import { type Effect, type ExpectedInit, expect, REPLY, type ReplyKind } from './expected.ts'
 import {
   type Admission,
@@ -92,6 +93,8 @@ export class ClientRequests {
         return this.#prepare(request)
       case COM.STMT_EXECUTE:
         return this.#execute(request)
+      case COM.STMT_BULK_EXECUTE:
+        return this.#bulkExecute(request)
       case COM.STMT_FETCH:
         return this.#fetch(request)
       case COM.STMT_RESET:
@@ -170,10 +173,37 @@ export class ClientRequests {
     if (verdict.kind !== 'admission') return this.#unexecuted(request, statement, verdict)
     const execution = gatekeeper.execution(verdict, parameters)
     if (typeof execution !== 'number') return this.#unexecuted(request, statement, execution)
-    executed(statement, verdict, parameters)
+    executed(statement, verdict, parameters.types)
     const cursor = (head.flags & CURSORS) !== 0
     const init = { admission: verdict, execution, statement, cursor }
     return this.#run(REPLY.execute, request, null, init)
+  }
+
+  /** Decided as one execution with all of its rows. Its reply is that of one. */
+  #bulkExecute(request: Command): boolean {
+    const { gatekeeper, bulk } = this.#state
+    const { bytes, body, bodyEnd, command } = request
+    if (!bulk) return this.#refused(request, { kind: 'unknown-command', command })
+    const { statementId, sendsTypes, bodyStart } = decodeBulkHead(bytes, body, bodyEnd)
+    const statement = this.#statement(statementId)
+    if (statement === SETTLE) return this.#notYet(SETTLE)
+    if (statement === undefined) return this.#unknown(request, statementId)
+    if (statement.long !== null) {
+      return this.#unexecuted(
+        request,
+        statement,
+        gatekeeper.refusal({ kind: 'malformed', command }),
+      )
+    }
+    const { parameters: markers, types: known } = statement
+    const rows = new BulkParameters(bytes, bodyStart, bodyEnd, { markers, sendsTypes, known })
+    const verdict = gatekeeper.decideBulk(statement, rows)
+    if (isNotYet(verdict)) return this.#notYet(verdict)
+    if (verdict.kind !== 'admission') return this.#answer(request, verdict)
+    const execution = gatekeeper.execution(verdict, rows)
+    if (typeof execution !== 'number') return this.#answer(request, execution)
+    executed(statement, verdict, rows.types)
+    return this.#run(REPLY.execute, request, null, { admission: verdict, execution, statement })
   }
 
   /** A refused execution takes the long data with it, as a failed one does on the server. */
@@ -358,10 +388,10 @@ export class ClientRequests {
 function executed(
   statement: PreparedStatement,
   admission: Admission,
-  parameters: Parameters,
+  types: readonly ParameterType[],
 ): void {
   statement.admission = admission
-  if (parameters.count > 0) statement.types = parameters.types
+  if (types.length > 0) statement.types = types
   statement.cursor = null
   forgetLongData(statement)
 }

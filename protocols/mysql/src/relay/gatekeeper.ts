@@ -5,6 +5,7 @@
  * again. Errors and answers are payloads: the relay puts the right sequence id in front of them.
  */
 
+import type { BulkParameters } from '../bulk.ts'
 import type { CellMask } from '../cell-mask.ts'
 import type { ColumnDefinition } from '../columns.ts'
 import type { Parameters } from '../parameters.ts'
@@ -128,11 +129,16 @@ export interface Gatekeeper {
     statement: PreparedStatement,
     parameters: Parameters,
   ): Admission | Answer | Refusal | NotYet
+  /** May it run as admitted with each of these rows (COM_STMT_BULK_EXECUTE)? */
+  decideBulk(
+    statement: PreparedStatement,
+    rows: BulkParameters,
+  ): Admission | Answer | Refusal | NotYet
   /** Records that up to `rows` more rows of the statement's cursor are about to be read; returns its number. */
   decideFetch(statement: PreparedStatement, rows: number): number | Refusal | NotYet
   decideCommand(command: SessionCommand): Admission | Answer | Refusal | NotYet
   /** Records that what was admitted is about to run; returns its number, or refuses. `parameters`: of an execute. */
-  execution(admission: Admission, parameters: Parameters | null): number | Refusal
+  execution(admission: Admission, parameters: Parameters | BulkParameters | null): number | Refusal
   refusal(reason: RelayRefusal): Refusal
   /** The result went over its limit: the error the client gets. `stands`: the statement completed before it could be cancelled. */
   limitExceeded(admission: Admission, stands: boolean): Refusal

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { writeBulkExecute } from '../bulk.ts'
 import { ByteWriter } from '../bytes.ts'
-import { CLIENT } from '../capabilities.ts'
+import { CLIENT, MARIADB_CLIENT } from '../capabilities.ts'
 import { encodeColumn, encodeColumnCount, encodePrepareOk, TYPE } from '../columns.ts'
 import { COM } from '../commands.ts'
 import { ProtocolError } from '../errors.ts'
@@ -602,6 +603,71 @@ describe('prepared statements', () => {
   test('the prepared text is the admitted one', () => {
     const bench = new Bench().client(command(COM.STMT_PREPARE, 'rewrite select ?'))
     expect(bench.toUpstream()).toEqual(command(COM.STMT_PREPARE, 'select ?'))
+  })
+})
+
+describe('batches', () => {
+  const capabilities = { ...CLASSIC, mariadb: MARIADB_CLIENT.STMT_BULK_OPERATIONS }
+  const bulk = (...values: string[]): Buffer => {
+    const out = new ByteWriter()
+    const types = { sent: true, all: [{ type: TYPE.VAR_STRING, unsigned: false, name: '' }] }
+    writeBulkExecute(
+      out,
+      1,
+      types,
+      values.map((value) => [Buffer.from(value)]),
+    )
+    return encodePacket(0, out.view())
+  }
+  const bench = (): Bench =>
+    prepared(new Bench({ client: capabilities, upstream: capabilities }), 'insert')
+
+  test('a batch is decided row by row, runs as one, and passes as it came', () => {
+    const at = bench().client(bulk('a', 'b', 'c'))
+    expect(at.gatekeeper.executed).toEqual([['a'], ['b'], ['c']])
+    expect(at.toUpstream()).toEqual(bulk('a', 'b', 'c'))
+    at.upstream(packets([OK()]))
+    expect(tell(at.toClient())).toEqual(['1:OK'])
+    expect(at.gatekeeper.outcomes).toHaveLength(1)
+  })
+
+  test('one refused row refuses all of them', () => {
+    const at = bench()
+    at.gatekeeper.forbidden = 'b'
+    at.client(bulk('a', 'b', 'c'))
+    expect(at.toUpstream()).toHaveLength(0)
+    expect(tell(at.toClient())).toEqual(['1:ERR 1142 refused value'])
+    expect(at.relay.quiescent).toBe(true)
+  })
+
+  test('its types are those of the next execution without', () => {
+    const at = bench()
+      .client(bulk('a'))
+      .upstream(packets([OK()]))
+    at.toUpstream()
+    at.client(execute(1, 'x', { types: false })).upstream(packets([OK()]))
+    expect(at.gatekeeper.executed).toEqual([['a'], ['x']])
+  })
+
+  test('one that is malformed, of an unknown statement, or behind long data never leaves', () => {
+    const at = bench().client(bulk('a').fill(9, 13, 14))
+    at.client(encodePacket(0, Buffer.of(COM.STMT_BULK_EXECUTE, 9, 0, 0, 0, 0x80, 0)))
+    expect(at.toUpstream()).toHaveLength(0)
+    const said = tell(at.toClient()).map((word) => word.slice(0, 10))
+    expect(said).toEqual(['1:ERR 1835', '1:ERR 1243'])
+    const piece = Buffer.concat([uint32(1), Buffer.of(0, 0), Buffer.from('piece')])
+    at.client(command(COM.STMT_SEND_LONG_DATA, piece))
+    at.toUpstream()
+    at.client(bulk('a'))
+    expect(at.toUpstream()).toEqual(command(COM.STMT_RESET, uint32(1)))
+    at.upstream(packets([OK()]))
+    expect(tell(at.toClient()).map((word) => word.slice(0, 10))).toEqual(['1:ERR 1835'])
+  })
+
+  test('without the capability there are none', () => {
+    const at = prepared(new Bench(), 'insert').client(bulk('a'))
+    expect(tell(at.toClient())).toEqual(['1:ERR 1047 Unknown command'])
+    expect(at.toUpstream()).toHaveLength(0)
   })
 })
 

@@ -2,7 +2,7 @@
  * What both legs of a relayed session share: prepared statements, owed replies, status, output.
  * Nothing outside this folder touches it.
  */
-import { type Capabilities, CLIENT, has } from '../capabilities.ts'
+import { type Capabilities, CLIENT, has, MARIADB_CLIENT } from '../capabilities.ts'
 import type { ChangeUser } from '../change-user.ts'
 import { assertNever } from '../errors.ts'
 import { encodePacket } from '../packets.ts'
@@ -38,6 +38,8 @@ export class RelayState {
   readonly clientCapabilities: Capabilities
   readonly deprecateEof: boolean
   readonly queryAttributes: boolean
+  /** COM_STMT_BULK_EXECUTE is in force. */
+  readonly bulk: boolean
   /** The upstream's OK packets have the layout of CLIENT_SESSION_TRACK, and the client's. */
   readonly upstreamTracks: boolean
   readonly clientTracks: boolean
@@ -75,6 +77,7 @@ export class RelayState {
     this.status = options.status
     this.deprecateEof = has(options.upstream, CLIENT.DEPRECATE_EOF)
     this.queryAttributes = has(options.upstream, CLIENT.QUERY_ATTRIBUTES)
+    this.bulk = (options.upstream.mariadb & MARIADB_CLIENT.STMT_BULK_OPERATIONS) !== 0
     this.upstreamTracks = has(options.upstream, CLIENT.SESSION_TRACK)
     this.clientTracks = has(options.client, CLIENT.SESSION_TRACK)
     this.multiStatements = has(options.upstream, CLIENT.MULTI_STATEMENTS)

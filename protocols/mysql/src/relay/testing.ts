@@ -2,6 +2,7 @@
  * For tests: a gatekeeper that decides by words in the text, and a client and a server by hand with a relay
  * between them. Bytes move only when told to.
  */
+import type { BulkParameters } from '../bulk.ts'
 import type { ByteSink } from '../bytes.ts'
 import { type Capabilities, CLIENT } from '../capabilities.ts'
 import type { CellMask } from '../cell-mask.ts'
@@ -141,6 +142,17 @@ export class WordGatekeeper implements Gatekeeper {
     const values = Array.from({ length: parameters.count }, (_, i) => parameters.text(i))
     this.executed.push(values)
     if (this.forbidden !== null && values[0] === this.forbidden) return refused('refused value')
+    return statement.admission
+  }
+
+  decideBulk(
+    statement: PreparedStatement,
+    rows: BulkParameters,
+  ): Admission | Answer | Refusal | NotYet {
+    for (const row of rows) {
+      const verdict = this.decideExecute(statement, row)
+      if (typeof verdict === 'symbol' || verdict.kind !== 'admission') return verdict
+    }
     return statement.admission
   }
 

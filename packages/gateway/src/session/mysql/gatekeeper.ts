@@ -10,6 +10,7 @@ import {
   type Admission,
   type Answer,
   type BeyondLimit,
+  type BulkParameters,
   type ColumnDefinition,
   type ExecutionOutcome,
   encodeOk,
@@ -195,6 +196,37 @@ export class MysqlGatekeeper implements Gatekeeper {
     statement: PreparedStatement,
     parameters: Parameters,
   ): Admission | Answer | Refusal | NotYet {
+    const admitted = this.#readmitted(statement)
+    if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
+    const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
+    if (!admitted.masked && !held) return this.#limited(admitted, parameters)
+    const refused = admitted.masked ? this.#rowRefused(admitted, parameters) : null
+    return refused ?? this.#held('execute', this.#limited(admitted, parameters), parameters)
+  }
+
+  decideBulk(
+    statement: PreparedStatement,
+    rows: BulkParameters,
+  ): Admission | Answer | Refusal | NotYet {
+    const admitted = this.#readmitted(statement)
+    if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
+    const { decided, own } = admitted
+    if (decided !== null && hangingOn(decided) !== null) {
+      return this.#records.refuse('execute', own, 'needs-approval', REPORTS.batchHeld)
+    }
+    // Its reply counts the rows that were others, and of the rows it found only those of one execution.
+    if (decided?.changesMasked === true) {
+      return this.#records.refuse('execute', own, 'masked-catalog', REPORTS.batchTells)
+    }
+    for (const row of admitted.masked ? rows : []) {
+      const refused = this.#rowRefused(admitted, row)
+      if (refused !== null) return refused
+    }
+    return this.#limitedBatch(admitted)
+  }
+
+  /** A prepared statement that is to run, as it stands now. */
+  #readmitted(statement: PreparedStatement): Admitted | Refusal | NotYet {
     const context = this.#currentContext()
     if (!(context instanceof DecisionContext)) return context
     const admitted = this.#admitting.renewed(statement.admission as Admitted, context)
@@ -203,19 +235,15 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (waiting !== null) return waiting
     const over = this.#asked ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
-    if (over !== null) {
-      return this.#records.refuse('execute', admitted.own, over.code, over.report)
-    }
-    const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
-    if (!admitted.masked && !held) return this.#limited(admitted, parameters)
+    if (over === null) return admitted
+    return this.#records.refuse('execute', admitted.own, over.code, over.report)
+  }
+
+  /** What the values may not be where columns are masked. */
+  #rowRefused(admitted: Admitted, parameters: Parameters): Refusal | null {
     const bound = readParameters(parameters)
-    if (admitted.masked) {
-      const refused = this.#checkParameters(admitted, context.view, bound)
-      if (refused !== null) return refused
-      const spent = this.#probesSpent('execute', admitted, bound)
-      if (spent !== null) return spent
-    }
-    return this.#held('execute', this.#limited(admitted, parameters), parameters)
+    const refused = this.#checkParameters(admitted, this.#standing.view, bound)
+    return refused ?? this.#probesSpent('execute', admitted, bound)
   }
 
   decideFetch(statement: PreparedStatement): number | Refusal | NotYet {
@@ -256,7 +284,10 @@ export class MysqlGatekeeper implements Gatekeeper {
     }
   }
 
-  execution(admission: Admission, parameters: Parameters | null): number | Refusal {
+  execution(
+    admission: Admission,
+    parameters: Parameters | BulkParameters | null,
+  ): number | Refusal {
     const admitted = admission as Admitted
     const { decided, own, granted, needsApproval } = admitted
     // Not a statement: nothing to record.
@@ -442,6 +473,11 @@ export class MysqlGatekeeper implements Gatekeeper {
     return { ...admitted, bound }
   }
 
+  #limitedBatch(given: Admitted): Admitted {
+    const admitted = this.#withBudget(given)
+    return admitted.limit?.exceeded === 'hold' ? { ...admitted, bound: NOT_KEPT } : admitted
+  }
+
   #withBudget(admitted: Admitted): Admitted {
     const { ground, decided } = admitted
     const left = this.#checks.left(ground.view)
@@ -597,7 +633,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     via: 'simple' | 'execute',
     decided: Decided,
     own: string,
-    parameters: Parameters | null,
+    parameters: Parameters | BulkParameters | null,
   ): number | Refusal {
     const kept = parameters !== null && this.#options.recordsParameters
     const bound = kept ? recordedParameters(decided, parameters) : undefined
@@ -622,6 +658,10 @@ export class MysqlGatekeeper implements Gatekeeper {
 
 /** What was not understood may have changed anything. */
 const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
+
+/** Of a batch: nobody can say what its values are to whoever is asked for the rest of its result. */
+const NOT_KEPT = { parameters: [], exact: null }
+
 const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */
 const INTERRUPTIONS = new Set([1317, 3024, 1969, 1927])

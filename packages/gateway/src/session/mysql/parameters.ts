@@ -1,7 +1,7 @@
 /** Parameters of a COM_STMT_EXECUTE for decisions, approvals and records. Query attributes are not among them. */
 import { isUtf8 } from 'node:buffer'
 import type { BindParameter } from '@sallyport/policy'
-import type { Parameters } from '@sallyport/protocol-mysql'
+import { BulkParameters, type Parameters } from '@sallyport/protocol-mysql'
 import type { Decided } from '../decisions.ts'
 import { recordedValue } from '../recorder.ts'
 
@@ -41,11 +41,19 @@ export function parameterTexts(bound: readonly BindParameter[]): (string | null)
   return bound.map(({ value }) => (value === null ? null : Buffer.from(value).toString('utf8')))
 }
 
-/** As they are recorded; what is no text as `\\x` and hex. */
+/** As they are recorded; what is no text as `\\x` and hex. Of a batch: row after row. */
 export function recordedParameters(
   decided: Decided,
-  parameters: Parameters,
+  parameters: Parameters | BulkParameters,
 ): readonly (string | null)[] {
+  if (!(parameters instanceof BulkParameters)) return recordedRow(decided, parameters)
+  // The log keeps the first of a long list, and a hash of all of it.
+  const recorded: (string | null)[] = []
+  for (const row of parameters) for (const one of recordedRow(decided, row)) recorded.push(one)
+  return recorded
+}
+
+function recordedRow(decided: Decided, parameters: Parameters): (string | null)[] {
   return Array.from({ length: parameters.markers }, (_, i) => {
     const value = parameters.value(i)
     const bytes = value === null || value instanceof Uint8Array ? value : Buffer.from(String(value))
