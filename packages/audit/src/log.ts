@@ -23,6 +23,7 @@ import {
   syncDirectory,
   syncDirectoryNow,
 } from './log-files.ts'
+import { dropOldHeads } from './old-heads.ts'
 import type { Settings, SyncPolicy } from './options.ts'
 import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -91,7 +92,7 @@ export class FileAuditLog implements AuditLog {
   #keySince: number
   readonly #lock: DirectoryLock
   readonly #writer: RecordWriter
-  readonly #heads: AppendFile
+  #heads: AppendFile
   #index: IndexWorker | null = null
   #shared: IndexWorker | null = null
   #timer: NodeJS.Timeout | null = null
@@ -361,6 +362,7 @@ export class FileAuditLog implements AuditLog {
 
   /** Makes a closed segment durable behind the data path; if the disk refuses, the log has failed. */
   #retire(segment: AppendFile): void {
+    const closed = this.#segmentNumber - 1
     const retired = this.#behind(async () => {
       try {
         await segment.sync()
@@ -368,6 +370,11 @@ export class FileAuditLog implements AuditLog {
       } finally {
         segment.close()
       }
+      // Failing, it is tried again behind the next segment.
+      const heads = await dropOldHeads(this.directory, closed).catch(() => null)
+      if (heads === null) return
+      this.#heads.close()
+      this.#heads = heads
     })
     retired.catch((cause: unknown) => this.#fail(cause))
   }

@@ -303,7 +303,8 @@ describe('verifyLog', () => {
     const heads = join(directory, HEADS_FILE)
     const lines = linesOf(heads)
     const signature = /"signature":"[^"]*"/
-    const borrowed = signature.exec(lines.at(-1) ?? '')?.[0] ?? ''
+    const anchored = linesOf(join(root, 'anchored.jsonl'))
+    const borrowed = signature.exec(anchored[0] ?? '')?.[0] ?? ''
     writeLines(heads, lines.with(0, (lines[0] ?? '').replace(signature, borrowed)))
     expect(codesOf(await verify(directory))).toEqual(['bad-signature'])
   })
@@ -332,7 +333,7 @@ describe('verifyLog', () => {
     const directory = fresh()
     rmSync(filesOf(directory)[2] ?? '')
     const heads = join(directory, HEADS_FILE)
-    writeLines(heads, linesOf(heads).slice(0, 1))
+    writeLines(heads, linesOf(join(root, 'anchored.jsonl')).slice(0, 1))
     const alone = await verify(directory)
     expect(alone.ok).toBe(true)
     expect(alone.unproven).toContainEqual({ kind: 'tail-without-outside-heads' })

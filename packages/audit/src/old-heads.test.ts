@@ -1,0 +1,75 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { decodeHead, HEADS_FILE } from './heads.ts'
+import { dropOldHeads } from './old-heads.ts'
+import { openAuditLog } from './open.ts'
+import { checkInclusion, inclusionProof } from './proof.ts'
+import { listSegments } from './segments.ts'
+import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'
+import { verifyLog } from './verify.ts'
+
+const linesOf = (directory: string): string[] =>
+  readFileSync(join(directory, HEADS_FILE), 'utf8').trim().split('\n')
+
+/** Of each head in heads.jsonl. */
+const segmentsOf = (directory: string): (number | undefined)[] =>
+  linesOf(directory).map((line) => decodeHead(line)?.segment)
+
+async function open(directory: string) {
+  const { now } = clockAt()
+  return openAuditLog({ directory, now, index: false, segmentBytes: 2_000 })
+}
+
+test('heads of closed segments leave heads.jsonl, and nothing is less proven', async () => {
+  const directory = temporaryDirectory()
+  for (const life of [1, 2]) {
+    const log = await open(directory)
+    for (let n = 0; n < 40; n++) {
+      log.append({ type: 'config-loaded', v: 1, version: `${life}.${n}`.padEnd(100, 'x') })
+      log.flush()
+      await log.signHead()
+    }
+    await log.close()
+  }
+  const segments = listSegments(directory)
+  expect(segments.length).toBeGreaterThan(6)
+  const kept = segmentsOf(directory)
+  expect(kept.length).toBeGreaterThan(5)
+  expect([...new Set(kept)]).toEqual(segments.slice(-2))
+  const publicKeys = [publicKeyIn(directory)]
+  const report = await verifyLog(directory, { publicKeys })
+  expect(report.findings).toEqual([])
+  expect(report.unproven).toEqual([{ kind: 'tail-without-outside-heads' }])
+  for (const seq of [3, 40, report.records]) {
+    expect(checkInclusion(inclusionProof(directory, seq), { publicKeys })).toMatchObject({
+      ok: true,
+    })
+  }
+})
+
+test('what is no head stays, with all behind it', async () => {
+  const directory = temporaryDirectory()
+  const log = await open(directory)
+  await log.close()
+  const file = join(directory, HEADS_FILE)
+  const heads = readFileSync(file, 'utf8')
+  writeFileSync(file, `${heads}{"segment":"1"}\n${heads}`)
+  const dropped = await dropOldHeads(directory, 9)
+  dropped?.write(Buffer.from(heads), { sync: false })
+  dropped?.close()
+  expect(readFileSync(file, 'utf8')).toBe(`{"segment":"1"}\n${heads}${heads}`)
+  expect(await dropOldHeads(directory, 9)).toBeNull()
+  expect(existsSync(`${file}.new`)).toBe(false)
+})
+
+test('a draft that a killed process left is written over', async () => {
+  const directory = temporaryDirectory()
+  const log = await open(directory)
+  await log.close()
+  const file = join(directory, HEADS_FILE)
+  appendFileSync(`${file}.new`, 'x'.repeat(10_000))
+  const dropped = await dropOldHeads(directory, 9)
+  dropped?.close()
+  expect(readFileSync(file, 'utf8')).toBe('')
+})
