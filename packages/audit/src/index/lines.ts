@@ -8,7 +8,7 @@
  */
 
 import type { Outcome, StoredEvent } from '../event.ts'
-import { INDEX_SESSIONS_MAX, INDEX_STATEMENT_CHARS_MAX, INDEX_STATEMENTS_MAX } from '../limits.ts'
+import { INDEX_STATEMENT_CHARS_MAX, INDEX_STATEMENTS_MAX } from '../limits.ts'
 import { decodeRecord, isMap } from '../record.ts'
 import { recordTermsOf } from './terms.ts'
 
