@@ -97,7 +97,7 @@ const MALFORMED: readonly Malformed[] = [
 const MALFORMED_ALONE: readonly Malformed[] = [
   '42 00000007 0000 00',
   '42 00000010 0000 0000 0001 fffffffe 0000',
-  '42 0000000d 0000 0000 0000 0000 00',
+  '42 00000012 0000 0000 0001 00000001 31 0000 00',
   '46 00000005 00',
 ].map(bytesOf)
 
