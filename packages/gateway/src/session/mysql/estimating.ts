@@ -88,8 +88,8 @@ function whyNot({ decided }: Planned): string | null {
   return null
 }
 
-/** Null: its parameters cannot be written as SQL. */
-function textOf(
+/** The statement as it was read, with its parameters. Null: they cannot be written as SQL. */
+export function textOf(
   { text, decided: { analysis }, parameters }: Planned,
   names: MysqlSessionNames,
   texts: MysqlTexts,
@@ -119,7 +119,8 @@ function estimated(
   return estimateFrom({ tables, json: json?.[0]?.[0] ?? null, valuesRows, limit })
 }
 
-function keyOf({ text, namesKey, parameters }: Planned): string {
+/** Equal for what is the same statement with the same parameters and meanings of names. */
+export function keyOf({ text, namesKey, parameters }: Planned): string {
   const bound = parameters?.map(({ typeId, value }) => [
     typeId,
     value === null ? null : Buffer.from(value).toString('latin1'),

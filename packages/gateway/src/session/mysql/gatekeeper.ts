@@ -5,7 +5,13 @@
  * its owner to see to it. Every path that is not an explicit allow is a refusal.
  */
 import type { AuditLog } from '@sallyport/audit'
-import { type BindParameter, checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
+import {
+  type Approve,
+  type BindParameter,
+  checkBind,
+  type MaskKeys,
+  type PrincipalView,
+} from '@sallyport/policy'
 import {
   type Admission,
   type Answer,
@@ -31,7 +37,7 @@ import {
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
-import type { Estimated } from '../../approvals/journal.ts'
+import type { Estimated, Preview } from '../../approvals/journal.ts'
 import { isTighter } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
@@ -51,7 +57,7 @@ import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf, limitOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
-import { Holding } from './holding.ts'
+import { type Bindable, Holding } from './holding.ts'
 import { type Killer, Killing, type KillRequest, killRequestOf } from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
@@ -61,6 +67,7 @@ import {
   readParameters,
   recordedParameters,
 } from './parameters.ts'
+import { mysqlPreviewing, type Previewed } from './previewing.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
 import type { MysqlShown } from './shown.ts'
@@ -119,6 +126,11 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #estimating: Beforehand<Planned, Estimated>
+  readonly #previewing: Beforehand<Previewed, Preview>
+  /** Number of the record of what is to be held, where it was run and rolled back first. */
+  #ahead: number | null = null
+  /** Why nothing may be tried beside what the session has begun. */
+  #engaged: string | null = null
   readonly #killing: Killing
   readonly #hiding = new Hiding()
   /** What people, or nobody, said of a result beyond its limit. */
@@ -150,6 +162,12 @@ export class MysqlGatekeeper implements Gatekeeper {
       names: this.names,
       quiescent: () => this.#relay?.quiescent === true,
     })
+    this.#previewing = mysqlPreviewing({
+      ...options,
+      names: this.names,
+      relay: () => this.#attached,
+      engaged: () => this.#engaged,
+    })
     this.#killing = new Killing(options.kill)
     this.#admitting = new Admitting({
       ...options,
@@ -163,6 +181,11 @@ export class MysqlGatekeeper implements Gatekeeper {
 
   attach(relay: Relay): void {
     this.#relay = relay
+  }
+
+  get #attached(): Relay {
+    if (this.#relay === null) throw new Error('asked before there was a relay')
+    return this.#relay
   }
 
   decideText(
@@ -400,6 +423,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       if (outcome.status === 'complete' && admitted.barrier) {
         this.names.reset()
         this.#holding.reset()
+        this.#engaged = null
       }
       return
     }
@@ -512,35 +536,70 @@ export class MysqlGatekeeper implements Gatekeeper {
       return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
     }
     if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
-    const granted = this.#holding.ask({
-      via,
-      verdict,
-      decided: settled,
-      text: own,
-      view: ground.view,
-      namesKey,
-      bound:
-        parameters === null || values === null
-          ? null
-          : { parameters: values, exact: exactParameters(parameters) },
-      estimate,
-      record: () => this.#record(via, settled, own, parameters),
-    })
+    const exact = parameters === null ? null : exactParameters(parameters)
+    const bound = values === null ? null : { parameters: values, exact }
+    const wanted = { decided: settled, text: own, view: ground.view, namesKey, bound }
+    const record = (): number | Refusal =>
+      this.#ahead ?? this.#record(via, settled, own, parameters)
+    const { catalog } = ground
+    const preview = this.#previewOf({ verdict, estimate, catalog, record }, wanted)
+    if (preview === 'wait') return WAIT
+    if (preview === 'alone') return SETTLE
+    const granted = this.#holding.ask({ ...wanted, via, verdict, estimate, preview, record })
     if (typeof granted === 'symbol') return granted
-    this.#estimating.done()
+    this.#answered()
     return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+  }
+
+  /** What it would do, where policy lets approvers see that; null: it does not. */
+  #previewOf(
+    {
+      verdict,
+      estimate,
+      catalog,
+      record,
+    }: Pick<Previewed, 'estimate' | 'catalog'> & {
+      readonly verdict: Approve
+      readonly record: () => number | Refusal
+    },
+    wanted: Bindable,
+  ): Preview | 'wait' | 'alone' | null {
+    const { holds } = this.#options
+    if (verdict.preview === null) return null
+    const binding = this.#holding.bindingOf(wanted)
+    return this.#previewing.of({
+      ...wanted,
+      parameters: wanted.bound?.parameters ?? null,
+      estimate,
+      catalog,
+      rows: verdict.preview.rows,
+      askedBefore: () => holds.askedBefore(binding),
+      record: () => {
+        const recorded = record()
+        if (typeof recorded !== 'number') return false
+        this.#ahead = recorded
+        holds.lookAhead()
+        return this.#recorder.previewed(recorded, binding)
+      },
+    })
   }
 
   /** It is answered without people, or has been; policy may have moved on while it waited for them. */
   #unheld(answer: Admitted | Refusal): Admitted | Refusal {
     this.#options.holds.drop()
-    this.#estimating.done()
+    this.#answered()
     return answer
+  }
+
+  #answered(): void {
+    this.#estimating.done()
+    this.#previewing.done()
+    this.#ahead = null
   }
 
   /** The command at hand has been asked about before: it is not another one. */
   get #asked(): boolean {
-    return this.#options.holds.busy || this.#estimating.busy
+    return this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
   }
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
@@ -647,7 +706,9 @@ export class MysqlGatekeeper implements Gatekeeper {
     // What was not understood may have changed anything.
     if (facts?.[index]?.effects.includes('unknown') !== false) this.#holding.apply(ANYTHING)
     if (facts === null) return this.names.doubt()
-    for (const change of facts[index]?.state ?? []) {
+    const { command = '', state = [] } = facts[index] ?? {}
+    this.#engaged = engagedAfter(command, this.#engaged)
+    for (const change of state) {
       this.names.apply(change, own, index)
       this.#holding.apply(change)
       // DDL commits by itself.
@@ -661,6 +722,12 @@ const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
 
 /** Of a batch: nobody can say what its values are to whoever is asked for the rest of its result. */
 const NOT_KEPT = { parameters: [], exact: null }
+/** START TRANSACTION gives back what LOCK TABLES locked, and takes up what SET TRANSACTION said. */
+function engagedAfter(command: string, before: string | null): string | null {
+  if (/^unlock\b/.test(command)) return null
+  if (/^(lock|flush|backup|xa)\b/.test(command)) return 'the session has locked tables'
+  return command === 'set transaction' ? 'the session has said how its next transaction is' : before
+}
 
 const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */

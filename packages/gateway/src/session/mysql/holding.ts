@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
 import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-mysql'
 import type { StateChange } from '@sallyport/sql'
-import type { Estimated, Shown } from '../../approvals/journal.ts'
+import type { Estimated, Preview, Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
@@ -20,8 +20,6 @@ import { refusal } from './refusals.ts'
 
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
 const SETTINGS_MAX = 256
-
-const NO_PREVIEW = { kind: 'none', why: 'there are none on MySQL and MariaDB' } as const
 
 type HeldVia = 'simple' | 'execute'
 
@@ -50,9 +48,13 @@ export interface Wanted {
   /** Null where there are none to bind. */
   readonly bound: Bound | null
   readonly estimate: Estimated
+  readonly preview: Preview | null
   /** Records it as what is held: the record's number. */
   readonly record: () => number | Refusal
 }
+
+/** What an approval is bound to. */
+export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' | 'record'>
 
 export class Holding {
   readonly #options: HoldingOptions
@@ -72,8 +74,7 @@ export class Holding {
       held: this.#heldAs(wanted),
       text,
       verdict,
-      shown: () =>
-        this.#shown({ ...wanted, preview: verdict.preview === null ? null : NO_PREVIEW }),
+      shown: () => this.#shown(wanted),
       record,
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
@@ -81,9 +82,14 @@ export class Holding {
     return answer === 'wait' ? WAIT : answer
   }
 
+  /** What an approval of it would be bound to. */
+  bindingOf(wanted: Bindable): string {
+    return this.#options.holds.bindingOf(this.#heldAs(wanted))
+  }
+
   /** More of a result than policy's limit. */
   beyond(
-    wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'record'>,
+    wanted: Bindable,
     of: { readonly statement: number; readonly result: number },
   ): typeof WAIT | 'go-on' | Report {
     const answer = askForRest(this.#options.holds, {
@@ -118,7 +124,7 @@ export class Holding {
     this.#settings.set(isRoom ? name : '…', isRoom && value !== null ? value : randomUUID())
   }
 
-  #heldAs(wanted: Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'record'>): Held {
+  #heldAs(wanted: Bindable): Held {
     return {
       engine: 'mysql',
       policyVersion: wanted.view.policyVersion,
@@ -134,7 +140,7 @@ export class Holding {
     bound,
     estimate,
     preview,
-  }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate'> & Pick<Shown, 'preview'>): Shown {
+  }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate' | 'preview'>): Shown {
     // What a parameter is compared with or written to is not known here: one sensitive, all masked.
     const parameters = parameterTexts(bound?.parameters ?? []).map((one) =>
       decided.sensitive ? '[masked]' : one,

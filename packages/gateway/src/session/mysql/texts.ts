@@ -2,10 +2,12 @@
 import {
   type Analysis,
   type Catalog,
+  type ChangedRows,
   type Dialect,
   fingerprintMysql,
   layOutMysql,
   type MysqlReader,
+  mysqlChangedRows,
   mysqlValuesRows,
   withMysqlParameters,
   withoutMysqlLiterals,
@@ -53,6 +55,11 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
   /** Rows in the VALUES of an INSERT. */
   valuesRows(text: string, names: MysqlSessionNames): number {
     return mysqlValuesRows(text, dialectOf(names))
+  }
+
+  /** Null: they are not found by its WHERE alone. */
+  changedRows(text: string, names: MysqlSessionNames): ChangedRows | null {
+    return mysqlChangedRows(text, dialectOf(names))
   }
 
   /** Null: it cannot be laid out. */
