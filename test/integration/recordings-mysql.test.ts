@@ -1,5 +1,5 @@
 /** Recordings of real MySQL and MariaDB sessions: what clients saw, and what they must never hold. */
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -237,6 +237,44 @@ rules:
     await client.end()
     const rows = rowsOf((await shownTo('connector')).items)
     expect(rows.slice(-2)).toEqual(['1|name 1', '2|[redacted]'])
+  })
+
+  test('has what a stock client fetches from a cursor at the server, and no more of it than policy keeps', async ({
+    skip,
+  }) => {
+    const has = spawnSync('php', ['-r', 'exit(extension_loaded("mysqli") ? 0 : 1);']).status
+    if (has !== 0) return skip('php with mysqli is not installed (php-cli, php-mysql)')
+    const script = fileURLToPath(new URL('../drivers/mysql/cursor.php', import.meta.url))
+    const fetched = async (subject: string, last: number) => {
+      const to = await access(subject, [])
+      const env = {
+        ...process.env,
+        MYHOST: '127.0.0.1',
+        MYPORT: String(to.port),
+        MYUSER: to.user,
+        MYPASSWORD: to.password,
+        MYDATABASE: to.database,
+        MYCA: gateway.caFile,
+      }
+      const sql = `SELECT id, born, ssn FROM people WHERE id <= ${last} ORDER BY id`
+      const { stdout } = await exec('php', [script, sql], { env })
+      const seen = JSON.parse(stdout) as (string | number)[][]
+      return { seen: seen.map((cells) => cells.join('|')), ...(await shownTo(subject)) }
+    }
+    const { seen, items, session } = await fetched('fetching', 4)
+    expect(seen).toHaveLength(4)
+    expect(seen[0]).toBe('1|2024-02-29 12:30:00.000|[redacted]')
+    expect(rowsOf(items)).toEqual(seen)
+    const executed = (await recordsOf(session)).filter(({ event }) => event['via'] === 'execute')
+    const answered = items.flatMap((item) => (item.kind === 'answered' ? [item.statement] : []))
+    // Its execution, a fetch of each row, and one that finds no more.
+    expect(executed).toHaveLength(6)
+    expect(answered).toEqual(executed.map(({ seq }) => seq))
+    const long = await fetched('fetching on', 12)
+    expect(long.seen).toHaveLength(12)
+    expect(rowsOf(long.items)).toEqual(long.seen.slice(0, 5))
+    const omitted = long.items.flatMap((item) => (item.kind === 'omitted' ? [item.rows] : []))
+    expect(omitted.reduce((sum, rows) => sum + rows, 0)).toBe(7)
   })
 
   test('of somebody without masks holds no protected value either', async () => {

@@ -7,6 +7,7 @@ import { openAuditReader, readRecording, wrappingKey } from '@sallyport/audit'
 import { replayFrames, type ShownItem } from '@sallyport/gateway'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import Cursor from 'pg-cursor'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
@@ -126,6 +127,19 @@ describe('a recorded session', () => {
     expect(rowsOf(items)).toEqual(['1', '2', '3', '4', '5'])
     expect(items.find((item) => item.kind === 'omitted')).toMatchObject({ rows: 15 })
     expect(items.find((item) => item.kind === 'complete')).toMatchObject({ tag: 'SELECT 20' })
+  })
+
+  test('keeps no more rows of a result that is read piece by piece', async () => {
+    await run(['cursors'], async (client) => {
+      const cursor = client.query(new Cursor('SELECT id FROM people ORDER BY id'))
+      for (const pieces of [3, 3, 3]) await cursor.read(pieces)
+      await cursor.close()
+      await client.query('SELECT 99 AS n')
+    })
+    const { items } = await shownTo('cursors')
+    expect(rowsOf(items)).toEqual(['1', '2', '3', '4', '5', '99'])
+    const omitted = items.flatMap((item) => (item.kind === 'omitted' ? [item.rows] : []))
+    expect(omitted).toEqual([1, 3])
   })
 
   test('reads binary results', async () => {

@@ -43,8 +43,25 @@ export function eachView(
 /** What happens behind the first `queued` bytes of the queue. */
 type Mark = { readonly queued: number } & (
   | { readonly kind: 'answered'; readonly statement: number }
-  | { readonly kind: 'begins'; readonly hides: boolean; readonly shape: number | null }
+  | ({ readonly kind: 'begins' } & Beginning)
 )
+
+/** A result, or more of one that is read piece by piece. */
+interface Beginning {
+  /** Its rows are not to be kept. */
+  readonly hides: boolean
+  readonly shape: number | null
+  /** Rows of it, and their bytes, that the client got before. */
+  readonly earlier: Sent
+}
+
+/** How much of a result was sent. */
+export interface Sent {
+  readonly rows: number
+  readonly bytes: number
+}
+
+export const NONE_SENT: Sent = { rows: 0, bytes: 0 }
 
 /** Where results begin and what is answered, and how much of each result policy keeps. */
 export class ShownResults {
@@ -52,8 +69,9 @@ export class ShownResults {
   readonly #rowsMax: number
   readonly #bytesMax: number
   readonly #marks: Mark[] = []
-  /** Of the result being sent: its rows are not kept; how much of it was kept, and left out. */
+  /** Of the result being sent: its rows are not kept; how much was sent before, was kept, and left out. */
   #hides = false
+  #earlier = NONE_SENT
   #rows = 0
   #bytes = 0
   #omittedRows = 0
@@ -65,8 +83,8 @@ export class ShownResults {
     this.#bytesMax = bytes ?? Number.POSITIVE_INFINITY
   }
 
-  /** A result begins behind the first `queued` bytes of the queue; `hides`: its rows are not to be kept. */
-  begins(what: { queued: number; hides: boolean; shape: number | null }): void {
+  /** A result begins behind the first `queued` bytes of the queue. */
+  begins(what: Beginning & { queued: number }): void {
     this.#marks.push({ kind: 'begins', ...what })
   }
 
@@ -90,6 +108,7 @@ export class ShownResults {
       else {
         began = true
         this.#hides = mark.hides
+        this.#earlier = mark.earlier
         if (mark.shape !== null) this.#recording.result(mark.shape)
       }
     }
@@ -103,8 +122,11 @@ export class ShownResults {
 
   /** Whether a row of `length` bytes is kept. */
   keepsRow(length: number): boolean {
+    const { rows, bytes } = this.#earlier
     const fits =
-      !this.#hides && this.#rows < this.#rowsMax && this.#bytes + length <= this.#bytesMax
+      !this.#hides &&
+      rows + this.#rows < this.#rowsMax &&
+      bytes + this.#bytes + length <= this.#bytesMax
     if (fits && this.#omittedRows === 0) {
       this.#rows++
       this.#bytes += length

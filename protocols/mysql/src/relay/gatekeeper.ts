@@ -162,12 +162,13 @@ export interface Gatekeeper {
   ): readonly (CellMask | null)[] | null
   /**
    * Of an admission that is `described`: what is queued for the client next are rows, or what ends them. Rows of
-   * the same description come with the same array.
+   * the same description come with the same array. `earlier`: what was fetched before of the same cursor.
    */
   resultBegins(
     admission: Admission,
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
+    earlier: { readonly rows: number; readonly bytes: number },
   ): void
   /** The client is about to send a file, of an admission that is `described`. */
   clientDataBegins(admission: Admission): void

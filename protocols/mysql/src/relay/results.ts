@@ -89,10 +89,13 @@ export class Results {
 
   /** What is queued next are its rows. */
   announce(entry: Expected): void {
-    const admission = cursorOf(entry)?.admission ?? entry.admission
+    const cursor = cursorOf(entry)
+    const admission = cursor?.admission ?? entry.admission
     const described = this.#described ?? null
     if (described === null || admission?.described !== true) return
-    this.#state.gatekeeper.resultBegins(admission, described.columns, described.format)
+    const { columns, format } = described
+    const earlier = cursor === null ? NONE_SENT : { rows: cursor.rows, bytes: cursor.bytes }
+    this.#state.gatekeeper.resultBegins(admission, columns, format, earlier)
   }
 
   #ofCursor(entry: Expected): Described | null {
@@ -304,6 +307,7 @@ function roomOf(entry: Expected): [number, number] {
 }
 
 const UNLIMITED: [number, number] = [Infinity, Infinity]
+const NONE_SENT = { rows: 0, bytes: 0 } as const
 
 function count(entry: Expected, rows: number, bytes: number): void {
   entry.rows += rows

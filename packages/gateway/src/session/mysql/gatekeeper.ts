@@ -398,11 +398,12 @@ export class MysqlGatekeeper implements Gatekeeper {
     admission: Admission,
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
+    earlier: { readonly rows: number; readonly bytes: number },
   ): void {
     const { decided } = admission as Admitted
     const queued = this.#relay?.toClient.bytes ?? 0
     const hides = this.#hiding.hides(decided)
-    this.#options.shown?.begins({ queued, hides, columns, format })
+    this.#options.shown?.begins({ queued, hides, columns, format, earlier })
   }
 
   clientDataBegins(admission: Admission): void {

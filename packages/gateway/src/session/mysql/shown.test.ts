@@ -17,7 +17,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MysqlOutput } from '../../recordings/mysql-output.ts'
 import type { ShownItem } from '../../recordings/replay.ts'
-import type { ShownOptions } from '../shown.ts'
+import { NONE_SENT, type Sent, type ShownOptions } from '../shown.ts'
 import { MysqlShown } from './shown.ts'
 
 const ALL: ShownOptions = { rows: null, bytes: null, parameters: true, redacts: false }
@@ -82,7 +82,10 @@ const TWO = [NAME, AGE]
 const HEAD = [Buffer.of(1), Buffer.from('\x03def'), EOF]
 
 /** Packets as they come, or where rows begin, or what has been answered. */
-type Act = Buffer | { begins: 'text' | 'binary'; hides?: boolean } | { answers: number }
+type Act =
+  | Buffer
+  | { begins: 'text' | 'binary'; hides?: boolean; earlier?: Sent }
+  | { answers: number }
 
 /** Has them queued and taken, whole or in pieces of such sizes. */
 function play(acts: readonly Act[], options: ShownOptions, sizes: readonly number[] | null) {
@@ -94,8 +97,8 @@ function play(acts: readonly Act[], options: ShownOptions, sizes: readonly numbe
   let amongRows = false
   for (const act of acts) {
     if ('begins' in act) {
-      const { begins: format, hides = false } = act
-      shown.begins({ queued: out.bytes, hides, columns: TWO, format })
+      const { begins: format, hides = false, earlier = NONE_SENT } = act
+      shown.begins({ queued: out.bytes, hides, columns: TWO, format, earlier })
       amongRows = true
     } else if ('answers' in act) shown.answered(act.answers, out.bytes)
     else {

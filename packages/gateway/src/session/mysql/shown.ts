@@ -19,7 +19,7 @@ import {
 } from '@sallyport/protocol-mysql'
 import type { Output } from '../../sockets/leg.ts'
 import { SentData } from '../sent.ts'
-import { eachView, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
+import { eachView, type Sent, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactError } from './redaction.ts'
 
 const { PACKET_PAYLOAD_BYTES_MAX } = limits
@@ -53,9 +53,10 @@ export class MysqlShown implements Shown {
     hides: boolean
     columns: readonly ColumnDefinition[]
     format: 'text' | 'binary'
+    earlier: Sent
   }): void {
-    const { queued, hides, columns, format } = what
-    this.#results.begins({ queued, hides, shape: this.#shapeOf(columns, format) })
+    const { queued, hides, columns, format, earlier } = what
+    this.#results.begins({ queued, hides, shape: this.#shapeOf(columns, format), earlier })
   }
 
   /** What the queue holds, up to its first `queued` bytes, ends the answer to `statement`. */

@@ -10,7 +10,7 @@ import type { SessionRecording } from '@sallyport/audit'
 import { formatOf, HEADER_BYTES, type Portal } from '@sallyport/protocol-postgres'
 import type { Output } from '../../sockets/leg.ts'
 import { SentData } from '../sent.ts'
-import { eachView, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
+import { eachView, NONE_SENT, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactReport } from './redaction.ts'
 
 const DATA_ROW = 0x44
@@ -43,7 +43,9 @@ export class PostgresShown implements Shown {
   /** A result begins behind the first `queued` bytes of the queue; `hides`: its rows are not to be kept. */
   begins(what: { queued: number; hides: boolean; portal: Portal | null }): void {
     const { queued, hides, portal } = what
-    this.#results.begins({ queued, hides, shape: this.#shapeOf(portal) })
+    // Not the portal itself: by the time it is looked at, more of it has been sent.
+    const earlier = portal === null ? NONE_SENT : { rows: portal.rows, bytes: portal.bytes }
+    this.#results.begins({ queued, hides, shape: this.#shapeOf(portal), earlier })
   }
 
   /** What the queue holds, up to its first `queued` bytes, ends the answer to `statement`. */
