@@ -1,5 +1,6 @@
 /** Two gateways over one store: what is approved at one runs at the other, once, and nobody is left waiting. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -112,6 +113,41 @@ test('one approval, the same statement at both gateways at once: it runs once', 
     expect(answers.sort()).toEqual(['C:INSERT 0 1 Z:I', 'E:SP001 Z:I'])
     expect(await database.sql('SELECT 1 FROM later WHERE n = $1', [round])).toHaveLength(1)
   }
+})
+
+/** Starts both, lets neither store an event of an approval before the other is about to, too. */
+async function atTheSameMoment<R>(works: readonly (() => Promise<R>)[]): Promise<R[]> {
+  const keeper = new pg.Client({ connectionString: store.url })
+  await keeper.connect()
+  try {
+    await keeper.query('BEGIN; LOCK TABLE sallyport_approval_events IN EXCLUSIVE MODE')
+    const running = works.map((work) => work())
+    const waiting =
+      "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'sallyport_approval_events'::regclass"
+    while ((await store.sql(waiting)).length < works.length) await sleep(2)
+    await keeper.query('COMMIT')
+    return await Promise.all(running)
+  } finally {
+    await keeper.end()
+  }
+}
+
+test('two gateways that have read the same state: of two decisions one is stored, of two uses one', async () => {
+  const ann = await controlOf(first(), ANN)
+  const bob = await controlOf(second(), { ...ANN, subject: 'bob' })
+  const text = 'INSERT INTO later VALUES (50)'
+  await using here = await open(first())
+  await using there = await open(second())
+  const refused = errorsOf(await here.query(text))[0]
+  const { approval } = JSON.parse(refused?.detail ?? '')
+  const decided = await atTheSameMoment([
+    () => approve(ann, approval),
+    () => approve(bob, approval),
+  ])
+  expect(decided.map(({ status }) => status).sort()).toEqual([200, 409])
+  const answers = await atTheSameMoment([() => here.query(text), () => there.query(text)])
+  expect(answers.map(say).sort()).toEqual(['C:INSERT 0 1 Z:I', 'E:SP001 Z:I'])
+  expect(await database.sql('SELECT 1 FROM later WHERE n = 50')).toHaveLength(1)
 })
 
 test('what a gateway that is gone was waiting for is cancelled by the other', async () => {
