@@ -1,5 +1,8 @@
 /** Two gateways over one store: what is approved at one runs at the other, once, and nobody is left waiting. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
@@ -18,6 +21,11 @@ rules:
     approve: { effects: [write], relations: [public.later] }
     approvers: { groups: [dba] }
     mode: return
+  - name: looked at
+    who: everyone
+    approve: { effects: [write], relations: [public.seen] }
+    approvers: { groups: [dba] }
+    preview: { rows: 2 }
 `
 const AGENT = { subject: 'agent', kind: 'machine' } as const
 const ANN = { subject: 'ann', kind: 'human', groups: ['dba'] } as const
@@ -42,6 +50,7 @@ beforeAll(async () => {
   database = await usePostgres()
   store = await usePostgres()
   await database.sql('CREATE TABLE public.t (n int); CREATE TABLE public.later (n int)')
+  await database.sql("CREATE TABLE public.seen AS SELECT 1 AS n, E'a\\x1b[31m' AS x")
   await Promise.all([start(), start()])
 })
 afterAll(async () => {
@@ -78,6 +87,25 @@ test('what is held at one is approved at the other', async () => {
   expect((await ann.get(`/v1/approvals/${id}`)).body.shown.sql).toBe('INSERT INTO t VALUES (1)')
   expect((await approve(ann, id)).status).toBe(200)
   expect(say(await wire.replies())).toBe('C:INSERT 0 1 Z:I')
+})
+
+test('a preview made at one is read at the other, with the command line', async () => {
+  const ann = await controlOf(second(), ANN)
+  await using wire = await open(first())
+  wire.send({ kind: 'Query', text: "UPDATE seen SET x = 'b'" })
+  await wire.until(({ type }) => type === 'N')
+  const { id } = await pendingApproval(ann)
+  const cli = join(import.meta.dirname, '../../packages/cli/src/main.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, 'approvals', 'show', id], {
+    env: { ...process.env, SALLYPORT_URL: ann.base, SALLYPORT_TOKEN: ann.token },
+  })
+  expect(stdout).toMatch(/preview +1 rows change/)
+  expect(stdout).toMatch(/^ *\+ +1 +b$/m)
+  // What a value holds does not speak to the terminal.
+  expect(stdout).not.toContain('\x1b[31m')
+  expect(await database.sql('SELECT x FROM seen')).toEqual([{ x: 'a\x1b[31m' }])
+  await approve(ann, id)
+  expect(say(await wire.replies())).toBe('C:UPDATE 1 Z:I')
 })
 
 test('two people at two gateways at once: one decides, the other is told', async () => {

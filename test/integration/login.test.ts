@@ -25,6 +25,7 @@ rules:
     who: everyone
     approve: { effects: [write], relations: [public.t] }
     approvers: { groups: [dba] }
+    preview: { rows: 3 }
 `
 let database: TestDatabase
 let issuer: LoginIssuer
@@ -34,7 +35,7 @@ const home = mkdtempSync(join(tmpdir(), 'sp-login-'))
 
 beforeAll(async () => {
   database = await usePostgres()
-  await database.sql('CREATE TABLE public.t (n int)')
+  await database.sql("CREATE TABLE public.t (n int, x text DEFAULT '<img src=x onerror=alert(1)>')")
   const port = await freePort()
   url = `http://127.0.0.1:${port}`
   issuer = await startLoginIssuer({
@@ -259,6 +260,12 @@ describe('the approvals page', () => {
       })
       wire.send({ kind: 'Query', text: 'DELETE FROM t' })
       await page.until('document.querySelector("pre")')
+      // Run and rolled back: what it would delete, as text.
+      expect(await page.evaluate('document.body.innerText')).toMatch(/Would change\s+1 rows/)
+      expect(await page.evaluate('document.querySelector("table").innerText')).toMatch(
+        /1\s+<img src=x/,
+      )
+      expect(await page.evaluate('document.querySelectorAll("img").length')).toBe(0)
       await page.evaluate('document.querySelector("input").value = "not all of it"')
       await page.evaluate('document.querySelector("button[value=deny]").click()')
       expect(errorsOf(await wire.replies())[0]).toMatchObject({
