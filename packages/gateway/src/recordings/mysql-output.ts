@@ -4,7 +4,6 @@
  * Rows are those behind a `result` frame, up to the packet that ends them. Of what else is sent an error says
  * what it is by itself; an OK is one where it answers a statement: those of COM_STMT_PREPARE look alike.
  */
-import type { RecordingFrame, ResultShape } from '@sallyport/audit'
 import {
   decodeEof,
   decodeErr,
@@ -17,7 +16,7 @@ import {
   plainOk,
 } from '@sallyport/protocol-mysql'
 import { mysqlRow } from './mysql-cells.ts'
-import type { OutputReader, ShownItem } from './replay.ts'
+import type { Columns, OutputReader, ShownItem } from './replay.ts'
 
 /** An EOF packet of those who did not do away with it; an OK in its place is longer. */
 const EOF_BYTES = 5
@@ -28,41 +27,23 @@ export class MysqlOutput implements OutputReader {
   #bytes = 0
   #wanted = HEADER_BYTES
   readonly #cursor = new PayloadCursor()
-  readonly #shapes = new Map<number, ResultShape['columns']>()
   /** Columns of the rows that are coming; null: none are. */
-  #columns: ResultShape['columns'] | null = null
+  #columns: Columns | null = null
   #rows = 0
   /** The packet before, which is an OK if it answers a statement. */
   #last: Buffer | null = null
 
-  take(frame: RecordingFrame): Iterable<ShownItem> {
-    const { at } = frame
-    switch (frame.kind) {
-      case 'output':
-        return this.#output(frame.bytes, at)
-      case 'input':
-        return [{ at, kind: 'sent', bytes: frame.bytes }]
-      case 'shape':
-        this.#shapes.set(frame.shape.id, frame.shape.columns)
-        return []
-      case 'result':
-        this.#columns = this.#shapes.get(frame.shape) ?? []
-        this.#rows = 0
-        this.#last = null
-        return [{ at, kind: 'columns', columns: this.#columns }]
-      case 'omitted':
-        this.#rows += frame.rows
-        return [frame]
-      case 'answered':
-        return [...this.#complete(at), frame]
-      case 'end':
-        return [frame]
-      default:
-        return []
-    }
+  begins(columns: Columns): void {
+    this.#columns = columns
+    this.#rows = 0
+    this.#last = null
   }
 
-  *#output(bytes: Buffer, at: number): Iterable<ShownItem> {
+  omitted(rows: number): void {
+    this.#rows += rows
+  }
+
+  *output(bytes: Buffer, at: number): Iterable<ShownItem> {
     this.#pieces.push(bytes)
     this.#bytes += bytes.length
     if (this.#bytes < this.#wanted) return
@@ -99,7 +80,7 @@ export class MysqlOutput implements OutputReader {
     }
   }
 
-  *#complete(at: number): Iterable<ShownItem> {
+  *completed(at: number): Iterable<ShownItem> {
     const last = this.#last
     this.#last = null
     if (last !== null && isOk(last)) yield { at, kind: 'complete', tag: tagOf(okOf(last), null) }

@@ -1,40 +1,27 @@
 /** PostgreSQL's bytes in a recording as what they show. A row may have been left out, never part of one. */
-import type { RecordingFrame, ResultShape } from '@sallyport/audit'
 import { type BackendMessage, decodeBackend, HEADER_BYTES } from '@sallyport/protocol-postgres'
 import { binaryText } from './postgres-binary.ts'
-import type { OutputReader, ShownItem, ShownReport } from './replay.ts'
+import type { Columns, OutputReader, ShownItem, ShownReport } from './replay.ts'
 
 const NOTHING = Buffer.alloc(0)
 
 export class PostgresOutput implements OutputReader {
   #rest: Buffer = NOTHING
-  readonly #shapes = new Map<number, ResultShape['columns']>()
   /** How the rows at hand are to be read. */
-  #columns: ResultShape['columns'] = []
+  #columns: Columns = []
 
-  take(frame: RecordingFrame): Iterable<ShownItem> {
-    const { at } = frame
-    switch (frame.kind) {
-      case 'output':
-        return this.#output(frame.bytes, at)
-      case 'input':
-        return [{ at, kind: 'sent', bytes: frame.bytes }]
-      case 'shape':
-        this.#shapes.set(frame.shape.id, frame.shape.columns)
-        return []
-      case 'result':
-        this.#columns = this.#shapes.get(frame.shape) ?? []
-        return [{ at, kind: 'columns', columns: this.#columns }]
-      case 'answered':
-      case 'omitted':
-      case 'end':
-        return [frame]
-      default:
-        return []
-    }
+  begins(columns: Columns): void {
+    this.#columns = columns
   }
 
-  *#output(bytes: Buffer, at: number): Iterable<ShownItem> {
+  /** The server's own word says how many there were. */
+  omitted(): void {}
+
+  completed(): Iterable<ShownItem> {
+    return []
+  }
+
+  *output(bytes: Buffer, at: number): Iterable<ShownItem> {
     const buf = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
     let from = 0
     while (buf.length - from >= HEADER_BYTES) {

@@ -1,4 +1,4 @@
-import type { RecordingFrame, SessionRecording } from '@sallyport/audit'
+import type { RecordingFrame, RecordingOpen, SessionRecording } from '@sallyport/audit'
 import {
   type ColumnDefinition,
   encodeBinaryRow,
@@ -15,8 +15,7 @@ import {
 } from '@sallyport/protocol-mysql'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MysqlOutput } from '../../recordings/mysql-output.ts'
-import type { ShownItem } from '../../recordings/replay.ts'
+import { replayFrames, type ShownItem } from '../../recordings/replay.ts'
 import { NONE_SENT, type Sent, type ShownOptions } from '../shown.ts'
 import { MysqlShown } from './shown.ts'
 
@@ -28,6 +27,14 @@ function column(name: string, type: number): ColumnDefinition {
   const names = { catalog: 'def', schema: 's', table: 't', orgTable: 't', name, orgName: name }
   const extended = Buffer.alloc(0)
   return { ...names, collation: 45, length: 9, type, flags: 0, decimals: 0, extended }
+}
+
+const OPEN: RecordingOpen = {
+  session: 's1',
+  protocol: 'mysql',
+  connection: 'crm',
+  database: 'crm',
+  subject: 'ann',
 }
 
 /** What a recording is told, as its frames, and what they show. */
@@ -45,10 +52,9 @@ function recorder() {
     omitted: (what) => frames.push({ kind: 'omitted', at: 1, ...what }),
     end: () => {},
   }
-  const shown = (): ShownItem[] => {
-    const reader = new MysqlOutput()
-    return frames.flatMap((frame) => [...reader.take(frame)])
-  }
+  const shown = (): ShownItem[] => [
+    ...replayFrames([{ kind: 'open', at: 1, open: OPEN }, ...frames]),
+  ]
   return { recording, shown, told: () => shown().map(words) }
 }
 
