@@ -94,6 +94,16 @@ describe('lines of a segment', () => {
     )
   })
 
+  test('say the same when they differ in session, ordinal and text alone', () => {
+    const fields = fc.record({ session: text, ordinal: count, sql: text })
+    fc.assert(
+      fc.property(fc.array(fields, { maxLength: 12 }), (statements) => {
+        const lines = statements.map((one, i) => line(statement(one), i + 1, i))
+        expect(read(new LineReader(), Buffer.concat(lines))).toEqual(lines.map(expected))
+      }),
+    )
+  })
+
   test('say the same when a byte of them has been changed', () => {
     const change = fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }) })
     fc.assert(
@@ -112,21 +122,24 @@ describe('lines of a segment', () => {
 
   test('say the same while statements are not looked for, as many have been new', () => {
     const lines = Array.from({ length: 3000 }, (_, i) =>
-      line(statement({ ordinal: i, sql: `SELECT ${i < 200 || i > 2900 ? i : 'x'}` }), i + 1, 1),
+      line(statement({ ordinal: i, rule: `rule ${i < 200 || i > 2900 ? i : 'x'}` }), i + 1, 1),
     )
     expect(read(new LineReader(), Buffer.concat(lines))).toEqual(lines.map(expected))
   })
 
-  test('are known again whatever their session and ordinal are', () => {
+  test('are known again whatever their session, ordinal and text are', () => {
     const reader = new LineReader()
     const bytes = Buffer.concat([
       line(statement({ session: 'one', ordinal: 1 }), 1, 1),
       line(statement({ session: 'two', ordinal: 20 }), 2, 1),
       line(statement({ sql: 'SELECT 1' }), 3, 1),
+      line(statement({ rule: 'another' }), 4, 1),
     ])
-    const [first, second, other] = reader.read(bytes).map(({ record }) => record)
+    const [first, second, third, other] = reader.read(bytes).map(({ record }) => record)
     expect(second?.terms).toBe(first?.terms)
+    expect(third?.terms).toBe(first?.terms)
     expect(other?.terms).not.toBe(first?.terms)
     expect(second?.session).toBe('two')
+    expect(third?.event['sql']).toBe('SELECT 1')
   })
 })

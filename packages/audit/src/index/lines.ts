@@ -21,8 +21,11 @@ const DIGIT_9 = 0x39
 /** Of a whole number that is surely safe. */
 const DIGITS_MAX = 15
 const HASH_CHARS = 64
+/** Statements remembered that are alike to their ordinal. */
+const ALIKE_MAX = 4
+const NONE: readonly Known[] = []
 /**
- * Texts with literals are all different: remembering them costs more than parsing them. With this many more misses
+ * Statements with recorded parameters are all different: remembering them costs more than parsing them. With this many more misses
  * than hits, so many statements are not looked for.
  */
 const CREDIT_MAX = 64
@@ -34,6 +37,7 @@ const BYTES = ascii('"bytes":')
 const COMMAND_TAG = ascii(',"commandTag":"')
 const MICROS = ascii(',"micros":')
 const ROWS = ascii(',"rows":')
+const SQL = ascii(',"sql":"')
 const SESSION_LABEL = ',"session":"'
 const SESSION = ascii(SESSION_LABEL)
 const SQLSTATE = ascii(',"sqlstate":"')
@@ -45,9 +49,9 @@ const TAIL = ascii(',"prev":"')
 const SEQ = ascii('","seq":')
 const OK = ascii('ok"')
 
-/** What a record says by itself. The index has it once for all lines that differ in `IndexedRecord` alone. */
+/** What a record says by itself. The index has its terms once for all lines that differ in `IndexedRecord` and text. */
 export interface Said {
-  /** Of such lines the first: its ordinal and session are its own. */
+  /** Of lines that have one text, the first: its ordinal and session are its own. */
   readonly event: StoredEvent
   readonly terms: readonly string[]
 }
@@ -69,18 +73,19 @@ export interface Line {
 
 const OUTCOME_TERMS = recordTermsOf({ type: 'outcome', v: 1 })
 
-/** A statement met before, and what stands between its ordinal and its session, and behind that. */
-interface Known {
-  readonly said: Said
+/**
+ * A statement met before, and what its line has between its ordinal and its session, as its text (to the quote
+ * behind it), and behind that.
+ */
+interface Known extends Said {
   readonly between: Uint8Array
+  readonly sql: Uint8Array
   readonly behind: Uint8Array
 }
 
 export class LineReader {
-  /** By the text of the event without ordinal and session. */
-  readonly #statements = new Map<string, Known>()
-  /** By what stands before the ordinal, the fingerprint among it: the one met last. */
-  readonly #latest = new Map<string, Known>()
+  /** By what stands before the ordinal, the fingerprint among it: those met lately, which differ in what follows. */
+  readonly #statements = new Map<string, readonly Known[]>()
   /** Falls with statements never met before; at 0 the next SPARED are parsed without being looked for. */
   #credit = CREDIT_MAX
   #spared = 0
@@ -156,16 +161,19 @@ export class LineReader {
     }
     const ordinalAt = this.#nextOrdinal(eventAt)
     if (ordinalAt - eventAt > INDEX_STATEMENT_CHARS_MAX) return null
-    const latest = this.#latest.get(this.#text.slice(eventAt, ordinalAt))
-    const session = latest === undefined ? null : this.#sessionOf(latest, ordinalAt)
-    if (latest === undefined || session === null) {
-      return this.#otherStatement(at, eventAt, ordinalAt)
+    const known = this.#statements.get(this.#text.slice(eventAt, ordinalAt)) ?? NONE
+    for (const one of known) {
+      const record = this.#statementLike(one, at, ordinalAt)
+      if (record === null) continue
+      if (this.#credit < CREDIT_MAX) this.#credit++
+      return record
     }
-    const seq = this.#tail()
-    if (seq <= 0) return null
-    if (this.#credit < CREDIT_MAX) this.#credit++
-    const { event, terms } = latest.said
-    return { seq, at, session, refers: null, event, terms }
+    if (--this.#credit === 0) {
+      this.#credit = CREDIT_MAX
+      this.#spared = SPARED
+    }
+    const learned = this.#learn(known, eventAt, ordinalAt)
+    return learned === null ? null : this.#statementLike(learned, at, ordinalAt)
   }
 
   /** Where the next ordinal is, whosever it is: looked for once, however many lines have none. */
@@ -177,61 +185,57 @@ export class LineReader {
     return this.#ordinalAt
   }
 
-  /** Past the event, if it is of this statement from its ordinal on: its session; else null. */
-  #sessionOf({ between, behind }: Known, ordinalAt: number): string | null {
+  /** Null: it differs in more than ordinal, session and text. */
+  #statementLike(known: Known, at: number, ordinalAt: number): IndexedRecord | null {
     this.#at = ordinalAt + ORDINAL.length
-    if (this.#digits() < 0 || !this.#take(between)) return null
+    if (this.#digits() < 0 || !this.#take(known.between)) return null
     const session = this.#plain()
-    return session !== null && this.#take(behind) ? session : null
+    if (session === null || !this.#take(SQL)) return null
+    const sql = this.#take(known.sql) ? null : this.#quoted()
+    if (sql === undefined || !this.#take(known.behind)) return null
+    const seq = this.#tail()
+    if (seq <= 0) return null
+    const event = sql === null ? known.event : { ...known.event, sql }
+    return { seq, at, session, refers: null, event, terms: known.terms }
   }
 
-  #otherStatement(at: number, eventAt: number, ordinalAt: number): IndexedRecord | null {
+  /** Remembers the statement that stands here; null: it is none. */
+  #learn(known: readonly Known[], eventAt: number, ordinalAt: number): Known | null {
+    const bytes = this.#bytes
     const text = this.#text
-    const end = eventEnd(this.#bytes, text.indexOf('\n', eventAt))
-    if (ordinalAt >= end) return null
+    const newline = text.indexOf('\n', eventAt)
+    const end = eventEnd(bytes, newline)
+    if (ordinalAt >= end || end - eventAt > INDEX_STATEMENT_CHARS_MAX) return null
     this.#at = ordinalAt + ORDINAL.length
     if (this.#digits() < 0) return null
     const ordinalEnd = this.#at
-    const sessionAt = text.indexOf(SESSION_LABEL, ordinalEnd)
-    if (sessionAt < 0 || sessionAt >= end) return null
-    const between = sessionAt + SESSION_LABEL.length
+    const between = text.indexOf(SESSION_LABEL, ordinalEnd) + SESSION_LABEL.length
     this.#at = between
-    const session = this.#plain()
-    if (session === null || this.#at >= end) return null
-    const behind = this.#at
-    this.#at = end
-    const seq = this.#tail()
-    if (seq <= 0) return null
-    const newlineAt = this.#at
+    const session = between > ordinalEnd && between < end ? this.#plain() : null
+    if (session === null) return null
+    if (!this.#take(SQL)) return null
+    const sqlAt = this.#at
+    const sql = this.#quoted()
+    const sqlEnd = this.#at
+    if (sql === undefined || sqlEnd >= end) return null
+    const event = eventOf(bytes.subarray(eventAt, end))
+    // What was left out below is what it says of these three, and nothing else says them again.
     const rest =
-      text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, sessionAt) + text.slice(behind, end)
-    let known = this.#statements.get(rest)
-    if (known !== undefined) this.#credit = Math.min(this.#credit + 1, CREDIT_MAX)
-    else {
-      if (--this.#credit === 0) {
-        this.#credit = CREDIT_MAX
-        this.#spared = SPARED
-      }
-      if (rest.length > INDEX_STATEMENT_CHARS_MAX) return null
-      const bytes = this.#bytes
-      const event = statementOf(bytes.subarray(eventAt, end), rest, session)
-      if (event === null) return null
-      if (this.#statements.size >= INDEX_STATEMENTS_MAX) {
-        this.#statements.clear()
-        this.#latest.clear()
-      }
-      known = {
-        said: { event, terms: recordTermsOf(event) },
-        between: new Uint8Array(bytes.subarray(ordinalEnd, between)),
-        behind: new Uint8Array(bytes.subarray(behind, end)),
-      }
-      this.#statements.set(rest, known)
+      text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, between - SESSION_LABEL.length)
+    if (event?.['session'] !== session || event['sql'] !== sql) return null
+    if (!isStatement(event) || isAmbiguous(rest + text.slice(sqlEnd, end))) return null
+    if (this.#statements.size >= INDEX_STATEMENTS_MAX) this.#statements.clear()
+    const one: Known = {
+      event,
+      terms: recordTermsOf(event),
+      between: new Uint8Array(bytes.subarray(ordinalEnd, between)),
+      sql: new Uint8Array(bytes.subarray(sqlAt, sqlEnd)),
+      behind: new Uint8Array(bytes.subarray(sqlEnd, end)),
     }
     // Not a slice of the text, which would keep all of it.
-    this.#latest.set(this.#bytes.toString('latin1', eventAt, ordinalAt), known)
-    this.#at = newlineAt
-    const { event, terms } = known.said
-    return { seq, at, session, refers: null, event, terms }
+    const before = bytes.toString('latin1', eventAt, ordinalAt)
+    this.#statements.set(before, [one, ...known.slice(0, ALIKE_MAX - 1)])
+    return one
   }
 
   /** From the end of the event to the newline: the record's number; not positive when it is something else. */
@@ -276,6 +280,23 @@ export class LineReader {
     return true
   }
 
+  /** The rest of a string, with its quote; undefined: it is none. */
+  #quoted(): string | undefined {
+    const bytes = this.#bytes
+    const from = this.#at
+    let at = from
+    let isPlain = true
+    for (let code = bytes[at] ?? 0; code !== QUOTE; code = bytes[++at] ?? 0) {
+      if (code < 0x20) return undefined
+      if (code >= 0x7f || code === BACKSLASH) isPlain = false
+      if (code === BACKSLASH) at++
+    }
+    this.#at = at + 1
+    if (isPlain) return bytes.toString('latin1', from, at)
+    const text = parseJson(bytes.subarray(from - 1, at + 1))
+    return typeof text === 'string' ? text : undefined
+  }
+
   #plain(): string | null {
     const from = this.#at
     // Not a slice of the text, which would keep all of it.
@@ -298,21 +319,28 @@ function parsed(line: Buffer): IndexedRecord | null {
   }
 }
 
-/** A statement's event, where what was left out of `rest` is its session and its ordinal; else null. */
-function statementOf(bytes: Buffer, rest: string, session: string): StoredEvent | null {
-  if (rest.includes('"session":') || rest.includes('"ordinal":')) return null
-  const event = eventOf(bytes)
-  if (event === null || event.type !== 'statement' || typeof event.v !== 'number') return null
-  return event['session'] === session && event['statement'] === undefined ? event : null
+function isStatement(event: StoredEvent): boolean {
+  return (
+    event.type === 'statement' && typeof event.v === 'number' && event['statement'] === undefined
+  )
+}
+
+/** Whether an event without its ordinal, session and text may have another member of one of these names. */
+function isAmbiguous(rest: string): boolean {
+  return ['"session":', '"ordinal":', '"sql":', '\\u'].some((text) => rest.includes(text))
 }
 
 function eventOf(bytes: Buffer): StoredEvent | null {
+  const value = parseJson(bytes)
+  // Safe: the caller checks type and version.
+  return isMap(value) ? (value as StoredEvent) : null
+}
+
+function parseJson(bytes: Buffer): unknown {
   try {
-    const value: unknown = JSON.parse(UTF8.decode(bytes))
-    // Safe: the caller checks type and version.
-    return isMap(value) ? (value as StoredEvent) : null
+    return JSON.parse(UTF8.decode(bytes))
   } catch {
-    return null
+    return undefined
   }
 }
 
