@@ -315,7 +315,11 @@ function constraintsOf(
   const unique = Map.groupBy(parts.unique.get(key) ?? [], ([, , index]) => index)
   const references = Map.groupBy(parts.references.get(key) ?? [], ([, , constraint]) => constraint)
   return [
-    ...[...unique.values()].map((rows) => ({ kind: 'unique' as const, columns: keyOf(rows, all) })),
+    ...[...unique].map(([index, rows]) => ({
+      kind: 'unique' as const,
+      columns: keyOf(rows, all),
+      ...(index === 'PRIMARY' && { primary: true as const }),
+    })),
     ...(parts.checks.get(key) ?? []).map(([, , condition]) => ({
       kind: 'check' as const,
       columns: columnsIn(condition, all),

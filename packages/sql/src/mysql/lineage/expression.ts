@@ -52,7 +52,7 @@ import {
   type Scope,
   visible,
 } from './scope.ts'
-import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER } from './types.ts'
+import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER, STRING } from './types.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Expression, scope: Scope): Value {
@@ -249,10 +249,15 @@ function unaryValue(walk: Walk, node: Unary, scope: Scope): Value {
   if (node.operator === '+') return operand
   const mayFail = node.operator === '-' && mayOverflow('-', CONSTANT_ZERO, operand)
   if (mayFail) walk.draft.useAll(operand, 'failure')
-  const type = node.operator === '-' || node.operator === 'not' ? NUMBER : null
-  const value = derive([operand], { why: `operator ${node.operator}`, mayFail, type })
+  const value = derive([operand], {
+    why: `operator ${node.operator}`,
+    mayFail,
+    type: UNARY_TYPES[node.operator] ?? null,
+  })
   return value.kind === 'constant' && node.operator === '-' ? negated(value) : value
 }
+
+const UNARY_TYPES: Readonly<Record<string, string>> = { '-': NUMBER, not: NUMBER, binary: STRING }
 
 const CONSTANT_ZERO = constantOf({ kind: 'literal', text: '0' }, NUMBER)
 

@@ -121,7 +121,8 @@ function tableItem(walk: Walk, node: Table, scope: Scope): LeafItem {
     access: walk.targets.has(node) ? null : 'read',
   })
   noteIndexHints(walk, node.hints, item)
-  return item
+  // Of a versioned table a row may come in several versions.
+  return node.systemTime === null ? item : { ...item, table: null }
 }
 
 /** Which versions of rows are looked at. */

@@ -12,7 +12,7 @@ export function groupSize(walk: Walk, { from, having }: Select, scope: Scope): n
   const [table, ...others] = from
   const item = scope.entries[0]?.item
   if (table?.kind !== 'table' || others.length > 0 || having === null) return null
-  if (item?.kind !== 'leaf' || !item.table) return null
+  if (item?.kind !== 'leaf' || item.table === null) return null
   const sizes = conjuncts(having).flatMap((node) => leastCount(node) ?? [])
   if (sizes.length === 0) return null
   walk.draft.literalIndependent = false

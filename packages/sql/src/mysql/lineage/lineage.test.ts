@@ -223,6 +223,7 @@ const USES: readonly (readonly [string, string])[] = [
   ['select 1 from people where ssn = cast(0 as signed)', 'people.ssn predicate'],
   ['select 1 from people where ssn = cast(0 as double)', 'people.ssn predicate'],
   ['select 1 from people where ssn = sec_to_time(0)', 'people.ssn predicate'],
+  ["select 1 from people where ssn = binary 'x'", 'people.ssn equality-constant'],
   ['select 1 from people where ssn = cast(0 as char)', 'people.ssn equality-constant'],
   ['select 1 from people where ssn = uuid()', 'people.ssn predicate'],
   ["select 1 from people where ssn collate utf8mb4_general_ci = 'x'", 'people.ssn predicate'],

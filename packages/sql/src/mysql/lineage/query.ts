@@ -30,6 +30,7 @@ import { windowValues } from './call.ts'
 import { addCtes } from './cte.ts'
 import { noteVariable } from './expression.ts'
 import { addFrom, resultItem, storedItem } from './from.ts'
+import { idle, listed } from './group-keys.ts'
 import { groupSize } from './groups.ts'
 import { noteHints } from './hints.ts'
 import { RESULT_COLUMNS_MAX } from './limits.ts'
@@ -122,7 +123,12 @@ function selectOutput(walk: Walk, select: Select, scope: Scope): Output {
     windowValues(walk, named.window, scope)
   }
   if (select.distinct) {
-    for (const { value } of result.columns) walk.draft.useAll(value, 'distinct')
+    const list = listOf(walk, select, scope)
+    const none = idle(list ?? [])
+    result.columns.forEach(({ value }, index) => {
+      if (list?.length !== result.columns.length || none[index] !== true)
+        walk.draft.useAll(value, 'distinct')
+    })
     if (result.open !== null) walk.draft.useAll(result.open, 'distinct')
   }
   if (select.into !== null) noteInto(walk, select.into, result)
@@ -247,11 +253,28 @@ function combine(
   return { columns, open: opens.length === 0 ? null : unknownOf(`width of ${operator}`, opens) }
 }
 
+const listOf = (walk: Walk, { items }: Select, scope: Scope) =>
+  listed(
+    walk,
+    items.map(({ expression }) => expression),
+    scope,
+  )
+
 /** GROUP BY sees columns before outputs. */
-function noteGroups(walk: Walk, { groupBy }: Select, { result, scope }: Output): void {
+function noteGroups(walk: Walk, select: Select, { result, scope }: Output): void {
+  const { groupBy } = select
   if (groupBy === null) return
   walk.visited.add(groupBy)
-  for (const item of groupBy.items) {
+  const outputs = listOf(walk, select, scope)
+  const nodes = groupBy.items.map(({ expression }) => expression)
+  const keys = nodes.map((node) => {
+    const position = node.kind === 'literal' && node.type === 'integer' ? Number(node.value) : null
+    return position === null
+      ? (listed(walk, [node], scope)?.[0] ?? null)
+      : (outputs?.[position - 1] ?? null)
+  })
+  const none = groupBy.rollup ? [] : idle(keys)
+  for (const [index, item] of groupBy.items.entries()) {
     walk.visited.add(item)
     const name = bareName(item.expression)
     const named =
@@ -260,6 +283,7 @@ function noteGroups(walk: Walk, { groupBy }: Select, { result, scope }: Output):
       named ?? walk.value(item.expression, scope),
     ]) {
       noteRead(walk, item.expression, value)
+      if (none[index] === true) continue
       walk.draft.useAll(value, value.kind === 'direct' ? 'group' : 'predicate')
     }
   }
