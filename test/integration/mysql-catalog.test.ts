@@ -106,7 +106,7 @@ onMysqlServers('the schema of %s', (flavour) => {
     expect(relation(catalog, 'other').triggers).toBe(false)
     expect(constraints).toEqual(
       expect.arrayContaining([
-        { kind: 'unique', columns: ['id'] },
+        { kind: 'unique', columns: ['id'], primary: true },
         { kind: 'unique', columns: ['x', 'y'] },
         { kind: 'check', columns: ['a', 'b`c'] },
         {
@@ -122,10 +122,43 @@ onMysqlServers('the schema of %s', (flavour) => {
       catalog.functionsNamed(name).filter(({ schema }) => schema === db.database),
     )
     expect(routines).toMatchObject([
-      { kind: 'function', language: 'sql', securityDefiner: true, returnType: 'int' },
+      {
+        kind: 'function',
+        language: 'sql',
+        securityDefiner: true,
+        returnType: 'int',
+        definition: expect.stringMatching(/`f`\(`x` int.*\) RETURNS int.* RETURN x \+ 1$/),
+      },
       { kind: 'procedure' },
     ])
+    expect(routines[1]?.definition).toBeUndefined()
     expect(relation(catalog, 'm').parents).toEqual([`${db.database}.m1`, `${db.database}.m2`])
+  })
+
+  test('says what a function is now, and nothing of one whose text could mean something else', async () => {
+    const reader = await connect()
+    const named = (catalog: Catalog, name: string) =>
+      catalog.functionsNamed(name).filter(({ schema }) => schema === db.database)
+    const now = async (name: string) => {
+      const catalog = buildCatalog((await reader.load()).data, 1)
+      const [entry] = named(catalog, name)
+      if (entry === undefined) throw new Error(`no ${name}`)
+      const [definition] = await reader.definitions([entry])
+      expect(definition).toBe(entry.definition)
+      return entry
+    }
+    await db.sql('CREATE FUNCTION Changing(a INT) RETURNS INT NO SQL RETURN a')
+    const first = await now('changing')
+    await db.sql(
+      'DROP FUNCTION changing; CREATE FUNCTION Changing(b INT, a INT) RETURNS INT NO SQL RETURN a',
+    )
+    expect(await reader.definitions([first])).not.toEqual([first.definition])
+    await db.sql(
+      `DROP FUNCTION changing; SET sql_mode = 'ANSI_QUOTES'; CREATE FUNCTION Changing(a INT) RETURNS INT NO SQL RETURN a; SET sql_mode = DEFAULT`,
+    )
+    expect((await now('changing')).definition).toBeUndefined()
+    await db.sql('DROP FUNCTION changing')
+    expect(await reader.definitions([first])).toEqual([undefined])
   })
 
   test('takes what the account may not see for unknown', async () => {

@@ -44,7 +44,8 @@ onMysqlServers('masked cells of %s', (flavour) => {
       CREATE TABLE t (id INT PRIMARY KEY, ${columns.join(', ')}, doc JSON, place GEOMETRY, plain TEXT);
       INSERT INTO t VALUES (1, ${TYPES.map(([, value]) => value).join(', ')}, '{"secret": 1}', ST_GeomFromText('POINT(1 2)'), 'seen');
       INSERT INTO t (id, plain) VALUES (2, 'empty');
-      CREATE TABLE small (n TINYINT, s VARCHAR(5)); INSERT INTO small VALUES (1, 'x')`)
+      CREATE TABLE small (n TINYINT, s VARCHAR(5)); INSERT INTO small VALUES (1, 'x');
+      CREATE FUNCTION turning(n INT) RETURNS TEXT READS SQL DATA RETURN n`)
     const masked = [...TYPES.map((_, i) => `c${i}`), 'doc', 'place']
     gateway = await startTestGateway({
       upstream: db,
@@ -161,6 +162,15 @@ masks:
     await db.sql('CREATE OR REPLACE VIEW moving AS SELECT c16 AS x FROM t')
     const [rows] = await connection.query('SELECT x FROM moving')
     expect(rows).toEqual([{ x: '[redacted]' }, { x: null }])
+  })
+
+  test('a function redefined by somebody else a moment ago is read as it is now', async () => {
+    const connection = await client()
+    expect((await connection.query('SELECT turning(7) AS x'))[0]).toEqual([{ x: '7' }])
+    await db.sql(
+      'DROP FUNCTION turning; CREATE FUNCTION turning(n INT) RETURNS TEXT READS SQL DATA RETURN (SELECT c16 FROM t WHERE id = 1)',
+    )
+    await expect(connection.query('SELECT turning(7) AS x')).rejects.toThrow(/turning/)
   })
 
   test('user variables, INTO and PREPARE give no way around', async () => {

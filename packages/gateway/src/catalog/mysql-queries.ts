@@ -80,7 +80,7 @@ export const TRIGGERS: Reading = {
   max: RELATIONS_MAX,
 }
 
-/** schema, name, kind, return type, deterministic, security, language. */
+/** schema, name, kind, return type, security, language, type of result in full, body (null: not shown), sql_mode. */
 export const ROUTINES: Reading = {
   select: [
     'ROUTINE_SCHEMA',
@@ -89,11 +89,36 @@ export const ROUTINES: Reading = {
     'DATA_TYPE',
     'SECURITY_TYPE',
     'EXTERNAL_LANGUAGE',
+    'DTD_IDENTIFIER',
+    'ROUTINE_DEFINITION',
+    'SQL_MODE',
   ],
   from: 'information_schema.ROUTINES',
   order: 'ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE',
   max: FUNCTIONS_MAX,
 }
+
+/** schema, function, mode, name, type. */
+export const PARAMETERS: Reading = {
+  select: [
+    'SPECIFIC_SCHEMA',
+    'SPECIFIC_NAME',
+    'PARAMETER_MODE',
+    'PARAMETER_NAME',
+    'DTD_IDENTIFIER',
+  ],
+  from: "information_schema.PARAMETERS WHERE ROUTINE_TYPE = 'FUNCTION' AND ORDINAL_POSITION > 0",
+  order: 'SPECIFIC_SCHEMA, SPECIFIC_NAME, ORDINAL_POSITION',
+  max: COLUMNS_MAX,
+}
+
+/** As ROUTINES and PARAMETERS, of the functions that [[schema, name], …] lists. */
+export const CURRENT_FUNCTIONS = `
+SELECT ${ROUTINES.select.join(', ')} FROM ${ROUTINES.from}
+ WHERE ROUTINE_TYPE = 'FUNCTION' AND (ROUTINE_SCHEMA, ROUTINE_NAME) IN (?)`
+export const CURRENT_PARAMETERS = `
+SELECT ${PARAMETERS.select.join(', ')} FROM ${PARAMETERS.from} AND (SPECIFIC_SCHEMA, SPECIFIC_NAME) IN (?)
+ ORDER BY ${PARAMETERS.order}`
 
 /** schema, table, index, column; the column of an index over an expression is null. */
 export const UNIQUE_KEYS: Reading = {

@@ -1,7 +1,8 @@
 /**
  * The catalog's own connection to a MySQL or MariaDB server, for the catalog store. Reading the schema needs no
  * right to any row: an account with SHOW VIEW, TRIGGER and SELECT on the mere definitions is enough, and what
- * it may not see is treated as unknown.
+ * it may not see is treated as unknown. Bodies of functions are shown to their definer, and with SHOW_ROUTINE (MySQL) or
+ * SELECT on mysql.proc (MariaDB); without, a function stays opaque.
  */
 import { connect, type Socket } from 'node:net'
 import mysql, { type Connection, type SslOptions } from 'mysql2/promise'

@@ -20,7 +20,10 @@ import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN, SAMPLE_CHARS_MAX } from './limi
 import {
   COLUMNS,
   CURRENT_DEFINITIONS,
+  CURRENT_FUNCTIONS,
+  CURRENT_PARAMETERS,
   checks,
+  PARAMETERS,
   probeOf,
   REFERENCES,
   RELATIONS,
@@ -89,6 +92,7 @@ export async function loadMysqlCatalog(
     server.grantee,
   ])
   const routines = await read<RoutineRow>(ROUTINES)
+  const parameters = groupBy(await read<ParameterRow>(PARAMETERS))
   const parts: Parts = {
     server,
     columns,
@@ -104,23 +108,42 @@ export async function loadMysqlCatalog(
     database: '',
     serverVersion: server.version,
     relations: relations.flatMap((row) => relationOf(row, parts) ?? []),
-    functions: routines.map(functionOf),
+    functions: routines.map((row) => functionOf(row, parameters)),
     userOperators: [],
     mysql: { flavour: server.flavour, lowerCaseTableNames: server.lowerCaseTableNames },
   }
   return { data, probe, complete: true }
 }
 
-/** Definitions of these views as of now; null for one that is gone. */
+/** Definitions of these as of now; null for a view that is gone, undefined for a function that cannot be read. */
 export async function currentMysqlDefinitions(
   connection: Connection,
-  views: readonly Defined[],
-): Promise<readonly (string | null)[]> {
-  const named = views.map(({ schema, name }) => [schema, name])
-  const rows = await rowsOf<[string, string, string]>(connection, CURRENT_DEFINITIONS, [named])
-  const found = new Map(rows.map(([schema, name, text]) => [JSON.stringify([schema, name]), text]))
-  return named.map((name) => found.get(JSON.stringify(name)) ?? null)
+  defined: readonly Defined[],
+): Promise<readonly (string | null | undefined)[]> {
+  const isFunction = (one: Defined) => 'language' in one
+  const named = (some: readonly Defined[]) => some.map(({ schema, name }) => [schema, name])
+  const ask = async <R extends unknown[]>(text: string, of: readonly Defined[]) =>
+    of.length === 0 ? [] : rowsOf<R>(connection, text, [named(of)])
+  const functions = defined.filter(isFunction)
+  const rows = await ask<[string, string, string]>(
+    CURRENT_DEFINITIONS,
+    defined.filter((one) => !isFunction(one)),
+  )
+  const views = new Map(rows.map(([schema, name, text]) => [`${schema}\0${name}`, text]))
+  const parameters = groupBy(await ask<ParameterRow>(CURRENT_PARAMETERS, functions))
+  const routines = await ask<RoutineRow>(CURRENT_FUNCTIONS, functions)
+  const bodies = new Map(
+    routines.map((row) => [functionKey(row[0], row[1]), definitionOf(row, parameters)]),
+  )
+  return defined.map((one) =>
+    isFunction(one)
+      ? bodies.get(functionKey(one.schema, one.name))
+      : (views.get(`${one.schema}\0${one.name}`) ?? null),
+  )
 }
+
+/** Names of routines have no case. */
+const functionKey = (schema: string, name: string): string => `${schema}\0${name.toLowerCase()}`
 
 /** Rows of a table as they come; the names are the catalog's own. */
 export async function sampleMysql(
@@ -145,6 +168,7 @@ export async function probeMysqlCatalog(
     VIEWS,
     TRIGGERS,
     ROUTINES,
+    PARAMETERS,
     UNIQUE_KEYS,
     REFERENCES,
     checks(flavour),
@@ -173,6 +197,16 @@ type RoutineRow = [
   returnType: string | null,
   security: string,
   language: string | null,
+  resultType: string | null,
+  body: string | null,
+  sqlMode: string,
+]
+type ParameterRow = [
+  schema: string,
+  name: string,
+  mode: string | null,
+  parameter: string | null,
+  type: string,
 ]
 type UniqueRow = [schema: string, table: string, index: string, column: string | null]
 type ReferenceRow = [
@@ -350,12 +384,30 @@ function columnsIn(condition: string, all: readonly string[]): readonly string[]
   return all.filter((name) => named.has(name.toLowerCase()))
 }
 
-function functionOf(row: RoutineRow): CatalogFunction {
+/** Under these the text of a body means something else than it does to us. */
+const OTHER_MEANINGS =
+  /\b(ANSI|ANSI_QUOTES|NO_BACKSLASH_ESCAPES|PIPES_AS_CONCAT|HIGH_NOT_PRECEDENCE|ORACLE|MSSQL|DB2|MAXDB|POSTGRESQL)\b/
+
+/** The statement that would create it; undefined: a procedure, or its body is not shown or not to be read. */
+function definitionOf(row: RoutineRow, parameters: Grouped<ParameterRow>): string | undefined {
+  const [schema, name, kind, , , language, type, body, sqlMode] = row
+  const isSql = language === null || language.toUpperCase() === 'SQL'
+  if (kind !== 'FUNCTION' || body === null || type === null || !isSql) return undefined
+  if (OTHER_MEANINGS.test(sqlMode)) return undefined
+  const list = (parameters.get(`${schema}\0${name}`) ?? []).map(
+    ([, , , parameter, of]) => `${quoted(parameter ?? '')} ${of}`,
+  )
+  return `CREATE FUNCTION ${quoted(schema)}.${quoted(name)}(${list.join(', ')}) RETURNS ${type} ${body}`
+}
+
+function functionOf(row: RoutineRow, parameters: Grouped<ParameterRow>): CatalogFunction {
   const [schema, name, kind, returnType, security, language] = row
+  const definition = definitionOf(row, parameters)
   return {
     id: 0,
     schema,
-    name,
+    // Names of routines have no case.
+    name: name.toLowerCase(),
     // What its author says of it (DETERMINISTIC, NO SQL) is not checked by the server.
     volatility: 'volatile',
     language: (language ?? 'sql').toLowerCase(),
@@ -365,6 +417,7 @@ function functionOf(row: RoutineRow): CatalogFunction {
     outputs: [],
     returnType: returnType ?? '',
     builtin: false,
+    ...(definition !== undefined && { definition }),
   }
 }
 

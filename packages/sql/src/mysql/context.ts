@@ -29,3 +29,14 @@ export interface MysqlContext {
   readonly names: MysqlNames
   readonly dialect: Dialect
 }
+
+/** As definitions are read that no sql_mode changes. */
+export const plain = ({ flavour, version }: Dialect): Dialect => ({
+  flavour,
+  version,
+  ansiQuotes: false,
+  noBackslashEscapes: false,
+  pipesAsConcat: false,
+  ignoreSpace: false,
+  highNotPrecedence: false,
+})

@@ -3,6 +3,7 @@
  * else opaque. A stored or loadable function that has the name of a native one is never certain to be the
  * native one in another version of the server, so it counts as opaque.
  */
+import type { CatalogFunction } from '../catalog.ts'
 import type { Effect, FunctionUse } from '../facts.ts'
 import type { FunctionCall } from './ast.ts'
 import { AGGREGATES, FAILING, PURITY, WINDOWS } from './builtin-functions.ts'
@@ -63,16 +64,39 @@ export function isNoFunction({ catalog, dialect }: MysqlContext, call: FunctionC
   return call.database !== null || !purity[dialect.flavour].has(name)
 }
 
-/** Is there a stored function of this name that an unqualified call may mean? */
-function storedFunction({ catalog, names }: MysqlContext, name: string): FunctionFacts | null {
-  const found = (catalog?.functionsNamed(name) ?? []).filter(
-    (entry) =>
-      !entry.builtin &&
-      (!names.databaseCertain ||
-        (names.database !== null &&
-          foldDatabase(catalog, entry.schema) === foldDatabase(catalog, names.database))),
+/** The stored function that a call certainly means; null: several, none, or a native one. */
+export function onlyStoredFunction(
+  context: MysqlContext,
+  call: FunctionCall,
+): CatalogFunction | null {
+  const { catalog, names, dialect } = context
+  const name = call.name.value.toLowerCase()
+  if (call.database === null && !names.databaseCertain) return null
+  if (call.database === null && purity[dialect.flavour].has(name)) return null
+  const found = storedFunctions(context, name, call.database?.value ?? names.database)
+  const [only] = found
+  if (only === undefined || found.length > 1 || catalog === null) return null
+  return only.kind === 'function' ? only : null
+}
+
+function storedFunctions(
+  { catalog }: MysqlContext,
+  name: string,
+  database: string | null,
+): readonly CatalogFunction[] {
+  if (database === null) return []
+  const folded = foldDatabase(catalog, database)
+  return (catalog?.functionsNamed(name) ?? []).filter(
+    (entry) => !entry.builtin && foldDatabase(catalog, entry.schema) === folded,
   )
-  const [first] = found
+}
+
+/** Is there a stored function of this name that an unqualified call may mean? */
+function storedFunction(context: MysqlContext, name: string): FunctionFacts | null {
+  const { catalog, names } = context
+  const [first] = names.databaseCertain
+    ? storedFunctions(context, name, names.database)
+    : (catalog?.functionsNamed(name) ?? []).filter(({ builtin }) => !builtin)
   return first === undefined ? null : opaqueFacts(first.schema, name)
 }
 

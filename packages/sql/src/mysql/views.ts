@@ -20,7 +20,7 @@ import {
   type Value,
 } from '../lineage/value.ts'
 import type { Dialect, Query } from './ast.ts'
-import type { MysqlContext } from './context.ts'
+import { type MysqlContext, plain } from './context.ts'
 import { createWalk, type RelationReader } from './lineage/create-walk.ts'
 import { leafOf, scopeOf } from './lineage/scope.ts'
 import type { Walk } from './lineage/walk.ts'
@@ -165,22 +165,12 @@ export class RelationColumnsReader {
     const { meaningful, assigned } = survey(query)
     const context = definitionContext(catalog, dialect)
     const readRelation = this.readerFor(context)
-    const walk = createWalk(context, draft, { readRelation, text, assigned })
+    const walk = createWalk(context, draft, { readRelation, text, assigned, bodies: false })
     const isUnderstood = () =>
       !draft.hasEffect('unknown') && meaningful.every((node) => walk.visited.has(node))
     return { walk, draft, isUnderstood }
   }
 }
-
-const plain = ({ flavour, version }: Dialect): Dialect => ({
-  flavour,
-  version,
-  ansiQuotes: false,
-  noBackslashEscapes: false,
-  pipesAsConcat: false,
-  ignoreSpace: false,
-  highNotPrecedence: false,
-})
 
 /** The query of a stored text; null where it is none that we read. */
 function queryOf(text: string, dialect: Dialect): Query | null {

@@ -2,6 +2,13 @@
 import type { Messages } from './clean.ts'
 
 export const masked: readonly Messages[] = [
+  'SELECT u.username, u.email, MAX(i.issued_on) FROM users u LEFT JOIN invoices i ON i.user_id = u.id GROUP BY u.id, u.username, u.email ORDER BY u.id',
+  'SELECT u.id, u.email, u.full_name, COUNT(i.id) FROM users u LEFT JOIN invoices i ON i.user_id = u.id GROUP BY 1, 2, 3 ORDER BY 1',
+  "SELECT DISTINCT `users`.* FROM `users` INNER JOIN `invoices` ON `invoices`.`user_id` = `users`.`id` WHERE `invoices`.`state` = 'paid' ORDER BY `users`.`id`",
+  'SELECT DISTINCT u.id, u.email FROM users u JOIN invoices i ON i.user_id = u.id ORDER BY u.id',
+  "SELECT 1 AS one FROM `users` WHERE `users`.`email` = BINARY 'user1@corp.example' LIMIT 1",
+  'SELECT id, email, invoices_of(id) AS invoices FROM users ORDER BY id',
+  'SELECT u.email, vat(i.total) FROM invoices i JOIN users u ON u.id = i.user_id ORDER BY i.id',
   'SELECT * FROM users ORDER BY id LIMIT 5',
   'SELECT u.* FROM users u WHERE u.id = 1',
   'SELECT users.id, users.username, users.email, users.full_name, users.phone, users.ssn, users.date_of_birth FROM users WHERE users.id = 1',

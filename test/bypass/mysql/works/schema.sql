@@ -39,6 +39,18 @@ CREATE VIEW open_invoices AS SELECT i.id, i.user_id, u.username, u.email, i.tota
 CREATE VIEW active_users AS SELECT id, username, email, full_name, country FROM users WHERE is_active = 1;
 CREATE VIEW monthly AS SELECT DATE_FORMAT(issued_on, '%Y-%m') AS month, COUNT(*) AS invoices, SUM(total) AS revenue FROM invoices GROUP BY DATE_FORMAT(issued_on, '%Y-%m');
 CREATE FUNCTION vat(amount DECIMAL(12,2)) RETURNS DECIMAL(12,2) DETERMINISTIC NO SQL RETURN ROUND(amount * 0.19, 2);
+CREATE FUNCTION invoices_of(user BIGINT) RETURNS INT READS SQL DATA RETURN (SELECT COUNT(*) FROM invoices WHERE user_id = user);
+CREATE FUNCTION stock_level(quantity INT) RETURNS VARCHAR(10) DETERMINISTIC NO SQL BEGIN
+  DECLARE level VARCHAR(10) DEFAULT 'none';
+  IF quantity > 100 THEN SET level = 'high'; ELSEIF quantity > 0 THEN SET level = 'low'; END IF;
+  RETURN level;
+END;
+CREATE FUNCTION is_overdue(invoice BIGINT) RETURNS TINYINT READS SQL DATA BEGIN
+  DECLARE due DATE;
+  DECLARE EXIT HANDLER FOR NOT FOUND RETURN NULL;
+  SELECT due_on INTO due FROM invoices WHERE id = invoice;
+  RETURN due < DATE '2025-03-01';
+END;
 CREATE PROCEDURE touch_products() UPDATE products SET stock = stock;
 CREATE TABLE numbers (n INT PRIMARY KEY);
 INSERT INTO numbers VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12);

@@ -39,7 +39,12 @@ export function analyzeStatement(
   const draft = new FactsDraft(context.dialect.flavour)
   const seen = survey(statement)
   const readRelation = relations.readerFor(context)
-  const walk = createWalk(context, draft, { readRelation, text, assigned: seen.assigned })
+  const walk = createWalk(context, draft, {
+    readRelation,
+    text,
+    assigned: seen.assigned,
+    bodies: true,
+  })
   const run: Run = {
     context,
     draft,

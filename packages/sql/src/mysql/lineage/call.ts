@@ -12,6 +12,7 @@ import {
 import type { Expression, FunctionCall, Identifier, WindowSpecification } from '../ast.ts'
 import { type FunctionFacts, functionFacts, isNoFunction } from '../functions.ts'
 import { groupsOf } from './groups.ts'
+import { knownCall } from './known-call.ts'
 import { noteLazyNulls, noteNullOperands } from './lazy.ts'
 import { compare } from './predicate.ts'
 import type { Scope } from './scope.ts'
@@ -19,6 +20,9 @@ import { boundedOf, isBounded, STRING } from './types.ts'
 import type { Walk } from './walk.ts'
 
 export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Value {
+  const args = call.arguments.map((arg) => walk.value(arg, scope))
+  const known = knownCall(walk, call, args)
+  if (known !== null) return known
   const facts = functionFacts(walk.context, call)
   const { use } = facts
   walk.draft.function(use)
@@ -27,7 +31,6 @@ export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Val
   if (facts.runsSql) {
     walk.draft.state.push({ kind: 'uncertain', why: `function ${use.name} may run SQL` })
   }
-  const args = call.arguments.map((arg) => walk.value(arg, scope))
   const native = call.database === null && !facts.runsSql
   if (native) noteConditions(walk, call, { args, scope })
   noteSink(walk, facts, args)

@@ -3,7 +3,7 @@ import type { CatalogRelation } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
 import type { Access } from '../../facts.ts'
 import { type Column, directOf } from '../../lineage/value.ts'
-import type { MysqlContext } from '../context.ts'
+import { type MysqlContext, plain } from '../context.ts'
 import { temporaryKey } from '../names.ts'
 import { expressionValue } from './expression.ts'
 import { notePredicate } from './predicate.ts'
@@ -26,8 +26,12 @@ export function createWalk(
     readonly text: string
     /** Lower-case names of the user variables that the statement assigns. */
     readonly assigned: ReadonlySet<string>
+    /** Bodies of functions are looked into: whoever runs the statement asks whether they are still the same. */
+    readonly bodies: boolean
+    readonly depth?: number
   },
 ): Walk {
+  const { depth = 0 } = options
   const temporaries = new Map<string, readonly Column[]>()
   const walk: Walk = {
     context,
@@ -42,6 +46,15 @@ export function createWalk(
     assigned: options.assigned,
     targets: new Set(),
     inserted: null,
+    depth,
+    inside: options.bodies
+      ? (innerDraft, { database, ...body }) =>
+          createWalk(within(context, database), innerDraft, {
+            ...options,
+            ...body,
+            depth: depth + 1,
+          })
+      : null,
     value: (node, scope) => expressionValue(walk, node, scope),
     predicate: (node, scope) => notePredicate(walk, node, scope),
     query: (query, scope) => queryColumns(walk, query, scope),
@@ -61,3 +74,18 @@ export function createWalk(
   }
   return walk
 }
+
+/** Names in the body of a routine mean what is in the routine's database. */
+const within = ({ catalog, dialect, names }: MysqlContext, database: string): MysqlContext => ({
+  catalog,
+  dialect: plain(dialect),
+  names: {
+    database,
+    databaseCertain: true,
+    temporaries: names.temporaries,
+    temporariesCertain: names.temporariesCertain,
+    sqlMode: null,
+    prepared: () => undefined,
+    handlers: () => undefined,
+  },
+})

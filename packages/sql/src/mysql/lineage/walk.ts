@@ -47,6 +47,15 @@ export interface Walk {
   readonly targets: Set<Table>
   /** What VALUES(c) stands for; null outside of ON DUPLICATE KEY UPDATE. */
   inserted: ((column: string) => Value) | null
+  /** How many bodies of functions it is inside of. */
+  readonly depth: number
+  /** A walk of a function's body, with names as that means them; null: bodies are not looked into here. */
+  readonly inside:
+    | ((
+        draft: FactsDraft,
+        body: Pick<Walk, 'text' | 'assigned'> & { readonly database: string },
+      ) => Walk)
+    | null
   value(node: Expression, scope: Scope): Value
   /** A condition: notes how it uses columns. */
   predicate(node: Expression, scope: Scope): void
