@@ -176,7 +176,13 @@ describe('postgres', () => {
       await using wire = await open()
       await wire.query("SET my.other = '1'")
       await wire.query('RESET my.other')
-      if (round === 2) await wire.query("BEGIN; SET my.id = '7'; ROLLBACK")
+      if (round === 2) {
+        await wire.query("BEGIN; SET my.id = '7'; ROLLBACK")
+        await wire.query("SELECT set_config('my.third', random()::text, false)")
+        // As asyncpg's pool has it, and npgsql's.
+        await wire.query('SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;')
+        await wire.query('DISCARD ALL')
+      }
       await wire.query("BEGIN; SET LOCAL my.id = '3'")
       const frames = await wire.query(text)
       said.push(say(frames))

@@ -206,7 +206,12 @@ export type StateChange =
   /** MySQL: a user variable got a value; null: the text does not tell which. */
   | { readonly kind: 'set-variable'; readonly name: string; readonly value: string | null }
   /** Everything may have changed (DISCARD ALL, RESET ALL, an opaque function, set_config of a non-constant). */
-  | { readonly kind: 'uncertain'; readonly why: string }
+  | {
+      readonly kind: 'uncertain'
+      readonly why: string
+      /** Settings are what they were when the session began (RESET ALL, DISCARD ALL). */
+      readonly resets?: true
+    }
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback-to' }
   /** SQL-level PREPARE; `statement` indexes nothing: the prepared statement's own facts. */
   | { readonly kind: 'prepare'; readonly name: string; readonly facts: StatementFacts }

@@ -57,8 +57,9 @@ export class KnownSettings {
   apply(change: StateChange): void {
     switch (change.kind) {
       case 'uncertain':
-        // RESET ALL, DISCARD ALL, a value that is computed: what it is now is not known, and equal to nothing.
-        this.#session.set('?', randomUUID())
+        if (change.resets === true) this.#reset()
+        // What it is now is not known, and equal to nothing.
+        else this.#session.set('?', unknown())
         return
       case 'set':
         this.#set(change)
@@ -109,6 +110,13 @@ export class KnownSettings {
     }
     const kept = local ? this.#block.get(key)?.kept : value
     this.#block.set(key, { kept, local: local ? value : undefined })
+  }
+
+  /** Whatever was set, known or not, is as it was when the session began. */
+  #reset(): void {
+    for (const name of [...this.#session.keys(), ...this.#block.keys()]) {
+      if (!this.#told.has(name)) this.#block.set(name, { kept: null, local: undefined })
+    }
   }
 
   #put(name: string, value: Value): void {

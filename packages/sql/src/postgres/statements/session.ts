@@ -46,7 +46,7 @@ const set: Handler = ({ draft }, fields) => {
       draft.state.push({ kind: 'set', name, local, values: null })
       return
     case 'VAR_RESET_ALL':
-      draft.state.push({ kind: 'uncertain', why: 'RESET ALL' })
+      draft.state.push({ kind: 'uncertain', why: 'RESET ALL', resets: true })
       return
     case 'VAR_SET_MULTI':
       // SET SESSION CHARACTERISTICS AS TRANSACTION.
@@ -102,7 +102,7 @@ const discard: Handler = ({ draft, context }, fields) => {
   }
   switch (target) {
     case 'DISCARD_ALL':
-      draft.state.push({ kind: 'uncertain', why: 'DISCARD ALL' })
+      draft.state.push({ kind: 'uncertain', why: 'DISCARD ALL', resets: true })
       draft.state.push({ kind: 'deallocate', name: null }, { kind: 'close-cursor', name: null })
       temporaries()
       return
