@@ -139,6 +139,27 @@ describe.runIf(hasPsql)('psql', () => {
     const [code] = await once(client, 'close')
     expect({ code, out }).toEqual({ code: 0, out: '42\n' })
   })
+
+  test('`sallyport psql` says what to do where the system does not know the authority', async () => {
+    const token = await gateway.token(AGENT)
+    const client = spawn(
+      join(import.meta.dirname, '../../node_modules/.bin/node'),
+      [
+        join(import.meta.dirname, '../../packages/cli/src/main.ts'),
+        ...['psql', gateway.connection, '--host', 'localhost', '--', '-XAtc', 'SELECT 1'],
+      ],
+      { env: { ...process.env, SALLYPORT_URL: url, SALLYPORT_TOKEN: token, HOME: home } },
+    )
+    let said = ''
+    client.stderr.on('data', (chunk) => {
+      said += chunk
+    })
+    const [code] = await once(client, 'close')
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: expect.stringMatching(/certificate.*--ca FILE/s),
+    })
+  })
 })
 
 test('operators see and end sessions of others; others do not', async () => {

@@ -1,5 +1,6 @@
 /** `sallyport psql NAME`, `sallyport mysql NAME`: the usual client, with address, token and TLS filled in. */
 import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { Cli } from '../context.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { accessOf, type ControlFlags, call } from './client.ts'
@@ -35,8 +36,17 @@ export async function runClient(
     ca: access.ca,
   }
   const { args, env } = program === 'psql' ? forPsql(to, access.token) : forMysql(to, access.token)
-  return run(program, [...args, ...more], { ...cli.env, ...env })
+  const code = await run(program, [...args, ...more], { ...cli.env, ...env })
+  if (program === 'psql' && code === PSQL_NOT_CONNECTED && to.tls && to.ca === null) {
+    cli.out.note(
+      'The gateway’s certificate must be of an authority this system knows, or named: --ca FILE',
+    )
+  }
+  return code === 0 ? EXIT.ok : EXIT.notOk
 }
+
+/** What psql exits with when there is no connection. */
+const PSQL_NOT_CONNECTED = 2
 
 interface Target {
   readonly name: string
@@ -62,9 +72,23 @@ function forPsql(to: Target, token: string) {
     PGDATABASE: to.name,
     PGPASSWORD: token,
     PGSSLMODE: to.tls ? 'verify-full' : 'disable',
-    ...(to.tls && { PGSSLROOTCERT: to.ca ?? 'system' }),
+    ...(to.tls && { PGSSLROOTCERT: to.ca ?? authorities() }),
   }
   return { args: [], env }
+}
+
+/** Where systems keep the authorities they know: Debian, Red Hat, macOS and Alpine. */
+const BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/cert.pem',
+]
+
+/** psql knows `system` since version 16; before, it takes it for the name of a file. */
+function authorities(): string {
+  const { stdout } = spawnSync('psql', ['--version'], { encoding: 'utf8' })
+  const version = Number(/(\d+)(\.\d+)*/.exec(stdout ?? '')?.[1] ?? Number.NaN)
+  return version < 16 ? (BUNDLES.find((file) => existsSync(file)) ?? 'system') : 'system'
 }
 
 /** MariaDB's client goes by the same name and has other words for TLS. */
@@ -81,13 +105,12 @@ async function run(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Promise<ExitCode> {
+): Promise<number> {
   const child = spawn(program, [...args], { stdio: 'inherit', env })
-  const code = await new Promise<number>((resolve, reject) => {
+  return new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (exit) => resolve(exit ?? 1))
   }).catch((error: unknown) => {
     throw new CliError('usage', `\`${program}\` cannot be started`, { cause: error })
   })
-  return code === 0 ? EXIT.ok : EXIT.notOk
 }
