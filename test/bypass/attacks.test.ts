@@ -45,7 +45,7 @@ async function told(
 }
 
 /** Every definition makes the gateway read the schema again, so these run in fewer ways. */
-const SLOW = new Set(['definitions'])
+const SLOW = new Set(['definitions', 'type names'])
 
 describe.each(Object.keys(WRITTEN))('%s', (category) => {
   const attacks = (WRITTEN[category] ?? []).map(attackOf)

@@ -36,6 +36,7 @@ export function guardMasked(view: PrincipalView, facts: StatementFacts): Deny | 
     guardUnknown(facts) ??
     guardFunctions(view, facts) ??
     guardState(facts) ??
+    guardTypes(facts) ??
     guardDefinitions(facts) ??
     guardRelations(facts) ??
     guardOutputs(view, facts) ??
@@ -99,14 +100,25 @@ function guardState(facts: StatementFacts): Deny | null {
   })
 }
 
+/** A domain's check fails for some values, and a row has other columns than a scalar. */
+function guardTypes({ doubtfulType }: StatementFacts): Deny | null {
+  if (doubtfulType === undefined) return null
+  return deny('masked-state', {
+    message: `the type name ${doubtfulType} may stand for more than one type, and columns are masked for you`,
+    detail: 'a type that takes the place of another can tell of masked values',
+    hint: `Write pg_catalog.${doubtfulType} for the server's own, or choose another name for yours.`,
+  })
+}
+
 /**
  * Code that runs later, with other people's statements: what it would do with their rows nobody can say. A constraint
  * of a domain is checked over all values there are of it.
  */
 const CODE =
-  /^(create|alter) (function|procedure|routine|aggregate|trigger|event trigger|event|rule|policy|cast|operator|operator class|operator family|language|extension|conversion|transform|foreign data wrapper|server|user mapping|publication|subscription)$|^import foreign schema$|^alter domain$/
+  /^(create|alter) (function|procedure|routine|aggregate|trigger|event trigger|event|rule|policy|cast|operator|operator class|operator family|collation|language|extension|conversion|transform|foreign data wrapper|server|user mapping|publication|subscription)$|^import foreign schema$|^alter domain$/
 
 function guardDefinitions(facts: StatementFacts): Deny | null {
+  if (facts.makesNothing === true) return null
   const command = facts.commands.find((one) => CODE.test(one))
   if (command === undefined) return null
   return deny('masked-definition', {

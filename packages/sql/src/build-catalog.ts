@@ -1,5 +1,11 @@
 /** Indexes a schema snapshot by name and OID. */
-import type { Catalog, CatalogData, CatalogFunction, CatalogRelation } from './catalog.ts'
+import type {
+  Catalog,
+  CatalogData,
+  CatalogFunction,
+  CatalogRelation,
+  CatalogType,
+} from './catalog.ts'
 
 const NONE: readonly never[] = []
 
@@ -13,6 +19,8 @@ export function buildCatalog(data: CatalogData, version: number): Catalog {
   }
   const functions = new Map<string, CatalogFunction[]>()
   for (const entry of data.functions) push(functions, entry.name, entry)
+  const types = new Map<string, CatalogType[]>()
+  for (const type of data.types ?? []) push(types, type.name, type)
   return {
     data,
     version,
@@ -20,6 +28,7 @@ export function buildCatalog(data: CatalogData, version: number): Catalog {
     relationById: (id) => byId.get(id),
     relationsNamed: (name) => byName.get(name) ?? NONE,
     functionsNamed: (name) => functions.get(name) ?? NONE,
+    typesNamed: (name) => types.get(name) ?? NONE,
   }
 }
 

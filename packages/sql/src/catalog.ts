@@ -107,11 +107,23 @@ export interface CatalogOperator {
   readonly right?: string | null
 }
 
+/** A type that is not a relation's. */
+export interface CatalogType {
+  readonly schema: string
+  readonly name: string
+  /** Its values may be rows: a domain over a composite type, a pseudo-type. */
+  readonly row: boolean
+}
+
 export interface CatalogData {
   readonly database: string
   readonly serverVersion: number
   /** Schemas that exist. Absent: every schema is taken to. */
   readonly schemas?: readonly string[]
+  /** Extensions that are installed (PostgreSQL). */
+  readonly extensions?: readonly string[]
+  /** Types that are not relations'; of arrays, the server's own (PostgreSQL). Absent: not known. */
+  readonly types?: readonly CatalogType[]
   readonly relations: readonly CatalogRelation[]
   readonly functions: readonly CatalogFunction[]
   readonly userOperators: readonly CatalogOperator[]
@@ -135,4 +147,6 @@ export interface Catalog {
   /** Every relation of that name, in any schema. */
   relationsNamed(name: string): readonly CatalogRelation[]
   functionsNamed(name: string): readonly CatalogFunction[]
+  /** Every type of that name, in any schema; none where types are not known. */
+  typesNamed(name: string): readonly CatalogType[]
 }

@@ -56,6 +56,8 @@ export class FactsDraft {
   outputs: readonly OutputColumn[] | null | 'unknown' = null
   rows: NonNullable<StatementFacts['rows']> | null = null
   diagnostics = false
+  makesNothing = false
+  doubtfulType: string | null = null
   hasWhere: boolean | null = null
   limit: number | null = null
   parameters = 0
@@ -201,6 +203,7 @@ export class FactsDraft {
     this.state.push(...facts.state)
     if (facts.hasWhere !== null) this.where(facts.hasWhere)
     if (!facts.literalIndependent) this.literalIndependent = false
+    this.doubtfulType ??= facts.doubtfulType ?? null
     this.parameters = Math.max(this.parameters, facts.parameters)
   }
 
@@ -223,6 +226,8 @@ export class FactsDraft {
       outputs: this.outputs,
       ...(this.rows !== null && { rows: this.rows }),
       ...(this.diagnostics && { diagnostics: true }),
+      ...(this.makesNothing && { makesNothing: true }),
+      ...(this.doubtfulType !== null && { doubtfulType: this.doubtfulType }),
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
       ...(this.isWithholdable && { withholdable: this.#withholdable() }),

@@ -261,6 +261,10 @@ export interface StatementFacts {
    * read and sent (SHOW STATUS).
    */
   readonly rows?: 'metadata' | 'diagnostics' | 'counters'
+  /** A type name that may, or after it could, stand for another type than the server's; absent otherwise. */
+  readonly doubtfulType?: string
+  /** It says IF NOT EXISTS, and what it would make is there: it makes nothing. Absent otherwise. */
+  readonly makesNothing?: true
   /** It asks what the server noted of the statement before it (SHOW WARNINGS, @@warning_count); absent otherwise. */
   readonly diagnostics?: true
   /** Base columns read anywhere in it. */

@@ -34,6 +34,7 @@ import {
   CURRENT_DEFINITIONS,
   CURRENT_FUNCTIONS,
   DEFINITIONS,
+  EXTENSIONS,
   FUNCTIONS,
   OPERATORS,
   PROBE,
@@ -64,7 +65,9 @@ export async function loadCatalogData(
     }
     const probe = await readProbe(client)
     const schemas = await rowsOf<[string]>(client, SCHEMAS)
-    const types = new Map(await rowsOf<[string, string]>(client, TYPES))
+    const extensions = await rowsOf<[string]>(client, EXTENSIONS)
+    const allTypes = await rowsOf<TypeRow>(client, TYPES)
+    const types = new Map(allTypes.map(([id, name]) => [id, name]))
     const relations = await rowsOf<RelationRow>(client, RELATIONS)
     const columns = await rowsOf<ColumnRow>(client, COLUMNS)
     const constraints = await rowsOf<ConstraintRow>(client, CONSTRAINTS)
@@ -88,6 +91,10 @@ export async function loadCatalogData(
       database: server[0],
       serverVersion: server[1],
       schemas: schemas.map(([name]) => name),
+      extensions: extensions.map(([name]) => name),
+      types: allTypes.flatMap(([, , schema, name, row]) =>
+        row === null ? [] : { schema, name, row },
+      ),
       relations: usable,
       functions: functions.map((row) => functionOf(row, types)),
       userOperators: operators.map((row) => operatorOf(row, types)),
@@ -241,6 +248,7 @@ type FunctionRow = [
   variadic: boolean,
 ]
 
+type TypeRow = [id: string, shown: string, schema: string, name: string, row: boolean | null]
 type OperatorRow = [name: string, called: string, left: string | null, right: string | null]
 
 /** The row types above are those of the select lists in queries.ts; tests run them on real servers. */

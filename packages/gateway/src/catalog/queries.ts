@@ -35,6 +35,9 @@ SELECT pg_catalog.current_database(),
 /** Names of schemas. */
 export const SCHEMAS = `SELECT nspname FROM pg_catalog.pg_namespace ORDER BY 1`
 
+/** Names of extensions. */
+export const EXTENSIONS = `SELECT extname FROM pg_catalog.pg_extension ORDER BY 1`
+
 /** The relation kinds of CatalogRelation. Indexes and toast tables are not among them. */
 const RELATION_KINDS = `'r', 'p', 'v', 'm', 'f', 'S', 'c'`
 
@@ -112,7 +115,8 @@ SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum, a.atttypid::pg_catalog.
 /**
  * relation oid, kind (c, x, u, p, f), columns, and of a foreign key the other table's schema, name and
  * columns: what a write may break. Unique indexes stand for primary keys and unique constraints; of one
- * over expressions or with a condition, the columns in them count.
+ * over expressions or with a condition, the columns in them count. A key that is deferrable may be broken until
+ * the transaction ends, so it is as any other unique constraint.
  */
 export const CONSTRAINTS = `
 SELECT c.conrelid::pg_catalog.int8,
@@ -124,7 +128,7 @@ SELECT c.conrelid::pg_catalog.int8,
   LEFT JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
  WHERE c.conrelid <> 0 AND (c.contype IN ('c', 'f', 'x') OR c.conexclop IS NOT NULL)
 UNION ALL
-SELECT i.indrelid::pg_catalog.int8, CASE WHEN i.indisprimary THEN 'p' ELSE 'u' END,
+SELECT i.indrelid::pg_catalog.int8, CASE WHEN i.indisprimary AND i.indimmediate THEN 'p' ELSE 'u' END,
        ${columnNames(
          'i.indrelid',
          `i.indkey::pg_catalog.int2[] || CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN NULL ELSE (
@@ -137,11 +141,14 @@ SELECT i.indrelid::pg_catalog.int8, CASE WHEN i.indisprimary THEN 'p' ELSE 'u' E
  WHERE i.indisunique AND i.indrelid >= ${FIRST_USER_OID}
  LIMIT ${CONSTRAINTS_MAX + 1}`
 
-/** oid, name of every type. */
+/** oid, name, schema, bare name of every type, and may its values be rows; null of a relation's, and of users' arrays. */
 export const TYPES = `
-SELECT t.oid::pg_catalog.int8, ${typeName('t', 'n')}
+SELECT t.oid::pg_catalog.int8, ${typeName('t', 'n')}, n.nspname, t.typname,
+       CASE WHEN t.typrelid <> 0 OR (t.typarray = 0 AND t.typtype = 'b' AND n.nspname <> 'pg_catalog') THEN NULL
+            ELSE t.typtype = 'p' OR COALESCE(b.typtype IN ('c', 'd'), false) END
   FROM pg_catalog.pg_type t
-  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace`
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype`
 
 /**
  * oid, schema, name, provolatile, language, prokind, security definer, returns set, outputs, return
@@ -275,6 +282,7 @@ ${[
   part('pg_trigger', 'x.oid', notTransient('x.tgrelid')),
   part('pg_type', 'x.oid', notTemporary('x.typnamespace')),
   part('pg_language', 'x.oid'),
+  part('pg_extension', 'x.oid'),
   part('pg_proc', 'x.oid'),
   part('pg_operator', 'x.oid'),
   part('pg_cast', 'x.oid'),

@@ -5,11 +5,12 @@
  * extension's) is opaque and has the effect `procedural`, and so has every function whose name leaves a
  * choice between a built-in and a user's.
  */
-import type { Catalog, CatalogFunction } from '../catalog.ts'
+import type { CatalogFunction } from '../catalog.ts'
 import type { Effect, FunctionUse } from '../facts.ts'
 import { AGGREGATES, OUTPUTS, PURITY, RETURNS, SETS, WINDOWS } from './builtin-functions.ts'
 import type { AnalysisContext } from './context.ts'
 import { effectivePath } from './resolve.ts'
+import { mayBeRow } from './type-names.ts'
 
 export interface FunctionFacts {
   readonly use: FunctionUse
@@ -116,9 +117,10 @@ export function onlyUserFunction(
 }
 
 function userFacts(
-  { catalog, names }: AnalysisContext,
+  context: AnalysisContext,
   { schema, name }: { readonly schema: string | undefined; readonly name: string },
 ): FunctionFacts | null {
+  const { catalog, names } = context
   if (catalog === null) return null
   const path = names.searchPath === 'uncertain' ? null : effectivePath(names.searchPath)
   const found = catalog
@@ -147,7 +149,7 @@ function userFacts(
       first.kind === 'aggregate' ? 'aggregate' : first.kind === 'window' ? 'window' : 'function',
     returnsSet: found.some((entry) => entry.returnsSet) || (hidesBuiltin && sets.has(name)),
     type: types.size === 1 && !hidesBuiltin ? first.returnType : null,
-    outputs: !same || hidesBuiltin ? null : userOutputs(catalog, first),
+    outputs: !same || hidesBuiltin ? null : userOutputs(context, first),
   }
 }
 
@@ -158,13 +160,12 @@ function isUsers(entry: CatalogFunction): boolean {
 }
 
 function userOutputs(
-  catalog: Catalog,
+  context: AnalysisContext,
   entry: CatalogFunction,
 ): readonly string[] | 'scalar' | null {
   if (entry.outputs.length > 0) return entry.outputs
   const bare = entry.returnType.slice(entry.returnType.lastIndexOf('.') + 1)
-  if (OPEN_TYPES.has(bare) || catalog.relationsNamed(bare).length > 0) return null
-  return 'scalar'
+  return OPEN_TYPES.has(bare) || mayBeRow(context, entry.returnType) ? null : 'scalar'
 }
 
 function opaqueFacts(schema: string | null, name: string): FunctionFacts {
@@ -216,18 +217,4 @@ function builtinOutputs(name: string): readonly string[] | 'scalar' | null {
   if (shapes.length > 1) return null
   // A single OUT parameter makes a scalar, under the parameter's name only as an alias of the function.
   return shapes[0]?.split(',') ?? null
-}
-
-/** Field names of a composite type, when exactly one relation or type of the catalog has its name. */
-export function compositeFields(
-  { catalog }: AnalysisContext,
-  type: string | null,
-): readonly string[] | null {
-  if (type === null || type === '' || catalog === null) return null
-  const dot = type.lastIndexOf('.')
-  const named = catalog
-    .relationsNamed(type.slice(dot + 1))
-    .filter((relation) => dot === -1 || relation.schema === type.slice(0, dot))
-  const [only] = named
-  return named.length === 1 && only !== undefined ? only.columns.map((column) => column.name) : null
 }

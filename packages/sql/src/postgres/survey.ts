@@ -3,7 +3,7 @@
  * other walks make of it. What is not listed in the grammar (a node, a field, an enum's value) is
  * reported, and so are the nodes that a walk with meaning must have visited.
  */
-import type { FuncCall, RangeVar } from 'libpg-query'
+import type { FuncCall, RangeVar, TypeName } from 'libpg-query'
 import { ENUM_VALUES, NODE_FIELDS } from './grammar.ts'
 import { nodeRole } from './nodes.ts'
 
@@ -14,6 +14,7 @@ export interface Survey {
   readonly meaningful: readonly { readonly type: string; readonly node: object }[]
   readonly calls: readonly FuncCall[]
   readonly relations: readonly RangeVar[]
+  readonly typeNames: readonly TypeName[]
   /** Types of the statements inside, in the order of the text; not the surveyed one itself. */
   readonly statements: readonly string[]
   /** Highest parameter number. */
@@ -86,6 +87,7 @@ class Surveyor {
   readonly meaningful: { type: string; node: object }[] = []
   readonly calls: FuncCall[] = []
   readonly relations: RangeVar[] = []
+  readonly typeNames: TypeName[] = []
   readonly statements: string[] = []
   parameters = 0
 
@@ -156,6 +158,9 @@ class Surveyor {
         break
       case 'RangeVar':
         this.relations.push(node as RangeVar)
+        break
+      case 'TypeName':
+        this.typeNames.push(node as TypeName)
         break
       case 'ParamRef': {
         const { number: index = 0 } = node as { number?: number }

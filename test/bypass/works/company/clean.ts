@@ -266,6 +266,16 @@ export const clean: Readonly<Record<string, readonly (string | readonly string[]
     "EXPLAIN (FORMAT json, COSTS off) SELECT count(*) FROM sales.invoices WHERE state = 'paid'",
   ],
   'LangChain and agents': [
+    'CREATE EXTENSION IF NOT EXISTS pg_trgm',
+    'SELECT pg_advisory_xact_lock(1573678846307946496);CREATE EXTENSION IF NOT EXISTS pg_trgm;',
+    ['BEGIN', 'CREATE EXTENSION IF NOT EXISTS citext', 'SELECT count(*) FROM users', 'COMMIT'],
+    `SELECT * FROM jsonb_populate_record(NULL::sales.products, '{"id": 1, "sku": "s", "name": "n"}')`,
+    `SELECT (jsonb_populate_record(NULL::sales.products, '{"id": 1, "sku": "s"}')).*`,
+    [
+      'BEGIN',
+      `INSERT INTO stock_moves SELECT * FROM jsonb_populate_recordset(NULL::stock_moves, '[{"product_id": 1, "moved": 2, "at": "2025-01-01"}]') RETURNING moved`,
+      'ROLLBACK',
+    ],
     ['SET search_path TO "public"', 'SELECT username, country FROM users LIMIT 3'],
     'SELECT country, COUNT(*) AS number_of_users FROM users GROUP BY country ORDER BY number_of_users DESC, country LIMIT 5;',
     'SELECT p.name, SUM(l.quantity) AS sold FROM sales.invoice_lines l JOIN sales.products p ON p.id = l.product_id GROUP BY p.name ORDER BY sold DESC, p.name LIMIT 5;',

@@ -175,4 +175,8 @@ export const masked: readonly (string | readonly string[])[] = [
   'SELECT id, email::text COLLATE "C", email <> \'\' FROM users ORDER BY id',
   'SELECT u.id, u.email, u.full_name, count(*), sum(i.total) FROM users u JOIN sales.invoices i ON i.user_id = u.id GROUP BY u.id, u.email, u.full_name ORDER BY u.id',
   'SELECT email, id, sum(1) FROM users GROUP BY 1, 2 ORDER BY 2',
+  'SELECT DISTINCT "users".* FROM "users" INNER JOIN sales.invoices ON invoices.user_id = users.id ORDER BY "users"."id"',
+  'SELECT DISTINCT u.id, u.email, u.full_name FROM users u JOIN sales.invoices i ON i.user_id = u.id ORDER BY u.id LIMIT 3',
+  'SELECT DISTINCT id, email FROM users ORDER BY 1',
+  'SELECT DISTINCT u.*, i.issued_on FROM users u JOIN sales.invoices i ON i.user_id = u.id ORDER BY i.issued_on DESC, u.id LIMIT 5',
 ]

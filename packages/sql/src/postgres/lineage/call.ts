@@ -157,8 +157,8 @@ function resultOf(
       return derive([...args.map(asCounted), ...observed, ROW_COUNT], { why, type: facts.type })
     }
   }
-  const type = facts.type ?? sameTypeAs(name, args)
-  const options = { why, type, ...failing }
+  const type = facts.type === 'anyelement' ? null : facts.type
+  const options = { why, type: type ?? sameTypeAs(name, args), ...failing }
   if (facts.kind === 'function') return derive([...args, ...observed], options)
   // Over no column at all, an aggregate or window function still tells how many rows there are.
   return derive([...args, ...observed, ROW_COUNT], options)
@@ -168,14 +168,17 @@ function asCounted(value: Value): Value {
   return value.kind === 'unknown' ? value : { ...value, revealsNoValue: true, constants: null }
 }
 
-/** min(x) and the like return their argument's type; functions of text give text. */
+/** min(x) and the like return their first argument's type; functions of text give text. */
 function sameTypeAs(name: string, args: readonly Value[]): string | null {
   const type = args[0]?.type ?? null
   if (name === 'array_agg') return `_${type ?? ''}`
   if (SAME_TYPE.has(name)) return type
   return OF_TEXT.has(name) && (type === 'text' || type === 'varchar') ? 'text' : null
 }
-const SAME_TYPE = new Set('min max any_value lag lead first_value last_value nth_value'.split(' '))
+const SAME_TYPE = new Set(
+  `min max any_value lag lead first_value last_value nth_value json_populate_record json_populate_recordset
+   jsonb_populate_record jsonb_populate_recordset`.split(/\s+/),
+)
 const OF_TEXT = new Set(
   'lower upper substr substring btrim ltrim rtrim left right reverse replace overlay'.split(' '),
 )

@@ -1,4 +1,4 @@
-/** Columns beside the key of their table in GROUP BY. */
+/** Columns beside the key of their table in GROUP BY, and in DISTINCT. */
 import { expect, test } from 'vitest'
 import { buildCatalog } from '../../build-catalog.ts'
 import type { CatalogRelation } from '../../catalog.ts'
@@ -43,12 +43,12 @@ const catalog = buildCatalog(
 )
 const reader = await PostgresReader.create()
 
-/** Columns that are grouped by, as far as it makes a difference. */
-function groupedBy(sql: string): readonly string[] {
+/** Columns that are grouped by, or made distinct, as far as it makes a difference. */
+function groupedBy(sql: string, as = 'group'): readonly string[] {
   const analysis = reader.analyze(sql, { catalog, names: NAMES })
   if (analysis.kind !== 'statements') throw new Error(analysis.message)
   const uses = analysis.statements.flatMap((facts) => facts.uses)
-  return uses.filter(({ context }) => context === 'group').map(({ column }) => column.column)
+  return uses.filter(({ context }) => context === as).map(({ column }) => column.column)
 }
 
 test.each([
@@ -82,4 +82,40 @@ test.each([
   'with users as (select * from keyless) select 1 from users group by id, mail',
 ])('%s: by the address', (sql) => {
   expect(groupedBy(sql)).toContain('mail')
+})
+
+test.each([
+  ['select distinct id, mail from users order by id', ['id']],
+  ['select distinct mail, id from users order by 2', ['id']],
+  ['select distinct u.* from users u join keyless k on k.id = u.id order by u.id desc', ['id']],
+  [
+    'select distinct u.id, u.mail, k.city from users u join keyless k using (id) order by k.city, u.id',
+    ['id', 'city'],
+  ],
+  ['select distinct u.id as n, mail as m from users u order by n limit 2', ['id']],
+  ['select distinct id, city, mail from pairs order by id, city', ['id', 'city']],
+])('%s: %j', (sql, expected) => {
+  expect(groupedBy(sql, 'distinct')).toEqual(expected)
+})
+
+test.each([
+  'select distinct id, mail from users',
+  'select distinct mail from users order by mail',
+  'select distinct id, mail, city from pairs order by id',
+  'select distinct u.id, u.mail, k.city from users u join keyless k using (id) order by u.id',
+  'select distinct u.id, u.mail, k.city from users u, keyless k order by u.id, k.id',
+  'select distinct u.id, v.mail from users u, users v order by u.id',
+  'select distinct id, mail from keyless order by id',
+  'select distinct id, mail from parent order by id',
+  'select distinct id, mail from (select * from users) s order by id',
+  'select distinct id, mail, upper(mail) from users order by id',
+  'select distinct id, mail, random() from users order by id',
+  'select distinct id, mail, count(*) over () from users order by id',
+  'select distinct id, mail from users order by id collate "C"',
+  'select distinct id, mail from users order by id using <',
+  'select distinct id, mail from users order by id || id',
+  'select distinct id, mail from users group by cube (id, mail) order by id',
+  'select distinct u.id, k.mail from users u join keyless k using (id) order by id',
+])('%s: by the address, too', (sql) => {
+  expect(groupedBy(sql, 'distinct')).toContain('mail')
 })

@@ -1,10 +1,11 @@
 /**
  * Grouping by a table's primary key and other columns of it is grouping by the key: the others make no difference to
  * what groups there are, and the server leaves them out of what it sorts or hashes by. Programs list them because
- * they select them.
+ * they select them. So it is with DISTINCT, but for the order in which the rows come.
  */
-import type { Node } from 'libpg-query'
+import type { Node, SelectStmt } from 'libpg-query'
 import type { Catalog, CatalogRelation } from '../../catalog.ts'
+import type { Column, Value } from '../../lineage/value.ts'
 import { as, stringsOf } from '../tree.ts'
 import { columnOf, type Item, type LeafItem, leaves, lookupItem, type Scope } from './scope.ts'
 
@@ -25,15 +26,63 @@ export function withoutEffect(
   const keys = !isPlain ? [] : nodes.flatMap((node) => keyOf(node, within) ?? [])
   const idle = keys.filter(({ item, column }) => {
     const grouped = keys.filter((key) => key.item === item).map((key) => key.column)
-    const primary = item.table?.constraints?.find((one) => one.kind === 'unique' && one.primary)
-    return (
-      primary !== undefined &&
-      !primary.columns.includes(column) &&
-      primary.columns.every((one) => grouped.includes(one)) &&
-      !hasChildren(catalog, item.table)
-    )
+    const primary = primaryKey(catalog, item)
+    return primary !== null && !primary.includes(column) && isAmong(primary, grouped)
   })
   return new Set(idle.map(({ node }) => node))
+}
+
+/**
+ * Of the columns of a SELECT DISTINCT, those that make no difference: every row is told by the primary keys that it is
+ * ordered by, so neither how many there are nor their order can hang on other columns of these tables. `sorted`: what
+ * ORDER BY names.
+ */
+export function besideSortedKeys(
+  catalog: Catalog | null,
+  { groupClause }: SelectStmt,
+  within: {
+    readonly columns: readonly Column[]
+    readonly sorted: ReadonlySet<Value>
+    scope: Scope
+  },
+): ReadonlySet<Value> {
+  const { columns, sorted, scope } = within
+  if (sorted.size === 0 || groupClause !== undefined) return new Set()
+  const items = [...new Set(scope.entries.flatMap(({ item }) => [...leaves(item)]))]
+  const holders = (value: Value) =>
+    items.filter((item) => item.columns.some((column) => column.value === value))
+  const keyed = items.filter((item) => {
+    const keys = item.columns.filter(
+      ({ value }) => sorted.has(value) && holders(value).length === 1,
+    )
+    const primary = primaryKey(catalog, item)
+    return (
+      primary !== null &&
+      isAmong(
+        primary,
+        keys.flatMap(({ value }) => storedName(value) ?? []),
+      )
+    )
+  })
+  const isKeyed = (value: Value): boolean => {
+    const [holder, ...others] = holders(value)
+    return holder !== undefined && others.length === 0 && keyed.includes(holder)
+  }
+  const values = columns.map(({ value }) => value)
+  if (!values.every((value) => sorted.has(value) || isKeyed(value))) return new Set()
+  return new Set(values.filter((value) => !sorted.has(value)))
+}
+
+const storedName = (value: Value): string | null =>
+  value.kind === 'direct' ? (value.sources[0]?.column ?? null) : null
+
+const isAmong = (some: readonly string[], all: readonly string[]): boolean =>
+  some.every((one) => all.includes(one))
+
+/** The columns by which the rows of a table differ for certain; null: there are none, or it may be more than one table. */
+function primaryKey(catalog: Catalog | null, { table }: LeafItem): readonly string[] | null {
+  const primary = table?.constraints?.find((one) => one.kind === 'unique' && one.primary)
+  return primary === undefined || hasChildren(catalog, table) ? null : primary.columns
 }
 
 /** Rows of tables that inherit from it have keys of their own. */

@@ -10,13 +10,13 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
-import { compositeFields } from '../functions.ts'
 import { RESULT_COLUMNS_MAX } from '../limits.ts'
 import { useRelation } from '../resolve.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
+import { compositeFields } from '../type-names.ts'
 import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
-import { withoutEffect } from './group-keys.ts'
+import { besideSortedKeys, withoutEffect } from './group-keys.ts'
 import { groupSize } from './groups.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
@@ -299,8 +299,10 @@ function noteDistinct(walk: Walk, select: SelectStmt, output: Output): void {
   if (clause === undefined) return
   const on = clause.filter((node) => Object.keys(node).length > 0)
   if (on.length === 0) {
-    for (const { value } of output.result.columns) walk.draft.useAll(value, 'distinct')
-    if (output.result.open !== null) walk.draft.useAll(output.result.open, 'distinct')
+    const { columns, open } = output.result
+    const idle = open === null ? idleInDistinct(walk, select, output) : new Set()
+    for (const { value } of columns) if (!idle.has(value)) walk.draft.useAll(value, 'distinct')
+    if (open !== null) walk.draft.useAll(open, 'distinct')
   }
   for (const node of on) {
     const value = orderValue(walk, node, output)
@@ -308,6 +310,20 @@ function noteDistinct(walk: Walk, select: SelectStmt, output: Output): void {
     walk.draft.useAll(value, 'order')
   }
 }
+
+function idleInDistinct(walk: Walk, select: SelectStmt, output: Output): ReadonlySet<Value> {
+  const sorts = (select.sortClause ?? []).flatMap((node) => as(node, 'SortBy') ?? [])
+  // Another order, or another collation, may not tell rows apart.
+  const plain = sorts.flatMap(({ node, useOp }) =>
+    node !== undefined && useOp === undefined && isName(node) ? [node] : [],
+  )
+  const sorted = new Set(plain.map((node) => orderValue(walk, node, output)))
+  const { scope, result } = output
+  return besideSortedKeys(walk.context.catalog, select, { columns: result.columns, sorted, scope })
+}
+
+const isName = (node: Node): boolean =>
+  as(node, 'ColumnRef') !== undefined || as(node, 'A_Const')?.ival !== undefined
 
 /** GROUP BY sees input columns before output names. */
 function noteGroups(

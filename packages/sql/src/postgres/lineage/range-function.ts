@@ -19,8 +19,9 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
-import { compositeFields, functionFacts } from '../functions.ts'
+import { functionFacts } from '../functions.ts'
 import { as, stringOf, stringsOf, typeNameOf, unwrap } from '../tree.ts'
+import { compositeFields, mayBeRow } from '../type-names.ts'
 import { noteFunction, rowsOf } from './call.ts'
 import { jsonBehaviors, jsonPassing, valueExpression } from './json.ts'
 import type { LeafItem, Scope } from './scope.ts'
@@ -166,7 +167,7 @@ function callShape(
     if (element !== null) {
       const fields = compositeFields(walk.context, element)
       if (fields !== null) return spread(fields, value)
-      if (!isComposite(walk, element)) return single(name)
+      if (!mayBeRow(walk.context, element)) return single(name)
     }
     if (type === 'tsvector') {
       return {
@@ -203,12 +204,6 @@ function elementType(type: string | null): string | null {
   if (type === 'oidvector') return 'oid'
   const match = /^((?:.*\.)?)_(.*)$/.exec(type ?? '')
   return match === null ? null : `${match[1]}${match[2]}`
-}
-
-function isComposite(walk: Walk, type: string): boolean {
-  if (type === '' || walk.context.catalog === null) return type !== ''
-  const bare = type.slice(type.lastIndexOf('.') + 1)
-  return walk.context.catalog.relationsNamed(bare).length > 0
 }
 
 export function rangeTable(walk: Walk, type: string, fields: object, scope: Scope): LeafItem {

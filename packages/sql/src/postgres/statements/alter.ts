@@ -28,6 +28,7 @@ import {
   constraintFrom,
   madeJustNow,
   noteChanged,
+  noteNewType,
   onlyRelation,
 } from './created.ts'
 import {
@@ -295,6 +296,8 @@ const rename: Handler = (run, fields) => {
   if (ADMIN_OBJECTS.test(renameType)) draft.effect('admin')
   draft.literalIndependent = false
   noteRelations(run, 'define')
+  if (RELATION_OBJECTS.has(renameType)) noteNewType(run, newname, 'relation')
+  if (/^OBJECT_(TYPE|DOMAIN)$/.test(renameType)) noteNewType(run, newname, 'type')
   if (relation === undefined) {
     draft.state.push({ kind: 'catalog' })
     return

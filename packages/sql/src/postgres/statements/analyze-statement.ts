@@ -7,7 +7,8 @@ import type { FunctionBodies } from '../function-bodies.ts'
 import { createWalk } from '../lineage/create-walk.ts'
 import type { Parser } from '../parse.ts'
 import { survey } from '../survey.ts'
-import { unwrap } from '../tree.ts'
+import { stringsOf, unwrap } from '../tree.ts'
+import { isDoubtful } from '../type-names.ts'
 import type { RelationColumnsReader } from '../views.ts'
 import { alterStatements } from './alter.ts'
 import { copyStatement } from './copy.ts'
@@ -65,6 +66,8 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
     draft.command = 'unknown'
     draft.unknown(`statement of type ${type}`)
   } else handler(run, fields)
+  const doubtful = seen.typeNames.find((name) => isDoubtful(context, name))
+  if (doubtful !== undefined) draft.doubtfulType = stringsOf(doubtful.names).at(-1) ?? ''
   for (const what of seen.unlisted) draft.unknown(`not listed: ${what}`)
   // Nothing that is not understood may look like a clean result.
   if (draft.hasEffect('unknown') && draft.outputs !== null) draft.outputs = 'unknown'

@@ -12,6 +12,7 @@ import type { CatalogColumn, CatalogConstraint, CatalogRelation } from '../../ca
 import type { RelationUse } from '../../facts.ts'
 import { resolveRelation } from '../resolve.ts'
 import { as, stringsOf, typeNameOf } from '../tree.ts'
+import { takesPlace } from '../type-names.ts'
 import type { Run } from './run.ts'
 
 /** Is the relation that this name would create a temporary one? */
@@ -51,6 +52,7 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
   const { draft, context } = run
   const relation = name.relname ?? ''
   const { kind, columns, constraints = [], unlessThere } = created
+  noteNewType(run, relation, 'relation')
   if (isTemporary(run, name)) {
     draft.relation({ schema: 'pg_temp', name: relation, access: 'define', kind: 'temporary' })
     const names = columns?.map((column) => column.name) ?? null
@@ -90,6 +92,15 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
       constraints,
     },
   })
+}
+
+/** Relations are types, too. */
+export function noteNewType(
+  { draft, context }: Run,
+  name: string,
+  kind: 'relation' | 'type',
+): void {
+  if (takesPlace(context, name, kind)) draft.doubtfulType = name
 }
 
 /** A view is here without its definition: what its columns come from is not known until it is committed. */
@@ -203,8 +214,9 @@ export function constraintsIn(
     const own = as(node, 'Constraint')
     const found = own !== undefined ? [own] : definition ? constraintsOf(definition) : []
     const keys = definition?.colname === undefined ? [] : [definition.colname]
+    const deferrable = found.some(({ contype }) => contype === 'CONSTR_ATTR_DEFERRABLE')
     for (const constraint of found) {
-      const one = constraintFrom(run, constraint, { keys, all })
+      const one = constraintFrom(run, constraint, { keys, all, deferrable })
       if (one === null) return null
       if (one !== undefined) made.push(one)
     }
@@ -218,14 +230,21 @@ export function constraintsIn(
  */
 export function constraintFrom(
   run: Run,
-  { contype, keys, fk_attrs, pk_attrs, pktable }: Constraint,
-  columns: { readonly keys: readonly string[]; readonly all: readonly string[] },
+  { contype, keys, fk_attrs, pk_attrs, pktable, deferrable }: Constraint,
+  columns: {
+    readonly keys: readonly string[]
+    readonly all: readonly string[]
+    readonly deferrable?: boolean
+  },
 ): CatalogConstraint | null | undefined {
   const listed = (nodes: readonly Node[] = []): readonly string[] =>
     nodes.length === 0 ? columns.keys : stringsOf(nodes)
   switch (contype) {
     case 'CONSTR_PRIMARY':
-      return { kind: 'unique', columns: listed(keys), primary: true }
+      // One that is deferrable may be broken until the transaction ends.
+      return deferrable === true || columns.deferrable === true
+        ? { kind: 'unique', columns: listed(keys) }
+        : { kind: 'unique', columns: listed(keys), primary: true }
     case 'CONSTR_UNIQUE':
       return { kind: 'unique', columns: listed(keys) }
     case 'CONSTR_CHECK':

@@ -6,6 +6,7 @@
  * evaluates at once (an index, a check over existing rows) give it their effects.
  */
 import type {
+  CreateExtensionStmt,
   CreateSchemaStmt,
   CreateSeqStmt,
   CreateStmt,
@@ -18,7 +19,14 @@ import type { Access, Effect } from '../../facts.ts'
 import { functionFacts } from '../functions.ts'
 import { nameToRangeVar, useRelation } from '../resolve.ts'
 import { as, stringsOf, typeNameOf } from '../tree.ts'
-import { columnsIn, constraintsIn, isTemporary, noteChanged, noteCreated } from './created.ts'
+import {
+  columnsIn,
+  constraintsIn,
+  isTemporary,
+  noteChanged,
+  noteCreated,
+  noteNewType,
+} from './created.ts'
 import type { Handler, Run } from './run.ts'
 
 /** `type: command | effects [| access of the relations in it]`. */
@@ -118,12 +126,48 @@ function simple(type: string, row: string): Handler {
     noteRelations(run, access as Access)
     noteFunctions(run)
     if (type === 'CommentStmt' || type === 'SecLabelStmt') noteCommented(run, fields)
+    for (const name of typesMade(type, fields)) noteNewType(run, name, 'type')
+    draft.makesNothing = type === 'CreateExtensionStmt' && isInstalled(run, fields)
     if (effects.includes('ddl')) {
-      draft.state.push(
-        KEEPS_NAMES.has(type) ? { kind: 'catalog', keepsNames: true } : { kind: 'catalog' },
-      )
+      const keepsNames = KEEPS_NAMES.has(type) || draft.makesNothing
+      draft.state.push({ kind: 'catalog', ...(keepsNames && { keepsNames }) })
     }
   }
+}
+
+/** Names of the types that a statement makes. */
+function typesMade(type: string, fields: object): readonly string[] {
+  const made = fields as {
+    domainname?: Node[]
+    typeName?: Node[]
+    typevar?: RangeVar
+    kind?: string
+    defnames?: Node[]
+    params?: Node[]
+  }
+  switch (type) {
+    case 'CreateDomainStmt':
+      return stringsOf(made.domainname).slice(-1)
+    case 'CreateEnumStmt':
+      return stringsOf(made.typeName).slice(-1)
+    case 'CreateRangeStmt': {
+      const options = (made.params ?? []).flatMap((node) => as(node, 'DefElem') ?? [])
+      const multirange = options.find(({ defname }) => defname === 'multirange_type_name')
+      const names = as(multirange?.arg, 'TypeName')?.names
+      return [made.typeName, names].flatMap((name) => stringsOf(name).slice(-1))
+    }
+    case 'CompositeTypeStmt':
+      return [made.typevar?.relname ?? '']
+    case 'DefineStmt':
+      return made.kind === 'OBJECT_TYPE' ? stringsOf(made.defnames).slice(-1) : []
+    default:
+      return []
+  }
+}
+
+function isInstalled({ context }: Run, fields: object): boolean {
+  const { extname = '', if_not_exists } = fields as CreateExtensionStmt
+  return if_not_exists === true && context.catalog?.data.extensions?.includes(extname) === true
 }
 
 /** Commands whose words depend on the statement's fields. */
