@@ -282,20 +282,24 @@ async function run(
   return transcript(kind, await wire.until(isEnd))
 }
 
-test.each(
-  [...MALFORMED, ...MALFORMED_ALONE].map((frame) => [frame.toString('hex'), frame] as const),
-)('a malformed message is answered as by the server: %s', async (_, frame) => {
-  const gateway = gateways.get('open') as TestGateway
-  const [direct, upstream] = [databases.get('direct'), databases.get('open')]
-  if (direct === undefined || upstream === undefined) throw new Error('not set up')
-  await using plain = await WireClient.connect({ ...direct, ...direct.superuser })
-  await using guarded = await WireClient.connect({
+function openThrough(kind: Kind): Promise<WireClient> {
+  const gateway = gateways.get(kind) as TestGateway
+  return WireClient.connect({
     host: gateway.host,
     port: gateway.plainPort,
     user: 'trial',
-    password: tokens.get('open') ?? '',
+    password: tokens.get(kind) ?? '',
     database: gateway.connection,
   })
+}
+
+test.each(
+  [...MALFORMED, ...MALFORMED_ALONE].map((frame) => [frame.toString('hex'), frame] as const),
+)('a malformed message is answered as by the server: %s', async (_, frame) => {
+  const [direct, upstream] = [databases.get('direct'), databases.get('open')]
+  if (direct === undefined || upstream === undefined) throw new Error('not set up')
+  await using plain = await WireClient.connect({ ...direct, ...direct.superuser })
+  await using guarded = await openThrough('open')
   const steps: Step[] = [
     [{ kind: 'Query', text: 'BEGIN' }],
     [{ kind: 'Parse', statement: '', text: 'SELECT $1::int', parameterTypes: [] }],
@@ -306,24 +310,37 @@ test.each(
   expect(await run('open', guarded, upstream, steps, 1000)).toEqual(expected)
 })
 
+test('a Query amid the data of a COPY ends the connection, and the COPY, as the server does', async () => {
+  const [direct, upstream] = [databases.get('direct'), databases.get('open')]
+  if (direct === undefined || upstream === undefined) throw new Error('not set up')
+  await using plain = await WireClient.connect({ ...direct, ...direct.superuser })
+  await using guarded = await openThrough('open')
+  for (const [wire, of] of [
+    [plain, direct],
+    [guarded, upstream],
+  ] as const) {
+    await of.sql('TRUNCATE public.log')
+    wire.send({ kind: 'Query', text: COPY_IN }, { kind: 'CopyData', data: Buffer.from('1\n') })
+    wire.send({ kind: 'Query', text: 'SELECT 1' })
+    const last = (await wire.replies()).at(-1)?.message
+    expect(last).toMatchObject({ fields: { severity: 'FATAL', sqlstate: '08P01' } })
+    // Waits for the COPY's transaction to end.
+    await of.sql('BEGIN; LOCK TABLE public.log; COMMIT')
+    expect(await of.sql('SELECT * FROM public.log')).toEqual([])
+  }
+})
+
 describe.each(Object.keys(POLICIES) as Kind[])('%s', (kind) => {
   test('a pipeline is answered through the gateway as by the server', {
     timeout: 60_000 + RUNS * 500,
   }, async () => {
-    const gateway = gateways.get(kind) as TestGateway
     const [direct, upstream] = [databases.get('direct'), databases.get(kind)]
     if (direct === undefined || upstream === undefined) throw new Error('not set up')
     const steps = fc.array(stepsOf(kind), { minLength: 1, maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(steps, fc.constantFrom(1, 3, 1000), async (pipeline, split) => {
         await using plain = await WireClient.connect({ ...direct, ...direct.superuser })
-        await using guarded = await WireClient.connect({
-          host: gateway.host,
-          port: gateway.plainPort,
-          user: 'trial',
-          password: tokens.get(kind) ?? '',
-          database: gateway.connection,
-        })
+        await using guarded = await openThrough(kind)
         const expected = await run(kind, plain, direct, pipeline, split)
         expect(await run(kind, guarded, upstream, pipeline, split)).toEqual(expected)
       }),
