@@ -3,20 +3,26 @@ import { type AuditEvent, type AuditRecord, isKnownEvent, type LegalHold } from 
 import { formatDuration, formatMoment } from '../duration.ts'
 import { type Column, type Style, styled, type Text } from '../output.ts'
 
+/** So much of a session's id names it. */
+export const SESSION_PREFIX_CHARS = 8
+
 export const RECORD_COLUMNS: readonly Column[] = [
   { title: 'seq', align: 'right' },
   { title: 'time (UTC)' },
-  { title: 'session', max: 8 },
+  { title: 'session' },
   { title: 'event', max: 24 },
   { title: 'what', max: 400 },
 ]
+
+/** A session's id as tables have it: what commands take for it. */
+export const shortId = (session: string): string => session.slice(0, SESSION_PREFIX_CHARS)
 
 export function recordRow(record: AuditRecord): readonly Text[] {
   const { event } = record
   const { name, style, what } = isKnownEvent(event)
     ? describe(event)
     : { name: event.type, style: 'dim' as const, what: 'of a later release' }
-  const session = typeof event['session'] === 'string' ? event['session'] : ''
+  const session = typeof event['session'] === 'string' ? shortId(event['session']) : ''
   return [
     String(record.seq),
     formatMoment(record.at).replace(/Z$/, ''),

@@ -17,7 +17,7 @@ import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
 import { counted, countOf } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
-import { lasted, RECORD_COLUMNS, recordRow } from './describe.ts'
+import { lasted, RECORD_COLUMNS, recordRow, SESSION_PREFIX_CHARS, shortId } from './describe.ts'
 import { noteReading } from './desk.ts'
 import type {
   FilterFlags,
@@ -111,7 +111,7 @@ async function noteBeginning(
 
 /** The one session whose id begins so; null when there is none, or several. */
 export async function sessionOf(prefix: string, reader: AuditReader): Promise<string | null> {
-  if (prefix.length < 8 || prefix.length >= 36) return null
+  if (prefix.length < SESSION_PREFIX_CHARS || prefix.length >= 36) return null
   const { items } = await reader.sessions({ prefix, limit: 2 })
   return items.length === 1 ? (items[0]?.session ?? null) : null
 }
@@ -211,7 +211,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
     }
     cli.out.table(
       [
-        { title: 'session', max: 8 },
+        { title: 'session' },
         { title: 'started (UTC)' },
         { title: 'lasted' },
         { title: 'subject', max: 40 },
@@ -223,7 +223,7 @@ export async function sessions(flags: SessionsFlags, cli: Cli): Promise<ExitCode
         { title: 'rows', align: 'right' },
       ],
       items.map((item) => [
-        item.session,
+        shortId(item.session),
         formatMoment(item.startedAt).replace(/Z$/, ''),
         lasted(item.startedAt, item.endedAt),
         item.subject ?? '-',

@@ -66,7 +66,7 @@ async function stepsFor(
   if (existsSync(recordingPath(directory, session))) {
     const keys = await keysOf(flags, config?.audit.recordings.key ?? null, cli)
     frames = readRecording({ directory, session, keys })
-  } else {
+  } else if ((await at.reader.sessions({ session, limit: 1 })).items.length > 0) {
     cli.out.note('this session was not recorded: only its records are shown')
   }
   return stepsOf(recordsOf(at.reader, session), replayFrames(frames))

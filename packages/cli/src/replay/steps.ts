@@ -123,7 +123,7 @@ function* resultSteps(shown: Iterable<ShownItem>): Generator<Step> {
       default:
         // What answers nothing that ran, as a refusal, ends where the next begins.
         if (open.isOver) {
-          yield { at, kind: 'result', statement: null, result: open, ms: null }
+          yield { at: open.at, kind: 'result', statement: null, result: open, ms: null }
           open = new OpenResult()
         }
         open.take(item)
