@@ -37,7 +37,7 @@ export async function play(steps: AsyncIterable<Step>, options: PlayOptions): Pr
   try {
     for await (const step of steps) {
       if (keys !== null && before !== null) {
-        const due = Math.min(step.at - before, options.idleMs)
+        const due = Math.min(Math.max(step.at - before, 0), options.idleMs)
         if (!(await keys.wait(due, textOf(step)))) return
       }
       before = step.at
@@ -123,13 +123,15 @@ class Keys {
       const wake = new AbortController()
       this.#wake = wake
       const started = performance.now()
-      const due = this.#mode.kind === 'paused' ? TIMER_MS_MAX : left / this.#speed
+      const isPaused = this.#mode.kind === 'paused'
+      const due = isPaused ? TIMER_MS_MAX : left / this.#speed
       const passed = await pause(Math.min(due, TIMER_MS_MAX), true, { signal: wake.signal }).catch(
         () => false,
       )
       if (passed && this.#mode.kind === 'playing') return true
-      if (this.#mode.kind === 'playing') left -= (performance.now() - started) * this.#speed
-      else if (wake.signal.reason === 'step') return true
+      if (wake.signal.reason === 'step') return true
+      // A pause takes nothing off what is left to wait.
+      if (!isPaused) left = Math.max(left - (performance.now() - started) * this.#speed, 0)
     }
     return false
   }
