@@ -12,6 +12,7 @@ rules:
 limits:
   - { name: calls, who: { groups: [calls] }, per-token: { statements: 60 } }
   - { name: many, who: { groups: [many] }, per-token: { rows: 1000000 } }
+  - { name: slowly, who: { groups: [slow] }, statements-per-minute: 40 }
   - { name: the run, who: { groups: [runs] }, per-run: { rows: 10 } }
 `
 const SPENT = { code: '53400' }
@@ -111,6 +112,39 @@ test('statements at two gateways at once are no more than the budget', async () 
   // What each has taken ahead, and not used, is a twentieth of it.
   expect(sum).toBeGreaterThanOrEqual(60 - 2 * 3)
   await Promise.all(clients.map((client) => client.end()))
+})
+
+test('a rate is one for all gateways; while the store does not answer, each counts its own', async () => {
+  const both = gateways.slice(-2)
+  const minute = () => Math.floor(Date.now() / 60_000)
+  /** How many run of 60, sent by turns to both. */
+  const ranOf = async (subject: string): Promise<number> => {
+    const clients = await Promise.all(
+      both.map(async (at) => open(at, await at.token({ subject, groups: ['slow'] }))),
+    )
+    let ran = 0
+    for (let n = 0; n < 60; n++) {
+      const answer = clients[n % 2]?.query('SELECT 1').then(
+        () => ran++,
+        (error: unknown) => expect(error).toMatchObject({ code: '53400' }),
+      )
+      await answer
+    }
+    await Promise.all(clients.map((client) => client.end()))
+    return ran
+  }
+  const withinOneMinute = async (subject: string): Promise<number> => {
+    for (let round = 0; ; round++) {
+      const began = minute()
+      const ran = await ranOf(`${subject}${round}`)
+      if (minute() === began) return ran
+    }
+  }
+  // What each has taken ahead, and not used, is a twentieth of it.
+  expect(await withinOneMinute('slow')).toSatisfy((ran: number) => ran <= 40 && ran >= 36)
+  await store.sql('ALTER TABLE sallyport_rates RENAME TO away')
+  expect(await withinOneMinute('alone')).toBe(60)
+  await store.sql('ALTER TABLE away RENAME TO sallyport_rates')
 })
 
 test('rows used at one are used at the other; without the store nothing runs on a budget', async () => {

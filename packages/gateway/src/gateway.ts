@@ -25,7 +25,6 @@ import { Interrupts } from './session/interrupts.ts'
 import { MysqlTexts } from './session/mysql/texts.ts'
 import { PostgresTexts } from './session/postgres/texts.ts'
 import { ProbeBudgets } from './session/probe-budgets.ts'
-import { StatementRates } from './session/rates.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { SessionWatch } from './session/watch.ts'
@@ -335,7 +334,7 @@ class Gateway implements RunningGateway {
       turnstile: this.#turnstile,
       recordings: this.#parts.recordings,
       keys,
-      rates: new StatementRates(),
+      rates: this.#parts.rates,
       budgets: this.#budgets,
       probes: new ProbeBudgets(),
       telemetry,

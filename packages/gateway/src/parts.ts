@@ -1,4 +1,5 @@
 /** What a gateway holds from its start to its end, opened in the order things depend on each other: the log first. */
+
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,11 +29,14 @@ import { ExportWorker } from './exports/worker.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
+import { type Rates, StatementRates } from './session/rates.ts'
+import { SharedRates } from './session/shared-rates.ts'
 import { PostgresState } from './state/postgres-store.ts'
 import { StateStore } from './state/store.ts'
 import type { TokenState } from './state/token-state.ts'
 import { OtherGateways } from './store/gateways.ts'
 import { openSharedStore } from './store/open.ts'
+import { PostgresRates } from './store/postgres-rates.ts'
 import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
 import { Desk } from './trail/desk.ts'
@@ -61,6 +65,7 @@ export interface Parts {
   readonly policy: PolicyHolder
   readonly journal: ApprovalJournal
   readonly ledger: BudgetLedger
+  readonly rates: Rates
   /** Of hashing masks. */
   readonly keys: MaskKeys
 }
@@ -115,6 +120,10 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       shared === null
         ? new LocalLedger(config.stateDirectory, Date.now)
         : await inStore(PostgresLedger.open(shared))
+    const rates =
+      shared === null
+        ? new StatementRates()
+        : new SharedRates(await inStore(PostgresRates.open(shared)))
     const { directory, key, keepDays } = config.audit.recordings
     const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
     const recordings = new RecordingRoom({
@@ -155,6 +164,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       policy,
       journal,
       ledger,
+      rates,
       keys: maskKeys(config.stateDirectory),
     }
   } catch (error) {

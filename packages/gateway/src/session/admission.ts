@@ -21,7 +21,7 @@ import type { ApprovalLink } from './hold-reports.ts'
 import { SessionHolds } from './holds.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
-import type { StatementRates } from './rates.ts'
+import type { Rates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
 import { RoleOffers } from './role-offers.ts'
@@ -42,7 +42,7 @@ export interface SessionDeps {
   readonly turnstile: Turnstile
   readonly recordings: RecordingRoom
   readonly keys: MaskKeys
-  readonly rates: StatementRates
+  readonly rates: Rates
   readonly budgets: Budgets
   readonly probes: ProbeBudgets
   readonly telemetry: Telemetry

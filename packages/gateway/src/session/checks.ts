@@ -4,12 +4,12 @@ import type { Defined } from '@sallyport/sql'
 import type { Left, SessionBudgets } from '../budgets/budgets.ts'
 import type { Decided } from './decisions.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
-import type { StatementRates } from './rates.ts'
+import type { Rates } from './rates.ts'
 import { budgetReport, REPORTS, type Report } from './reports.ts'
 import { type ViewAnswer, ViewCheck } from './view-check.ts'
 
 export interface CheckOptions {
-  readonly rates: StatementRates
+  readonly rates: Rates
   readonly probes: ProbeBudgets
   readonly budgets: SessionBudgets
   /** Tells principals apart, for `rates` and `probes`. */
@@ -39,8 +39,15 @@ export class SessionChecks {
     const { rates, budgets, principal, now } = this.#options
     if (this.waitsForBudget(view)) return 'wait'
     const { statementsPerMinute } = view.limits
-    if (statementsPerMinute !== null && !rates.admit(principal, statementsPerMinute, now())) {
-      return { code: 'rate-limit', report: REPORTS.tooManyStatements }
+    if (statementsPerMinute !== null) {
+      const known = rates.prepare(principal, statementsPerMinute, now())
+      if (known !== null) {
+        this.#options.resumeAfter(known)
+        return 'wait'
+      }
+      if (!rates.admit(principal, statementsPerMinute, now())) {
+        return { code: 'rate-limit', report: REPORTS.tooManyStatements }
+      }
     }
     const spent = budgets.admit(view)
     if (spent === null) return null

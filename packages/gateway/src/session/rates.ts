@@ -9,10 +9,21 @@ interface Window {
   count: number
 }
 
-export class StatementRates {
+export interface Rates {
+  /** Null: `admit` can answer now; else when to ask again. `principal`: any key that tells principals apart. */
+  prepare(principal: string, max: number, now: number): Promise<void> | null
+  /** Counts one statement of `principal`; false: it is over `max`. */
+  admit(principal: string, max: number, now: number): boolean
+}
+
+/** Of one gateway. */
+export class StatementRates implements Rates {
   readonly #windows = new Map<string, Window>()
 
-  /** Counts one statement of `principal` (any key that tells principals apart); false: it is over `max`. */
+  prepare(): null {
+    return null
+  }
+
   admit(principal: string, max: number, now: number): boolean {
     const known = this.#windows.get(principal)
     if (known !== undefined && now - known.since < WINDOW_MS) return ++known.count <= max
