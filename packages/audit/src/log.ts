@@ -29,7 +29,7 @@ import { isCount } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { Found } from './recover.ts'
 import { type Grave, signTombstone } from './retention/tombstone.ts'
-import type { StatementForm } from './statement-form.ts'
+import type { StatementForm, StatementOf } from './statement-form.ts'
 
 export interface AuditLog {
   readonly directory: string
@@ -42,7 +42,7 @@ export interface AuditLog {
    */
   append(event: AuditEvent): number
   /** The same for a statement that is recorded often. @throws AuditError as append does */
-  appendForm(form: StatementForm, of: { session: string; ordinal: number }): number
+  appendForm(form: StatementForm, of: StatementOf): number
   /**
    * Writes every record appended so far, as durably as `sync` says; the log's own policy unless given, so
    * that one connection may ask for more than another.
@@ -185,7 +185,7 @@ export class FileAuditLog implements AuditLog {
     return seq
   }
 
-  appendForm(form: StatementForm, of: { session: string; ordinal: number }): number {
+  appendForm(form: StatementForm, of: StatementOf): number {
     this.#mustBeOpen()
     return this.#writer.appendForm(form, of, this.#time())
   }

@@ -86,34 +86,63 @@ describe('RecordWriter', () => {
   })
 
   test('writes a statement whose form is kept as one that is encoded each time', () => {
+    // Texts that come again: at once, and after another.
+    const texts = fc.array(fc.oneof(text, longText, fc.constantFrom('a', 'b', 'ü')), {
+      maxLength: 6,
+    })
     fc.assert(
-      fc.property(statements.map(compact), count, (event, at) => {
-        const { session, ordinal, cut: _, ...fields } = event as Statement
+      fc.property(statements.map(compact), texts, count, (event, others, at) => {
+        const { session, ordinal, sql, cut: _, ...fields } = event as Statement
         const form = StatementForm.of(fields)
-        const writer = newWriter()
         expect(form).not.toBeNull()
         if (form === null) return
-        const seq = writer.appendForm(form, { session, ordinal }, at)
-        expect(linesOf(writer)).toEqual([lineFor(event, { at, prev: NO_HASH, seq })])
+        const writer = newWriter()
+        for (const one of [sql, sql, sql, ...others, ...others, sql]) {
+          const prev = writer.chain.head
+          const seq = writer.appendForm(form, { session, ordinal, sql: one }, at)
+          const whole = { ...fields, session, ordinal, sql: one }
+          expect(linesOf(writer)).toEqual([lineFor(whole, { at, prev, seq })])
+          writer.clear()
+        }
       }),
     )
   })
 
-  test.each([
-    ['over a cap', { rule: 'r'.repeat(STRING_CHARS_MAX + 1) }],
-    ['long', { sql: 'x'.repeat(FORM_BYTES_MAX / 3) }],
-  ])('keeps no form of a statement that is %s', (_name, fields) => {
-    const { session: _s, ordinal: _o, ...rest } = statement(fields)
+  test('keeps no form of a statement that is over a cap', () => {
+    const {
+      session: _s,
+      ordinal: _o,
+      sql: _t,
+      ...rest
+    } = statement({
+      rule: 'r'.repeat(STRING_CHARS_MAX + 1),
+    })
     expect(StatementForm.of(rest)).toBeNull()
   })
 
+  test.each([FORM_BYTES_MAX, SQL_CHARS_MAX, SQL_CHARS_MAX + 1])(
+    'writes a text of %i characters with a form as without',
+    (length) => {
+      const event = statement({ sql: 'x'.repeat(length) })
+      const { session, ordinal, sql, ...fields } = event
+      const form = StatementForm.of(fields)
+      if (form === null) throw new Error('no form')
+      const [plain, formed] = [newWriter(1_000_000), newWriter(1_000_000)]
+      plain.append(event, 1)
+      plain.append(event, 1)
+      formed.appendForm(form, { session, ordinal, sql }, 1)
+      formed.appendForm(form, { session, ordinal, sql }, 1)
+      expect(linesOf(formed)).toEqual(linesOf(plain))
+    },
+  )
+
   test('refuses a session that does not fit, and changes nothing', () => {
-    const { session: _s, ordinal, ...fields } = statement()
+    const { session: _s, ordinal, sql, ...fields } = statement()
     const form = StatementForm.of(fields)
     const writer = newWriter()
     const session = 's'.repeat(STRING_CHARS_MAX + 1)
     if (form === null) throw new Error('no form')
-    expect(() => writer.appendForm(form, { session, ordinal }, 1)).toThrow(AuditError)
+    expect(() => writer.appendForm(form, { session, ordinal, sql }, 1)).toThrow(AuditError)
     expect(writer.chain).toEqual(NEW_CHAIN)
   })
 

@@ -15,7 +15,7 @@ import { JsonWriter } from './json-writer.ts'
 import { LIST_ITEMS_MAX, RECORD_BYTES_MAX, SQL_CHARS_MAX, STRING_CHARS_MAX } from './limits.ts'
 import { HASH_BYTES, type MerkleFrontier, NO_HASH, putHash } from './merkle.ts'
 import { fittedEventJson } from './shorten.ts'
-import type { StatementForm } from './statement-form.ts'
+import type { StatementForm, StatementOf } from './statement-form.ts'
 
 const NEWLINE = 0x0a
 /** The byte before each record is a newline; the first record needs one too. */
@@ -105,14 +105,20 @@ export class RecordWriter {
     return this.#finish(at, event.type)
   }
 
-  /** The same for a statement whose record is encoded already but for these two. */
-  appendForm(form: StatementForm, of: { session: string; ordinal: number }, at: number): number {
+  /** The same for a statement whose record is encoded already but for these. */
+  appendForm(form: StatementForm, of: StatementOf, at: number): number {
+    const { session, ordinal, sql } = of
+    if (sql.length > SQL_CHARS_MAX) return this.append({ ...form.fields, ...of }, at)
     const json = this.#begin(at)
     json.piece(form.before)
-    json.integer(of.ordinal)
+    json.integer(ordinal)
     json.piece(form.between)
-    json.string(of.session, STRING_CHARS_MAX)
-    json.piece(form.after)
+    json.string(session, STRING_CHARS_MAX)
+    json.piece(SQL)
+    const encoded = form.encoded(sql)
+    if (encoded === null) json.string(sql, SQL_CHARS_MAX)
+    else json.piece(encoded)
+    json.piece(form.behind)
     return this.#finish(at, 'statement')
   }
 
@@ -161,6 +167,7 @@ const BYTES = ascii('{"bytes":')
 const MICROS = ascii(',"micros":')
 const ROWS = ascii(',"rows":')
 const SESSION = ascii(',"session":')
+const SQL = ascii(',"sql":')
 const STATEMENT = ascii(',"statement":')
 const OUTCOME_STATUS = ascii(',"status":')
 const OUTCOME_END = ascii(',"type":"outcome","v":1}')

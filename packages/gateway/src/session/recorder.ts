@@ -81,28 +81,25 @@ export class StatementRecorder {
   ): number | null {
     if (!this.#options.recordable()) return null
     const { audit, session, watch } = this.#options
-    const latest = this.#latest(decided, text)
-    const plain = latest.again && parameters === undefined && !watch.watches(session)
+    const known = knownOf(decided)
+    const sql = decided.sensitive ? this.#withoutLiterals(known, text) : text
     try {
-      const form = plain ? formOf(latest, via, decided) : null
-      if (form !== null) return audit.appendForm(form, { session, ordinal: ++this.#ordinal })
+      if (parameters === undefined && !watch.watches(session)) {
+        const form = formOf(known, via, decided)
+        if (form !== null) return audit.appendForm(form, { session, ordinal: ++this.#ordinal, sql })
+      }
     } catch {
       return null
     }
-    const fields = fieldsOf(via, decided, latest.sql)
+    const fields = { ...fieldsOf(via, decided), sql }
     return this.#append(parameters === undefined ? fields : { ...fields, parameters })
   }
 
-  #latest(decided: Decided, text: string): Latest {
-    const known = LATEST.get(decided)
-    if (known?.text === text) {
-      known.again = true
-      return known
+  #withoutLiterals(known: Known, text: string): string {
+    if (known.latest?.text !== text) {
+      known.latest = { text, sql: this.#options.withoutLiterals(text) }
     }
-    const sql = decided.sensitive ? this.#options.withoutLiterals(text) : text
-    const latest = { text, sql, again: false, forms: null }
-    LATEST.set(decided, latest)
-    return latest
+    return known.latest.sql
   }
 
   /** It is about to be run, and rolled back; false: that cannot be recorded, so it is not. */
@@ -135,7 +132,7 @@ export class StatementRecorder {
     if (this.#append(fields) !== null) this.#options.recorded()
   }
 
-  #append(fields: StatementFields): number | null {
+  #append(fields: StatementFields & { readonly sql: string }): number | null {
     const { audit, session, watch } = this.#options
     try {
       const event: Statement = { ...fields, session, ordinal: ++this.#ordinal }
@@ -184,33 +181,42 @@ export class StatementRecorder {
   }
 }
 
-/** The latest text of a decision: most are run again and again. */
-interface Latest {
-  readonly text: string
-  /** As it is recorded. */
-  readonly sql: string
-  /** It has come more than once. */
-  again: boolean
-  /** Its records, but for what differs; null where it is too long to be kept. */
-  forms: Partial<Record<Via, StatementForm | null>> | null
+/** What is kept of a decision: most are recorded again and again. */
+interface Known {
+  /** Its records, but for what differs, once there has been one; null where it is too long to be kept. */
+  readonly forms: Partial<Record<Via, StatementForm | 'once' | null>>
+  /** The newest text that is recorded without its literals. */
+  latest: { readonly text: string; readonly sql: string } | null
 }
 
-const LATEST = new WeakMap<Decided, Latest>()
+const KNOWN = new WeakMap<Decided, Known>()
 
-function formOf(latest: Latest, via: Via, decided: Decided): StatementForm | null {
-  latest.forms ??= {}
-  const known = latest.forms[via]
-  if (known !== undefined) return known
-  const form = StatementForm.of(fieldsOf(via, decided, latest.sql))
-  latest.forms[via] = form
-  return form
+function knownOf(decided: Decided): Known {
+  let known = KNOWN.get(decided)
+  if (known === undefined) {
+    known = { forms: {}, latest: null }
+    KNOWN.set(decided, known)
+  }
+  return known
 }
 
-function fieldsOf(via: Via, decided: Decided, sql: string): StatementFields {
+function formOf(known: Known, via: Via, decided: Decided): StatementForm | null {
+  const form = known.forms[via]
+  if (form === undefined) {
+    known.forms[via] = 'once'
+    return null
+  }
+  if (form !== 'once') return form
+  const made = StatementForm.of(fieldsOf(via, decided))
+  known.forms[via] = made
+  return made
+}
+
+function fieldsOf(via: Via, decided: Decided): StatementFields {
   const { verdict, relations, effects, masks, fingerprint } = decided
   const { kind, rule } = verdict
   const known = fingerprint === undefined ? undefined : { fingerprint }
-  const fields = { type: 'statement', v: 1, via, sql, verdict: kind, rule } as const
+  const fields = { type: 'statement', v: 1, via, verdict: kind, rule } as const
   const refused =
     verdict.kind === 'deny' ? { code: verdict.code, reason: verdict.message } : undefined
   return { ...fields, ...known, ...refused, relations, effects, masks }
