@@ -124,11 +124,12 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       shared === null
         ? new StatementRates()
         : new SharedRates(await inStore(PostgresRates.open(shared)))
-    const { directory, key, keepDays } = config.audit.recordings
+    const { directory, key, previousKeys, keepDays } = config.audit.recordings
     const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
     const recordings = new RecordingRoom({
       directory,
       key: key === null ? null : await recordingKey(secrets, key),
+      previousKeys: await Promise.all(previousKeys.map((one) => recordingKey(secrets, one))),
       keepDays,
       audit,
       log,

@@ -15,6 +15,7 @@ if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BEL
 const archiver = new Archiver({
   directory: task.directory,
   wrapping: task.key === null ? null : wrappingKey(task.key),
+  previous: task.previousKeys.map(wrappingKey),
 })
 
 function tell(news: ArchiveNews): void {

@@ -9,6 +9,7 @@ import type { JournalFile } from './journal-reader.ts'
 export interface ArchiveTask {
   readonly directory: string
   readonly key: Uint8Array | null
+  readonly previousKeys: readonly Uint8Array[]
 }
 
 export type ArchiveNews =
@@ -40,8 +41,8 @@ export class ArchiveWorker {
 
   constructor(options: ArchiveOptions) {
     this.#options = options
-    const { directory, key } = options
-    const workerData: ArchiveTask = { directory, key }
+    const { directory, key, previousKeys } = options
+    const workerData: ArchiveTask = { directory, key, previousKeys }
     this.#worker = new Worker(new URL('./archive-thread.ts', import.meta.url), { workerData })
     this.#worker.unref()
     this.#worker.on('message', (news: ArchiveNews) => this.#hear(news))

@@ -23,14 +23,21 @@ export class Archiver {
   readonly #directory: string
   readonly #journals: JournalReader
   readonly #wrapping: WrappingKey | null
+  /** All that a journal or a recording may be under. */
+  readonly #keys: readonly WrappingKey[]
   /** Recordings of sessions that live. */
   readonly #open = new Map<string, RecordingWriter>()
 
-  constructor(options: { directory: string; wrapping: WrappingKey | null }) {
-    this.#directory = options.directory
-    this.#wrapping = options.wrapping
-    const keys = options.wrapping === null ? [] : [options.wrapping]
-    this.#journals = new JournalReader(options.directory, keys)
+  constructor(options: {
+    directory: string
+    wrapping: WrappingKey | null
+    previous?: readonly WrappingKey[]
+  }) {
+    const { directory, wrapping, previous = [] } = options
+    this.#directory = directory
+    this.#wrapping = wrapping
+    this.#keys = wrapping === null ? previous : [wrapping, ...previous]
+    this.#journals = new JournalReader(directory, this.#keys)
   }
 
   /** Appends what a journal holds, all or, when it throws, as if none; what each touched recording holds now. */
@@ -75,8 +82,8 @@ export class Archiver {
   #writerOf(session: string, journal: number): RecordingWriter {
     let writer = this.#open.get(session)
     if (writer === undefined) {
-      const directory = this.#directory
-      writer = RecordingWriter.open({ directory, session, journal, wrapping: this.#wrapping })
+      const [directory, wrapping, keys] = [this.#directory, this.#wrapping, this.#keys]
+      writer = RecordingWriter.open({ directory, session, journal, wrapping, keys })
       this.#open.set(session, writer)
     }
     return writer

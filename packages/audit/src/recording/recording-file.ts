@@ -95,9 +95,12 @@ export class RecordingWriter {
     directory: string
     session: string
     journal: number
+    /** Of a new recording. */
     wrapping: WrappingKey | null
+    /** Of one that is there. */
+    keys: readonly WrappingKey[]
   }): RecordingWriter {
-    const { directory, session, wrapping } = options
+    const { directory, session, keys } = options
     const path = recordingPath(directory, session)
     // Shorter than its head: an archiver died while it was made, and nothing is in it.
     if (!existsSync(path) || statSync(path).size < HEAD_BYTES) {
@@ -113,9 +116,7 @@ export class RecordingWriter {
     }
     const isEncrypted = content[MAGIC.length] === 1
     const keyFile = recordingKeyPath(directory, session)
-    const key = isEncrypted
-      ? unwrapKey(readFileSync(keyFile, 'utf8'), wrapping === null ? [] : [wrapping], session)
-      : null
+    const key = isEncrypted ? unwrapKey(readFileSync(keyFile, 'utf8'), keys, session) : null
     const hash = createHash('sha256').update(content.subarray(0, keep))
     return new RecordingWriter({ path, session, key, hash, bytes: keep })
   }

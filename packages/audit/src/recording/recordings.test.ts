@@ -147,6 +147,35 @@ describe.each([
   })
 })
 
+describe('another key', () => {
+  test('completes what was left under the one before, and begins its own', async () => {
+    const directory = temporaryDirectory()
+    const [before, after] = [wrappingKey(KEY), Buffer.alloc(32, 8)]
+    const buffer = journalBuffer()
+    const journal = new JournalWriter({ directory, journal: 1, wrapping: before, buffer })
+    const session = journal.name(Buffer.from('session-1'))
+    buffer.write('rows', journal.entry(session, 2, 5, 4))
+    journal.flush()
+    journal.close()
+    new Archiver({ directory, wrapping: before }).archive({ journal: 1, bytes: journal.bytes })
+    // Killed in a journal later.
+    const next = new JournalWriter({ directory, journal: 2, wrapping: before, buffer })
+    buffer.write('more', next.entry(next.name(Buffer.from('session-1')), 2, 5, 4))
+    next.flush()
+    next.close()
+    rmSync(journalPath(directory, 1))
+    const { recordings, failures } = start(directory, { key: after, previousKeys: [KEY] })
+    recordings.open({ ...OPEN, session: 'session-2' }).end('done')
+    await recordings.archived()
+    expect(failures).toEqual([])
+    expect(shown(directory, 'session-1', KEY)).toBe('output:rows output:more')
+    expect(shown(directory, 'session-2', after)).toBe('open:ann end:done')
+    expect(() => shown(directory, 'session-2', KEY)).toThrow(
+      expect.objectContaining({ code: 'key-missing' }),
+    )
+  })
+})
+
 describe('a recording', () => {
   test('is the same however often a journal is archived', () => {
     const directory = temporaryDirectory()

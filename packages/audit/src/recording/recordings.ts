@@ -40,6 +40,8 @@ export interface RecordingsOptions {
   readonly now: () => number
   /** 32 bytes: data keys are wrapped by it. Null: recordings are not encrypted. */
   readonly key: Uint8Array | null
+  /** Keys of before: what a run before has left under them is completed. */
+  readonly previousKeys?: readonly Uint8Array[]
   /** Appends to the log and writes it; throws when that cannot be done. */
   readonly record: (events: readonly AuditEvent[]) => void
   /** Called once each time writing or archiving begins to fail. */
@@ -101,7 +103,7 @@ export class Recordings {
   #failed = false
 
   constructor(options: RecordingsOptions) {
-    const { directory, key } = options
+    const { directory, key, previousKeys = [] } = options
     this.#options = options
     this.#wrapping = key === null ? null : wrappingKey(key)
     mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -110,6 +112,7 @@ export class Recordings {
     this.#archiver = new ArchiveWorker({
       directory,
       key,
+      previousKeys,
       onArchived: (journal, seals) => this.#archived(journal, seals),
       onFailure: (error) => {
         options.onFailure(error)

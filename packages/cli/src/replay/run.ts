@@ -64,7 +64,7 @@ async function stepsFor(
   const { replayFrames } = await import('@sallyport/gateway')
   let frames: Iterable<RecordingFrame> = []
   if (existsSync(recordingPath(directory, session))) {
-    const keys = await keysOf(flags, config?.audit.recordings.key ?? null, cli)
+    const keys = await keysOf(flags, config?.audit.recordings ?? null, cli)
     frames = readRecording({ directory, session, keys })
   } else if ((await at.reader.sessions({ session, limit: 1 })).items.length > 0) {
     cli.out.note('this session was not recorded: only its records are shown')
@@ -74,15 +74,19 @@ async function stepsFor(
 
 async function keysOf(
   flags: ReplayFlags,
-  reference: string | null,
+  recordings: { readonly key: string | null; readonly previousKeys: readonly string[] } | null,
   cli: Cli,
 ): Promise<readonly WrappingKey[]> {
   if (flags.keyFile !== undefined) {
     return [wrappingKey(Buffer.from((await readText(flags.keyFile)).trim(), 'base64'))]
   }
-  if (reference === null) return []
+  if (recordings === null) return []
+  const { key, previousKeys } = recordings
   const { createSecrets, recordingKey } = await import('@sallyport/gateway')
-  return [wrappingKey(await recordingKey(createSecrets({ now: cli.now }), reference))]
+  const secrets = createSecrets({ now: cli.now })
+  const references = key === null ? previousKeys : [key, ...previousKeys]
+  const keys = await Promise.all(references.map((one) => recordingKey(secrets, one)))
+  return keys.map(wrappingKey)
 }
 
 async function show(

@@ -189,6 +189,7 @@ function buildAudit(
           ? join(directory, 'recordings')
           : at(recordings.directory),
       key: recordings.key ?? null,
+      previousKeys: recordings['previous-keys'] ?? [],
       keepDays: recordings['keep-days'] ?? raw['keep-days'] ?? null,
     },
   }

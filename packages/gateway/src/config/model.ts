@@ -166,6 +166,8 @@ export interface AuditConfig {
     readonly directory: string
     /** A secret reference to 32 bytes in base64; null: recordings are not encrypted. */
     readonly key: string | null
+    /** References to what it was before: what they encrypted is still read, and completed. */
+    readonly previousKeys: readonly string[]
     /** Recordings older than this are destroyed, except under a legal hold; null: none is. */
     readonly keepDays: number | null
   }

@@ -125,6 +125,7 @@ export interface RawConfig {
     readonly recordings?: {
       readonly directory?: string
       readonly key?: string
+      readonly 'previous-keys'?: readonly string[]
       readonly 'keep-days'?: number
     }
   }

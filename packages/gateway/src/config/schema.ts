@@ -181,6 +181,7 @@ export const CONFIG_SCHEMA = object(
       recordings: object({
         directory: string,
         key: string,
+        'previous-keys': { type: 'array', items: string },
         'keep-days': { type: 'integer', minimum: 1 },
       }),
     }),

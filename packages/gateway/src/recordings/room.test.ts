@@ -37,6 +37,7 @@ test.each([
   const room = new RecordingRoom({
     directory,
     key: null,
+    previousKeys: [],
     keepDays: 10,
     audit,
     log: createLogger({ level: 'error' }),

@@ -23,6 +23,8 @@ export interface RecordingRoomOptions {
   readonly directory: string
   /** 32 bytes; null: recordings are not encrypted. */
   readonly key: Uint8Array | null
+  /** Likewise, of before: journals and recordings they encrypted are completed. */
+  readonly previousKeys: readonly Uint8Array[]
   /** Null: none goes by age. */
   readonly keepDays: number | null
   readonly audit: AuditLog
@@ -93,10 +95,11 @@ export class RecordingRoom {
   }
 
   #open(): Recordings {
-    const { audit, log, clock, directory, key } = this.#options
+    const { audit, log, clock, directory, key, previousKeys } = this.#options
     this.#recordings ??= new Recordings({
       directory,
       key,
+      previousKeys,
       now: clock.now,
       record: (events) => {
         for (const event of events) audit.append(event)
@@ -116,6 +119,6 @@ export async function recordingKey(secrets: Secrets, reference: string): Promise
   if (key.length === KEY_BYTES) return key
   throw new GatewayError(
     'config',
-    `audit.recordings.key must be ${KEY_BYTES} bytes in base64 (openssl rand -base64 32)`,
+    `a key of audit.recordings must be ${KEY_BYTES} bytes in base64 (openssl rand -base64 32)`,
   )
 }

@@ -18,6 +18,7 @@ beforeEach(async () => {
   const recordings = new RecordingRoom({
     directory: join(directory, 'recordings'),
     key: null,
+    previousKeys: [],
     keepDays: null,
     audit,
     log: createLogger({ level: 'error' }),
