@@ -9,7 +9,7 @@ export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'different'
 const REWRITES_MAX = 3
 
 /** Run in a transaction that is rolled back. */
-export const CHANGES = /^(UPDATE|DELETE|INSERT|REPLACE)/
+export const CHANGES = /^(UPDATE|DELETE|INSERT|REPLACE|EXPLAIN)|\b(NEXTVAL|SETVAL)\(/i
 
 async function shown(wire: WireClient, statement: string): Promise<readonly Frame[]> {
   if (!CHANGES.test(statement)) return wire.query(statement)

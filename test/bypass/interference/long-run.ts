@@ -23,22 +23,28 @@ export async function runLong(
   { statements, open }: LongRun,
 ): Promise<void> {
   const seed = Number(given ?? Date.now() % 1_000_000)
-  const counts: Record<Outcome, number> = {
+  const counts: Record<Outcome | 'unsteady', number> = {
     refused: 0,
     failed: 0,
     same: 0,
     'same rows': 0,
     different: 0,
+    unsteady: 0,
   }
   const oneChangeAtATime = turns()
   const runBatch = async (batch: number): Promise<void> => {
     using comparison = await open(batch)
     for (const statement of fc.sample(statements(), { numRuns: BATCH, seed: seed + batch })) {
-      const run = () => comparison.run(statement)
+      // What protected values make different is so every time; what the moment made is not.
+      const run = async () => {
+        const outcome = await comparison.run(statement)
+        if (outcome !== 'different') return outcome
+        return (await comparison.run(statement)) === 'different' ? outcome : 'unsteady'
+      }
       const outcome = await (CHANGES.test(statement) ? oneChangeAtATime(run) : run())
       counts[outcome]++
-      if (outcome === 'different' && counts.different <= SHOWN_MAX)
-        console.log(`DIFFERENT ${seed + batch} ${statement}`)
+      if (outcome === 'unsteady' || (outcome === 'different' && counts.different <= SHOWN_MAX))
+        console.log(`${outcome.toUpperCase()} ${seed + batch} ${statement}`)
     }
     if (batch % 8 === 7) console.log(`batch ${batch + 1}: ${JSON.stringify(counts)}`)
   }

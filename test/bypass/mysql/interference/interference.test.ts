@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { onMysqlServers } from '../../../support/use-mysql.ts'
 import { MASKED } from '../../identities.ts'
 import { type MysqlWorld, openMysqlWorlds } from '../world.ts'
-import { MysqlComparison } from './compare.ts'
+import { keepEstimates, MysqlComparison } from './compare.ts'
 import { statements } from './language.ts'
 
 const SEED = 20_261_123
@@ -14,6 +14,7 @@ onMysqlServers('statements on %s', (flavour, server) => {
   let world: MysqlWorld
   beforeAll(async () => {
     world = await openMysqlWorlds(server)
+    await keepEstimates(world)
   })
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { startMysql } from '../../../support/mysql-servers.ts'
 import { MASKED } from '../../identities.ts'
 import { runLong } from '../../interference/long-run.ts'
 import { openMysqlWorlds } from '../world.ts'
-import { MysqlComparison } from './compare.ts'
+import { keepEstimates, MysqlComparison } from './compare.ts'
 import { statements } from './language.ts'
 
 const [named, ...rest] = process.argv.slice(2)
@@ -15,6 +15,7 @@ const server = await startMysql(flavour)
 if ('unavailable' in server) throw new Error(server.unavailable)
 {
   await using world = await openMysqlWorlds(server)
+  await keepEstimates(world)
   const masks = MASKED.filter((who) => who !== 'hashed')
   await runLong(rest, {
     statements: () => statements(flavour),

@@ -506,7 +506,7 @@ export const clean: Readonly<Record<string, readonly Messages[]>> = {
     'SELECT id, total, vat(total) AS vat, total + vat(total) AS gross FROM invoices ORDER BY id',
     'SELECT state, SUM(vat(total)) FROM invoices GROUP BY state ORDER BY state',
     'SELECT id, username, invoices_of(id) AS invoices FROM users ORDER BY invoices_of(id) DESC, id LIMIT 5',
-    "SELECT name, stock_level(stock) FROM products WHERE LENGTH(stock_level(stock)) = 3 ORDER BY id",
+    'SELECT name, stock_level(stock) FROM products WHERE LENGTH(stock_level(stock)) = 3 ORDER BY id',
     'SELECT id, is_overdue(id) FROM invoices ORDER BY id',
     'SELECT {db}.vat(100), is_overdue(0)',
     ['BEGIN', 'UPDATE invoices SET total = total + vat(total) WHERE id = 1', 'ROLLBACK'],
