@@ -351,6 +351,7 @@ function compileMask(scope: Scope, mask: MaskFile, at: Path, masks: MaskRule[]):
     name,
     path: scope.file.path,
     connections: scope.connections,
+    written: mask.name === undefined ? mask.columns : null,
     columns: patterns(scope, mask.columns, [...at, 'columns'], compileColumn),
     spec,
     who,

@@ -111,6 +111,7 @@ function sayLineage(lineage: Lineage): string {
     case 'direct':
       return sayColumn(lineage.source)
     case 'derived':
+      if (lineage.sources.length === 0) return 'which rows there are'
       return `computed from ${lineage.sources.map(sayColumn).join(', ')}${lineage.revealsNoValue ? ' (reveals no value)' : ''}`
     case 'constant':
       return 'constant'

@@ -116,6 +116,8 @@ export interface ProbeBudget {
 
 export interface MaskRule {
   readonly name: string
+  /** `columns` as written, where it has no other name: each names the mask on the columns it covers. */
+  readonly written: readonly string[] | null
   readonly path: string
   readonly connections: readonly Glob[]
   readonly columns: readonly ColumnPattern[]

@@ -160,9 +160,7 @@ function byName({ name, type }: CatalogColumn): Found | null {
   const guess = GUESSES.find(
     (one) => matchers.get(one)?.test(words) === true && (one.types ?? TEXT).test(type),
   )
-  return guess === undefined
-    ? null
-    : { with: guess.with, why: `its name is that of a ${guess.kind}` }
+  return guess === undefined ? null : { with: guess.with, why: `its name says ${guess.kind}` }
 }
 
 /** The commonest shape in the sample; where it is only a part of the texts, they are searched for it. */

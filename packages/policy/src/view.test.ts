@@ -46,6 +46,17 @@ describe('where several entries match', () => {
     expect(masked(groups(3), '')?.groupMin).toBeNull()
     expect(masked('', groups(3))?.groupMin).toBeNull()
   })
+
+  test('a mask without a name is called what it has for the column', () => {
+    const view = viewOf(
+      policyOf(
+        `${ALLOW}masks:\n  - { columns: [s.t.a, '*.t.c', s.t.c], with: redact }\n  - { name: n, columns: [s.t.d, s.u.d], with: redact }\n`,
+      ),
+    )
+    expect(view.maskFor(column('s.t.a'))?.names).toEqual(['s.t.a'])
+    expect(view.maskFor(column('s.t.c'))?.names).toEqual(['*.t.c', 's.t.c'])
+    expect(view.maskFor(column('s.t.d'))?.names).toEqual(['n'])
+  })
 })
 
 test('a role is asked for by who may, for where it may be; glass is broken only by who is named', () => {

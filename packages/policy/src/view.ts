@@ -271,8 +271,10 @@ class ColumnLookup {
   }
 
   #alone(column: ColumnRef): ColumnMask | null {
-    const found = this.#on(this.#masks, [column, ...this.#basesOf(column)])
-    return found.map((rule) => maskOf(rule, column)).reduce(stricterOrNull, null)
+    const covered = [column, ...this.#basesOf(column)]
+    return this.#on(this.#masks, covered)
+      .map((rule) => maskOf(rule, column, covered))
+      .reduce(stricterOrNull, null)
   }
 
   /** The column, its kin and their bases. */
@@ -287,7 +289,7 @@ class ColumnLookup {
   }
 }
 
-function maskOf(rule: MaskRule, column: ColumnRef): ColumnMask {
+function maskOf(rule: MaskRule, column: ColumnRef, covered: readonly ColumnRef[]): ColumnMask {
   return {
     spec: rule.spec,
     strength: strengthOf(rule.spec),
@@ -295,7 +297,18 @@ function maskOf(rule: MaskRule, column: ColumnRef): ColumnMask {
     predicates: rule.predicates,
     probes: rule.probes,
     groupMin: rule.groupMin,
-    names: [rule.name],
+    names: namesOn(rule, covered),
     column,
   }
+}
+
+function namesOn(
+  { name, written, columns }: MaskRule,
+  covered: readonly ColumnRef[],
+): readonly string[] {
+  const covers = (index: number): boolean => {
+    const pattern = columns[index]
+    return pattern !== undefined && covered.some((one) => columnMatches(pattern, one, 'protect'))
+  }
+  return written === null ? [name] : written.filter((_, index) => covers(index))
 }

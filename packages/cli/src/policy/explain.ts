@@ -87,7 +87,7 @@ function print(explanation: Explanation, shown: Shown): void {
       'schema',
       catalog === null
         ? 'not known: names are not resolved (give --catalog or --config)'
-        : `database ${catalog.data.database}, ${catalog.data.relations.length} relations`,
+        : `${catalog.data.mysql?.flavour ?? `database ${catalog.data.database}`}, ${catalog.data.relations.length} relations`,
     ),
   )
   if (!explanation.masked) out.line(fieldLine('masks', 'none apply to this principal here'))

@@ -145,14 +145,20 @@ export async function currentMysqlDefinitions(
 /** Names of routines have no case. */
 const functionKey = (schema: string, name: string): string => `${schema}\0${name.toLowerCase()}`
 
+/** Types that no cast makes text of: an error for the whole statement. */
+const WITHOUT_TEXT = /^(geom|point|linestring|polygon|multi|vector)/
+
 /** Rows of a table as they come; the names are the catalog's own. */
 export async function sampleMysql(
   connection: Connection,
-  { schema, name }: CatalogRelation,
+  { schema, name, columns: all }: CatalogRelation,
   { columns, rows }: { readonly columns: readonly string[]; readonly rows: number },
 ): Promise<(string | null)[][]> {
-  const texts = columns.map(
-    (column) => `LEFT(CAST(${quoted(column)} AS CHAR), ${SAMPLE_CHARS_MAX})`,
+  const textless = new Set(
+    all.flatMap((column) => (WITHOUT_TEXT.test(column.type) ? column.name : [])),
+  )
+  const texts = columns.map((column) =>
+    textless.has(column) ? 'NULL' : `LEFT(CAST(${quoted(column)} AS CHAR), ${SAMPLE_CHARS_MAX})`,
   )
   const text = `SELECT ${texts.join(', ')} FROM ${quoted(schema)}.${quoted(name)} LIMIT ?`
   return rowsOf<(string | null)[]>(connection, text, [rows])
