@@ -64,6 +64,10 @@ export class FactsDraft {
   literalIndependent = true
   copy: CopyFacts | null = null
   localFile: string | null = null
+  /** See StatementFacts. */
+  wholeRows = false
+  /** A `*` was spread out. */
+  spread = false
   readonly flows: Flow[] = []
   readonly constantWrites: ConstantWrite[] = []
   readonly state: StateChange[] = []
@@ -199,6 +203,7 @@ export class FactsDraft {
     }
     for (const why of facts.unknowns) this.#unknowns.add(why)
     this.flows.push(...facts.flows)
+    if (facts.wholeRows === true) this.wholeRows = true
     this.constantWrites.push(...facts.constantWrites)
     this.state.push(...facts.state)
     if (facts.hasWhere !== null) this.where(facts.hasWhere)
@@ -232,6 +237,7 @@ export class FactsDraft {
       uses: [...this.#uses.values()].flat(),
       ...(this.isWithholdable && { withholdable: this.#withholdable() }),
       flows: this.flows,
+      ...((this.wholeRows || (this.spread && this.flows.length > 0)) && { wholeRows: true }),
       constantWrites: this.constantWrites,
       state: this.state,
       literalIndependent: this.literalIndependent,

@@ -273,6 +273,11 @@ export interface StatementFacts {
   /** Absent: something of the statement may be noticed other than by its result. */
   readonly withholdable?: readonly WithholdableColumn[]
   readonly flows: readonly Flow[]
+  /**
+   * It takes all columns that its tables have, by whole rows or by a `*` that is stored: what such a value holds hangs
+   * on the columns there are as it runs. Absent: it names its columns, or the result's description does.
+   */
+  readonly wholeRows?: true
   readonly constantWrites: readonly ConstantWrite[]
   readonly state: readonly StateChange[]
   /**

@@ -81,9 +81,13 @@ export const DEFINITIONS = `
 SELECT v.oid::pg_catalog.int8, pg_catalog.pg_get_viewdef(v.oid)
   FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS v(oid)`
 
-/** oid, schema, name, definition of these views. */
+/** oid, schema, name, definition of these views; of a table the names of its columns, as JSON. */
 export const CURRENT_DEFINITIONS = `
-SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid)
+SELECT c.oid::pg_catalog.int8, n.nspname, c.relname,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid)
+            ELSE (SELECT COALESCE(pg_catalog.array_to_json(pg_catalog.array_agg(a.attname ORDER BY a.attnum))::pg_catalog.text, '[]')
+                    FROM pg_catalog.pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = ANY ($1::pg_catalog.oid[])`
 

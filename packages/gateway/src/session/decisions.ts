@@ -14,7 +14,15 @@ import {
   type Verdict,
   type WithheldColumn,
 } from '@sallyport/policy'
-import type { Analysis, Catalog, ColumnRef, Defined, Lineage, StatementFacts } from '@sallyport/sql'
+import type {
+  Analysis,
+  Catalog,
+  CatalogRelation,
+  ColumnRef,
+  Defined,
+  Lineage,
+  StatementFacts,
+} from '@sallyport/sql'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -291,7 +299,10 @@ function isUncertain(statement: StatementFacts): boolean {
   )
 }
 
-/** What somebody may redefine of what the statements read: views, and functions whose bodies are among the facts. */
+/**
+ * What somebody may redefine of what the statements read: views, functions whose bodies are among the facts, and tables
+ * whose whole rows they take.
+ */
 function definedIn(
   statements: readonly StatementFacts[],
   catalog: Catalog | null,
@@ -307,7 +318,20 @@ function definedIn(
     const relation = catalog?.relation(schema, name)
     if (relation !== undefined) found.add(relation)
   }
+  if (statements.some(({ wholeRows }) => wholeRows === true)) {
+    for (const table of tablesIn(statements, catalog)) found.add(table)
+  }
   return [...found]
+}
+
+function tablesIn(
+  statements: readonly StatementFacts[],
+  catalog: Catalog | null,
+): readonly CatalogRelation[] {
+  const tables = statements
+    .flatMap(({ relations }) => relations)
+    .filter(({ kind, schema }) => /table$/.test(kind) && schema !== 'pg_catalog')
+  return tables.flatMap(({ schema, name }) => catalog?.relation(schema ?? '', name) ?? [])
 }
 
 function relationsOf(statements: readonly StatementFacts[]): Decided['relations'] {

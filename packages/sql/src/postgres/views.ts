@@ -29,6 +29,8 @@ import type { Parser } from './parse.ts'
 interface Known {
   readonly columns: readonly Column[]
   readonly behind: readonly RelationUse[]
+  /** See StatementFacts: of tables behind it. */
+  readonly wholeRows?: boolean
 }
 
 export class RelationColumnsReader {
@@ -47,6 +49,7 @@ export class RelationColumnsReader {
       if (known === null) return []
       // What is done to a view's rows is done to the relations behind it; defining it is not.
       if (access !== 'define') for (const use of known.behind) draft.relation({ ...use, access })
+      if (known.wholeRows === true) draft.wholeRows = true
       return known.columns
     }
   }
@@ -107,7 +110,7 @@ export class RelationColumnsReader {
       }
     })
     const behind = [...draft.relations].map((use) => ({ ...use, through: name }))
-    return { columns, behind }
+    return { columns, behind, wholeRows: draft.wholeRows }
   }
 
   #walk(catalog: Catalog, draft: FactsDraft): Walk {

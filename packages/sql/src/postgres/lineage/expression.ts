@@ -214,22 +214,27 @@ function resolveColumnRef(walk: Walk, fields: readonly Node[], scope: Scope): Va
     if (column !== undefined) return column
     const item = lookupItem(scope, first, null)
     if (item === undefined) return missingColumn(walk, scope, first)
-    return item === 'ambiguous' ? unknownOf('ambiguous table name') : rowOfItem(item)
+    return item === 'ambiguous' ? unknownOf('ambiguous table name') : wholeRow(walk, item)
   }
   // [[database.]schema.]table.column, or the same with `*` for the whole row.
   const table = star ? names : names.slice(0, -1)
   const item = lookupItem(scope, table.at(-1) ?? '', table.at(-2) ?? null)
   if (item === undefined) return missingQualifier(walk, scope, table.join('.'))
   if (item === 'ambiguous') return unknownOf('ambiguous table name')
-  if (star) return rowOfItem(item)
+  if (star) return wholeRow(walk, item)
   const name = names.at(-1) ?? ''
   const column = lookupIn(item, name)
   if (column !== undefined) return column
   // `t.f` is also how f(t) may be written.
   if (isNoFunction(walk.context, [name]) && columnsOf(item) !== null)
     walk.draft.missing('column', names.join('.'), () => columnNames(item))
-  const row = asFunctionOf(walk, rowOfItem(item), name)
+  const row = asFunctionOf(walk, wholeRow(walk, item), name)
   return unknownOf('function written as a column', [row, ...added(item, name)])
+}
+
+function wholeRow(walk: Walk, item: Item): Value {
+  walk.draft.wholeRows = true
+  return rowOfItem(item)
 }
 
 /** A name that nothing visible has: the server refuses the statement, unless it knows what we do not. */

@@ -129,6 +129,7 @@ function starColumns(walk: Walk, target: ResTarget, scope: Scope): QueryResult |
     const fields = ref.fields ?? []
     if (fields.length === 0 || as(fields.at(-1), 'A_Star') === undefined) return null
     walk.visited.add(ref)
+    walk.draft.spread = true
     const result =
       fields.length === 1 ? everyColumn(scope) : starOf(stringsOf(fields.slice(0, -1)), scope)
     for (const { value } of result.columns) {
