@@ -32,6 +32,16 @@ const TYPES: readonly (readonly [type: string, value: string, shown: string | nu
   ["SET('secret', 'other')", "'secret,other'", ''],
 ]
 
+/** What takes all the columns of a table that gets another. */
+const WIDE = [
+  'INSERT INTO taken (id, v) SELECT * FROM grown',
+  'INSERT INTO taken (id, v) SELECT * FROM (SELECT * FROM grown) d',
+  'CREATE TABLE copied SELECT * FROM grown',
+  'SELECT * FROM grown UNION ALL SELECT * FROM grown',
+  'SELECT * FROM (SELECT * FROM grown LIMIT 5) d',
+  'WITH d AS (SELECT * FROM grown) SELECT * FROM d',
+]
+
 onMysqlServers('masked cells of %s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
@@ -45,7 +55,8 @@ onMysqlServers('masked cells of %s', (flavour) => {
       INSERT INTO t VALUES (1, ${TYPES.map(([, value]) => value).join(', ')}, '{"secret": 1}', ST_GeomFromText('POINT(1 2)'), 'seen');
       INSERT INTO t (id, plain) VALUES (2, 'empty');
       CREATE TABLE small (n TINYINT, s VARCHAR(5)); INSERT INTO small VALUES (1, 'x');
-      CREATE FUNCTION turning(n INT) RETURNS TEXT READS SQL DATA RETURN n`)
+      CREATE FUNCTION turning(n INT) RETURNS TEXT READS SQL DATA RETURN n;
+      ${WIDE.map((_, i) => `CREATE TABLE grown_${i} (id INT); INSERT INTO grown_${i} VALUES (1); CREATE TABLE taken_${i} (id INT, v TEXT);`).join(' ')}`)
     const masked = [...TYPES.map((_, i) => `c${i}`), 'doc', 'place']
     gateway = await startTestGateway({
       upstream: db,
@@ -56,7 +67,7 @@ version: 1
 rules:
   - { name: all, who: everyone, allow: { effects: ['*'] } }
 masks:
-  - { name: m, columns: [${masked.map((name) => `${db.database}.t.${name}`).join(', ')}], with: redact }
+  - { name: m, columns: [${masked.map((name) => `${db.database}.t.${name}`).join(', ')}, '${db.database}.grown_*.late'], with: redact }
 `,
       ],
     })
@@ -172,6 +183,24 @@ masks:
     )
     await expect(connection.query('SELECT turning(7) AS x')).rejects.toThrow(/turning/)
   })
+
+  test.each(WIDE.map((text, i) => [text, i] as const))(
+    'a column added by somebody else a moment ago is masked: %s',
+    async (text, i) => {
+      const connection = await client()
+      await db.sql(
+        `ALTER TABLE grown_${i} ADD COLUMN late TEXT; UPDATE grown_${i} SET late = 'secret'`,
+      )
+      const said = async (sql: string) =>
+        connection.query(sql.replaceAll(/\b(grown|taken|copied)\b/g, `$1_${i}`)).then(
+          ([rows]) => JSON.stringify(rows),
+          (error: Error) => error.message,
+        )
+      expect(await said(text)).not.toContain('secret')
+      expect(await said('SELECT v FROM taken')).not.toContain('secret')
+      expect(await said('SELECT * FROM copied')).not.toContain('secret')
+    },
+  )
 
   test('user variables, INTO and PREPARE give no way around', async () => {
     const connection = await client()

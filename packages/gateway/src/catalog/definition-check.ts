@@ -76,8 +76,13 @@ export class DefinitionCheck {
   }
 }
 
+/** Not a view and not a function. */
+export const isTable = (defined: Defined): boolean =>
+  !('volatility' in defined) && !/view/.test(defined.kind)
+
 /** As readers give it: of a table the names of its columns. */
 function definitionOf(defined: Defined): string | undefined {
-  if ('volatility' in defined || /view/.test(defined.kind)) return defined.definition
-  return JSON.stringify(defined.columns.map(({ name }) => name))
+  return isTable(defined) && 'columns' in defined
+    ? JSON.stringify(defined.columns.map(({ name }) => name))
+    : defined.definition
 }

@@ -72,6 +72,11 @@ export const CURRENT_DEFINITIONS = `
 SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS
  WHERE (TABLE_SCHEMA, TABLE_NAME) IN (?)`
 
+/** schema, name, a column of the tables that [[schema, name], …] lists; in order. */
+export const CURRENT_COLUMNS = `
+SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
+ WHERE (TABLE_SCHEMA, TABLE_NAME) IN (?) ORDER BY ORDINAL_POSITION`
+
 /** schema, table. */
 export const TRIGGERS: Reading = {
   select: ['EVENT_OBJECT_SCHEMA', 'EVENT_OBJECT_TABLE', 'TRIGGER_NAME'],

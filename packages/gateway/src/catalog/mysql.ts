@@ -15,10 +15,12 @@ import type {
   MysqlFlavour,
 } from '@sallyport/sql'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
+import { isTable } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN, SAMPLE_CHARS_MAX } from './limits.ts'
 import {
   COLUMNS,
+  CURRENT_COLUMNS,
   CURRENT_DEFINITIONS,
   CURRENT_FUNCTIONS,
   CURRENT_PARAMETERS,
@@ -121,25 +123,27 @@ export async function currentMysqlDefinitions(
   defined: readonly Defined[],
 ): Promise<readonly (string | null | undefined)[]> {
   const isFunction = (one: Defined) => 'language' in one
+  const isView = (one: Defined) => !isFunction(one) && !isTable(one)
   const named = (some: readonly Defined[]) => some.map(({ schema, name }) => [schema, name])
   const ask = async <R extends unknown[]>(text: string, of: readonly Defined[]) =>
     of.length === 0 ? [] : rowsOf<R>(connection, text, [named(of)])
   const functions = defined.filter(isFunction)
-  const rows = await ask<[string, string, string]>(
-    CURRENT_DEFINITIONS,
-    defined.filter((one) => !isFunction(one)),
-  )
+  const rows = await ask<[string, string, string]>(CURRENT_DEFINITIONS, defined.filter(isView))
   const views = new Map(rows.map(([schema, name, text]) => [`${schema}\0${name}`, text]))
+  const columns = groupBy(
+    await ask<[string, string, string]>(CURRENT_COLUMNS, defined.filter(isTable)),
+  )
   const parameters = groupBy(await ask<ParameterRow>(CURRENT_PARAMETERS, functions))
   const routines = await ask<RoutineRow>(CURRENT_FUNCTIONS, functions)
   const bodies = new Map(
     routines.map((row) => [functionKey(row[0], row[1]), definitionOf(row, parameters)]),
   )
-  return defined.map((one) =>
-    isFunction(one)
-      ? bodies.get(functionKey(one.schema, one.name))
-      : (views.get(`${one.schema}\0${one.name}`) ?? null),
-  )
+  return defined.map((one) => {
+    if (isFunction(one)) return bodies.get(functionKey(one.schema, one.name))
+    const key = `${one.schema}\0${one.name}`
+    if (isView(one)) return views.get(key) ?? null
+    return JSON.stringify((columns.get(key) ?? []).map(([, , column]) => column))
+  })
 }
 
 /** Names of routines have no case. */

@@ -163,6 +163,7 @@ export function listColumns(walk: Walk, items: readonly SelectItem[], scope: Sco
 
 function wildcardColumns(walk: Walk, node: Wildcard, scope: Scope): QueryResult {
   walk.visited.add(node)
+  walk.draft.spread = true
   const { catalog } = walk.context
   const items =
     node.table === null
@@ -211,6 +212,7 @@ function explicitColumns(
   const cte = table.database === null ? findCte(scope, name) : undefined
   if (cte !== undefined) return cte.result()
   const item = storedItem(walk, { table, name, access: 'read' })
+  walk.draft.spread = true
   const columns = columnsOf(item)
   for (const { value } of columns ?? []) {
     for (const source of value.sources) walk.draft.column(source)
