@@ -36,6 +36,8 @@ export interface Row {
   /** Medians of the ratios within each round: above 1 is more of the unit than the other target. */
   readonly toDirect: number | null
   readonly toPgbouncer: number | null
+  /** What recording costs, where a target records. */
+  readonly toGateway: number | null
   /** Median CPU microseconds of an operation: all threads, main thread. */
   readonly cpuAll: number | null
   readonly cpuMain: number | null
@@ -84,6 +86,7 @@ export function summarise(
         value: (better === 'lower' ? largest : median)(own.map((sample) => sample.value)),
         toDirect: medianRatio(values(target), values('direct')),
         toPgbouncer: medianRatio(values(target), values('pgbouncer')),
+        toGateway: medianRatio(values(target), values('gateway')),
         cpuAll: medianOf(own.map((sample) => sample.cpu?.all)),
         cpuMain: medianOf(own.map((sample) => sample.cpu?.main)),
         p50: medianOf(own.map((sample) => sample.p50 ?? undefined)),
@@ -109,6 +112,7 @@ const HEAD = [
   'median or most',
   '/direct',
   '/pgbouncer',
+  '/gateway',
   'CPU µs/op (main)',
   'p50 µs',
 ] as const
@@ -121,6 +125,7 @@ export function tableOf(rows: readonly Row[]): string {
     `${digits(row.value)} ${row.unit}`,
     ratio(row.toDirect),
     ratio(row.toPgbouncer),
+    ratio(row.toGateway),
     row.cpuAll === null ? '' : `${digits(row.cpuAll)} (${digits(row.cpuMain ?? 0)})`,
     row.p50 === null ? '' : digits(row.p50),
   ])
