@@ -1,4 +1,5 @@
 /** An approval is for one statement as it stood: what a session changes meanwhile makes it another one. */
+import type { FrontendMessage } from '@sallyport/protocol-postgres'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf } from '../support/control.ts'
@@ -192,6 +193,45 @@ describe('postgres', () => {
       await ann.post(`/v1/approvals/${approval}/decision`, { decision: 'approve' })
     }
     expect(said).toEqual(['E:SP001 Z:E', 'C:DELETE 1 Z:T'])
+  })
+
+  /** One statement under a name: with types for its parameters, read under one DateStyle and run under another. */
+  const named = (text: string, types: readonly number[], values: readonly string[]) => {
+    const [, bind, ...rest] = extended(text, values)
+    const parse = { kind: 'Parse', statement: 'p', text, parameterTypes: [...types] } as const
+    return { parse, run: [{ ...bind, statement: 'p' } as FrontendMessage, ...rest] }
+  }
+
+  test('other types of its parameters', async () => {
+    const text = 'DELETE FROM t WHERE $1 < $2 AND id < 0'
+    const idOf = async (type: number): Promise<string> => {
+      await using wire = await open()
+      const { parse, run } = named(text, [type, type], ['9', '10'])
+      wire.send(parse, ...run)
+      const [error] = errorsOf(await wire.replies())
+      return JSON.parse(error?.detail ?? '').approval
+    }
+    const asText = await idOf(25)
+    await ann.post(`/v1/approvals/${asText}/decision`, { decision: 'approve' })
+    expect(await idOf(23)).not.toBe(asText)
+  })
+
+  test('a statement that was read under other settings', async () => {
+    const text = "DELETE FROM t WHERE '01/02/2000'::date = '2000-01-02' AND id < 0"
+    const idOf = async (style: string): Promise<string> => {
+      await using wire = await open()
+      const { parse, run } = named(text, [], [])
+      await wire.query(`SET datestyle = 'ISO, ${style}'`)
+      wire.send(parse, { kind: 'Sync' })
+      await wire.replies()
+      await wire.query("SET datestyle = 'ISO, MDY'")
+      wire.send(...run)
+      const [error] = errorsOf(await wire.replies())
+      return JSON.parse(error?.detail ?? '').approval
+    }
+    const asRead = await idOf('MDY')
+    await ann.post(`/v1/approvals/${asRead}/decision`, { decision: 'approve' })
+    expect(await idOf('DMY')).not.toBe(asRead)
   })
 
   test.each([true, false])('a setting that is under way: in one pipeline %s', async (isOne) => {

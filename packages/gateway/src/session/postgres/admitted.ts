@@ -23,6 +23,8 @@ export interface Admitted extends Admission {
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
   readonly granted: number | null
+  /** The session's settings when the server read its text: some constants are computed then. See KnownSettings. */
+  readonly readUnder: string
   /** Body of its Bind, where a result may have to wait for people. */
   readonly bind?: Buffer
   /** Bound values as they are recorded; absent: nothing is bound, or they are not recorded. */

@@ -32,6 +32,8 @@ export interface AdmittingOptions {
   readonly recorded: () => void
   /** Results are asked for their description, because they are recorded. */
   readonly described: boolean
+  /** See KnownSettings. */
+  readonly settings: () => string
 }
 
 export class Admitting {
@@ -112,6 +114,7 @@ export class Admitting {
       needsApproval: hangs,
       budget: null,
       granted: null,
+      readUnder: this.#options.settings(),
     }
   }
 
@@ -149,7 +152,8 @@ export class Admitting {
       return records.refuse(via, again.text, 'meaning-changed', REPORTS.policyMoved)
     }
     const moved = !sameMeaning(admitted.decided, again.decided)
-    return { ...again, before, epoch: moved ? standing.epoch : admitted.epoch }
+    const { readUnder } = admitted
+    return { ...again, readUnder, before, epoch: moved ? standing.epoch : admitted.epoch }
   }
 
   /** For a name that SQL defined: its text was decided there; results still need their plan. */

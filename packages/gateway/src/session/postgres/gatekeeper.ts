@@ -170,6 +170,7 @@ export class SessionGatekeeper implements Gatekeeper {
       records: this.#records,
       rereading,
       described: options.shown !== null,
+      settings: () => this.#holding.settings.state,
     })
   }
 
@@ -343,10 +344,18 @@ export class SessionGatekeeper implements Gatekeeper {
 
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
     const admitted = admission as Admitted
-    const { decided, before, text, ground, bind = null } = admitted
-    const wanted = { decided, meanings: [decided, ...before], text, view: ground.view, bind }
-    const asked = { ...wanted, namesKey: this.#namesKeyFor(text) }
-    const answer = this.#holding.beyond(asked, { statement: execution, result })
+    const { decided, before, text, ground, readUnder, bind = null } = admitted
+    const wanted = {
+      decided,
+      meanings: [decided, ...before],
+      text,
+      view: ground.view,
+      namesKey: this.#namesKeyFor(text),
+      readUnder,
+      types: null,
+      bind,
+    }
+    const answer = this.#holding.beyond(wanted, { statement: execution, result })
     if (answer === WAIT || answer === 'go-on') return answer
     this.#beyond = { admission, report: answer }
     return 'refuse'
@@ -560,9 +569,10 @@ export class SessionGatekeeper implements Gatekeeper {
       text,
       view: ground.view,
       namesKey,
-      bind: bound.bind,
+      readUnder: admitted.readUnder,
+      ...bound,
     }
-    const preview = this.#previewOf({ via, verdict, catalog: ground.catalog, ...bound }, wanted)
+    const preview = this.#previewOf({ via, verdict, catalog: ground.catalog }, wanted)
     if (preview === 'wait') return WAIT
     if (preview === 'alone') return ALONE
     const recorded = this.#ahead
@@ -584,12 +594,7 @@ export class SessionGatekeeper implements Gatekeeper {
 
   /** What it would do, where policy lets approvers see that; null: it does not. */
   #previewOf(
-    {
-      via,
-      verdict,
-      catalog,
-      types,
-    }: Pick<Wanted, 'via' | 'verdict'> & Pick<Previewed, 'catalog' | 'types'>,
+    { via, verdict, catalog }: Pick<Wanted, 'via' | 'verdict'> & Pick<Previewed, 'catalog'>,
     wanted: Bindable,
   ): Preview | 'wait' | 'alone' | null {
     const { holds } = this.#options
@@ -597,7 +602,6 @@ export class SessionGatekeeper implements Gatekeeper {
     const binding = this.#holding.bindingOf(wanted)
     return this.#previewing.of({
       ...wanted,
-      types,
       catalog,
       rows: verdict.preview.rows,
       askedBefore: () => holds.askedBefore(binding),

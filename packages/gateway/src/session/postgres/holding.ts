@@ -37,6 +37,10 @@ export interface Wanted {
   readonly view: PrincipalView
   /** What names mean; see TrackedNames. */
   readonly namesKey: string
+  /** See Admitted. */
+  readonly readUnder: string
+  /** Parameter types of its Parse; null: none, or the simple protocol. */
+  readonly types: Buffer | null
   /** Body of the Bind behind its names; null in the simple protocol. */
   readonly bind: Buffer | null
   readonly estimate: Estimated
@@ -104,9 +108,10 @@ export class Holding {
     }
   }
 
-  #state({ text, namesKey, meanings }: Bindable): string[] {
+  #state({ text, namesKey, meanings, readUnder, types }: Bindable): string[] {
     const moment = this.moment.of(text) ?? ''
-    return [namesKey, moment, ...meanings.map(factsText), ...this.settings.state]
+    const typed = types?.toString('hex') ?? ''
+    return [namesKey, moment, typed, readUnder, this.settings.state, ...meanings.map(factsText)]
   }
 }
 

@@ -29,6 +29,8 @@ export class KnownSettings {
   #underWay = ''
   /** Those whose values the server says, at any time. */
   readonly #told = new Set<string>()
+  /** `state`, until something changes. */
+  #state: string | null = null
 
   /** `start`: settings of the start-up packet. */
   constructor(start: ReadonlyMap<string, string>) {
@@ -39,6 +41,7 @@ export class KnownSettings {
   /** The server says what a setting is. */
   reported(name: string, value: string): void {
     const key = name.toLowerCase()
+    this.#state = null
     this.#told.add(key)
     this.#put(key, value)
   }
@@ -48,6 +51,7 @@ export class KnownSettings {
     for (const change of changes) {
       if (change.kind === 'set' || change.kind === 'uncertain') {
         const both = [this.#underWay, JSON.stringify(change)].join('\0')
+        this.#state = null
         this.#underWay = createHash('sha256').update(both).digest('hex')
       }
     }
@@ -55,6 +59,7 @@ export class KnownSettings {
 
   /** A statement completed that made this change. */
   apply(change: StateChange): void {
+    this.#state = null
     switch (change.kind) {
       case 'uncertain':
         if (change.resets === true) this.#reset()
@@ -75,6 +80,7 @@ export class KnownSettings {
   /** `undone`: it did not commit. */
   transactionEnded(undone: boolean): void {
     if (this.#block.size === 0) return
+    this.#state = null
     if (!undone) {
       for (const [name, { kept }] of this.#block) {
         if (kept !== undefined) this.#put(name, kept)
@@ -85,11 +91,18 @@ export class KnownSettings {
 
   /** Every statement is answered. */
   settled(): void {
+    if (this.#underWay === '') return
+    this.#state = null
     this.#underWay = ''
   }
 
   /** Equal for sessions that agree in them. */
-  get state(): readonly string[] {
+  get state(): string {
+    this.#state ??= this.#stateNow()
+    return this.#state
+  }
+
+  #stateNow(): string {
     const now = new Map<string, string>(this.#session)
     for (const [name, { kept, local }] of this.#block) {
       const value = local !== undefined ? local : kept
@@ -97,7 +110,7 @@ export class KnownSettings {
       if (known === undefined) now.delete(name)
       else now.set(name, known)
     }
-    return [...[...now].map(([name, value]) => `${name}=${value}`).sort(), this.#underWay]
+    return JSON.stringify([[...now].sort(), this.#underWay])
   }
 
   #set({ name, local, values, computed }: StateChange & { readonly kind: 'set' }): void {
