@@ -127,7 +127,7 @@ onMysqlServers('the schema of %s', (flavour) => {
         language: 'sql',
         securityDefiner: true,
         returnType: 'int',
-        definition: expect.stringMatching(/`f`\(`x` int.*\) RETURNS int.* RETURN x \+ 1$/),
+        definition: expect.stringMatching(/`f`\(`x` int.*\) RETURNS int.* RETURN x \+ 1;?$/),
       },
       { kind: 'procedure' },
     ])
