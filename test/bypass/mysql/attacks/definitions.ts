@@ -117,6 +117,11 @@ export const attacks: readonly Attack[] = [
   attack('ALTER TABLE people CHANGE ssn plain VARCHAR(40)', 'SELECT plain FROM people'),
   attack('ALTER TABLE people MODIFY ssn INT'),
   attack('ALTER TABLE people MODIFY ssn VARCHAR(3)'),
+  // `people` of world b has shorter values: what fits there and not in a is told by failing.
+  attack('ALTER TABLE people CHANGE phone phone VARCHAR(12)'),
+  attack('ALTER TABLE people CHANGE COLUMN salary SALARY SMALLINT'),
+  attack('ALTER TABLE people CONVERT TO CHARACTER SET ascii'),
+  attack('ALTER TABLE accounts CONVERT TO CHARACTER SET latin1 COLLATE latin1_general_ci'),
   attack("ALTER TABLE people ADD CONSTRAINT c CHECK (id <> 1 OR ssn > 'm')"),
   attack('ALTER TABLE people ADD UNIQUE (salary)'),
   attack('ALTER TABLE people ADD UNIQUE ((LEFT(ssn, 1)))'),

@@ -44,6 +44,7 @@ function noteAction(
   const [first, second] = action.names
   switch (action.action) {
     case 'change column':
+      noteRetyped(run, item, first)
       noteRenamed(run, name, {
         item,
         from: first,
@@ -81,13 +82,24 @@ function noteAction(
       }
       return
     case 'modify column':
-      // A type that some values do not fit into is refused.
       for (const column of elements) {
-        if (column.kind !== 'column-definition') continue
-        const value = lookupIn(item, column.name.value)
-        if (value !== undefined) run.draft.useAll(value, 'failure')
+        if (column.kind === 'column-definition') noteRetyped(run, item, column.name)
+      }
+      return
+    case 'convert charset':
+      // Characters that it does not have, and keys that its collation takes for equal, are errors.
+      for (const { value } of item.columns) {
+        if (value.type === null || TEXT.test(value.type)) run.draft.useAll(value, 'failure')
       }
   }
+}
+
+const TEXT = /char|text|enum|set/
+
+/** A type that some values do not fit into is refused. */
+function noteRetyped(run: Run, item: LeafItem, name: Identifier | undefined): void {
+  const value = name === undefined ? undefined : lookupIn(item, name.value)
+  if (value !== undefined) run.draft.useAll(value, 'failure')
 }
 
 const storedExpressions = (...expressions: readonly (Expression | null)[]): readonly Expression[] =>

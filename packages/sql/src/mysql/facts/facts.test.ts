@@ -550,3 +550,16 @@ describe('what asks for the diagnostics of the statement before', () => {
     expect(factsOf(sql).diagnostics).toBeUndefined()
   })
 })
+
+test.each([
+  ['alter table people modify ssn varchar(3)', 'people.ssn failure'],
+  ['alter table people change ssn ssn varchar(3)', 'people.ssn failure'],
+  ['alter table people change column pay PAY smallint', 'people.pay failure'],
+  [
+    'alter table people convert to character set ascii',
+    'people.email failure; people.name failure; people.ssn failure',
+  ],
+  ['alter table people default character set ascii', ''],
+])('values that a new type refuses: %s', (sql, uses) => {
+  expect(usesText(factsOf(sql))).toBe(uses)
+})
