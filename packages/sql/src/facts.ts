@@ -228,9 +228,10 @@ export type StateChange =
   | { readonly kind: 'drop-temporary'; readonly relation: string }
   /**
    * The catalog snapshot of this database is out of date once this commits, and names may mean others meanwhile.
-   * `keepsNames`: no relation comes, goes, or has other columns.
+   * `keepsNames`: no relation comes, goes, or has other columns; `keepsColumns`: those that are there have the columns
+   * that they had.
    */
-  | { readonly kind: 'catalog'; readonly keepsNames?: true }
+  | { readonly kind: 'catalog'; readonly keepsNames?: true; readonly keepsColumns?: true }
   /** As `catalog`, and what the change is: this relation is there now, in place of one of its name. */
   | { readonly kind: 'create-relation'; readonly relation: CatalogRelation }
   | { readonly kind: 'drop-relation'; readonly schema: string; readonly name: string }

@@ -1,6 +1,6 @@
 /**
- * Types that take the place of others: a row's type with more columns, or fewer, than the one that was read moves what is
- * behind it, and a domain in place of the server's own type checks what is cast to it.
+ * Types that take the place of others, or have changed: a row with more columns, or fewer, than the one that was read moves
+ * what is behind it, and a domain in place of the server's own type checks what is cast to it.
  */
 import type { AttackList } from './attack-list.ts'
 
@@ -83,4 +83,46 @@ export const attacks: AttackList = [
     why: 'which values are equal is what the collation says',
     undo: 'DROP COLLATION IF EXISTS public.coarse',
   },
+
+  // Changes of the open transaction that its text does not tell: there are more columns than were read.
+  [
+    'BEGIN',
+    'ALTER TABLE dept ADD COLUMN c int GENERATED ALWAYS AS (id) STORED',
+    'SELECT s.d FROM (SELECT d.*, upper(ssn), 1 FROM people, public.dept d) s (a, b, c, d, e)',
+    'ROLLBACK',
+  ],
+  [
+    'BEGIN',
+    'ALTER TABLE dept ADD COLUMN c int GENERATED ALWAYS AS (id) STORED',
+    'SELECT s.d FROM (SELECT (NULL::public.dept).*, upper(ssn), 1 FROM people) s (a, b, c, d, e)',
+    'ROLLBACK',
+  ],
+  [
+    'BEGIN',
+    'CREATE TABLE above ()',
+    'ALTER TABLE dept INHERIT above',
+    'ALTER TABLE above ADD COLUMN c int',
+    'SELECT s.d FROM (SELECT d.*, upper(ssn), 1 FROM people, public.dept d) s (a, b, c, d, e)',
+    'ROLLBACK',
+  ],
+  [
+    'BEGIN',
+    'ALTER TABLE parted ADD COLUMN c text',
+    'SELECT s.d FROM (SELECT p.*, upper(people.ssn), 1 FROM people, parted_1 p) s (a, b, c, d, e)',
+    'ROLLBACK',
+  ],
+  [
+    'BEGIN',
+    'SAVEPOINT s',
+    'ALTER TABLE dept ADD COLUMN c int',
+    'ROLLBACK TO s',
+    'SELECT s.c FROM (SELECT d.*, upper(ssn), 1 FROM people, public.dept d) s (a, b, c, d)',
+    'ROLLBACK',
+  ],
+  [
+    'BEGIN; ALTER TABLE dept ADD COLUMN c int GENERATED ALWAYS AS (id) STORED; SELECT s.d FROM (SELECT d.*, upper(ssn), 1 FROM people, public.dept d) s (a, b, c, d, e); ROLLBACK',
+  ],
+  [
+    'BEGIN; SAVEPOINT s; ALTER TABLE dept ADD COLUMN c int; ROLLBACK TO s; SELECT s.c FROM (SELECT d.*, upper(ssn), 1 FROM people, public.dept d) s (a, b, c, d); ROLLBACK',
+  ],
 ]

@@ -16,6 +16,8 @@ export interface SessionNames {
   readonly cursors: (name: string) => StatementFacts | undefined
   /** What the open transaction has made of the schema; absent: nothing that is certain. */
   readonly schema?: SchemaChanges
+  /** The schema has changed in a way that the text did not tell: relations may have other columns. Absent: it has not. */
+  readonly stale?: boolean
   /** The open transaction has changed what names mean, and its end may undo that. Absent: it has not. */
   readonly pending?: boolean
 }

@@ -163,7 +163,7 @@ function userOutputs(
   context: AnalysisContext,
   entry: CatalogFunction,
 ): readonly string[] | 'scalar' | null {
-  if (entry.outputs.length > 0) return entry.outputs
+  if (entry.outputs.length > 0) return context.names.stale === true ? null : entry.outputs
   const bare = entry.returnType.slice(entry.returnType.lastIndexOf('.') + 1)
   return OPEN_TYPES.has(bare) || mayBeRow(context, entry.returnType) ? null : 'scalar'
 }

@@ -32,6 +32,7 @@ export class NamesInText {
       prepared,
       cursors,
       schema: names.schema ?? NO_SCHEMA_CHANGES,
+      stale: names.stale === true,
     }
     this.#before = names.pending === true ? null : this.#now
     this.#localPath = names.pending === true
@@ -88,7 +89,11 @@ export class NamesInText {
         return this.#move({ schema: withChange(now.schema, change) })
       case 'catalog':
         // A relation that comes or goes lets a name mean one of another schema.
-        return this.#move(change.keepsNames === true ? {} : { searchPath: 'uncertain' })
+        if (change.keepsNames === true) return this.#move({})
+        return this.#move({
+          searchPath: 'uncertain',
+          ...(change.keepsColumns !== true && { stale: true }),
+        })
       case 'uncertain':
         this.#keep({ cursors: nothing })
         return this.#lose()
@@ -114,6 +119,7 @@ export class NamesInText {
       searchPath: 'uncertain',
       temporaries: new Map(),
       temporariesCertain: false,
+      stale: this.#now.stale === true || this.#now.schema !== NO_SCHEMA_CHANGES,
     })
     this.#before = null
   }

@@ -37,6 +37,10 @@ export function resolveRelation(context: AnalysisContext, name: RangeVar): reado
   ]
 }
 
+/** May it have other columns by now than the snapshot says? */
+export const isStale = ({ names }: AnalysisContext, { schema }: CatalogRelation): boolean =>
+  names.stale === true && schema !== 'pg_catalog' && schema !== 'information_schema'
+
 function resolveUnqualified(context: AnalysisContext, name: string): readonly Candidate[] {
   const { catalog, names } = context
   const temporary = temporaryCandidate(context, name)

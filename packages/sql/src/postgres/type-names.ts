@@ -5,7 +5,7 @@
 import type { TypeName } from 'libpg-query'
 import type { Catalog } from '../catalog.ts'
 import type { AnalysisContext } from './context.ts'
-import { effectivePath, resolveRelation } from './resolve.ts'
+import { effectivePath, isStale, resolveRelation } from './resolve.ts'
 import { stringsOf } from './tree.ts'
 
 /** As in CatalogColumn; `schema` undefined: as written, or of pg_catalog. */
@@ -30,6 +30,7 @@ export function compositeFields(
   const [only] = found
   if (found.length !== 1 || only?.kind !== 'relation' || only.relation.kind === 'sequence')
     return null
+  if (isStale(context, only.relation)) return null
   // A type that this transaction has made may come before a relation that it has made.
   const { schema: of, columns } = only.relation
   const isNew = names.schema?.relations.has(JSON.stringify([of, name])) === true

@@ -78,6 +78,8 @@ export class TrackedNames implements SessionNames {
   readonly #untilCommit = new Set<string>()
   /** The schema has changed in a way that leaves names uncertain. */
   #catalogTouched = false
+  /** And relations may have other columns. */
+  #columnsTouched = false
   /** The schema has changed: the snapshot is out of date once this commits. */
   #schemaTouched = false
   #schema: SchemaChanges = NO_SCHEMA_CHANGES
@@ -93,6 +95,9 @@ export class TrackedNames implements SessionNames {
   /** With relations created or dropped in the open transaction, a name may mean that of another schema. */
   get searchPath(): readonly string[] | 'uncertain' {
     return this.#catalogTouched ? 'uncertain' : this.#path
+  }
+  get stale(): boolean {
+    return this.#columnsTouched
   }
   get schema(): SchemaChanges {
     return this.#schema
@@ -121,9 +126,10 @@ export class TrackedNames implements SessionNames {
   /** Sessions with equal keys read texts alike. */
   get key(): string {
     const temporaries = [...this.#temporaries].map(([name, columns]) => [name, columns])
-    const { searchPath, pending } = this
+    const { searchPath, stale, pending } = this
     return JSON.stringify([
       searchPath,
+      stale,
       [...this.#schema.relations],
       [...this.#schema.schemas],
       temporaries,
@@ -185,6 +191,7 @@ export class TrackedNames implements SessionNames {
       case 'catalog':
         this.#schemaTouched = true
         if (change.keepsNames !== true) this.#catalogTouched = true
+        if (change.keepsNames !== true && change.keepsColumns !== true) this.#columnsTouched = true
         return this.#changed()
       case 'create-relation':
       case 'drop-relation':
@@ -193,7 +200,7 @@ export class TrackedNames implements SessionNames {
         // More of them than a migration has: names are looked up among all there are.
         if (this.#schema.relations.size + this.#schema.schemas.size < SCHEMA_CHANGES_MAX)
           this.#schema = withChange(this.#schema, change)
-        else this.#catalogTouched = true
+        else this.#catalogTouched = this.#columnsTouched = true
         return this.#changed()
       case 'rollback-to':
         return this.#undone()
@@ -250,6 +257,7 @@ export class TrackedNames implements SessionNames {
     this.#pathTouched = false
     this.#pathSetInBlock = false
     this.#catalogTouched = false
+    this.#columnsTouched = false
     this.#schemaTouched = false
     this.#schema = NO_SCHEMA_CHANGES
     if (this.#createdInBlock.size > 0) this.#createdInBlock.clear()
@@ -331,6 +339,7 @@ export class TrackedNames implements SessionNames {
       // Which of them are undone is not known.
       this.#schema = NO_SCHEMA_CHANGES
       this.#catalogTouched = true
+      this.#columnsTouched = true
       this.#changed()
     }
     if (this.#pathTouched) this.#setPath('uncertain')

@@ -11,7 +11,7 @@ import {
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
-import { type Candidate, useRelation } from '../resolve.ts'
+import { type Candidate, isStale, useRelation } from '../resolve.ts'
 import { as, stringsOf, unwrap } from '../tree.ts'
 import { compare } from './predicate.ts'
 import { rangeFunction, rangeTable } from './range-function.ts'
@@ -117,8 +117,9 @@ export function tableItem(
     kind: 'leaf',
     name: alias ?? relname,
     schema: alias === undefined ? (schema ?? name.schemaname ?? null) : null,
-    columns: renamed(columns, name.alias),
-    open,
+    // Which columns have these names is not known where there may be others between them.
+    columns: open !== null && name.alias?.colnames ? [] : renamed(columns, name.alias),
+    open: open !== null && name.alias?.colnames ? withAll(open, columns) : open,
     stored: true,
     ...(only?.kind === 'relation' && TABLES.has(only.relation.kind) && { table: only.relation }),
   }
@@ -165,7 +166,10 @@ function columnsOfCandidate(
 ): { readonly columns: readonly Column[]; readonly open: Value | null } | null {
   switch (candidate.kind) {
     case 'relation':
-      return { columns: walk.relationColumns(candidate.relation, access), open: null }
+      return {
+        columns: walk.relationColumns(candidate.relation, access),
+        open: isStale(walk.context, candidate.relation) ? unknownOf(STALE) : null,
+      }
     case 'temporary':
       return candidate.columns === null
         ? { columns: [], open: unknownOf('columns of a temporary relation are not known') }
@@ -174,6 +178,11 @@ function columnsOfCandidate(
       return null
   }
 }
+
+const withAll = (open: Value, columns: readonly Column[]): Value =>
+  unknownOf(STALE, [open, ...columns.map(({ value }) => value)])
+
+const STALE = 'a change of the schema may have changed the columns'
 
 function subselectItem(walk: Walk, range: RangeSubselect, scope: Scope): LeafItem {
   const select = as(range.subquery, 'SelectStmt')

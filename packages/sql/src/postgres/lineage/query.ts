@@ -105,7 +105,10 @@ export function targetColumns(walk: Walk, targets: readonly Node[], scope: Scope
       }
     }
   }
-  return { columns, open }
+  if (open === null) return { columns, open }
+  // Where each of them is, and under which name, is not known either.
+  const values = columns.map((column) => column.value)
+  return { columns: [], open: unknownOf('the width of * is not known', [open, ...values]) }
 }
 
 function targetColumn(walk: Walk, target: ResTarget, scope: Scope): Column {

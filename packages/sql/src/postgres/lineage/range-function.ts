@@ -54,6 +54,8 @@ export function rangeFunction(walk: Walk, fields: object, scope: Scope): LeafIte
   const opens = shapes.flatMap((shape) => (shape.open === null ? [] : [shape.open]))
   if (range.ordinality === true) columns.push({ name: 'ordinality', value: ROW_COUNT })
   const names = stringsOf(range.alias?.colnames)
+  // What comes behind columns that are not known may have any name.
+  if (opens.length > 0) opens.push(...columns.splice(0).map(({ value }) => value))
   return {
     kind: 'leaf',
     name: range.alias?.aliasname ?? (calls.length === 1 ? functionName(calls[0]?.node) : null),

@@ -80,7 +80,14 @@ function noteAltered(run: Run, name: RangeVar, commands: readonly Node[]): void 
   }
   if (relation === null) run.draft.state.push({ kind: 'catalog' })
   else if (relation === before) run.draft.state.push({ kind: 'catalog', keepsNames: true })
-  else run.draft.state.push({ kind: 'create-relation', relation })
+  else {
+    run.draft.state.push({ kind: 'create-relation', relation })
+    // Partitions and what inherits from it change with it.
+    const path = `${before.schema}.${before.name}`
+    const relations = run.context.catalog?.data.relations ?? []
+    if (relations.some(({ parents }) => parents.includes(path)))
+      run.draft.state.push({ kind: 'catalog' })
+  }
 }
 
 /** Null: the text does not tell. */

@@ -69,12 +69,12 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
   draft.relation({ schema, name: relation, access: 'define', kind })
   if (unlessThere === true) {
     const isThere = schema !== null && context.catalog?.relation(schema, relation) !== undefined
-    draft.state.push(isThere ? { kind: 'catalog', keepsNames: true } : { kind: 'catalog' })
+    draft.state.push(isThere ? { kind: 'catalog', keepsNames: true } : MAKES)
     return
   }
   const made = KINDS[kind]
   if (schema === null || columns === null || constraints === null || made === undefined) {
-    draft.state.push({ kind: 'catalog' })
+    draft.state.push(MAKES)
     return
   }
   draft.state.push({
@@ -93,6 +93,9 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
     },
   })
 }
+
+/** Something is there that was not. */
+const MAKES = { kind: 'catalog', keepsColumns: true } as const
 
 /** Relations are types, too. */
 export function noteNewType(

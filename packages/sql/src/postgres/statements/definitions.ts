@@ -130,7 +130,12 @@ function simple(type: string, row: string): Handler {
     draft.makesNothing = type === 'CreateExtensionStmt' && isInstalled(run, fields)
     if (effects.includes('ddl')) {
       const keepsNames = KEEPS_NAMES.has(type) || draft.makesNothing
-      draft.state.push({ kind: 'catalog', ...(keepsNames && { keepsNames }) })
+      const keepsColumns = draft.command.startsWith('create ')
+      draft.state.push({
+        kind: 'catalog',
+        ...(keepsNames && { keepsNames }),
+        ...(keepsColumns && { keepsColumns }),
+      })
     }
   }
 }
@@ -330,7 +335,9 @@ const createSchema: Handler = (run, fields) => {
   run.draft.literalIndependent = false
   // AUTHORIZATION without a name: the role's.
   const certain = schemaname !== undefined && if_not_exists !== true && schemaElts.length === 0
-  run.draft.state.push(certain ? { kind: 'create-schema', name: schemaname } : { kind: 'catalog' })
+  run.draft.state.push(
+    certain ? { kind: 'create-schema', name: schemaname } : { kind: 'catalog', keepsColumns: true },
+  )
   for (const node of schemaElts) run.draft.absorb(run.nested(node), { effects: true })
 }
 
