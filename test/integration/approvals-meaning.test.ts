@@ -4,7 +4,8 @@ import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
 
@@ -248,12 +249,7 @@ describe('postgres', () => {
   })
 })
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let ann: Control
@@ -279,14 +275,7 @@ describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
   })
 
   async function connect(): Promise<Connection> {
-    const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'agent',
-      password: await gateway.token(AGENT),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
-    })
+    const connection = await mysql.createConnection(await mysqlThrough(gateway, AGENT))
     open.push(connection)
     return connection
   }

@@ -5,21 +5,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as mariadb from 'mariadb'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const ROWS = 500
 const CONNECT_MS_MAX = 30_000
 const PROBES_MAX = 4
 
-describe('batches on mariadb', async () => {
-  const found = await findMysql('mariadb')
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('batches on %s', () => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let client: mariadb.Connection
@@ -152,4 +147,4 @@ record:
       ]),
     )
   })
-})
+}, ['mariadb'])

@@ -4,22 +4,17 @@
  */
 import { type AddressInfo, createServer, connect as dial, type Server } from 'node:net'
 import mysql from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const LOGINS = 8
 /** AuthMoreData, the fast path succeeded: one packet of two bytes, the second or fourth of the login. */
 const FAST_AUTH_OK = Buffer.of(1, 3)
 const OK = 0
 
-describe('caching_sha2_password on mysql', async () => {
-  const found = await findMysql('mysql')
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('caching_sha2_password on %s', () => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let proxy: Server
@@ -72,4 +67,4 @@ describe('caching_sha2_password on mysql', async () => {
     }
     expect(together - before).toBeGreaterThanOrEqual(LOGINS)
   })
-})
+}, ['mysql'])

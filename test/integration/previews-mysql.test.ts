@@ -1,10 +1,11 @@
 /** What a held statement would do, on MySQL and MariaDB: run, rolled back, and run again once it is approved. */
 import { openAuditReader } from '@sallyport/audit'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { mysqlThrough } from '../support/mysql-through.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const policyOf = (name: string): string => `version: 1
 rules:
@@ -30,12 +31,7 @@ masks:
 `
 const AGENT = { subject: 'agent', kind: 'machine' } as const
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
-  const found = await findMysql(flavour)
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('%s', (flavour) => {
   let db: TestMysqlDatabase
   let gateway: TestGateway
   let ann: Control
@@ -81,12 +77,7 @@ describe.each(['mysql', 'mariadb'] as const)('%s', async (flavour) => {
 
   async function client(): Promise<Connection> {
     const connection = await mysql.createConnection({
-      host: 'localhost',
-      port: gateway.port,
-      user: 'agent',
-      password: await gateway.token(AGENT),
-      database: gateway.connection,
-      ssl: { ca: gateway.ca },
+      ...(await mysqlThrough(gateway, AGENT)),
       multipleStatements: true,
     })
     open.push(connection)

@@ -10,7 +10,7 @@ import { controlOf } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
 import { freePort } from '../support/ports.ts'
-import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
+import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { cancelAt, errorsOf, say, WireClient } from '../support/wire.ts'
 
@@ -207,12 +207,7 @@ test('two gateways listen on one port, and the system spreads the clients over t
   })
 })
 
-describe('on MariaDB', async () => {
-  const found = await findMysql('mariadb')
-  if ('unavailable' in found) {
-    test.skip(found.unavailable, () => undefined)
-    return
-  }
+onMysqlServers('on %s', () => {
   let database: TestMysqlDatabase
   let first: TestGateway
   let second: TestGateway
@@ -273,4 +268,4 @@ describe('on MariaDB', async () => {
     await ended
     await expect(connection.query('SELECT 1')).rejects.toThrow()
   })
-})
+}, ['mariadb'])

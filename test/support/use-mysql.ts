@@ -28,12 +28,13 @@ export async function findMysql(flavour: Flavour): Promise<MysqlAddress | NoMysq
   return found
 }
 
-/** The same tests on MySQL and on MariaDB; `%s` in the title is the server's name. */
+/** The same tests on MySQL and on MariaDB, or on those of them that are named; `%s` in the title is the server's name. */
 export function onMysqlServers(
   title: string,
   suite: (flavour: Flavour, server: MysqlAddress) => void | Promise<void>,
+  flavours: readonly Flavour[] = ['mysql', 'mariadb'],
 ): void {
-  describe.each(['mysql', 'mariadb'] as const)(title, async (flavour) => {
+  describe.each(flavours)(title, async (flavour) => {
     const found = await findMysql(flavour)
     if ('unavailable' in found) test.skip(found.unavailable, () => undefined)
     else await suite(flavour, found)
