@@ -184,8 +184,7 @@ function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
   const refused = facts.uses.filter(
     (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
   )
-  // That it may fail, too, is the least telling reason.
-  const use = refused.find(({ context }) => context !== 'failure') ?? refused[0]
+  const [use] = refused.toSorted((a, b) => TELLING.indexOf(a.context) - TELLING.indexOf(b.context))
   if (use === undefined) return null
   const other = use.with === undefined ? null : view.maskFor(use.with)
   return refusedUse(use, view.maskFor(use.column) ?? other)
@@ -265,6 +264,20 @@ const CONTEXT_WORDS: Readonly<Record<ColumnUse['context'], string>> = {
   cardinality: 'used to decide how many rows come',
   failure: 'used in an expression that fails for some of its values',
 }
+
+/** Reasons, the most telling first: what the text itself asks for before what constraints and failures make of it. */
+const TELLING: readonly ColumnUse['context'][] = [
+  'predicate',
+  'order',
+  'group',
+  'distinct',
+  'window',
+  'cardinality',
+  'equality-constant',
+  'is-null',
+  'equality-column',
+  'failure',
+]
 
 function refusedUse(use: ColumnUse, mask: ColumnMask | null): Deny {
   const only =
