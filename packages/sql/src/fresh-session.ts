@@ -1,7 +1,7 @@
 /** Statements read as in a fresh session: nothing temporary, nothing prepared. */
 import type { Catalog } from './catalog.ts'
 import type { Analysis } from './facts.ts'
-import type { Dialect } from './mysql/ast.ts'
+import { plain } from './mysql/context.ts'
 import { MysqlReader } from './mysql/reader.ts'
 import { PostgresReader } from './postgres/reader.ts'
 
@@ -40,22 +40,10 @@ export async function createFreshAnalyze(options: {
         sqlMode: DEFAULT_SQL_MODE,
         handlers: () => undefined,
       },
-      dialect: dialectOf(server.flavour, catalog.data.serverVersion),
+      dialect: plain({ flavour: server.flavour, version: catalog.data.serverVersion }),
     })
   }
 }
 
 /** What of the servers' default matters to how texts are read: nothing. */
 const DEFAULT_SQL_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'
-
-function dialectOf(flavour: Dialect['flavour'], version: number): Dialect {
-  return {
-    flavour,
-    version,
-    ansiQuotes: false,
-    noBackslashEscapes: false,
-    pipesAsConcat: false,
-    ignoreSpace: false,
-    highNotPrecedence: false,
-  }
-}

@@ -3,7 +3,7 @@
  * connection of its own: a refresh may be reading an older moment on the other. Whoever asks while an answer is
  * under way shares the next one, so many sessions cost no more than one after the other.
  */
-import type { Defined } from '@sallyport/sql'
+import type { CatalogFunction, CatalogRelation, Defined } from '@sallyport/sql'
 import type { CatalogReader } from './source.ts'
 
 type Definitions = ReadonlyMap<Defined, string | null | undefined>
@@ -76,13 +76,15 @@ export class DefinitionCheck {
   }
 }
 
-/** Not a view and not a function. */
-export const isTable = (defined: Defined): boolean =>
-  !('volatility' in defined) && !/view/.test(defined.kind)
+export const isFunction = (defined: Defined): defined is CatalogFunction => 'language' in defined
+
+/** Neither a view nor a function. */
+export const isTable = (defined: Defined): defined is CatalogRelation =>
+  !isFunction(defined) && !/view/.test(defined.kind)
 
 /** As readers give it: of a table the names of its columns. */
 function definitionOf(defined: Defined): string | undefined {
-  return isTable(defined) && 'columns' in defined
+  return isTable(defined)
     ? JSON.stringify(defined.columns.map(({ name }) => name))
     : defined.definition
 }

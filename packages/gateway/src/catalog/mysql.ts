@@ -15,7 +15,7 @@ import type {
   MysqlFlavour,
 } from '@sallyport/sql'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { isTable } from './definition-check.ts'
+import { isFunction, isTable } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import { MARIADB_VERSION_MIN, MYSQL_VERSION_MIN, SAMPLE_CHARS_MAX } from './limits.ts'
 import {
@@ -122,7 +122,6 @@ export async function currentMysqlDefinitions(
   connection: Connection,
   defined: readonly Defined[],
 ): Promise<readonly (string | null | undefined)[]> {
-  const isFunction = (one: Defined) => 'language' in one
   const isView = (one: Defined) => !isFunction(one) && !isTable(one)
   const named = (some: readonly Defined[]) => some.map(({ schema, name }) => [schema, name])
   const ask = async <R extends unknown[]>(text: string, of: readonly Defined[]) =>

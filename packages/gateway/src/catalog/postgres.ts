@@ -16,6 +16,7 @@ import type {
   Defined,
 } from '@sallyport/sql'
 import type pg from 'pg'
+import { isFunction } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import {
   COLUMNS_MAX,
@@ -117,7 +118,7 @@ export async function currentDefinitions(
   defined: readonly Defined[],
 ): Promise<readonly (string | null | undefined)[]> {
   type Row = [id: string, schema: string, name: string, definition: string | null]
-  const functions = defined.filter((one) => 'volatility' in one)
+  const functions = defined.filter(isFunction)
   return inSnapshot(client, async () => {
     const ids = defined.map(({ id }) => id)
     const views = await rowsOf<Row>(client, CURRENT_DEFINITIONS, [ids])
@@ -130,7 +131,7 @@ export async function currentDefinitions(
       return row !== undefined && row[1] === schema && row[2] === name ? row[3] : null
     }
     return defined.map((one) => {
-      if (!('volatility' in one)) return now(views, one)
+      if (!isFunction(one)) return now(views, one)
       const asked = new Set(functions.flatMap(({ id, name }) => (name === one.name ? id : [])))
       if (named.filter(([, , name]) => name === one.name).length !== asked.size) return null
       // Of one that is compiled, that it is there.

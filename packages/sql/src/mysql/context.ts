@@ -31,7 +31,7 @@ export interface MysqlContext {
 }
 
 /** As definitions are read that no sql_mode changes. */
-export const plain = ({ flavour, version }: Dialect): Dialect => ({
+export const plain = ({ flavour, version }: Pick<Dialect, 'flavour' | 'version'>): Dialect => ({
   flavour,
   version,
   ansiQuotes: false,
