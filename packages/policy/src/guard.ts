@@ -252,32 +252,20 @@ function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): 
   }
 }
 
+/** The most telling first: what the text itself asks for before what constraints and failures make of it. */
 const CONTEXT_WORDS: Readonly<Record<ColumnUse['context'], string>> = {
-  'equality-constant': 'compared',
-  'equality-column': 'joined with a column that is not masked alike',
-  'is-null': 'tested for NULL',
   predicate: 'searched or computed with in a condition',
   order: 'sorted by',
   group: 'grouped by',
   distinct: 'made distinct',
   window: 'used in a window',
   cardinality: 'used to decide how many rows come',
+  'equality-constant': 'compared',
+  'is-null': 'tested for NULL',
+  'equality-column': 'joined with a column that is not masked alike',
   failure: 'used in an expression that fails for some of its values',
 }
-
-/** Reasons, the most telling first: what the text itself asks for before what constraints and failures make of it. */
-const TELLING: readonly ColumnUse['context'][] = [
-  'predicate',
-  'order',
-  'group',
-  'distinct',
-  'window',
-  'cardinality',
-  'equality-constant',
-  'is-null',
-  'equality-column',
-  'failure',
-]
+const TELLING = Object.keys(CONTEXT_WORDS)
 
 function refusedUse(use: ColumnUse, mask: ColumnMask | null): Deny {
   const only =
