@@ -72,7 +72,7 @@ describe('a writer killed with SIGKILL', () => {
       expect(report.lastSeq).toBeGreaterThan(flushed)
       before = report.lastSeq
     }
-  })
+  }, 120_000)
 
   test('at every byte of its last write leaves a log that goes on', async () => {
     const directory = temporaryDirectory()

@@ -10,6 +10,7 @@ const INDEX_FILE = 'index.db'
 /** Raised with every change of the tables; an index of another version is built again. */
 const SCHEMA_VERSION = 5
 const BUSY_MS = 5_000
+const BUSY_STEP_MS = 5
 
 const SCHEMA = `
 CREATE TABLE position (
@@ -56,56 +57,125 @@ export function indexPath(directory: string): string {
   return join(directory, INDEX_FILE)
 }
 
-/** Opens the index for writing; makes it when there is none or it is of another version or broken. */
+/**
+ * Opens the index for writing; makes it when there is none, and anew when it is of another version or broken.
+ * Several processes may do so at once: one of them makes it.
+ */
 export function openIndex(directory: string): Database.Database {
-  const path = indexPath(directory)
+  let db: Database.Database | undefined
   try {
-    const db = connect(path)
-    if (db.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return db
-    db.close()
+    db = connect(indexPath(directory))
+    if (!isCurrent(db)) renewIndex(db, { unless: isCurrent })
+    return db
   } catch (error) {
+    db?.close()
     if (!isBroken(error)) throw error
   }
   return recreateIndex(directory)
 }
 
-/** Throws the index away and makes an empty one. */
+/**
+ * Empties the index in one transaction, so that whoever reads or writes it meanwhile finds the old one or the
+ * new one, and goes on in the same file.
+ */
+export function renewIndex(
+  db: Database.Database,
+  { unless = () => false }: { unless?: (db: Database.Database) => boolean } = {},
+): void {
+  const renew = db.transaction(() => {
+    // Another process may have been here while this one waited.
+    if (unless(db)) return
+    for (const name of ownTables(db)) db.exec(`DROP TABLE "${name}"`)
+    db.exec(SCHEMA)
+  })
+  renew.immediate()
+}
+
+/** Throws a broken index away and makes an empty one. */
 export function recreateIndex(directory: string): Database.Database {
   const path = indexPath(directory)
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
   const db = connect(path)
-  db.exec(SCHEMA)
+  renewIndex(db, { unless: isCurrent })
   return db
 }
 
 /** Opens an existing index for reading. @throws AuditError index-unavailable */
 export function openIndexForReading(directory: string): Database.Database {
   const path = indexPath(directory)
-  if (!existsSync(path)) {
-    throw new AuditError('index-unavailable', `\`${directory}\` has no index; build it first`)
-  }
+  let version = 0
+  if (!existsSync(path)) throw unmade(directory)
   try {
     const db = new Database(path, { readonly: true, timeout: BUSY_MS })
-    if (db.pragma('user_version', { simple: true }) === SCHEMA_VERSION) return db
+    version = versionOf(db)
+    if (version === SCHEMA_VERSION) return db
     db.close()
   } catch (cause) {
     throw new AuditError('index-unavailable', `index of \`${directory}\` cannot be read`, { cause })
   }
+  if (version === 0) throw unmade(directory)
   throw new AuditError('index-unavailable', `index of \`${directory}\` is of another version`)
+}
+
+function unmade(directory: string): AuditError {
+  return new AuditError('index-unavailable', `\`${directory}\` has no index yet`)
+}
+
+/** 0: nothing was made in it yet. */
+function versionOf(db: Database.Database): number {
+  return Number(db.pragma('user_version', { simple: true }))
+}
+
+function isCurrent(db: Database.Database): boolean {
+  return versionOf(db) === SCHEMA_VERSION
+}
+
+/** Without SQLite's own, and without those a full-text table keeps for itself and drops with it. */
+function ownTables(db: Database.Database): string[] {
+  const listed = db.prepare<[], { name: string; type: string }>('PRAGMA main.table_list').all()
+  return listed
+    .filter(({ name, type }) => type !== 'shadow' && !name.startsWith('sqlite_'))
+    .map(({ name }) => name)
 }
 
 function connect(path: string): Database.Database {
   // SQLite would make it readable to all; its -wal and -shm files take the mode of this one.
   closeSync(openSync(path, 'a', 0o600))
   const db = new Database(path, { timeout: BUSY_MS })
-  db.pragma('journal_mode = WAL')
-  // A lost transaction is indexed again from the segments.
-  db.pragma('synchronous = NORMAL')
-  db.pragma(`cache_size = -${INDEX_CACHE_KIB}`)
-  return db
+  try {
+    enterWal(db)
+    // A lost transaction is indexed again from the segments.
+    db.pragma('synchronous = NORMAL')
+    db.pragma(`cache_size = -${INDEX_CACHE_KIB}`)
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/**
+ * SQLite does not wait for its busy timeout where several enter WAL mode at once, which only happens to an
+ * index just made: this waits in its place.
+ */
+function enterWal(db: Database.Database): void {
+  const deadline = Date.now() + BUSY_MS
+  for (;;) {
+    try {
+      db.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_BUSY' || Date.now() >= deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_STEP_MS)
+    }
+  }
 }
 
 export function isBroken(error: unknown): boolean {
-  const code = error instanceof Database.SqliteError ? error.code : ''
+  const code = codeOf(error)
   return code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB'
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : ''
 }

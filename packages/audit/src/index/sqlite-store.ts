@@ -9,7 +9,7 @@ import { segmentPath } from '../segments.ts'
 import { EVERY_BLOCK } from './search.ts'
 import { dropSegments, forgetWords } from './sqlite-drop.ts'
 import { prepareReads } from './sqlite-reads.ts'
-import { openIndex, openIndexForReading, recreateIndex } from './sqlite-schema.ts'
+import { openIndex, openIndexForReading, renewIndex } from './sqlite-schema.ts'
 import { prepareWrites, type SqliteWrites } from './sqlite-writes.ts'
 import type {
   BlockQuery,
@@ -30,8 +30,8 @@ const OPEN = { write: openIndex, read: openIndexForReading } as const
 
 export class SqliteIndexStore implements IndexStore {
   readonly #directory: string
-  #db: Database.Database
-  #reads: ReturnType<typeof prepareReads>
+  readonly #db: Database.Database
+  readonly #reads: ReturnType<typeof prepareReads>
   #writes: SqliteWrites | null = null
   /** Ids of terms met lately. */
   readonly #terms = new Map<string, number>()
@@ -116,10 +116,7 @@ export class SqliteIndexStore implements IndexStore {
   }
 
   async clear(): Promise<void> {
-    this.#db.close()
-    this.#db = recreateIndex(this.#directory)
-    this.#reads = prepareReads(this.#db)
-    this.#writes = null
+    renewIndex(this.#db)
     this.#terms.clear()
   }
 
