@@ -41,17 +41,17 @@ import {
   compileRelation,
   type Glob,
 } from './patterns.ts'
-import {
-  EFFECT_WORDS,
-  type GrantFile,
-  type LimitFile,
-  type MaskFile,
-  type MatchFile,
-  type PolicyFile,
-  type RecordFile,
-  type RuleFile,
-  type WhoFile,
-} from './schema.ts'
+import type {
+  GrantFile,
+  LimitFile,
+  MaskFile,
+  MatchFile,
+  PolicyFile,
+  RecordFile,
+  RuleFile,
+  WhoFile,
+} from './policy-file.ts'
+import { EFFECT_WORDS } from './schema.ts'
 import { parseBytes, parseDuration } from './units.ts'
 
 export type CompileResult =

@@ -33,8 +33,9 @@ export type {
   Subject,
 } from './model.ts'
 export { type MergedPlan, mergePlan, planFor, type Witness } from './plan.ts'
+export type { PolicyFile } from './policy-file.ts'
 export { type Probes, probesSpent } from './probes.ts'
-export { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
+export { POLICY_SCHEMA } from './schema.ts'
 export { nearest } from './suggest.ts'
 export { type MaskSuggestion, suggestMask } from './suggest-masks.ts'
 export type {

@@ -7,7 +7,8 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { PolicyError, PolicyErrorCode } from './errors.ts'
 import { POLICY_ERRORS_MAX, POLICY_FILE_BYTES_MAX } from './limits.ts'
-import { POLICY_SCHEMA, type PolicyFile } from './schema.ts'
+import type { PolicyFile } from './policy-file.ts'
+import { POLICY_SCHEMA } from './schema.ts'
 import { nearest } from './suggest.ts'
 
 export type Path = readonly (string | number)[]

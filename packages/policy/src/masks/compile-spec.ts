@@ -2,7 +2,7 @@
 
 import { assertNever } from '../errors.ts'
 import { JSON_PATHS_MAX } from '../limits.ts'
-import type { KeyedFile, MaskKindFile } from '../schema.ts'
+import type { KeyedFile, MaskKindFile } from '../policy-file.ts'
 import { parseJsonPath } from './json-path.ts'
 import { checkPattern } from './regex-safety.ts'
 import { DETECTORS, type MaskSpec, REDACT } from './spec.ts'
