@@ -1,6 +1,9 @@
 /** The demo's configuration file: text, because a reader should find comments in it. */
-import { AUDIENCE, CONNECTION, ROLES } from './people.ts'
+import { AUDIENCE, CONNECTION, ROLES, WRITER } from './people.ts'
 import { SHOP } from './shop.ts'
+
+/** The approvals page, as the issuer knows it. */
+export const PAGE_CLIENT = 'sallyport-page'
 
 export interface ConfigFacts {
   readonly port: number
@@ -25,7 +28,7 @@ export function configText(facts: ConfigFacts): string {
   const { port, adminPort, plainPort, issuer, upstream, shop, secrets } = facts
   const login = (account: string): string =>
     `{ user: ${account}, password: ${JSON.stringify(`file:${secrets}/${account}.password`)} }`
-  const roles = Object.entries(ROLES)
+  const roles = [...Object.entries(ROLES), [WRITER.name, WRITER] as const]
   return `# The demo's gateway. Written at every start of the demo, and yours to edit while it runs:
 # \`kill -HUP\` the process the demo names to have it read again (listeners and audit need a restart).
 # Policies are read again by themselves when a file changes.
@@ -45,7 +48,10 @@ ${
     tls: off # loopback only: the tour looks at the bytes that leave
 `
 }${shop === null ? '' : shopListener(shop.port)}
-admin: { host: 127.0.0.1, port: ${adminPort} } # /healthz /readyz /metrics, token exchange and revocation
+admin: # /healthz /readyz /metrics /v1 /openapi.json, token exchange and revocation, the approvals page
+  { host: 127.0.0.1, port: ${adminPort}, operators: { groups: [dba] } } # who sees and ends sessions of others
+approvals:
+  page: { url: "http://127.0.0.1:${adminPort}", client-id: ${PAGE_CLIENT} }
 
 identity:
   issuers:
@@ -91,7 +97,7 @@ function shopConnection(
   login: (account: string) => string,
 ): string {
   const tls = ca === null ? '{ mode: prefer }' : `{ mode: verify-full, ca: ${JSON.stringify(ca)} }`
-  const logins = Object.entries(ROLES).map(
+  const logins = [...Object.entries(ROLES), [WRITER.name, WRITER] as const].map(
     ([name, { shopAccount }]) => `      ${name}: ${login(shopAccount)}`,
   )
   return `

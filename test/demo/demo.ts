@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type RunningIssuer, startIssuer } from '../support/issuer.ts'
 import { type PostgresServer, startPostgres } from '../support/servers.ts'
-import { configText } from './config.ts'
+import { configText, PAGE_CLIENT } from './config.ts'
 import { DEMO_ROLES, loadDemo } from './data/load.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { AUDIENCE, CONNECTION, USERS } from './people.ts'
@@ -92,7 +92,17 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     const shop = await shopFor(options)
     if (typeof shop !== 'string') undo.push(() => shop.stop())
     onStep('an OpenID provider')
-    const issuer = await startIssuer({ port: ports.issuer, audience: AUDIENCE, users: USERS })
+    const issuer = await startIssuer({
+      port: ports.issuer,
+      audience: AUDIENCE,
+      users: USERS,
+      signIn: {
+        page: {
+          clientId: PAGE_CLIENT,
+          redirectUri: `http://127.0.0.1:${ports.admin}/approvals`,
+        },
+      },
+    })
     undo.push(() => issuer.close())
     onStep('the gateway')
     const configFile = await writeFiles(options, server, shop, issuer)

@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { PROJECT, type RunningDemo } from './demo.ts'
-import { CONNECTION, ROLE_NAMES, ROLES } from './people.ts'
+import { CONNECTION, ROLE_NAMES, ROLES, SUPPORTER, WRITER } from './people.ts'
 import { SHOP } from './shop.ts'
 
 const QUERY = 'SELECT id, name, email, phone, ssn FROM customers WHERE id < 4'
 
 const CHANGE = "UPDATE orders SET status = 'cancelled' WHERE id = 1 /*reason='ticket 7'*/"
+
+const CORRECTION = "UPDATE orders SET note = 'called back' WHERE id = 2"
 
 const SHOP_QUERY = 'SELECT id, name, email, phone, birth_date FROM customers WHERE id < 4'
 
@@ -21,12 +23,16 @@ export function guideText(demo: RunningDemo, keep: boolean): string {
     const quoted = statements.map((sql) => `"${sql}"`).join(' ')
     return `node_modules/.bin/node test/demo/query.ts ${dirFlag(demo)}--as ${role} ${quoted}`
   }
+  const url = `http://127.0.0.1:${admin}`
   const approvals = (what: string): string =>
-    `${sallyport()} approvals ${what} --url http://127.0.0.1:${admin} --token-file ${at('tokens', 'analyst')}`
+    `${sallyport()} approvals ${what} --url ${url} --token-file ${at('tokens', 'analyst')}`
+  const psqlAs = (flags: string): string =>
+    `${sallyport()} psql ${CONNECTION} ${flags}-- -c "${CORRECTION}"`
   return `
 The demo runs.
   PostgreSQL clients   localhost:${gateway}, TLS, database ${CONNECTION}; password: a token
-${shopAddress(demo)}  admin address        http://127.0.0.1:${admin}/readyz  /metrics  /oauth/token  /oauth/revoke
+${shopAddress(demo)}  admin address        ${url}/readyz  /metrics  /openapi.json  /oauth/token  /oauth/revoke
+  approvals page       ${url}/approvals   (sign in as ada; nobody has a password)
   OpenID provider      ${demo.issuer.issuer}
   configuration        ${at('sallyport.yaml')}   (after an edit: kill -HUP ${demo.gateway.pid})
   policies             ${at('policies')}/*.yaml   (edits are in force as you save them)
@@ -49,16 +55,25 @@ ${ROLE_NAMES.map((role) => `   ${query(role, QUERY)}`).join('\n')}
    ${query('analyst', 'UPDATE orders SET note = NULL WHERE id = 1')}
    ${query('analyst', 'SELEC email FROM customers')}
 
-4. A person decides: the agent asks, Ada leads support and agrees, the same statement runs, once
+4. A person decides: the agent asks, Ada leads support and agrees (or on the page), the same statement runs, once
    ${query('agent', CHANGE)}
    ${approvals('list')}
    ${approvals('approve ID')}   # as the error and the list say
    ${query('agent', CHANGE)}
 
-5. From a program
+5. A role for a time: sign in as ${SUPPORTER.sub}, of support; be refused; ask; Ada agrees
+   ${sallyport()} login --url ${url} --ca ${at('state', 'tls', 'server.crt')}
+   ${psqlAs('')}
+   ${sallyport()} request --role ${WRITER.name} --connection ${CONNECTION} --for 15m --reason 'ticket 12'
+   ${approvals('approve ID')}
+   ${psqlAs(`--role ${WRITER.name} `)}
+   ${sallyport()} grants revoke ID   # or when its time is over: its sessions end
+   ${sallyport()} logout
+
+6. From a program
 ${snippets(at, gateway)}
 
-${shopSection(demo, at, query)}6. Why? And who did what?
+${shopSection(demo, at, query)}7. Why? And who did what?
    ${sallyport()} policy explain "SELECT upper(email) FROM customers" -c ${at('sallyport.yaml')} --connection ${CONNECTION} --token-file ${at('tokens', 'analyst')}
    ${sallyport()} audit tail -c ${at('sallyport.yaml')} --follow
    ${sallyport()} audit search -c ${at('sallyport.yaml')} --verdict deny
@@ -67,7 +82,7 @@ ${shopSection(demo, at, query)}6. Why? And who did what?
    ${sallyport()} audit verify ${at('audit')} --live --public-key ${at('audit')}/public-key-*.pem
    ${sallyport()} policy test ${at('policies')}/*.cases.yaml -c ${at('sallyport.yaml')}
 
-7. Change a mask while it runs
+8. Change a mask while it runs
    sed -i 's/with: email/with: redact/' ${at('policies', 'analyst-read-only.yaml')}
 
 ${keep ? `Ctrl-C stops everything; ${at()} stays (--keep).` : `Ctrl-C stops everything and removes ${at()} (--keep leaves it).`}

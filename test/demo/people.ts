@@ -52,12 +52,24 @@ export const ROLES: Readonly<Record<RoleName, DemoRole>> = {
   },
 }
 
+/** Signs in (no file of tokens is kept for her), reads, and may ask for the role below. */
+export const SUPPORTER: IssuerUser = { sub: 'sue', groups: ['support'], kind: 'human' }
+
+/** A role that nobody has of their own: it is granted for a time. */
+export const WRITER = {
+  name: 'writer',
+  group: 'writers',
+  account: 'app_writer',
+  shopAccount: 'shop_writer',
+} as const
+
 /** Has a valid token of the same issuer, and no rule for this connection. */
 export const STRANGER: IssuerUser = { sub: 'eve', groups: ['marketing'], kind: 'human' }
 
 /** Everybody the issuer knows. */
 export const USERS: readonly IssuerUser[] = [
   ...ROLE_NAMES.map((name) => ROLES[name].user),
+  SUPPORTER,
   STRANGER,
 ]
 

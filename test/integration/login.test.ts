@@ -13,8 +13,9 @@ import { run } from '../../packages/cli/src/testing.ts'
 import { hasChromium, openPage, type Page } from '../support/browser.ts'
 import { controlAt } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { type LoginIssuer, startLoginIssuer, walk } from '../support/login-issuer.ts'
+import { type RunningIssuer, startIssuer } from '../support/issuer.ts'
 import { freePort } from '../support/ports.ts'
+import { walk } from '../support/sign-in.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, say, WireClient } from '../support/wire.ts'
 
@@ -28,7 +29,7 @@ rules:
     preview: { rows: 3 }
 `
 let database: TestDatabase
-let issuer: LoginIssuer
+let issuer: RunningIssuer
 let gateway: TestGateway
 let url: string
 const home = mkdtempSync(join(tmpdir(), 'sp-login-'))
@@ -38,10 +39,13 @@ beforeAll(async () => {
   await database.sql("CREATE TABLE public.t (n int, x text DEFAULT '<img src=x onerror=alert(1)>')")
   const port = await freePort()
   url = `http://127.0.0.1:${port}`
-  issuer = await startLoginIssuer({
+  issuer = await startIssuer({
     audience: 'sallyport',
-    groups: { ann: ['dba'] },
-    page: { clientId: 'sallyport-page', redirectUri: `${url}/approvals` },
+    users: [
+      { sub: 'ann', groups: ['dba'] },
+      { sub: 'bob', groups: [] },
+    ],
+    signIn: { page: { clientId: 'sallyport-page', redirectUri: `${url}/approvals` } },
   })
   gateway = await startTestGateway({
     upstream: database,
@@ -112,7 +116,7 @@ async function isLoggedIn(env: Record<string, string>, sub: string): Promise<voi
   expect(claims).toMatchObject({ sub, aud: 'sallyport' })
   expect((await run(['approvals', 'list'], { env })).exit).toBe(0)
   // Nearly over: refreshed at the provider before it is used.
-  const later = Date.now() + 590_000
+  const later = Date.now() + 890_000
   expect((await run(['sessions', 'ls'], { env, now: later })).exit).toBe(0)
   const next = JSON.parse(readFileSync(file, 'utf8'))
   expect(next.token).not.toBe(token)
@@ -276,12 +280,9 @@ describe('the approvals page', () => {
   )
 })
 
-/** Fills in the provider's login form and agrees to what it asks for, page by page. */
+/** Fills in the provider's login form. */
 async function logIn(page: Page, name: string): Promise<void> {
   await page.until('document.querySelector("input[name=login]")')
   await page.evaluate(`document.querySelector('input[name=login]').value = '${name}'`)
-  await page.evaluate(`document.querySelector('input[name=password]').value = 'of ${name}'`)
-  await page.evaluate('document.querySelector("form").submit()')
-  await page.until('document.querySelector("input[name=prompt][value=consent]")')
   await page.evaluate('document.querySelector("form").submit()')
 }

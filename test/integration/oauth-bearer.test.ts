@@ -6,7 +6,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { parseConfig } from '@sallyport/gateway'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { type LoginIssuer, startLoginIssuer, walk } from '../support/login-issuer.ts'
+import { type RunningIssuer, startIssuer } from '../support/issuer.ts'
+import { walk } from '../support/sign-in.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 import { errorsOf, say, WireClient } from '../support/wire.ts'
 
@@ -15,12 +16,16 @@ rules:
   - { name: reading, who: { groups: [readers] }, allow: { effects: [read], relations: ['*'] } }
 `
 let database: TestDatabase
-let issuer: LoginIssuer
+let issuer: RunningIssuer
 let gateway: TestGateway
 
 beforeAll(async () => {
   database = await usePostgres()
-  issuer = await startLoginIssuer({ audience: 'sallyport', groups: { ann: ['readers'] } })
+  issuer = await startIssuer({
+    audience: 'sallyport',
+    users: [{ sub: 'ann', groups: ['readers'] }],
+    signIn: {},
+  })
   gateway = await startTestGateway({
     upstream: database,
     database: database.database,

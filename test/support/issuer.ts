@@ -3,14 +3,22 @@
  * JWT access tokens that come out of its own token endpoint, signed with keys that can be rotated.
  *
  * Machines use the client credentials grant (RFC 6749 §4.4) with their own client. People use an
- * extension grant that stands for a finished login: no browser, and no password either, so this
- * issuer must never be trusted by anything but a test or the demo on the same machine.
+ * extension grant that stands for a finished login, or sign in by its pages (`signIn`): no password
+ * either way, so this issuer must never be trusted by anything but a test or the demo on the same machine.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { Provider, type ProviderContext, type ResourceServerInfo } from 'oidc-provider'
+import {
+  asksWho,
+  SIGN_IN_TTL,
+  type SignIn,
+  SignInStorage,
+  signInClients,
+  signInConfiguration,
+} from './sign-in.ts'
 
 export interface IssuerUser {
   readonly sub: string
@@ -51,6 +59,8 @@ export interface IssuerOptions {
   readonly port?: number
   readonly users: readonly IssuerUser[]
   readonly audience: string
+  /** People may sign in by its pages, and devices for them; left out: they may not. */
+  readonly signIn?: SignIn
 }
 
 const LOGIN_GRANT = 'urn:sallyport:test:login'
@@ -65,6 +75,7 @@ interface State {
   readonly options: IssuerOptions
   readonly secret: string
   readonly overrides: Map<string, TokenOverrides>
+  readonly storage: SignInStorage
   /** Newest first; the first one signs. */
   keys: JWK[]
   /** What the provider hides behind `server_error`; told to whoever asked for the token. */
@@ -78,9 +89,21 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const keys = [await makeKey()]
   const secret = randomBytes(24).toString('hex')
-  const state: State = { issuer, options, secret, overrides: new Map(), keys, lastFault: undefined }
-  let answer = createProvider(state).callback()
-  server.on('request', (request, response) => answer(request, response))
+  const state: State = {
+    issuer,
+    options,
+    secret,
+    overrides: new Map(),
+    storage: new SignInStorage(),
+    keys,
+    lastFault: undefined,
+  }
+  let provider = createProvider(state)
+  const people = options.users.filter(({ kind }) => kind !== 'machine').map(({ sub }) => sub)
+  server.on('request', async (request, response) => {
+    if (await asksWho(provider, people, { request, response })) return
+    provider.callback()(request, response)
+  })
 
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -94,32 +117,19 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
     token: (sub, overrides = {}) => requestToken(state, sub, overrides),
     async rotateKeys({ retireOld = false } = {}) {
       state.keys = [await makeKey(), ...(retireOld ? [] : state.keys)]
-      answer = createProvider(state).callback()
+      provider = createProvider(state)
     },
     close,
     [Symbol.asyncDispose]: close,
   }
 }
 
-/** The provider's storage port, storing nothing: its JWTs and clients need none. */
-class NoStorage {
-  async upsert(): Promise<void> {}
-  async find(): Promise<undefined> {
-    return undefined
-  }
-  async findByUid(): Promise<undefined> {
-    return undefined
-  }
-  async findByUserCode(): Promise<undefined> {
-    return undefined
-  }
-  async consume(): Promise<void> {}
-  async destroy(): Promise<void> {}
-  async revokeByGrantId(): Promise<void> {}
-}
-
 function createProvider(state: State): Provider {
-  const { users } = state.options
+  const { users, signIn } = state.options
+  const { deviceFlow, ...signingIn } =
+    signIn === undefined
+      ? {}
+      : signInConfiguration((name) => users.some(({ sub }) => sub === name), RESOURCE)
   const machines = users.filter((user) => user.kind === 'machine')
   const client = (id: string, grant: string): Record<string, unknown> => ({
     client_id: id,
@@ -130,23 +140,27 @@ function createProvider(state: State): Provider {
     id_token_signed_response_alg: 'ES256',
   })
   const provider = new Provider(state.issuer, {
-    adapter: NoStorage,
+    ...signingIn,
+    adapter: state.storage.adapter,
     jwks: { keys: state.keys },
     cookies: { keys: [state.secret] },
     clients: [
       client(LOGIN_CLIENT, LOGIN_GRANT),
       ...machines.map((user) => client(user.sub, 'client_credentials')),
+      ...(signIn === undefined ? [] : signInClients(signIn)),
     ],
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      ...(deviceFlow !== undefined && { deviceFlow }),
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,
+        useGrantedResource: () => true,
         getResourceServerInfo: () => resourceServer(state),
       },
     },
-    ttl: { ClientCredentials: LIFETIME_SECONDS, AccessToken: LIFETIME_SECONDS },
+    ttl: { ...SIGN_IN_TTL, ClientCredentials: LIFETIME_SECONDS, AccessToken: LIFETIME_SECONDS },
     formats: {
       customizers: {
         jwt: (ctx: ProviderContext, _token: unknown, jwt: { payload: Record<string, unknown> }) => {

@@ -7,8 +7,19 @@ declare module 'oidc-provider' {
 
   export interface ProviderContext {
     readonly req: IncomingMessage
-    readonly oidc: { readonly client: unknown; readonly params: Record<string, string | undefined> }
+    readonly oidc: {
+      readonly provider: Provider
+      readonly client: { readonly clientId: string }
+      readonly session: { readonly accountId: string | undefined }
+      readonly params: Record<string, string | undefined>
+    }
     body: unknown
+  }
+
+  export interface Grant {
+    addOIDCScope(scope: string): void
+    addResourceScope(resource: string, scope: string): void
+    save(): Promise<string>
   }
 
   export interface ResourceServerInfo {
@@ -34,6 +45,19 @@ declare module 'oidc-provider' {
       identifier: string,
       info: ResourceServerInfo,
     ) => unknown
+    readonly Grant: new (of: {
+      clientId: string
+      accountId: string | undefined
+    }) => Grant
+    interactionDetails(
+      request: IncomingMessage,
+      response: ServerResponse,
+    ): Promise<{ readonly params: Record<string, unknown> }>
+    interactionFinished(
+      request: IncomingMessage,
+      response: ServerResponse,
+      result: Record<string, unknown>,
+    ): Promise<void>
     callback(): (request: IncomingMessage, response: ServerResponse) => void
     on(event: string, listener: (ctx: ProviderContext, error: Error) => void): this
     registerGrantType(

@@ -10,7 +10,7 @@ import { type CommandResult, sallyport, type Tour } from './context.ts'
 import { auditEvents } from './log.ts'
 
 export async function auditChapter(tour: Tour): Promise<void> {
-  tour.narrator.chapter('9. The record')
+  tour.narrator.chapter('10. The record')
   await shownByCommand(tour)
   await everyStatement(tour)
   await verified(tour)

@@ -1,5 +1,6 @@
 /** The tour: every chapter in order, against a running demo. */
 import type { RunningDemo } from '../demo.ts'
+import { accessChapter } from './access.ts'
 import { auditChapter } from './audit.ts'
 import { plantCanaries } from './canaries.ts'
 import { tourOver } from './context.ts'
@@ -23,6 +24,7 @@ const CHAPTERS = [
   secrecyChapter,
   shopChapter,
   recordingChapter,
+  accessChapter,
   // Last: it stops the gateway.
   auditChapter,
 ]
