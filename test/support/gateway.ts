@@ -94,6 +94,8 @@ const START_MS_MAX = 60_000
 const STOP_MS_MAX = 10_000
 const POLL_MS = 25
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+/** Where Node keeps what it compiled: a third of the CPU of every start but the first. */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url))
 
 export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'sp-gw-'))
@@ -225,6 +227,7 @@ async function policyFiles(
 async function spawnGateway(configFile: string, port: number): Promise<ChildProcess> {
   const child = spawn(process.execPath, [CLI, 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
   })
   let output = ''
   const collect = (chunk: Buffer): void => {
