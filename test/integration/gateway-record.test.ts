@@ -52,7 +52,9 @@ async function runAt(
   await client.end()
 }
 
-function recorded(at = gateway): { sql: string; verdict: string; code?: string }[] {
+function recorded(
+  at = gateway,
+): { sql: string; verdict: string; code?: string; withheld?: string }[] {
   const folder = at.auditDirectory
   return readdirSync(folder)
     .filter((name) => /^\d+\.jsonl$/.test(name))
@@ -86,6 +88,24 @@ test('no literal of a protected column is recorded, whoever wrote it and whateve
   expect(statements.filter((one) => one.sql.includes('people')).length).toBeGreaterThan(10)
   expect(statements.filter((one) => one.sql.includes(CANARY))).toEqual([])
   expect(statements.map((one) => one.sql)).toContain("SELECT id FROM people WHERE ssn = '…'")
+})
+
+test('where a protected column is only shown, the values of the text are recorded', async () => {
+  const text = `SELECT name, ssn FROM people WHERE id = 4711 LIMIT 3`
+  await run(['analysts'], `${text} /* ${CANARY} */`)
+  expect(recorded()).toContainEqual(
+    expect.objectContaining({ sql: `${text} /*…*/`, withheld: 'comments' }),
+  )
+})
+
+test('numbers that are left out are not taken for numbers that were sent', async () => {
+  await run(['dba'], `SELECT ssn = '${CANARY}' FROM people WHERE id < 5 LIMIT 3`)
+  expect(recorded()).toContainEqual(
+    expect.objectContaining({
+      sql: `SELECT ssn = '…' FROM people WHERE id < … LIMIT …`,
+      withheld: 'values',
+    }),
+  )
 })
 
 test('other statements are recorded as they were sent', async () => {

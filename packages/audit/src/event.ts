@@ -248,6 +248,11 @@ export type Statement = Base<'statement'> & {
   readonly parameters?: readonly (string | null)[]
   /** Tags of a sqlcommenter comment: asserted, never proven. */
   readonly tags?: Readonly<Record<string, string>>
+  /**
+   * What was left out of the text and the parameters, where it could be a protected value: comments, or comments and
+   * every literal and bound value (`…` stands for each). Absent: nothing was.
+   */
+  readonly withheld?: 'comments' | 'values'
 }
 export type Outcome = Base<'outcome'> & {
   readonly session: string

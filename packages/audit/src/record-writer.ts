@@ -173,7 +173,7 @@ const OUTCOME_STATUS = ascii(',"status":')
 const OUTCOME_END = ascii(',"type":"outcome","v":1}')
 
 // Members in canonical order: code cut effects fingerprint masks ordinal parameters reason relations rule
-// session sql tags type v verdict via.
+// session sql tags type v verdict via withheld.
 function writeStatement(json: JsonWriter, event: Statement): void {
   if (event.cut !== undefined) {
     json.overflow = true
@@ -210,6 +210,7 @@ function writeStatement(json: JsonWriter, event: Statement): void {
   json.string(event.verdict, STRING_CHARS_MAX)
   json.raw(',"via":')
   json.string(event.via, STRING_CHARS_MAX)
+  writeOptional(json, ',"withheld":', event.withheld)
   json.raw('}')
 }
 

@@ -139,7 +139,7 @@ class Judge {
     if (where === null) return null
     const catalog = await this.#catalogFor(where)
     const { view } = this.#views.of(this.#policy, where.subject, where.connection, catalog)
-    const analysis = this.#analyze(statement.sql, catalog, where.database)
+    const analysis = this.#analyze(readable(statement), catalog, where.database)
     if (analysis.kind === 'unparsable') {
       return decisionOf(decide(view, analysis, { now: record.at }), [])
     }
@@ -158,6 +158,15 @@ class Judge {
     return where
   }
 }
+
+/** With a number in the place of each that was left out: as it is recorded the text would not parse. */
+function readable({ sql, withheld }: Statement): string {
+  return withheld === 'values'
+    ? sql.replace(STANDS_FOR, (part) => (part === '…' ? '0' : part))
+    : sql
+}
+/** Quoted names, strings and comments pass as they are. */
+const STANDS_FOR = /"(?:[^"]|"")*"|`(?:[^`]|``)*`|'…'|\/\*…\*\/|…/g
 
 function decisionOf(verdict: Verdict, masks: readonly string[]): Decision {
   return { verdict: verdict.kind, rule: verdict.rule, masks }
@@ -217,7 +226,7 @@ function print(
   flags: ReplayFlags,
   cli: Cli,
 ): void {
-  const { verdict, rule, masks, sql, session } = before
+  const { verdict, rule, masks, sql, session, withheld } = before
   if (flags.json === true) {
     const was = { verdict, rule, masks }
     cli.out.raw(`${jsonLine({ seq: record.seq, at: record.at, session, sql, was, now })}\n`)
@@ -225,7 +234,7 @@ function print(
   }
   const { out } = cli
   out.line([styled('dim', `#${record.seq} ${formatMoment(record.at)}  ${session.slice(0, 8)}`)])
-  out.line(`  ${sql}`)
+  out.line([`  ${sql}`, styled('dim', withheld === 'values' ? '  (without its values)' : '')])
   out.line([styled('red', `- ${wordsOf({ verdict, rule, masks })}`)])
   out.line([styled('green', `+ ${wordsOf(now)}`)])
 }

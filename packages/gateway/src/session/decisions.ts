@@ -23,6 +23,7 @@ import type {
   Lineage,
   StatementFacts,
 } from '@sallyport/sql'
+import { isUncertain, type LeftOut, leftOutOf, sourcesOf } from './left-out.ts'
 
 /** Remembered decisions per context and level. */
 const DECISIONS_MAX = 4096
@@ -54,8 +55,8 @@ export interface Decided {
   readonly effects: readonly string[]
   /** Base columns masked in some result, `schema.relation.column`. */
   readonly masks: readonly string[]
-  /** Its text may hold values of a column that is masked for somebody: it is recorded without literals. */
-  readonly sensitive: boolean
+  /** What its record leaves out: it may be of a column that is masked for somebody. */
+  readonly leftOut: LeftOut
   /** Its results may show a protected value to this principal: they are not recorded. */
   readonly reveals: boolean
   /** It puts protected values where policy does not protect them: what comes later may show them. */
@@ -229,8 +230,7 @@ function summarise(
     relations: relationsOf(statements),
     effects: analysis.kind === 'statements' ? effectsOf(statements) : ['unknown'],
     masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],
-    sensitive:
-      view.protects && (analysis.kind === 'unparsable' || touchesProtected(statements, view)),
+    leftOut: leftOutOf(analysis, view),
     reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
     carries: view.protects && statements.some((one) => carries(one, view)),
     touchesMasked:
@@ -283,19 +283,6 @@ function carries(statement: StatementFacts, view: PrincipalView): boolean {
   return statement.flows.some(
     ({ lineage, into }) =>
       mayHold(lineage) && !(into.kind === 'column' && isProtected(into.column)),
-  )
-}
-
-function sourcesOf(lineage: Lineage): readonly ColumnRef[] {
-  if (lineage.kind === 'constant') return []
-  return lineage.kind === 'direct' ? [lineage.source] : lineage.sources
-}
-
-function isUncertain(statement: StatementFacts): boolean {
-  return (
-    statement.effects.includes('unknown') ||
-    statement.outputs === 'unknown' ||
-    statement.relations.some((relation) => relation.kind === 'unresolved')
   )
 }
 
@@ -361,15 +348,4 @@ function masksOf(verdict: Exclude<Verdict, { kind: 'deny' }>): readonly string[]
     }
   }
   return [...names]
-}
-
-function touchesProtected(statements: readonly StatementFacts[], view: PrincipalView): boolean {
-  const isProtected = (column: ColumnRef): boolean => view.allMasksOn(column).length > 0
-  return statements.some(
-    (statement) =>
-      isUncertain(statement) ||
-      statement.columns.some(isProtected) ||
-      statement.constantWrites.some((write) => isProtected(write.column)) ||
-      statement.flows.some(({ into }) => into.kind === 'column' && isProtected(into.column)),
-  )
 }

@@ -14,17 +14,15 @@ const RECORDED_VALUE_BYTES_MAX = 4096
 /** Stands for a value that may be of a column that is masked for somebody. */
 const WITHHELD = '[withheld]'
 
-/**
- * A bound value as it is recorded. A statement that touches a protected column keeps none: which of its values
- * meets that column cannot be proven. `text`: of its first bytes.
- */
+/** A bound value as it is recorded. `text`: of its first bytes. */
 export function recordedValue(
-  { sensitive }: Decided,
+  { leftOut }: Decided,
   value: Uint8Array | null,
   text: (bytes: Buffer) => string,
 ): string | null {
   if (value === null) return null
-  return sensitive ? WITHHELD : text(Buffer.from(value.subarray(0, RECORDED_VALUE_BYTES_MAX)))
+  if (leftOut === 'values') return WITHHELD
+  return text(Buffer.from(value.subarray(0, RECORDED_VALUE_BYTES_MAX)))
 }
 
 export type Via = 'simple' | 'parse' | 'bind' | 'execute'
@@ -49,8 +47,9 @@ export interface RecorderOptions {
   readonly audit: AuditLog
   readonly telemetry: Telemetry
   readonly watch: SessionWatch
-  /** The text as it may be recorded where its literals may be protected values. */
+  /** The text as it may be recorded where its literals may be protected values, and where its comments may. */
   readonly withoutLiterals: (text: string) => string
+  readonly withoutComments: (text: string) => string
   /** Microseconds, monotonic. */
   readonly micros: () => number
   /** Outcomes were appended and wait to be written. */
@@ -82,7 +81,7 @@ export class StatementRecorder {
     if (!this.#options.recordable()) return null
     const { audit, session, watch } = this.#options
     const known = knownOf(decided)
-    const sql = decided.sensitive ? this.#withoutLiterals(known, text) : text
+    const sql = decided.leftOut === 'nothing' ? text : this.#without(decided.leftOut, known, text)
     try {
       if (parameters === undefined && !watch.watches(session)) {
         const form = formOf(known, via, decided)
@@ -95,9 +94,11 @@ export class StatementRecorder {
     return this.#append(parameters === undefined ? fields : { ...fields, parameters })
   }
 
-  #withoutLiterals(known: Known, text: string): string {
+  #without(leftOut: 'comments' | 'values', known: Known, text: string): string {
     if (known.latest?.text !== text) {
-      known.latest = { text, sql: this.#options.withoutLiterals(text) }
+      const { withoutLiterals, withoutComments } = this.#options
+      const sql = leftOut === 'values' ? withoutLiterals(text) : withoutComments(text)
+      known.latest = { text, sql }
     }
     return known.latest.sql
   }
@@ -126,9 +127,17 @@ export class StatementRecorder {
   /** A statement the gateway itself refuses, whatever policy says of it. */
   refused(via: Via, text: string, why: { readonly code: string; readonly reason: string }): void {
     const none = { rule: null, relations: [], effects: [], masks: [] }
-    // Not every such text has been decided: whether it is sensitive is not known.
-    const sql = this.#options.withoutLiterals(text)
-    const fields = { type: 'statement', v: 1, via, sql, verdict: 'deny', ...why, ...none } as const
+    // Not every such text has been decided: what is in it is not known.
+    const known = { sql: this.#options.withoutLiterals(text), withheld: 'values' } as const
+    const fields = {
+      type: 'statement',
+      v: 1,
+      via,
+      verdict: 'deny',
+      ...known,
+      ...why,
+      ...none,
+    } as const
     if (this.#append(fields) !== null) this.#options.recorded()
   }
 
@@ -185,7 +194,7 @@ export class StatementRecorder {
 interface Known {
   /** Its records, but for what differs, once there has been one; null where it is too long to be kept. */
   readonly forms: Partial<Record<Via, StatementForm | 'once' | null>>
-  /** The newest text that is recorded without its literals. */
+  /** The newest text that is recorded with something left out. */
   latest: { readonly text: string; readonly sql: string } | null
 }
 
@@ -213,13 +222,14 @@ function formOf(known: Known, via: Via, decided: Decided): StatementForm | null 
 }
 
 function fieldsOf(via: Via, decided: Decided): StatementFields {
-  const { verdict, relations, effects, masks, fingerprint } = decided
+  const { verdict, relations, effects, masks, fingerprint, leftOut } = decided
   const { kind, rule } = verdict
   const known = fingerprint === undefined ? undefined : { fingerprint }
   const fields = { type: 'statement', v: 1, via, verdict: kind, rule } as const
   const refused =
     verdict.kind === 'deny' ? { code: verdict.code, reason: verdict.message } : undefined
-  return { ...fields, ...known, ...refused, relations, effects, masks }
+  const left = leftOut === 'nothing' ? undefined : { withheld: leftOut }
+  return { ...fields, ...known, ...refused, ...left, relations, effects, masks }
 }
 
 type Ended = { -readonly [K in keyof OutcomeEvent]: OutcomeEvent[K] }

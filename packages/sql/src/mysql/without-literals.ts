@@ -1,6 +1,6 @@
 /**
- * A statement's text fit for a record that must hold no protected value: names, keywords and structure stay, every
- * string and number is replaced, comments and hints go. A text that cannot be read is not kept at all. For
+ * A statement's text fit for a record that must hold no protected value: names, keywords and structure stay, comments
+ * and hints go, and, if need be, every string and number is replaced. A text that cannot be read is not kept at all. For
  * people to read, not for parsing.
  */
 import type { Dialect } from './ast.ts'
@@ -8,11 +8,24 @@ import { lex } from './lex/lexer.ts'
 import type { Token } from './lex/token.ts'
 
 const STRING = "'…'"
-const NUMBER = '0'
+const NUMBER = '…'
 const UNREADABLE = '…'
 
 /** Never throws and never returns a character of a literal or comment of `sql`. */
-export function withoutMysqlLiterals(sql: string, dialect: Dialect): string {
+export const withoutMysqlLiterals = (sql: string, dialect: Dialect): string =>
+  shownBy(sql, dialect, withoutLiteral)
+
+/** Never throws and never returns a character of a comment of `sql`. */
+export const withoutMysqlComments = (sql: string, dialect: Dialect): string =>
+  shownBy(sql, dialect, (text, { type, start, end }) =>
+    type === 'hint' || type === 'end' ? '' : text.slice(start, end),
+  )
+
+function shownBy(
+  sql: string,
+  dialect: Dialect,
+  shown: (sql: string, token: Token) => string,
+): string {
   try {
     const tokens = lex(sql, dialect)
     return tokens
@@ -24,7 +37,7 @@ export function withoutMysqlLiterals(sql: string, dialect: Dialect): string {
   }
 }
 
-function shown(sql: string, { type, start, end, quote }: Token): string {
+function withoutLiteral(sql: string, { type, start, end, quote }: Token): string {
   switch (type) {
     case 'string':
     case 'national':

@@ -21,7 +21,7 @@ import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
 import { type WithheldTarget, withhold } from './withhold.ts'
-import { COMMENT, withoutLiterals } from './without-literals.ts'
+import { COMMENT, literalsAlike } from './without-literals.ts'
 
 export class PostgresReader {
   readonly #parser: Parser
@@ -143,7 +143,7 @@ function refused(
 function identityOf(sql: string, key: string | null): string {
   const text = key === null ? sql : asText(key)
   const isPlain = key !== null && !text.includes('--') && !text.includes('/*')
-  const plain = isPlain ? text : withoutLiterals(text).replaceAll(COMMENT, ' ')
+  const plain = isPlain ? text : literalsAlike(text).replaceAll(COMMENT, ' ')
   return hash('sha256', plain.replace(SPACE, ' ').trim()).slice(0, 32)
 }
 const SPACE = /\s{2,}|[^\S ]/g

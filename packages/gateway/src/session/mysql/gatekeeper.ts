@@ -148,6 +148,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#recorder = new StatementRecorder({
       ...options,
       withoutLiterals: (text) => options.texts.withoutLiterals(text, this.names),
+      withoutComments: (text) => options.texts.withoutComments(text, this.names),
     })
     this.#records = new Records(this.#recorder, refusal)
     this.#standing = new Standing(options.contexts)
@@ -409,7 +410,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   clientDataBegins(admission: Admission): void {
     const { decided } = admission as Admitted
     // Its fields are not told apart: with one that goes into a protected column, none is kept.
-    const kept = decided !== null && !decided.sensitive
+    const kept = decided !== null && decided.leftOut !== 'values'
     this.#options.shown?.sent.begins(kept ? { mask: null, binary: false } : null)
   }
 

@@ -141,9 +141,9 @@ export class Holding {
     estimate,
     preview,
   }: Pick<Wanted, 'text' | 'decided' | 'bound' | 'estimate' | 'preview'>): Shown {
-    // What a parameter is compared with or written to is not known here: one sensitive, all masked.
+    // What a parameter is compared with or written to is not known here: one withheld, all masked.
     const parameters = parameterTexts(bound?.parameters ?? []).map((one) =>
-      decided.sensitive ? '[masked]' : one,
+      decided.leftOut === 'values' ? '[masked]' : one,
     )
     return { sql: text, layout: this.#options.layOut(text), parameters, estimate, preview }
   }

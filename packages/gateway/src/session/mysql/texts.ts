@@ -10,6 +10,7 @@ import {
   mysqlChangedRows,
   mysqlValuesRows,
   withMysqlParameters,
+  withoutMysqlComments,
   withoutMysqlLiterals,
 } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
@@ -69,6 +70,10 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
 
   withoutLiterals(text: string, names: MysqlSessionNames): string {
     return withoutMysqlLiterals(text, dialectOf(names))
+  }
+
+  withoutComments(text: string, names: MysqlSessionNames): string {
+    return withoutMysqlComments(text, dialectOf(names))
   }
 }
 

@@ -23,7 +23,7 @@ import {
   SETTLE,
   WAIT,
 } from '@sallyport/protocol-postgres'
-import { type StatementFacts, withoutLiterals } from '@sallyport/sql'
+import { type StatementFacts, withoutComments, withoutLiterals } from '@sallyport/sql'
 import type { Estimated, Preview } from '../../approvals/journal.ts'
 import { isTighter } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
@@ -138,7 +138,7 @@ export class SessionGatekeeper implements Gatekeeper {
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
-    this.#recorder = new StatementRecorder({ ...options, withoutLiterals })
+    this.#recorder = new StatementRecorder({ ...options, withoutLiterals, withoutComments })
     this.#records = new Records(this.#recorder, refusal)
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)

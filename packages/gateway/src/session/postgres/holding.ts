@@ -126,8 +126,8 @@ function shownOf({
   return {
     sql: text,
     layout: layOutPostgres(text),
-    // What a parameter is compared with or written to is not known here: one sensitive, all masked.
-    parameters: parameters.map((one) => (decided.sensitive ? '[masked]' : textOf(one))),
+    // What a parameter is compared with or written to is not known here: one withheld, all masked.
+    parameters: parameters.map((one) => (decided.leftOut === 'values' ? '[masked]' : textOf(one))),
     estimate,
     preview,
   }
