@@ -34,7 +34,7 @@ const admission: Admission = {
   whole: false,
   described: false,
   returnsRows: true,
-  limit: { rows: 3, bytes: 1000, exceeded: 'refuse', readOnly: true },
+  limit: { rows: 3, bytes: 1000, exceeded: 'refuse', readOnly: true, metered: false },
   barrier: false,
   epoch: 1,
 }
@@ -58,6 +58,7 @@ function gatekeeper(): Gatekeeper {
     tooLong: () => refusal('54000'),
     malformed: () => refusal('08P01'),
     beyondLimit: () => 'refuse',
+    meter: () => 'refuse',
     limitExceeded: () => refusal('53400'),
     resultCut: () => Buffer.alloc(0),
     cancel: () => undefined,

@@ -13,6 +13,7 @@ limits:
   - { name: calls, who: { groups: [calls] }, per-token: { statements: 60 } }
   - { name: many, who: { groups: [many] }, per-token: { rows: 1000000 } }
   - { name: slowly, who: { groups: [slow] }, statements-per-minute: 40 }
+  - { name: long, who: { groups: [long] }, per-run: { rows: 60000 } }
   - { name: the run, who: { groups: [runs] }, per-run: { rows: 10 } }
 `
 const SPENT = { code: '53400' }
@@ -83,7 +84,7 @@ test('a gateway that is killed does not forget what was used', async () => {
   const before = await open(gateway, token)
   await before.query('SELECT generate_series(1, 10)')
   await refused(before, SPENT)
-  await written(gateway, '"rows":10,')
+  await written(gateway, '"total":10,')
   await gateway.crash()
   await gateway.revive()
   const after = await open(gateway, token)
@@ -111,6 +112,32 @@ test('statements at two gateways at once are no more than the budget', async () 
   expect(sum).toBeLessThanOrEqual(60)
   // What each has taken ahead, and not used, is a twentieth of it.
   expect(sum).toBeGreaterThanOrEqual(60 - 2 * 3)
+  await Promise.all(clients.map((client) => client.end()))
+})
+
+test('long results at two gateways at once are together no more than the budget', async () => {
+  const both = gateways.slice(-2)
+  const run = { groups: ['long'], graph: 'g', run: 'long' }
+  const clients = await Promise.all(
+    [...both, ...both].map(async (at) => open(at, await at.token(run))),
+  )
+  const seen = await Promise.all(
+    clients.map(
+      (client) =>
+        new Promise<number>((resolve) => {
+          let rows = 0
+          const query = new pg.Query('SELECT generate_series(1, 50000)')
+          query.on('row', () => rows++)
+          query.on('error', () => resolve(rows))
+          query.on('end', () => resolve(rows))
+          client.query(query)
+        }),
+    ),
+  )
+  const sum = seen.reduce((all, n) => all + n, 0)
+  expect(sum).toBeLessThanOrEqual(60_000)
+  // A twentieth at most waits at each gateway, or with each result, for who might come.
+  expect(sum).toBeGreaterThanOrEqual(60_000 - 4 * 3_000)
   await Promise.all(clients.map((client) => client.end()))
 })
 
@@ -156,9 +183,9 @@ test('rows used at one are used at the other; without the store nothing runs on 
   await refused(b, SPENT)
   const c = await open(other, await one.token({ groups: ['many'] }))
   await c.query('SELECT 1')
-  await store.sql('ALTER TABLE sallyport_budgets RENAME TO elsewhere')
+  await store.sql('ALTER TABLE sallyport_budget_meters RENAME TO elsewhere')
   await refused(c, { code: '58000', message: expect.stringContaining('cannot be known') })
-  await store.sql('ALTER TABLE elsewhere RENAME TO sallyport_budgets')
+  await store.sql('ALTER TABLE elsewhere RENAME TO sallyport_budget_meters')
   const deadline = Date.now() + WAIT_MS_MAX
   while (Date.now() < deadline) {
     if (await c.query('SELECT 1').then(Boolean, () => false)) break

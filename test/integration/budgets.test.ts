@@ -1,4 +1,5 @@
 /** What one token, or one run of a graph, may use in all: statements, rows, bytes, over all of its sessions. */
+import type mysqlPlain from 'mysql2'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -12,12 +13,18 @@ rules:
 limits:
   - { name: calls, who: { groups: [calls] }, per-token: { statements: 5 } }
   - { name: the run, who: { groups: [runs] }, per-run: { rows: 10 } }
+  - { name: together, who: { groups: [together] }, per-run: { rows: 1000 }, rows: 900, on-exceed: truncate }
   - { name: volume, who: { groups: [volume] }, per-token: { bytes: 1KiB } }
 `
 const ROWS = (n: number): string =>
   Array.from({ length: n }, (_, i) => `SELECT ${i} AS n`).join(' UNION ALL ')
 
+const MANY =
+  'WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 600) SELECT n FROM r'
+
 interface Client {
+  /** How many rows came, whether or not an error did after them. */
+  seen(sql: string): Promise<number>
   run(sql: string): Promise<number>
   runPrepared(sql: string): Promise<number>
   end(): Promise<void>
@@ -68,6 +75,19 @@ function budgets(engine: Engine): void {
     await Promise.all([a, b, other].map((client) => client.end()))
   })
 
+  test('results at once, and several of one text, have no more than the budget together', async () => {
+    const run = { groups: ['together'], graph: 'g', run: 'many' }
+    const clients = await open(...(await Promise.all([1, 2, 3].map(() => token(run)))))
+    const [alone] = await open(await token({ ...run, run: 'alone' }))
+    const seen = await Promise.all(clients.map((client) => client.seen(MANY)))
+    const sum = seen.reduce((all, n) => all + n, 0)
+    expect(sum).toBeLessThanOrEqual(1000)
+    // Parts of a twentieth that others have taken are not there for one that is at the end of its own.
+    expect(sum).toBeGreaterThanOrEqual(1000 - 3 * 50)
+    expect(await alone?.seen(`${MANY}; ${MANY}`)).toBe(1000)
+    for (const client of [...clients, alone]) await client?.end()
+  })
+
   test('bytes count', async () => {
     const [client] = await open(await token({ groups: ['volume'] }))
     if (!client) throw new Error('a client')
@@ -102,6 +122,15 @@ describe('postgres', () => {
       await client.connect()
       return {
         run: async (sql) => (await client.query(sql)).rows.length,
+        seen: (sql) =>
+          new Promise((resolve) => {
+            let rows = 0
+            const query = new pg.Query(sql)
+            query.on('row', () => rows++)
+            query.on('error', () => resolve(rows))
+            query.on('end', () => resolve(rows))
+            client.query(query)
+          }),
         runPrepared: async (sql) => (await client.query({ text: sql, values: [] })).rows.length,
         end: () => client.end(),
       }
@@ -135,9 +164,21 @@ onMysqlServers('%s', (flavour) => {
         password: token,
         database: gateway.connection,
         ssl: { ca: gateway.ca },
+        multipleStatements: true,
       })
       return {
         run: async (sql) => ((await client.query(sql))[0] as unknown[]).length,
+        seen: (sql) =>
+          new Promise((resolve) => {
+            let rows = 0
+            // The driver's own commands: promises give whole results only.
+            const query = (
+              client as unknown as { connection: mysqlPlain.Connection }
+            ).connection.query(sql)
+            query.on('result', () => rows++)
+            query.on('error', () => resolve(rows))
+            query.on('end', () => resolve(rows))
+          }),
         runPrepared: async (sql) => ((await client.execute(sql))[0] as unknown[]).length,
         end: () => client.end(),
       }

@@ -97,6 +97,7 @@ export {
 } from './parameters.ts'
 export {
   type Admission,
+  type Amount,
   type Answer,
   type BeyondLimit,
   type ExecutionOutcome,

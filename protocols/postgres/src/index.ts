@@ -106,6 +106,7 @@ export {
 export {
   type Admission,
   ALONE,
+  type Amount,
   type BeyondLimit,
   type ExecutionOutcome,
   type Gatekeeper,

@@ -1,9 +1,10 @@
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Budget } from '@sallyport/policy'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Budgets, type Payer } from './budgets.ts'
+import type { Budget, PrincipalView } from '@sallyport/policy'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Amount, Budgets, type Payer, SessionBudgets } from './budgets.ts'
 import type { BudgetLedger } from './ledger.ts'
 import { LocalLedger } from './local-ledger.ts'
 
@@ -95,17 +96,155 @@ describe('statements', () => {
   })
 })
 
+/** As a session asks for a part of a result: again, until it is known. */
+async function draw(
+  budgets: Budgets,
+  who: Payer,
+  all: readonly Budget[],
+  { wanted, drawn }: Parameters<Budgets['draw']>[2],
+): Promise<Amount | string> {
+  for (;;) {
+    const answer = budgets.draw(who, all, { wanted, drawn })
+    if (!(answer instanceof Promise)) {
+      return 'kind' in answer ? `${answer.name}: ${answer.kind}` : answer
+    }
+    await answer
+  }
+}
+
+/** Sends rows of `each` bytes as long as it may; how many it sent. */
+async function send(
+  budgets: Budgets,
+  who: Payer,
+  all: readonly Budget[],
+  { rows, each = 1 }: { readonly rows: number; readonly each?: number },
+): Promise<number> {
+  const session = new SessionBudgets(budgets, who)
+  const view = { limits: { budgets: all } } as PrincipalView
+  let [sent, allowed] = [0, { rows: 0, bytes: 0 }]
+  while (sent < rows) {
+    const wanted = { rows: sent + 1, bytes: (sent + 1) * each }
+    if (wanted.rows > allowed.rows || wanted.bytes > allowed.bytes) {
+      const answer = session.meter(view, wanted)
+      if (answer instanceof Promise) {
+        await answer
+        continue
+      }
+      if ('kind' in answer) break
+      allowed = answer
+    }
+    sent++
+    // Another one's turn.
+    if (sent % 7 === 0) await Promise.resolve()
+  }
+  session.used(sent, sent * each)
+  return sent
+}
+
 describe('rows and bytes', () => {
   test('the least that is left holds, and none once they are spent', async () => {
     const budgets = open()
     const both = [budget('token', { rows: 10, bytes: 100 }), budget('run', { rows: 12, bytes: 50 })]
-    expect(await admit(budgets, payer('a', 'r'), both)).toBeNull()
-    expect(budgets.left(payer('a', 'r'), both)).toEqual({ rows: 10, bytes: 50, name: 'run budget' })
-    budgets.used(payer('a', 'r'), 4, 40)
-    expect(budgets.left(payer('a', 'r'), both)).toMatchObject({ rows: 6, bytes: 10 })
-    expect(budgets.left(payer('b', 'r'), both)).toMatchObject({ rows: 8, bytes: 10 })
-    budgets.used(payer('a', 'r'), 20, 0)
-    expect(await admit(budgets, payer('a', 'r'), both)).toBe('token budget: spent')
+    expect(await send(budgets, payer('a', 'r'), both, { rows: 4, each: 10 })).toBe(4)
+    expect(await send(budgets, payer('b', 'r'), both, { rows: 9, each: 10 })).toBe(1)
+    expect(await admit(budgets, payer('b', 'r'), both)).toBe('run budget: spent')
+    expect(await send(budgets, payer('a', 'other'), both, { rows: 9, each: 1 })).toBe(6)
+    expect(await admit(budgets, payer('a', 'other'), both)).toBe('token budget: spent')
+  })
+
+  test('a row that is larger than what is left does not pass; a smaller one does', async () => {
+    const budgets = open()
+    const all = [budget('token', { bytes: 100 })]
+    expect(await send(budgets, payer('a'), all, { rows: 1, each: 60 })).toBe(1)
+    expect(await send(budgets, payer('a'), all, { rows: 1, each: 60 })).toBe(0)
+    expect(await send(budgets, payer('a'), all, { rows: 1, each: 40 })).toBe(1)
+  })
+
+  test('of results under way at once, at gateways of one store, are never more than the budget', async () => {
+    const shared = ledger()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uuid(),
+        fc.record({
+          rows: fc.integer({ min: 1, max: 5_000 }),
+          bytes: fc.option(fc.integer({ min: 1, max: 100_000 })),
+        }),
+        fc.array(
+          fc.record({
+            at: fc.nat(2),
+            token: fc.constantFrom('a', 'b'),
+            rows: fc.nat(3_000),
+            each: fc.integer({ min: 1, max: 300 }),
+          }),
+          { minLength: 1, maxLength: 12 },
+        ),
+        async (run, most, results) => {
+          const gateways = [open(shared), open(shared), open(shared)]
+          const all = [budget('run', most)]
+          const sent = await Promise.all(
+            results.map(({ at, token, ...one }) =>
+              send(gateways[at] as Budgets, payer(`${run}${token}`, run), all, one),
+            ),
+          )
+          const rows = sent.reduce((sum, n) => sum + n, 0)
+          const bytes = sent.reduce((sum, n, i) => sum + n * (results[i]?.each ?? 0), 0)
+          expect(rows).toBeLessThanOrEqual(most.rows)
+          expect(bytes).toBeLessThanOrEqual(most.bytes ?? Number.POSITIVE_INFINITY)
+          for (const gateway of gateways) await gateway.close()
+          // What was taken and not used is there again, all of it.
+          if (most.bytes !== null) return
+          const rest = await send(open(shared), payer('late', run), all, { rows: 10_000 })
+          expect(rows + rest).toBe(most.rows)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test('what a gateway keeps of a budget that is nearly spent is given back when nobody uses it', async () => {
+    vi.useFakeTimers()
+    const shared = ledger()
+    const [one, other] = [open(shared), open(shared)]
+    const all = [budget('token', { rows: 100 })]
+    expect(await send(one, payer('a'), all, { rows: 97 })).toBe(97)
+    expect(await send(other, payer('a'), all, { rows: 3 })).toBeLessThan(3)
+    await vi.advanceTimersByTimeAsync(300)
+    now += 300
+    vi.useRealTimers()
+    const [a, b] = [
+      await send(other, payer('a'), all, { rows: 3 }),
+      await send(one, payer('a'), all, { rows: 3 }),
+    ]
+    expect(a + b).toBeGreaterThan(0)
+  })
+
+  test('are asked for some at a time', async () => {
+    const inner = ledger()
+    let asked = 0
+    const budgets = open({
+      charge: (charges) => {
+        asked++
+        return inner.charge(charges)
+      },
+    })
+    const all = [budget('token', { rows: 100_000 })]
+    expect(await send(budgets, payer('a'), all, { rows: 200_000 })).toBe(100_000)
+    expect(asked).toBeLessThan(60)
+  })
+
+  test('while the ledger does not answer a result ends where its part does', async () => {
+    const inner = ledger()
+    let away = false
+    const budgets = open({
+      charge: (charges) => (away ? Promise.reject(new Error('away')) : inner.charge(charges)),
+    })
+    const all = [budget('token', { rows: 100 })]
+    expect(await send(budgets, payer('a'), all, { rows: 1 })).toBe(1)
+    away = true
+    expect(await send(budgets, payer('a'), all, { rows: 50 })).toBeLessThan(10)
+    expect(
+      await draw(budgets, payer('a'), all, { wanted: { rows: 9, bytes: 9 }, drawn: new Map() }),
+    ).toBe('token budget: unknown')
   })
 
   test('used elsewhere are known when the ledger is asked again', async () => {
@@ -114,7 +253,8 @@ describe('rows and bytes', () => {
     const all = [budget('token', { rows: 10 })]
     expect(await admit(one, payer('a'), all)).toBeNull()
     expect(await admit(other, payer('a'), all)).toBeNull()
-    one.used(payer('a'), 10, 0)
+    await other.close()
+    expect(await send(one, payer('a'), all, { rows: 10 })).toBe(10)
     await one.close()
     now += 2_001
     expect(await admit(other, payer('a'), all)).toBe('token budget: spent')
@@ -125,13 +265,13 @@ test('a restart does not begin a budget anew, nor does a file that was cut', asy
   const all = [budget('token', { statements: 3, rows: 100 })]
   const before = open()
   expect(await admit(before, payer('a'), all)).toBeNull()
-  before.used(payer('a'), 60, 0)
+  expect(await send(before, payer('a'), all, { rows: 60 })).toBe(60)
   await before.close()
   appendFileSync(join(directory, 'budgets.jsonl'), '{"key":"half')
   const after = open()
   expect(await admit(after, payer('a'), all)).toBeNull()
-  expect(after.left(payer('a'), all)).toMatchObject({ rows: 40 })
   expect(await admit(after, payer('a'), all)).toBeNull()
+  expect(await send(after, payer('a'), all, { rows: 60 })).toBe(40)
   expect(await admit(after, payer('a'), all)).toBe('token budget: spent')
 })
 

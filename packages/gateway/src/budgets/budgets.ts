@@ -2,39 +2,41 @@
  * What each token and each run of a graph has used of its budget: statements, rows and bytes, over all of their
  * sessions, here and at the other gateways of a store, and before this gateway was started.
  *
- * Not a question to the ledger for each statement: statements are taken from it some at a time, before they are used,
- * so never more run than the budget has. Rows and bytes are charged when a result has ended, within CHARGE_MS; what
- * others have used is as new as that. Results under way count when they end. While the ledger does not answer, what
- * needs it does not run.
+ * Not a question to the ledger for each statement or row: they are taken from it some at a time, before they are used,
+ * so there are never more than the budget has, however many results are under way and wherever. What a result has not
+ * used when it ends is there for the next one, and given back where the budget is nearly spent. While the ledger does
+ * not answer, what needs it does not run, and a result under way ends where its part does.
  */
 import { createHash } from 'node:crypto'
 import type { Budget, PrincipalView } from '@sallyport/policy'
-import type { Amounts, BudgetLedger } from './ledger.ts'
+import type { BudgetLedger } from './ledger.ts'
 
-/** Tokens and runs counted at once; with more, the one longest unused is charged and forgotten. */
-const ACCOUNTS_MAX = 100_000
-/** The ledger is asked again this long after its last answer, ms, while an account is used. */
+/** Things counted at once; with more, the one longest unused is charged and forgotten. */
+const METERS_MAX = 200_000
+/** The ledger is asked again this long after its last answer, ms, while what it keeps is used. */
 const CHARGE_MS = 250
 /** An older answer is not gone by, ms. */
 const STALE_MS_MAX = 2_000
-/** Statements are taken a twentieth of the budget at a time, and no more than this. */
-const TAKEN_MAX = 100
+/** A twentieth of the budget is taken at a time, and no more than this. */
+const TAKEN_MAX = { statements: 100, rows: 100_000, bytes: 64 * 1024 * 1024 } as const
 const TAKEN_PART = 20
 
-interface Account {
+type Unit = keyof typeof TAKEN_MAX
+const UNITS = ['statements', 'rows', 'bytes'] as const
+
+/** One thing counted for one token or run. */
+interface Meter {
   /** In the ledger. */
   readonly key: string
-  /** Taken of the ledger, and not used yet. */
-  taken: number
-  /** Everybody's; null: the ledger has not said yet. */
-  total: Amounts | null
-  /** Not charged yet. */
-  rows: number
-  bytes: number
+  readonly unit: Unit
+  /** Taken of the ledger, and not used yet; below 0: used, and not charged yet. */
+  left: number
+  /** Everybody's, used or taken; null: the ledger has not said yet. */
+  total: number | null
   /** When the ledger last answered, or failed to, ms. */
   answeredAt: number
   failed: boolean
-  /** To be taken with the next charge, of so many. */
+  /** To be taken with the next charge; below 0: given back. */
   wanted: number
   most: number
   charging: Promise<void> | null
@@ -48,24 +50,32 @@ export interface Payer {
   readonly run: string | null
 }
 
-/** What is left for one result; null: no limit. */
-export interface Left {
-  readonly rows: number | null
-  readonly bytes: number | null
-  /** The budget that leaves the least. */
-  readonly name: string
+/** Rows and bytes; Infinity: no budget limits them. */
+export interface Amount {
+  readonly rows: number
+  readonly bytes: number
 }
 
 /** A budget that lets nothing more run, or that nobody can say anything of. */
 export type Spent = { readonly name: string; readonly kind: 'spent' | 'unknown' }
 
+/** A limit of a budget, and what counts towards it. */
+interface Limit {
+  readonly meter: Meter
+  readonly most: number
+  readonly name: string
+}
+
+/** What one result has drawn and not settled. */
+type Drawn = Map<Meter, number>
+
 export class Budgets {
   readonly #ledger: BudgetLedger
   readonly #now: () => number
-  readonly #accounts = new Map<string, Account>()
-  /** Used since they were charged. */
-  readonly #dirty = new Set<Account>()
-  #due: Account[] = []
+  readonly #meters = new Map<string, Meter>()
+  /** Used since they were charged, or with something that might be given back. */
+  readonly #dirty = new Set<Meter>()
+  #due: Meter[] = []
   #batch: Promise<void> | null = null
   #timer: NodeJS.Timeout | null = null
 
@@ -78,16 +88,13 @@ export class Budgets {
   /** Null: `admit` can answer now; else when to ask again. */
   prepare(payer: Payer, budgets: readonly Budget[]): Promise<void> | null {
     const waits: Promise<void>[] = []
-    for (const [account, most] of this.#needed(payer, budgets)) {
-      const { total, taken, failed, answeredAt } = account
-      const age = this.#now() - answeredAt
-      if (failed && age < CHARGE_MS) continue
-      const needsMore = taken < 1 && most !== null && (total?.statements ?? 0) < most
-      const mustKnow = total === null || failed || needsMore || age > STALE_MS_MAX
+    for (const { meter, most } of this.#limits(payer, budgets)) {
+      const age = this.#now() - meter.answeredAt
+      if (meter.failed && age < CHARGE_MS) continue
+      const needsMore = meter.left < 1 && (meter.total ?? 0) < most
+      const mustKnow = meter.total === null || meter.failed || needsMore || age > STALE_MS_MAX
       if (!mustKnow && age <= CHARGE_MS) continue
-      account.wanted = most === null || taken > 0 ? 0 : chunkOf(most)
-      account.most = most ?? 0
-      const charged = this.#charge(account)
+      const charged = this.#ask(meter, { most, wanted: meter.left < 1 ? chunkOf(meter, most) : 0 })
       if (mustKnow) waits.push(charged)
     }
     return waits.length === 0 ? null : Promise.all(waits).then(() => undefined)
@@ -95,46 +102,70 @@ export class Budgets {
 
   /** Counts one statement; a budget that was spent before it, or null. */
   admit(payer: Payer, budgets: readonly Budget[]): Spent | null {
-    const own = budgets.flatMap((budget) => this.#ofPayer(payer, budget) ?? [])
-    for (const { account, budget } of own) {
-      const { name } = budget
-      if (account.total === null || account.failed) return { name, kind: 'unknown' }
-      if (isSpent(account, account.total, budget)) return { name, kind: 'spent' }
+    const limits = this.#limits(payer, budgets)
+    for (const { meter, most, name } of limits) {
+      if (meter.total === null || meter.failed) return { name, kind: 'unknown' }
+      const isSpent = meter.left < 1 && (meter.unit === 'statements' || meter.total >= most)
+      if (isSpent) return { name, kind: 'spent' }
     }
-    const counted = own.filter(({ budget }) => budget.statements !== null)
-    for (const account of new Set(counted.map((one) => one.account))) account.taken--
+    const counted = limits.filter(({ meter }) => meter.unit === 'statements')
+    for (const meter of new Set(counted.map((one) => one.meter))) meter.left--
     return null
   }
 
-  /** A result ended. */
-  used({ token, run }: Payer, rows: number, bytes: number): void {
-    if (this.#accounts.size === 0) return
-    for (const name of [tokenKey(token), ...(run === null ? [] : [runKey(run)])]) {
-      const account = this.#accounts.get(name)
-      if (account === undefined) continue
-      account.rows += rows
-      account.bytes += bytes
-      this.#dirty.add(account)
-      this.#chargeSoon()
+  /**
+   * For a result: at least `wanted` of rows and bytes, taken from what is left. A promise: when to ask again.
+   * What was drawn is kept in `drawn` until it is settled.
+   */
+  draw(
+    payer: Payer,
+    budgets: readonly Budget[],
+    { wanted, drawn }: { readonly wanted: Amount; readonly drawn: Drawn },
+  ): Amount | Promise<void> | Spent {
+    const limits = this.#limits(payer, budgets).filter(({ meter }) => meter.unit !== 'statements')
+    const waits: Promise<void>[] = []
+    for (const { meter, most, name } of limits) {
+      const needed = wantedOf(wanted, meter)
+      if (meter.left >= needed) continue
+      const age = this.#now() - meter.answeredAt
+      if (meter.failed && age < CHARGE_MS) return { name, kind: 'unknown' }
+      const isKnown = meter.total !== null && !meter.failed && age <= CHARGE_MS
+      if (isKnown && (meter.total ?? 0) >= most) return { name, kind: 'spent' }
+      const chunk = Math.max(chunkOf(meter, most), needed - meter.left)
+      waits.push(this.#ask(meter, { most, wanted: chunk }))
     }
+    if (waits.length > 0) return Promise.all(waits).then(() => undefined)
+    const given = { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
+    for (const { meter } of limits) {
+      if (meter.unit === 'statements') continue
+      // Half of it, so that there is some for others under way.
+      const part = Math.max(wantedOf(wanted, meter), Math.ceil(meter.left / 2))
+      given[meter.unit] = Math.min(given[meter.unit], part)
+    }
+    for (const { meter, most } of limits) {
+      const amount = wantedOf(given, meter)
+      meter.left -= amount
+      drawn.set(meter, (drawn.get(meter) ?? 0) + amount)
+      const chunk = chunkOf(meter, most)
+      const runsLow = meter.left < chunk / 2 && (meter.total ?? 0) < most
+      if (runsLow) void this.#ask(meter, { most, wanted: chunk })
+    }
+    return given
   }
 
-  /** Null: no budget limits rows or bytes. */
-  left(payer: Payer, budgets: readonly Budget[]): Left | null {
-    let left: Left | null = null
-    for (const { account, budget } of budgets.flatMap((one) => this.#ofPayer(payer, one) ?? [])) {
-      const used = usedOf(account, account.total)
-      const rows = budget.rows === null ? null : Math.max(budget.rows - used.rows, 0)
-      const bytes = budget.bytes === null ? null : Math.max(budget.bytes - used.bytes, 0)
-      if (rows === null && bytes === null) continue
-      const before: Left = left ?? { rows: null, bytes: null, name: budget.name }
-      left = {
-        rows: smaller(before.rows, rows),
-        bytes: smaller(before.bytes, bytes),
-        name: isLess(rows, before.rows) || isLess(bytes, before.bytes) ? budget.name : before.name,
+  /** A result ended, or its statement did; `used`: what was sent of it. */
+  settle({ token, run }: Payer, used: Amount, drawn: Drawn): void {
+    if (this.#meters.size === 0 || (used.rows === 0 && used.bytes === 0 && drawn.size === 0)) return
+    for (const payer of [tokenKey(token), ...(run === null ? [] : [runKey(run)])]) {
+      for (const unit of ['rows', 'bytes'] as const) {
+        const meter = this.#meters.get(`${payer} ${unit}`)
+        if (meter === undefined) continue
+        meter.left += (drawn.get(meter) ?? 0) - used[unit]
+        this.#dirty.add(meter)
       }
     }
-    return left
+    drawn.clear()
+    this.#chargeSoon()
   }
 
   /** Charges what is not charged yet, and gives back what is not used. */
@@ -142,36 +173,64 @@ export class Budgets {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
     while (this.#batch !== null) await this.#batch
-    for (const account of this.#accounts.values()) {
-      account.wanted = -account.taken
-      if (account.wanted < 0 || account.rows > 0 || account.bytes > 0) void this.#charge(account)
+    for (const meter of this.#meters.values()) {
+      meter.wanted = Math.min(0, -meter.left)
+      if (meter.left !== 0) void this.#charge(meter)
     }
     while (this.#batch !== null) await this.#batch
   }
 
-  /** The accounts that these budgets are of, each with the fewest statements it may have; null: any number. */
-  #needed(payer: Payer, budgets: readonly Budget[]): Map<Account, number | null> {
-    const needed = new Map<Account, number | null>()
-    for (const { account, budget } of budgets.flatMap((one) => this.#ofPayer(payer, one) ?? [])) {
-      needed.set(account, smaller(needed.get(account) ?? null, budget.statements))
+  /** What limits these; of several limits on one thing the least, under its own name. */
+  #limits({ token, run }: Payer, budgets: readonly Budget[]): readonly Limit[] {
+    const limits = new Map<Meter, Limit>()
+    for (const budget of budgets) {
+      const payer = budget.per === 'token' ? tokenKey(token) : run === null ? null : runKey(run)
+      if (payer === null) continue
+      for (const unit of UNITS) {
+        const most = budget[unit]
+        if (most === null) continue
+        const meter = this.#meter(payer, unit)
+        const known = limits.get(meter)
+        if (known === undefined || most < known.most) {
+          limits.set(meter, { meter, most, name: budget.name })
+        }
+      }
     }
-    return needed
+    return [...limits.values()]
   }
 
   #chargeSoon(): void {
+    if (this.#dirty.size === 0) return
     this.#timer ??= setTimeout(() => {
       this.#timer = null
-      for (const account of this.#dirty) void this.#charge(account)
+      for (const meter of this.#dirty) this.#chargeIdle(meter)
     }, CHARGE_MS).unref()
   }
 
-  /** Never rejects: an account whose charge failed says so. What is due at once goes in one question. */
-  #charge(account: Account): Promise<void> {
-    if (account.charging !== null) return account.charging
-    this.#dirty.delete(account)
-    this.#due.push(account)
+  /** Gives back what is left where it might be the last there is. */
+  #chargeIdle(meter: Meter): void {
+    if (meter.charging !== null) return
+    this.#dirty.delete(meter)
+    const isNearlySpent = (meter.total ?? 0) + chunkOf(meter, meter.most) > meter.most
+    if (meter.left > 0 && isNearlySpent) meter.wanted = -meter.left
+    if (meter.left < 0 || meter.wanted !== 0) void this.#charge(meter)
+  }
+
+  #ask(meter: Meter, { wanted, most }: Pick<Meter, 'wanted' | 'most'>): Promise<void> {
+    if (meter.charging === null) {
+      meter.wanted = wanted
+      meter.most = most
+    }
+    return this.#charge(meter)
+  }
+
+  /** Never rejects: a meter whose charge failed says so. What is due at once goes in one question. */
+  #charge(meter: Meter): Promise<void> {
+    if (meter.charging !== null) return meter.charging
+    this.#dirty.delete(meter)
+    this.#due.push(meter)
     this.#batch ??= Promise.resolve().then(() => this.#chargeDue())
-    account.charging = this.#batch
+    meter.charging = this.#batch
     return this.#batch
   }
 
@@ -179,73 +238,62 @@ export class Budgets {
     const due = this.#due
     this.#due = []
     this.#batch = null
-    const charges = due.map(({ key, wanted, most, rows, bytes }) => ({
+    const charges = due.map(({ key, wanted, most, left }) => ({
       key,
-      statements: wanted,
-      statementsMax: most,
-      rows,
-      bytes,
+      used: left < 0 ? -left : -Math.min(left, Math.max(0, -wanted)),
+      wanted: Math.max(wanted, 0),
+      most,
     }))
+    // What is given back may not be drawn meanwhile, nor what was used be charged twice.
+    for (const [i, meter] of due.entries()) meter.left += charges[i]?.used ?? 0
     try {
-      const charged = await this.#ledger.charge(charges)
-      for (const [i, account] of due.entries()) {
-        const [{ total, taken } = NOTHING, { rows, bytes } = NONE] = [charged[i], charges[i]]
-        account.total = total
-        account.taken += taken
-        account.rows -= rows
-        account.bytes -= bytes
-        account.failed = false
+      const answers = await this.#ledger.charge(charges)
+      for (const [i, meter] of due.entries()) {
+        const { total, taken } = answers[i] ?? { total: 0, taken: 0 }
+        meter.total = total
+        meter.left += taken
+        meter.failed = false
       }
     } catch {
       // The store says what is wrong with it; here, nothing is known until it answers.
-      for (const account of due) {
-        account.failed = true
-        this.#dirty.add(account)
+      for (const [i, meter] of due.entries()) {
+        meter.left -= charges[i]?.used ?? 0
+        meter.failed = true
+        this.#dirty.add(meter)
       }
     }
-    for (const account of due) {
-      account.wanted = 0
-      account.answeredAt = this.#now()
-      account.charging = null
+    for (const meter of due) {
+      meter.wanted = 0
+      meter.answeredAt = this.#now()
+      meter.charging = null
     }
   }
 
-  #ofPayer(
-    { token, run }: Payer,
-    budget: Budget,
-  ): { readonly account: Account; readonly budget: Budget } | null {
-    if (budget.per === 'token') return { account: this.#account(tokenKey(token)), budget }
-    return run === null ? null : { account: this.#account(runKey(run)), budget }
-  }
-
-  #account(name: string): Account {
-    const known = this.#accounts.get(name) ?? newAccount(name)
+  #meter(payer: string, unit: Unit): Meter {
+    const name = `${payer} ${unit}`
+    const known = this.#meters.get(name) ?? newMeter(name, unit)
     // Last used, last forgotten.
-    this.#accounts.delete(name)
-    if (this.#accounts.size >= ACCOUNTS_MAX) {
-      const [oldest] = this.#accounts
+    this.#meters.delete(name)
+    if (this.#meters.size >= METERS_MAX) {
+      const [oldest] = this.#meters
       if (oldest !== undefined) {
-        this.#accounts.delete(oldest[0])
-        oldest[1].wanted = -oldest[1].taken
+        this.#meters.delete(oldest[0])
+        oldest[1].wanted = Math.min(0, -oldest[1].left)
         void this.#charge(oldest[1])
       }
     }
-    this.#accounts.set(name, known)
+    this.#meters.set(name, known)
     return known
   }
 }
 
-const NONE: Amounts = { statements: 0, rows: 0, bytes: 0 }
-const NOTHING = { total: NONE, taken: 0 }
-
-function newAccount(name: string): Account {
+function newMeter(name: string, unit: Unit): Meter {
   return {
     // What it is of is nobody's business who reads the ledger.
     key: createHash('sha256').update(name).digest('hex'),
-    taken: 0,
+    unit,
+    left: 0,
     total: null,
-    rows: 0,
-    bytes: 0,
     answeredAt: Number.NEGATIVE_INFINITY,
     failed: false,
     wanted: 0,
@@ -254,17 +302,19 @@ function newAccount(name: string): Account {
   }
 }
 
-const chunkOf = (most: number): number =>
-  Math.max(1, Math.min(TAKEN_MAX, Math.floor(most / TAKEN_PART)))
+const chunkOf = ({ unit }: Pick<Meter, 'unit'>, most: number): number =>
+  Math.max(1, Math.min(TAKEN_MAX[unit], Math.floor(most / TAKEN_PART)))
 
-function usedOf({ rows, bytes }: Account, total: Amounts | null): Pick<Amounts, 'rows' | 'bytes'> {
-  return { rows: (total?.rows ?? 0) + rows, bytes: (total?.bytes ?? 0) + bytes }
-}
+const wantedOf = (wanted: Amount, { unit }: Pick<Meter, 'unit'>): number =>
+  unit === 'statements' ? 0 : wanted[unit]
 
 /** The budgets of one session, and its part of them. */
 export class SessionBudgets {
   readonly #budgets: Budgets
   readonly #payer: Payer
+  /** Of the result that is being sent: up to how much may be. */
+  #allowed: Amount = NOTHING
+  readonly #drawn: Drawn = new Map()
 
   constructor(budgets: Budgets, payer: Payer) {
     this.#budgets = budgets
@@ -280,40 +330,33 @@ export class SessionBudgets {
     return limits.budgets.length === 0 ? null : this.#budgets.admit(this.#payer, limits.budgets)
   }
 
-  left({ limits }: PrincipalView): Left | null {
-    return limits.budgets.length === 0 ? null : this.#budgets.left(this.#payer, limits.budgets)
+  /** `wanted` of the present result is about to have been sent: up to how much may be. A promise: when to ask again. */
+  meter({ limits }: PrincipalView, wanted: Amount): Amount | Promise<void> | Spent {
+    const { rows, bytes } = this.#allowed
+    const more = {
+      rows: Math.max(0, wanted.rows - rows),
+      bytes: Math.max(0, wanted.bytes - bytes),
+    }
+    const drawn = { wanted: more, drawn: this.#drawn }
+    const answer = this.#budgets.draw(this.#payer, limits.budgets, drawn)
+    if (answer instanceof Promise || 'kind' in answer) return answer
+    this.#allowed = { rows: rows + answer.rows, bytes: bytes + answer.bytes }
+    return this.#allowed
   }
 
+  /** The present result ended, or its statement did. */
   used(rows: number, bytes: number): void {
-    this.#budgets.used(this.#payer, rows, bytes)
+    this.#allowed = NOTHING
+    this.#budgets.settle(this.#payer, { rows, bytes }, this.#drawn)
   }
 }
 
-type Size = Pick<Left, 'rows' | 'bytes'>
+const NOTHING: Amount = { rows: 0, bytes: 0 }
 
-/** The smaller of both, each. */
-export function within(limits: Size, left: Left | null): Size {
-  if (left === null) return limits
-  return { rows: smaller(limits.rows, left.rows), bytes: smaller(limits.bytes, left.bytes) }
-}
-
-/** A budget leaves less than each result may have anyway. */
-export function isTighter(limits: Size, left: Left | null): boolean {
-  if (left === null) return false
-  return isLess(left.rows, limits.rows) || isLess(left.bytes, limits.bytes)
+/** Are rows or bytes of results counted? */
+export function isMetered({ limits }: PrincipalView): boolean {
+  return limits.budgets.some(({ rows, bytes }) => rows !== null || bytes !== null)
 }
 
 const tokenKey = (token: string): string => `token ${token}`
 const runKey = (run: string): string => `run ${run}`
-
-function isSpent(account: Account, total: Amounts, { statements, rows, bytes }: Budget): boolean {
-  const used = usedOf(account, total)
-  return (
-    (statements !== null && account.taken < 1) ||
-    (rows !== null && used.rows >= rows) ||
-    (bytes !== null && used.bytes >= bytes)
-  )
-}
-
-const isLess = (a: number | null, b: number | null): boolean => a !== null && (b === null || a < b)
-const smaller = (a: number | null, b: number | null): number | null => (isLess(a, b) ? a : b)

@@ -3,35 +3,35 @@
  * others: the port. For one gateway local-ledger.ts, for several on one PostgreSQL store postgres-ledger.ts.
  */
 
-export interface Amounts {
-  readonly statements: number
-  readonly rows: number
-  readonly bytes: number
-}
-
 export interface Charge {
-  /** Of the account: printable. */
+  /** Of what is counted: printable. */
   readonly key: string
-  /** Statements to be taken ahead of their use; below 0: given back. */
-  readonly statements: number
-  /** No more are taken than make this many in all. */
-  readonly statementsMax: number
-  /** Used since the charge before. */
-  readonly rows: number
-  readonly bytes: number
+  /** Used without having been taken before; below 0: given back. */
+  readonly used: number
+  /** To be taken ahead of its use, as far as `most` lets. */
+  readonly wanted: number
+  /** Nothing is taken that makes the total more than this. */
+  readonly most: number
 }
 
 export interface Charged {
-  /** Everybody's, after it. */
-  readonly total: Amounts
-  /** Statements that were taken for it. */
+  /** Everybody's, after it: what is used and what is taken. */
+  readonly total: number
+  /** Of what was wanted. */
   readonly taken: number
 }
 
 export interface BudgetLedger {
-  /** Charges each account, at most once in a call; answers in the same order. All or none. */
+  /** Charges each key, at most once in a call; answers in the same order. All or none. */
   charge(charges: readonly Charge[]): Promise<readonly Charged[]>
 }
 
-/** An account that was not charged for so long is forgotten, ms: its token has expired long before. */
+/** What a charge makes of a total. */
+export function charged(total: number, { used, wanted, most }: Charge): Charged {
+  const before = Math.max(0, total + used)
+  const taken = Math.min(wanted, Math.max(0, most - before))
+  return { total: before + taken, taken }
+}
+
+/** What was not charged for so long is forgotten, ms: its token has expired long before. */
 export const FORGOTTEN_MS = 31 * 24 * 3_600_000

@@ -1,22 +1,17 @@
 /**
  * Budgets of one gateway: in memory, and in a file of its state directory, so that a restart does not begin them anew.
- * A line for every charge says what the account comes to; the last one counts.
+ * A line for every charge says what it comes to; the last one counts.
  */
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  type Amounts,
-  type BudgetLedger,
-  type Charge,
-  type Charged,
-  FORGOTTEN_MS,
-} from './ledger.ts'
+import { type BudgetLedger, type Charge, type Charged, charged, FORGOTTEN_MS } from './ledger.ts'
 
-/** Lines beyond those of the accounts themselves, before the file is written anew. */
+/** Lines beyond one for each key, before the file is written anew. */
 const SPARE_LINES_MAX = 50_000
 
-interface Line extends Amounts {
+interface Line {
   readonly key: string
+  readonly total: number
   /** Milliseconds since 1970. */
   readonly at: number
 }
@@ -24,7 +19,7 @@ interface Line extends Amounts {
 export class LocalLedger implements BudgetLedger {
   readonly #file: string
   readonly #now: () => number
-  readonly #accounts = new Map<string, Line>()
+  readonly #totals = new Map<string, Line>()
   #lines = 0
 
   /** `now`: milliseconds since 1970. @throws what reading or writing the file does */
@@ -34,7 +29,7 @@ export class LocalLedger implements BudgetLedger {
     if (existsSync(this.#file)) {
       for (const text of readFileSync(this.#file, 'utf8').split('\n')) {
         const line = lineIn(text)
-        if (line !== null) this.#accounts.set(line.key, line)
+        if (line !== null) this.#totals.set(line.key, line)
       }
     }
     this.#rewrite()
@@ -42,31 +37,26 @@ export class LocalLedger implements BudgetLedger {
 
   async charge(charges: readonly Charge[]): Promise<readonly Charged[]> {
     const at = this.#now()
-    const made = charges.map(({ key, statements, statementsMax, rows, bytes }) => {
-      const before = this.#accounts.get(key) ?? { statements: 0, rows: 0, bytes: 0 }
-      const taken = Math.min(statements, Math.max(0, statementsMax - before.statements))
-      const total = {
-        statements: Math.max(0, before.statements + taken),
-        rows: before.rows + rows,
-        bytes: before.bytes + bytes,
-      }
-      return { line: { key, ...total, at }, total, taken }
+    const made = charges.map((charge) => {
+      const { key } = charge
+      const answer = charged(this.#totals.get(key)?.total ?? 0, charge)
+      return { line: { key, total: answer.total, at }, ...answer }
     })
     // What cannot be written has not been charged.
     appendFileSync(this.#file, textOf(made.map(({ line }) => line)), { mode: 0o600 })
-    for (const { line } of made) this.#accounts.set(line.key, line)
+    for (const { line } of made) this.#totals.set(line.key, line)
     this.#lines += made.length
-    if (this.#lines > this.#accounts.size + SPARE_LINES_MAX) this.#rewrite()
+    if (this.#lines > this.#totals.size + SPARE_LINES_MAX) this.#rewrite()
     return made
   }
 
   #rewrite(): void {
-    for (const { key, at } of this.#accounts.values()) {
-      if (this.#now() - at > FORGOTTEN_MS) this.#accounts.delete(key)
+    for (const { key, at } of this.#totals.values()) {
+      if (this.#now() - at > FORGOTTEN_MS) this.#totals.delete(key)
     }
-    writeFileSync(`${this.#file}.new`, textOf([...this.#accounts.values()]), { mode: 0o600 })
+    writeFileSync(`${this.#file}.new`, textOf([...this.#totals.values()]), { mode: 0o600 })
     renameSync(`${this.#file}.new`, this.#file)
-    this.#lines = this.#accounts.size
+    this.#lines = this.#totals.size
   }
 }
 
@@ -77,8 +67,8 @@ const textOf = (lines: readonly Line[]): string =>
 function lineIn(text: string): Line | null {
   try {
     const line = JSON.parse(text) as Partial<Line>
-    const { key, statements, rows, bytes, at } = line
-    const whole = [statements, rows, bytes, at].every((one) => Number.isSafeInteger(one))
+    const { key, total, at } = line
+    const whole = [total, at].every((one) => Number.isSafeInteger(one))
     // Safe: its members have just been looked at.
     return typeof key === 'string' && whole ? (line as Line) : null
   } catch {

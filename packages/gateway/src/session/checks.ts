@@ -1,7 +1,7 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
 import type { BindParameter, PrincipalView } from '@sallyport/policy'
 import type { Defined } from '@sallyport/sql'
-import type { Left, SessionBudgets } from '../budgets/budgets.ts'
+import type { Amount, SessionBudgets } from '../budgets/budgets.ts'
 import type { Decided } from './decisions.ts'
 import type { ProbeBudgets } from './probe-budgets.ts'
 import type { Rates } from './rates.ts'
@@ -57,16 +57,26 @@ export class SessionChecks {
     return { code: 'budget', report: budgetReport(spent.name) }
   }
 
+  /** `wanted` of the present result is about to have been sent: up to how much may be; `wait` as in `overspent`. */
+  meter(
+    view: PrincipalView,
+    wanted: Amount,
+  ): Amount | 'wait' | ((stands: { readonly stands: boolean }) => Report) {
+    const answer = this.#options.budgets.meter(view, wanted)
+    if (answer instanceof Promise) {
+      this.#options.resumeAfter(answer)
+      return 'wait'
+    }
+    if (!('kind' in answer)) return answer
+    const { kind, name } = answer
+    return (stands) => (kind === 'unknown' ? REPORTS.budgetUnknown : budgetReport(name, stands))
+  }
+
   /** What budgets leave is not known yet: the relay is resumed when it is. */
   waitsForBudget(view: PrincipalView): boolean {
     const known = this.#options.budgets.prepare(view)
     if (known !== null) this.#options.resumeAfter(known)
     return known !== null
-  }
-
-  /** What budgets leave for the rows and bytes of one result; null: no limit. */
-  left(view: PrincipalView): Left | null {
-    return this.#options.budgets.left(view)
   }
 
   /** Compares it masked columns with more values than are left? `sent`: everything its values are in. */

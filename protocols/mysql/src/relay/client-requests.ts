@@ -313,7 +313,7 @@ export class ClientRequests {
     init: ExpectedInit & { readonly admission: Admission },
   ): true {
     const { limit, localFiles } = init.admission
-    const limited = limit !== null && limit.exceeded !== 'truncate'
+    const limited = limit !== null && (limit.metered || limit.exceeded !== 'truncate')
     // What follows a request for a file is the file: no command may be there before the end of it.
     const barrier = init.admission.barrier || localFiles.length > 0
     const owed = { ...init, barrier, limited }

@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
-import type { Admission } from './gatekeeper.ts'
+import type { Admission, Amount } from './gatekeeper.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 
 /** What a command is answered with, besides ERR. */
@@ -69,9 +69,14 @@ export interface Expected {
   over: boolean
   /** The present result may pass its limit. */
   lifted: boolean
+  /** What may be sent of the present result, where it is metered; and whether it was stopped because no more may be. */
+  metered: Amount
+  spent: boolean
   /** The client has its error: whatever else comes is dropped. */
   told: boolean
 }
+
+export const NOTHING_SENT: Amount = { rows: 0, bytes: 0 }
 
 export type ExpectedInit = Partial<Omit<Expected, 'kind'>>
 
@@ -94,8 +99,16 @@ export function expect(kind: ReplyKind, init: ExpectedInit): Expected {
     result: 0,
     over: false,
     lifted: false,
+    metered: NOTHING_SENT,
+    spent: false,
     told: false,
   }
+}
+
+/** A result of it that is over its limit becomes an error, in place of being cut. */
+export function isRefused({ admission, spent }: Expected): boolean {
+  const limit = admission?.limit ?? null
+  return limit !== null && (spent || limit.exceeded !== 'truncate')
 }
 
 /** A bounded FIFO over a circular array. */

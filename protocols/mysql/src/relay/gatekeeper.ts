@@ -32,6 +32,12 @@ export interface Answer {
   readonly ok: Buffer
 }
 
+/** Rows and bytes of one result. */
+export interface Amount {
+  readonly rows: number
+  readonly bytes: number
+}
+
 /** How much of one result may be sent; null: no limit. */
 export interface ResultLimit {
   readonly rows: number | null
@@ -41,6 +47,8 @@ export interface ResultLimit {
    * (`beyondLimit`), and nothing more is read of the upstream until it has answered.
    */
   readonly exceeded: 'refuse' | 'truncate' | 'hold'
+  /** Also, the gatekeeper is asked as rows are sent how many more may be: see `meter`. */
+  readonly metered: boolean
 }
 
 /** An admitted text or command. `masked`: rows pass only under masks compiled from the server's description. */
@@ -147,6 +155,12 @@ export interface Gatekeeper {
    * that refuses. Asked again after `relay.resume()` where the answer is WAIT.
    */
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit
+  /**
+   * Of the present result of a metered admission, `wanted` is about to have been sent: up to how much may be, at least
+   * that much; `refuse`: no more than before, and the statement is refused. Asked again after `relay.resume()` where
+   * the answer is WAIT.
+   */
+  meter(admission: Admission, wanted: Amount): Amount | typeof WAIT | 'refuse'
   /** Asks the upstream to cancel what it runs (KILL QUERY); `relay.cancelled()` when that has been acted on. */
   cancel(): void
 

@@ -15,6 +15,8 @@ export interface Cursor {
   bytes: number
   /** The result is over its limit. */
   over: boolean
+  /** It was stopped because no more of it may be sent. */
+  spent: boolean
   /** It may pass its limit. */
   lifted: boolean
 }

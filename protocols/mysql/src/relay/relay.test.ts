@@ -467,6 +467,31 @@ describe('prepared statements', () => {
     expect(bench.gatekeeper.cancels).toBe(0)
   })
 
+  test.each(['metered', 'metered mask', 'metered cut'])(
+    '%s: rows wait for their part of a budget',
+    (text) => {
+      const bench = new Bench().client(query(text))
+      const rows = Array.from({ length: 5 }, (_, i) => [String(i)])
+      bench.upstream(packets(result(['a'], text.endsWith('cut') ? rows.slice(0, 2) : rows)))
+      const head = tell(bench.toClient())
+      expect(bench.gatekeeper.metered).toEqual([1])
+      expect(bench.relay.holdsBack).toBe(true)
+      bench.gatekeeper.open = true
+      bench.resume().upstream(Buffer.alloc(0))
+      const told = tell(bench.toClient())
+      if (text.endsWith('cut')) {
+        expect(bench.gatekeeper.outcomes).toMatchObject([{ status: 'complete', rows: 2 }])
+        return
+      }
+      expect(bench.gatekeeper.metered).toEqual([1, 1, 2, 3, 4])
+      expect(bench.gatekeeper.cancels).toBe(1)
+      bench.cancelled()
+      expect([...told, ...tell(bench.toClient())].at(-1)).toMatch(/over the limit/)
+      expect(head.length).toBeGreaterThan(0)
+      expect(bench.gatekeeper.outcomes).toMatchObject([{ status: 'error', rows: 3 }])
+    },
+  )
+
   test('a recorded result is announced where its rows begin, with its columns', () => {
     const bench = new Bench().client(query('recorded'))
     const packed = packets(result(['a', 'b'], [['1', '2']]))

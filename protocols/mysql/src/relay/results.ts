@@ -11,7 +11,7 @@ import { writeMaskedBinaryRow, writeMaskedTextRow } from '../masked-row.ts'
 import { closePacket, HEADER_BYTES, openPacket, outOfOrder, PayloadCursor } from '../packets.ts'
 import { HEADER } from '../responses.ts'
 import { type Described, Descriptions, type MaskPlan, undescribed } from './descriptions.ts'
-import { type Expected, REPLY } from './expected.ts'
+import { type Expected, isRefused, REPLY } from './expected.ts'
 import { type Admission, type ResultLimit, WAIT } from './gatekeeper.ts'
 import type { Cursor } from './prepared-statement.ts'
 import type { RelayState } from './state.ts'
@@ -102,6 +102,7 @@ export class Results {
     const cursor = cursorOf(entry)
     if (cursor !== null) {
       entry.over = cursor.over
+      entry.spent = cursor.spent
       return cursor.described
     }
     // COM_STMT_RESET or a new execution came in between: the server has no rows to send for it.
@@ -113,7 +114,15 @@ export class Results {
   openCursor(entry: Expected, admission: Admission): void {
     const described = this.#described
     if (entry.statement === null || described === undefined) return
-    entry.statement.cursor = { admission, described, rows: 0, bytes: 0, over: false, lifted: false }
+    entry.statement.cursor = {
+      admission,
+      described,
+      rows: 0,
+      bytes: 0,
+      over: false,
+      spent: false,
+      lifted: false,
+    }
   }
 
   /**
@@ -247,26 +256,45 @@ export class Results {
   #stop(entry: Expected): void {
     const cursor = cursorOf(entry)
     entry.over = true
-    if (cursor !== null) cursor.over = true
+    if (cursor !== null) {
+      cursor.over = true
+      cursor.spent = entry.spent
+    }
     // What a cursor still has is not computed for nobody: a fetch is short.
-    if (entry.admission?.limit?.exceeded !== 'truncate' && cursor === null) {
+    if (isRefused(entry) && cursor === null) {
       this.#state.cancelling = true
       this.#state.gatekeeper.cancel()
     }
   }
 
-  /** This row waits for leave to pass the limit. */
+  /** This row waits: for leave to pass the limit, or for more of a budget. */
   #isHeld(entry: Expected, bytes: number): boolean {
     const { admission, execution, result } = entry
     const limit = admission?.limit ?? null
-    if (admission === null || limit?.exceeded !== 'hold' || entry.over || entry.told) return false
+    if (admission === null || limit === null || entry.over || entry.told) return false
     const sent = cursorOf(entry) ?? entry
-    if (sent.lifted || isWithin(limit, sent, bytes)) return false
+    if (sent.lifted || isWithin(limit, sent, bytes)) {
+      return limit.metered && this.#awaitsBudget(entry, admission, bytes)
+    }
+    if (limit.exceeded !== 'hold') return false
     const answer = this.#state.gatekeeper.beyondLimit(admission, execution, result)
     this.#state.holding = answer === WAIT
-    if (answer === 'go-on') sent.lifted = true
-    else if (answer === 'refuse') this.#stop(entry)
-    return answer === WAIT
+    if (answer === 'refuse') this.#stop(entry)
+    sent.lifted = answer === 'go-on'
+    return sent.lifted ? this.#isHeld(entry, bytes) : answer === WAIT
+  }
+
+  #awaitsBudget(entry: Expected, admission: Admission, bytes: number): boolean {
+    const wanted = { rows: entry.rows + 1, bytes: entry.bytes + bytes }
+    const { metered } = entry
+    if (wanted.rows <= metered.rows && wanted.bytes <= metered.bytes) return false
+    const most = this.#state.gatekeeper.meter(admission, wanted)
+    this.#state.holding = most === WAIT
+    if (most === WAIT) return true
+    entry.spent = most === 'refuse'
+    if (most === 'refuse') this.#stop(entry)
+    else entry.metered = most
+    return false
   }
 }
 
@@ -302,8 +330,15 @@ function roomOf(entry: Expected): [number, number] {
   const limit = entry.admission?.limit ?? null
   if (limit === null) return UNLIMITED
   const { rows, bytes, lifted } = cursorOf(entry) ?? entry
-  if (lifted) return UNLIMITED
-  return [(limit.rows ?? Infinity) - rows, (limit.bytes ?? Infinity) - bytes]
+  const [rowsLeft, bytesLeft] = lifted
+    ? UNLIMITED
+    : [(limit.rows ?? Infinity) - rows, (limit.bytes ?? Infinity) - bytes]
+  if (!limit.metered) return [rowsLeft, bytesLeft]
+  const { metered } = entry
+  return [
+    Math.min(rowsLeft, metered.rows - entry.rows),
+    Math.min(bytesLeft, metered.bytes - entry.bytes),
+  ]
 }
 
 const UNLIMITED: [number, number] = [Infinity, Infinity]

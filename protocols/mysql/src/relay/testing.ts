@@ -17,6 +17,7 @@ import type { SessionChange } from '../session-state.ts'
 import { widthOf } from '../values.ts'
 import {
   type Admission,
+  type Amount,
   type Answer,
   type BeyondLimit,
   type ExecutionOutcome,
@@ -66,6 +67,8 @@ const exceededOf = (text: string): ResultLimit['exceeded'] =>
 
 /** Rows a `limited` text may send. */
 export const LIMIT_ROWS = 2
+/** A budget has so many for a result. */
+const METER_ROWS = 3
 
 /**
  * Words: `refuse`, `wait`, `answer`, `mask` (every column of that statement's result), `limited`, `cut`, `asked` (for leave, which there is once it is `open`), `rewrite` (to itself without
@@ -84,6 +87,8 @@ export class WordGatekeeper implements Gatekeeper {
   /** Bytes queued for the client. */
   queued = (): number => 0
   readonly commands: SessionCommand[] = []
+  /** Rows that were asked for of a metered result. */
+  readonly metered: number[] = []
   /** What the parameters of each execution said. */
   readonly executed: (string | null)[][] = []
   /** Answers `wait` from now on. */
@@ -119,13 +124,17 @@ export class WordGatekeeper implements Gatekeeper {
     const known = this.#admissions.get(text)
     if (known !== undefined) return known
     const limited = /limited|cut|asked/.test(text)
+    const metered = text.includes('metered')
     const admission: Admission = {
       kind: 'admission',
       text: text.includes('rewrite') ? Buffer.from(text.replace('rewrite ', '')) : null,
       masked: text.includes('mask'),
       quiet: text.includes('quiet'),
       described: text.includes('recorded'),
-      limit: limited ? { rows: LIMIT_ROWS, bytes: null, exceeded: exceededOf(text) } : null,
+      limit:
+        limited || metered
+          ? { rows: limited ? LIMIT_ROWS : null, bytes: null, exceeded: exceededOf(text), metered }
+          : null,
       barrier: text.includes('barrier'),
       localFiles: text.includes('infile') ? [Buffer.from('x')] : [],
       epoch: 1,
@@ -179,6 +188,11 @@ export class WordGatekeeper implements Gatekeeper {
   beyondLimit(admission: Admission): BeyondLimit {
     if (this.#texts.get(admission)?.includes('asked') !== true) return 'refuse'
     return this.open ? 'go-on' : WAIT
+  }
+  meter(_admission: Admission, wanted: Amount): Amount | typeof WAIT | 'refuse' {
+    this.metered.push(wanted.rows)
+    if (wanted.rows > METER_ROWS) return 'refuse'
+    return this.open ? { rows: wanted.rows, bytes: wanted.bytes } : WAIT
   }
   limitExceeded(_admission: Admission, stands: boolean): Refusal {
     return refused(`over the limit${stands ? ', stands' : ''}`)

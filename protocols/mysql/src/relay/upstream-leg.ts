@@ -26,7 +26,7 @@ import {
   STATUS,
 } from '../responses.ts'
 import { decodeSessionState } from '../session-state.ts'
-import { type Expected, REPLY } from './expected.ts'
+import { type Expected, isRefused, NOTHING_SENT, REPLY } from './expected.ts'
 import { completed, failed, pass, sayInstead } from './passing.ts'
 import { probeAnswered, probeRow } from './probe.ts'
 import { Results } from './results.ts'
@@ -298,6 +298,8 @@ export class UpstreamLeg {
     entry.bytes = 0
     entry.over = false
     entry.lifted = false
+    entry.metered = NOTHING_SENT
+    entry.spent = false
   }
 
   #error(entry: Expected, buf: Buffer): void {
@@ -491,9 +493,4 @@ function hasTail(ok: OkPacket): boolean {
 
 function outOfSync(what: string): ProtocolError {
   return new ProtocolError('out-of-sync', 'remote', `${what} is not what the upstream owes`)
-}
-
-function isRefused({ admission }: Expected): boolean {
-  const limit = admission?.limit ?? null
-  return limit !== null && limit.exceeded !== 'truncate'
 }

@@ -314,7 +314,7 @@ export class ClientRequests {
     const { limit } = admission
     entry.admission = admission
     entry.barrier = admission.barrier
-    entry.limited = limit !== null && limit.exceeded !== 'truncate'
+    entry.limited = limit !== null && (limit.metered || limit.exceeded !== 'truncate')
     if (limit !== null && entry.limited) {
       const alone = state.executions === 0 && state.settledBefore
       state.limitedHarmless = limit.readOnly && alone && state.transaction === TX_IDLE

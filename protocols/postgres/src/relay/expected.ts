@@ -9,7 +9,7 @@
  */
 import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
-import type { Admission } from './gatekeeper.ts'
+import type { Admission, Amount } from './gatekeeper.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 
 export const REPLY = {
@@ -62,9 +62,14 @@ export interface Expected {
   over: boolean
   /** The present result may pass its limit. */
   lifted: boolean
+  /** What may be sent of the present result, where it is metered; and whether it was stopped because no more may be. */
+  metered: Amount
+  spent: boolean
   /** The client has been told so, in place of a completion. */
   told: boolean
 }
+
+export const NOTHING_SENT: Amount = { rows: 0, bytes: 0 }
 
 /** A reply to be forwarded, of nothing yet. All entries have one shape: they are read for every reply. */
 export function expect(kind: ReplyKind, segment: number): Expected {
@@ -88,8 +93,16 @@ export function expect(kind: ReplyKind, segment: number): Expected {
     failed: false,
     over: false,
     lifted: false,
+    metered: NOTHING_SENT,
+    spent: false,
     told: false,
   }
+}
+
+/** A result of it that is over its limit becomes an error, in place of being cut. */
+export function isRefused({ admission, spent }: Expected): boolean {
+  const limit = admission?.limit ?? null
+  return limit !== null && (spent || limit.exceeded !== 'truncate')
 }
 
 /** A reply the client does not get. */

@@ -22,6 +22,12 @@ export type NotYet = typeof WAIT | typeof SETTLE | typeof ALONE
 
 export type BeyondLimit = typeof WAIT | 'go-on' | 'refuse'
 
+/** Rows and bytes of one result. */
+export interface Amount {
+  readonly rows: number
+  readonly bytes: number
+}
+
 /** Sent to the client as an ErrorResponse frame; the request never reaches the upstream. */
 export interface Refusal {
   readonly kind: 'refusal'
@@ -40,6 +46,8 @@ export interface ResultLimit {
   readonly exceeded: 'refuse' | 'truncate' | 'hold'
   /** There is nothing to take back when it completes before it can be cancelled. */
   readonly readOnly: boolean
+  /** Also, the gatekeeper is asked as rows are sent how many more may be: see `meter`. */
+  readonly metered: boolean
 }
 
 /** An admitted text. `masked`: rows pass only under masks compiled from the server's RowDescription. */
@@ -128,6 +136,12 @@ export interface Gatekeeper {
    * that refuses. Asked again after `relay.resume()` where the answer is WAIT.
    */
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit
+  /**
+   * Of the present result of a metered admission, `wanted` is about to have been sent: up to how much may be, at least
+   * that much; `refuse`: no more than before, and the statement is refused. Asked again after `relay.resume()` where
+   * the answer is WAIT.
+   */
+  meter(admission: Admission, wanted: Amount): Amount | typeof WAIT | 'refuse'
   /** The result was cut after `rows` rows: a NoticeResponse frame. */
   resultCut(admission: Admission, rows: number): Buffer
   /** Asks the upstream to cancel what it runs; `relay.cancelled()` when that has been acted on. */

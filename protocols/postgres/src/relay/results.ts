@@ -10,8 +10,8 @@ import type { CopyRowsRewriter } from '../copy-rows.ts'
 import { type CellMask, rewriteDataRow } from '../data-row.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES } from '../frames.ts'
-import type { Expected } from './expected.ts'
-import { WAIT } from './gatekeeper.ts'
+import { type Expected, isRefused } from './expected.ts'
+import { type Admission, WAIT } from './gatekeeper.ts'
 import type { RelayState } from './state.ts'
 
 /** What becomes of a frame: pass it on as it is, drop it, wait for all of it or for leave, or it has been dealt with. */
@@ -158,23 +158,43 @@ export class Results {
     const limit = admission?.limit ?? null
     if (entry.over || entry.told) return 'drop'
     const sent = entry.portal ?? entry
-    if (admission === null || limit === null || sent.lifted) return 'within'
+    if (admission === null || limit === null) return 'within'
     const within =
-      (limit.rows === null || sent.rows < limit.rows) &&
-      (limit.bytes === null || sent.bytes + bytes <= limit.bytes)
-    if (within) return 'within'
+      sent.lifted ||
+      ((limit.rows === null || sent.rows < limit.rows) &&
+        (limit.bytes === null || sent.bytes + bytes <= limit.bytes))
+    if (within) return limit.metered ? this.#metered(entry, admission, bytes) : 'within'
     const state = this.#state
     if (limit.exceeded === 'hold') {
       const answer = state.gatekeeper.beyondLimit(admission, execution, result)
-      if (answer === WAIT) {
-        state.holding = true
-        return 'held'
-      }
+      if (answer === WAIT) return this.#hold()
       sent.lifted = answer === 'go-on'
-      if (sent.lifted) return 'within'
+      if (sent.lifted) return this.#standing(entry, bytes)
     }
+    return this.#stop(entry)
+  }
+
+  #metered(entry: Expected, admission: Admission, bytes: number): 'within' | 'drop' | 'held' {
+    const wanted = { rows: entry.rows + 1, bytes: entry.bytes + bytes }
+    const { metered } = entry
+    if (wanted.rows <= metered.rows && wanted.bytes <= metered.bytes) return 'within'
+    const most = this.#state.gatekeeper.meter(admission, wanted)
+    if (most === WAIT) return this.#hold()
+    entry.spent = most === 'refuse'
+    if (most === 'refuse') return this.#stop(entry)
+    entry.metered = most
+    return 'within'
+  }
+
+  #hold(): 'held' {
+    this.#state.holding = true
+    return 'held'
+  }
+
+  #stop(entry: Expected): 'drop' {
+    const state = this.#state
     entry.over = true
-    if (limit.exceeded !== 'truncate') {
+    if (isRefused(entry)) {
       state.cancelling = true
       state.gatekeeper.cancel()
     }

@@ -5,7 +5,7 @@
  *
  * Texts are commands of the model, split at `;` in a Query: `rows N`, `mask N` (rows with a secret), `insert X`,
  * `begin`, `commit`, `rollback`, `fail`, `bad` (does not parse), `empty`, `copyin`, `copybad`, `copytrigger`,
- * `set X` (a barrier), `wait rows N`, `limit N` (at most two rows), `hold N` (leave is asked for after two), `refuse`.
+ * `set X` (a barrier), `wait rows N`, `limit N` (at most two rows), `hold N` (metered, and leave is asked for after two), `refuse`.
  */
 import { type BackendMessage, encodeBackend } from '../backend.ts'
 import { ProtocolError, SQLSTATE } from '../errors.ts'
@@ -14,6 +14,7 @@ import { decodeFrontend, type FrontendMessage } from '../frontend.ts'
 import {
   type Admission,
   ALONE,
+  type Amount,
   type BeyondLimit,
   type ExecutionOutcome,
   type Gatekeeper,
@@ -436,6 +437,7 @@ export class WordGatekeeper implements Gatekeeper {
             bytes: null,
             exceeded: holds ? 'hold' : 'refuse',
             readOnly: texts.length === 1,
+            metered: holds,
           }
         : null,
     }
@@ -503,6 +505,13 @@ export class WordGatekeeper implements Gatekeeper {
   beyondLimit(_admission: Admission, execution: number, result: number): BeyondLimit {
     const asked = `beyond ${execution} ${result}`
     if (this.#answered.has(asked)) return 'go-on'
+    this.#answered.add(asked)
+    this.waiting = true
+    return WAIT
+  }
+  meter(admission: Admission, wanted: Amount): Amount | typeof WAIT {
+    const asked = `meter ${(admission as WordAdmission).text} ${this.#next} ${wanted.rows}`
+    if (this.#answered.has(asked)) return wanted
     this.#answered.add(asked)
     this.waiting = true
     return WAIT

@@ -9,7 +9,7 @@ import { sqlstateOf } from '../error-fields.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES, typeName } from '../frames.ts'
 import { MASKED_ROW_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
-import { type Expected, REPLY, type ReplyKind } from './expected.ts'
+import { type Expected, isRefused, NOTHING_SENT, REPLY, type ReplyKind } from './expected.ts'
 import { failExtended, failQuery } from './refusing.ts'
 import { COPY_REFUSED } from './requests.ts'
 import { type Passage, Results } from './results.ts'
@@ -253,6 +253,8 @@ export class UpstreamLeg {
       entry.bytes = 0
       entry.over = false
       entry.lifted = false
+      entry.metered = NOTHING_SENT
+      entry.spent = false
       return
     }
     state.answered()
@@ -496,11 +498,6 @@ function isFatal(buf: Buffer, at: number, frameEnd: number): boolean {
   if (field < 0 || field + 8 > frameEnd) return false
   const severity = buf.toString('latin1', field + 2, field + 7)
   return severity === 'FATAL' || severity === 'PANIC'
-}
-
-function isRefused(entry: Expected): boolean {
-  const limit = entry.admission?.limit ?? null
-  return limit !== null && limit.exceeded !== 'truncate'
 }
 
 function outOfSync(what: string): ProtocolError {

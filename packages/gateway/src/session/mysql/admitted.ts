@@ -2,7 +2,7 @@
 import type { PrincipalView } from '@sallyport/policy'
 import type { Admission, ResultLimit } from '@sallyport/protocol-mysql'
 import type { StatementFacts } from '@sallyport/sql'
-import { isTighter, type Left, within } from '../../budgets/budgets.ts'
+import { isMetered } from '../../budgets/budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import type { Bound } from './holding.ts'
@@ -20,8 +20,6 @@ export interface Admitted extends Admission {
   readonly volatile: boolean
   /** Database and sql_mode when it was prepared: the server goes on reading it so. */
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
-  /** Its results are limited by this budget; null: by policy's limits on each. */
-  readonly budget: string | null
   /** Its parameters, where a result may have to wait for people; null: none. */
   readonly bound: Bound | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
@@ -32,17 +30,16 @@ export interface Admitted extends Admission {
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */
 export function limitOf(
-  { limits }: PrincipalView,
+  view: PrincipalView,
   statements: readonly StatementFacts[] | null,
-  left: Left | null = null,
 ): ResultLimit | null {
-  const { rows, bytes } = within(limits, left)
-  if (rows === null && bytes === null) return null
+  const { rows, bytes, onExceed } = view.limits
+  const metered = isMetered(view)
+  if (rows === null && bytes === null && !metered) return null
   const returns = statements === null || statements.some((one) => one.outputs !== null)
   if (!returns) return null
-  const holds = limits.onExceed === 'approve' && !isTighter(limits, left)
-  const cut = limits.onExceed === 'truncate' && !isTighter(limits, left)
-  return { rows, bytes, exceeded: cut ? 'truncate' : holds ? 'hold' : 'refuse' }
+  const held = onExceed === 'approve' ? 'hold' : 'refuse'
+  return { rows, bytes, exceeded: onExceed === 'truncate' ? 'truncate' : held, metered }
 }
 
 /** Null: not read, or no statement at all. */

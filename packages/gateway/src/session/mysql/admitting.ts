@@ -156,7 +156,6 @@ export class Admitting {
       checked: standing.epoch,
       volatile: false,
       home: { database, sqlMode },
-      budget: null,
       bound: null,
       needsApproval: false,
       granted: null,

@@ -38,7 +38,7 @@ import {
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
 import type { Estimated, Preview } from '../../approvals/journal.ts'
-import { isTighter } from '../../budgets/budgets.ts'
+import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
@@ -49,12 +49,12 @@ import { TOO_LARGE } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { Records } from '../records.ts'
-import { budgetReport, limitReport, REPORTS, type Report, tooLongReport } from '../reports.ts'
+import { limitReport, REPORTS, type Report, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
-import { type Admitted, factsOf, limitOf } from './admitted.ts'
+import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
 import { type Bindable, Holding } from './holding.ts'
@@ -135,6 +135,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #hiding = new Hiding()
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
+  /** What is said of a result that budgets leave no more for. */
+  #spent: ((stands: { readonly stands: boolean }) => Report) | null = null
   /** The server may still have warnings of what read masked columns: they tell of values. */
   #quiet = false
   /** ROW_COUNT() tells how many masked values were others than what they were set to. */
@@ -366,12 +368,17 @@ export class MysqlGatekeeper implements Gatekeeper {
 
   limitExceeded(admission: Admission, stands: boolean): Refusal {
     if (this.#beyond?.admission === admission) return refusal(this.#beyond.report)
-    const { ground, budget } = admission as Admitted
-    return refusal(
-      budget === null
-        ? limitReport(ground.view.limits, { stands })
-        : budgetReport(budget, { stands }),
-    )
+    if (this.#spent !== null) return refusal(this.#spent({ stands }))
+    const { view } = (admission as Admitted).ground
+    return refusal(limitReport(view.limits, { stands }))
+  }
+
+  meter(admission: Admission, wanted: Amount): Amount | typeof WAIT | 'refuse' {
+    const answer = this.#checks.meter((admission as Admitted).ground.view, wanted)
+    if (answer === 'wait') return WAIT
+    if (typeof answer !== 'function') return answer
+    this.#spent = answer
+    return 'refuse'
   }
 
   cancel(): void {
@@ -433,6 +440,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (outcome.status === 'complete') this.#completed(facts, admitted.own, outcome.result)
     const { execution, rows, bytes, sqlstate } = outcome
     this.#options.budgets.used(rows, bytes)
+    this.#spent = null
     if (execution === 0) return
     this.#recorder.outcome({
       execution,
@@ -491,26 +499,15 @@ export class MysqlGatekeeper implements Gatekeeper {
     return this.#standing.contextOn(ground, this.names)
   }
 
-  /** Its results may have no more than budgets leave; what they may be asked about later is kept. */
-  #limited(given: Admitted, parameters: Parameters | null): Admitted {
-    const admitted = this.#withBudget(given)
+  /** What it may be asked about later is kept. */
+  #limited(admitted: Admitted, parameters: Parameters | null): Admitted {
     if (parameters === null || admitted.limit?.exceeded !== 'hold') return admitted
     const bound = { parameters: readParameters(parameters), exact: exactParameters(parameters) }
     return { ...admitted, bound }
   }
 
-  #limitedBatch(given: Admitted): Admitted {
-    const admitted = this.#withBudget(given)
+  #limitedBatch(admitted: Admitted): Admitted {
     return admitted.limit?.exceeded === 'hold' ? { ...admitted, bound: NOT_KEPT } : admitted
-  }
-
-  #withBudget(admitted: Admitted): Admitted {
-    const { ground, decided } = admitted
-    const left = this.#checks.left(ground.view)
-    if (left === null) return admitted
-    const limit = limitOf(ground.view, factsOf(decided), left)
-    const budget = isTighter(ground.view.limits, left) ? left.name : null
-    return { ...admitted, limit, budget }
   }
 
   /** Only with leave: what needs approval waits for it here, and has it once. */

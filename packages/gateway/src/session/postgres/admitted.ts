@@ -2,7 +2,7 @@
 import type { PrincipalView } from '@sallyport/policy'
 import type { Admission, ResultLimit } from '@sallyport/protocol-postgres'
 import type { StatementFacts } from '@sallyport/sql'
-import { isTighter, type Left, within } from '../../budgets/budgets.ts'
+import { isMetered } from '../../budgets/budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 
@@ -17,8 +17,6 @@ export interface Admitted extends Admission {
   readonly checked: number
   /** It runs what a name stands for when it runs: decided anew each time. */
   readonly volatile: boolean
-  /** Its results are limited by this budget; null: by policy's limits on each. */
-  readonly budget: string | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */
   readonly needsApproval: boolean
   /** Number of the record for which an approval was used; null: none was, or none is needed. */
@@ -33,24 +31,23 @@ export interface Admitted extends Admission {
 
 /** The limit on what a text may return; null where there is none, or nothing is returned. */
 export function limitOf(
-  { limits }: PrincipalView,
+  view: PrincipalView,
   statements: readonly StatementFacts[] | null,
-  left: Left | null = null,
 ): ResultLimit | null {
-  const { rows, bytes } = within(limits, left)
-  if (rows === null && bytes === null) return null
+  const { rows, bytes, onExceed } = view.limits
+  const metered = isMetered(view)
+  if (rows === null && bytes === null && !metered) return null
   const all = statements ?? []
   const copies = all.filter((one) => one.copy?.direction === 'to-client')
   const returns = statements === null || all.some((one) => one.outputs !== null)
   if (!returns && copies.length === 0) return null
   // A binary COPY has a trailer: cut short, it is no COPY any more.
-  const cut = limits.onExceed === 'truncate' && !isTighter(limits, left)
-  const cuttable = cut && copies.every((one) => one.copy?.format !== 'binary')
+  const cuttable = onExceed === 'truncate' && copies.every((one) => one.copy?.format !== 'binary')
   const readOnly =
     statements !== null &&
     all.every((one) => one.effects.every((e) => e === 'read' || e === 'copy'))
-  const holds = limits.onExceed === 'approve' && !isTighter(limits, left)
-  return { rows, bytes, exceeded: cuttable ? 'truncate' : holds ? 'hold' : 'refuse', readOnly }
+  const exceeded = cuttable ? 'truncate' : onExceed === 'approve' ? 'hold' : 'refuse'
+  return { rows, bytes, exceeded, readOnly, metered }
 }
 
 /** Equal facts: the same relations, columns and lineage. */

@@ -112,7 +112,6 @@ export class Admitting {
         statements === null ||
         statements.some((one) => one.commands.some((command) => SESSION_COMMANDS.has(command))),
       needsApproval: hangs,
-      budget: null,
       granted: null,
       readUnder: this.#options.settings(),
     }

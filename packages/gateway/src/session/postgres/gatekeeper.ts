@@ -25,7 +25,7 @@ import {
 } from '@sallyport/protocol-postgres'
 import { type StatementFacts, withoutComments, withoutLiterals } from '@sallyport/sql'
 import type { Estimated, Preview } from '../../approvals/journal.ts'
-import { isTighter } from '../../budgets/budgets.ts'
+import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
 import { type CheckOptions, SessionChecks } from '../checks.ts'
@@ -36,7 +36,6 @@ import type { SessionHolds } from '../holds.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { Records } from '../records.ts'
 import {
-  budgetReport,
   limitReport,
   parametersTooLongReport,
   REPORTS,
@@ -48,7 +47,7 @@ import type { RoleOffers } from '../role-offers.ts'
 import { hangingOn, settledBy } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
-import { type Admitted, factsOf, hangsOnMore, limitOf, samePlan } from './admitted.ts'
+import { type Admitted, factsOf, hangsOnMore, samePlan } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
 import { type Asking, type Planned, postgresEstimating } from './estimating.ts'
@@ -130,6 +129,8 @@ export class SessionGatekeeper implements Gatekeeper {
   #serverVersion = 0
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
+  /** What is said of a result that budgets leave no more for. */
+  #spent: ((stands: { readonly stands: boolean }) => Report) | null = null
   #relay: Relay | null = null
   /** The open transaction did not commit, or something in it failed. */
   #undone = false
@@ -209,7 +210,7 @@ export class SessionGatekeeper implements Gatekeeper {
       sent: [buf.subarray(start, end)],
       parameters: [],
     }))
-    return spent ?? this.#held('simple', this.#withBudget(admitted), () => UNBOUND)
+    return spent ?? this.#held('simple', admitted, () => UNBOUND)
   }
 
   decideBind(
@@ -241,12 +242,11 @@ export class SessionGatekeeper implements Gatekeeper {
     const bound = this.#options.recordsParameters
       ? { ...admitted, parameters: recordedParameters(admitted.decided, buf, start, end) }
       : admitted
-    const limited = this.#withBudget(bound)
     // Kept: it may be asked about when the Bind is long gone.
     const kept =
-      limited.limit?.exceeded === 'hold'
-        ? { ...limited, bind: Buffer.from(buf.subarray(start, end)) }
-        : limited
+      bound.limit?.exceeded === 'hold'
+        ? { ...bound, bind: Buffer.from(buf.subarray(start, end)) }
+        : bound
     return this.#held('bind', kept, () => ({
       types: statement.types,
       bind: buf.subarray(start, end),
@@ -363,12 +363,17 @@ export class SessionGatekeeper implements Gatekeeper {
 
   limitExceeded(admission: Admission, stands: boolean): Refusal {
     if (this.#beyond?.admission === admission) return refusal(this.#beyond.report)
-    const { ground, budget } = admission as Admitted
-    return refusal(
-      budget === null
-        ? limitReport(ground.view.limits, { stands })
-        : budgetReport(budget, { stands }),
-    )
+    if (this.#spent !== null) return refusal(this.#spent({ stands }))
+    const { view } = (admission as Admitted).ground
+    return refusal(limitReport(view.limits, { stands }))
+  }
+
+  meter(admission: Admission, wanted: Amount): Amount | typeof WAIT | 'refuse' {
+    const answer = this.#checks.meter((admission as Admitted).ground.view, wanted)
+    if (answer === 'wait') return WAIT
+    if (typeof answer !== 'function') return answer
+    this.#spent = answer
+    return 'refuse'
   }
 
   resultCut(admission: Admission, rows: number): Buffer {
@@ -439,6 +444,7 @@ export class SessionGatekeeper implements Gatekeeper {
     }
     if (outcome.tag === 'ROLLBACK') this.#undone = true
     this.#options.budgets.used(outcome.rows, outcome.bytes)
+    this.#spent = null
     if (outcome.execution === 0) return
     this.#recorder.outcome(outcome)
     const { shown } = this.#options
@@ -525,17 +531,6 @@ export class SessionGatekeeper implements Gatekeeper {
     if (ground.catalog === null || this.#namesAsked || relay === null) return false
     if (!relay.quiescent || relay.transaction === TX_FAILED) return false
     return this.names.questions(relay.transaction === TX_IDLE).length > 0
-  }
-
-  /** Its results may have no more than budgets leave. */
-  #withBudget<A extends Admitted | Refusal>(admitted: A): A | Admitted {
-    if (admitted.kind === 'refusal') return admitted
-    const { ground, decided } = admitted
-    const left = this.#checks.left(ground.view)
-    if (left === null) return admitted
-    const limit = limitOf(ground.view, factsOf(decided), left)
-    const budget = isTighter(ground.view.limits, left) ? left.name : null
-    return { ...admitted, limit, budget }
   }
 
   /** Only with leave: what needs approval waits for it here, and has it once. */
