@@ -40,6 +40,8 @@ export function mustWait(state: RelayState): boolean {
 
 /** Replies have come: may the leg go on? */
 export function mayGoOn(state: RelayState): boolean {
+  // What a client has sent behind LOAD DATA LOCAL is no command any more, and its leaving must be seen.
+  if (state.infile) return state.parked !== 'no'
   switch (state.parked) {
     case 'no':
     case 'decision':

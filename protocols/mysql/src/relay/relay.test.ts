@@ -908,6 +908,15 @@ describe('a file of the client', () => {
     expect(bench.toUpstream()).toEqual(query('select'))
   })
 
+  test('is all there can be of the client: who had sent commands behind it is read on, and they are not', () => {
+    const bench = new Bench().client(query('infile')).client(query('select'))
+    expect(bench.relay.parked).toBe(true)
+    const ask = packets([Buffer.from('\xfbx', 'latin1')])
+    bench.relay.fromUpstream(ask, 0, ask.length)
+    expect(bench.relay.parked).toBe(false)
+    expect(() => bench.client(Buffer.alloc(0))).toThrow(expect.objectContaining({ side: 'remote' }))
+  })
+
   test('is read to its end: a reply before that ends the session', () => {
     const bench = asked()
     bench.client(packets([Buffer.from('one\n')], 2))
