@@ -59,7 +59,7 @@ const ANSWERED_BY: Readonly<Record<number, (payload: Buffer) => boolean>> = {
 }
 
 export class MysqlWire implements AsyncDisposable {
-  readonly #socket: Socket
+  readonly socket: Socket
   readonly #capabilities: Capabilities
   readonly #cursor = new PayloadCursor()
   #rest: Buffer
@@ -67,7 +67,7 @@ export class MysqlWire implements AsyncDisposable {
   #ended = false
 
   private constructor(socket: Socket, capabilities: Capabilities, rest: Buffer) {
-    this.#socket = socket
+    this.socket = socket
     this.#capabilities = capabilities
     this.#rest = rest
     socket.on('data', (chunk: Buffer) => {
@@ -130,7 +130,7 @@ export class MysqlWire implements AsyncDisposable {
     const commands = texts.map((text) =>
       encodePacket(0, Buffer.of(COM.QUERY, ...Buffer.from(text))),
     )
-    this.#socket.write(Buffer.concat(commands))
+    this.socket.write(Buffer.concat(commands))
     const replies: MysqlReply[] = []
     for (const _ of texts) replies.push(await this.#results([]))
     return replies
@@ -162,7 +162,7 @@ export class MysqlWire implements AsyncDisposable {
   }
 
   close(): void {
-    this.#socket.destroy()
+    this.socket.destroy()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -202,7 +202,7 @@ export class MysqlWire implements AsyncDisposable {
       let status: number
       if (first[0] === HEADER.OK) status = statusOf(first)
       else if (first[0] === HEADER.LOCAL_INFILE) {
-        this.#socket.write(encodePacket(2, Buffer.alloc(0)))
+        this.socket.write(encodePacket(2, Buffer.alloc(0)))
         continue
       } else if (first[0] === HEADER.EOF) return replyOf(packets, rows, first.readUInt16LE(3))
       else {
@@ -227,7 +227,7 @@ export class MysqlWire implements AsyncDisposable {
   }
 
   #send(code: number, body: Uint8Array): void {
-    this.#socket.write(encodePacket(0, Buffer.concat([Buffer.of(code), body])))
+    this.socket.write(encodePacket(0, Buffer.concat([Buffer.of(code), body])))
   }
 
   async #payload(): Promise<Buffer> {
