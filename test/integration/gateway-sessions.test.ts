@@ -276,19 +276,8 @@ describe('volume', () => {
     expect(say(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
   })
 
-  test('a million rows, a stalled reader and refusals nobody reads take little memory', async () => {
-    const wire = await open()
+  test('refusals nobody reads take little memory', async () => {
     const before = process.memoryUsage()
-    wire.socket.pause()
-    wire.send({
-      kind: 'Query',
-      text: `SELECT g, repeat('x', 200) FROM generate_series(1, 1000000) g`,
-    })
-    for (let i = 0; i < 20; i++) await sleep(50)
-    const during = process.memoryUsage()
-    const grown = during.rss - before.rss + (during.external - before.external)
-    expect(grown).toBeLessThan(60_000_000)
-    wire.close()
     const flood = await open()
     flood.socket.pause()
     const refused = Buffer.from(
@@ -306,23 +295,6 @@ describe('volume', () => {
     expect(process.memoryUsage().rss - before.rss).toBeLessThan(120_000_000)
     flood.close()
   }, 60_000)
-
-  test('a million rows arrive', async () => {
-    await using wire = await open()
-    let rows = 0
-    wire.socket.removeAllListeners('data')
-    wire.send({ kind: 'Query', text: 'SELECT g FROM generate_series(1, 1000000) g' })
-    await new Promise<void>((resolve) => {
-      let tail = ''
-      wire.socket.on('data', (chunk: Buffer) => {
-        rows += chunk.length
-        tail = (tail + chunk.toString('latin1')).slice(-60)
-        if (tail.includes('SELECT 1000000')) resolve()
-      })
-    })
-    expect(rows).toBeGreaterThan(15_000_000)
-    wire.close()
-  })
 })
 
 test('closing the gateway lets a running statement finish, and ends the idle', async () => {
