@@ -172,6 +172,37 @@ onMysqlServers('sessions on %s', (flavour) => {
     await expect(connection.query('SELECT 1')).rejects.toThrow()
   })
 
+  test.each([
+    [
+      'beside another statement',
+      (other: Connection, id: number) => other.query(`SELECT '${id}'; KILL ${id}; DO SLEEP(0)`),
+    ],
+    [
+      'as a literal of a text that was decided before',
+      async (other: Connection, id: number) => {
+        await other.query('DO 1; KILL QUERY 1').catch(() => null)
+        await other.query(`DO 1; KILL ${id}`)
+      },
+    ],
+    // MySQL takes no markers there.
+    ...(flavour === 'mariadb'
+      ? [
+          [
+            'as a parameter',
+            (other: Connection, id: number) => other.execute('KILL ?', [id]),
+          ] as const,
+        ]
+      : []),
+  ])('KILL with the id of the greeting %s', async (_name, kill) => {
+    const connection = await client()
+    const other = await client({ multipleStatements: true })
+    const running = connection.query('SELECT SLEEP(30)')
+    const lost = expect(running).rejects.toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' })
+    await kill(other, connection.threadId)
+    await lost
+    expect((await other.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+  })
+
   test('a probe that says nothing, and one that is no client, end without harm', async () => {
     const probe = connect({ host: '127.0.0.1', port: gateway.port })
     await new Promise<void>((resolve) => probe.once('data', () => resolve()))

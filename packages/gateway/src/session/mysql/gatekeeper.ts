@@ -58,7 +58,14 @@ import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
 import { type Bindable, Holding } from './holding.ts'
-import { type Killer, Killing, type KillRequest, killRequestOf } from './kill.ts'
+import {
+  type Killer,
+  Killing,
+  type KillRequest,
+  killRequestOf,
+  type ServerIds,
+  withServerIds,
+} from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
 import {
@@ -105,6 +112,7 @@ export interface GatekeeperOptions extends CheckOptions {
   /** False: what the session shows cannot be recorded, so nothing runs. */
   readonly recordable: () => boolean
   readonly kill: Killer
+  readonly serverIds: ServerIds
   readonly server: ServerSide
 }
 
@@ -212,7 +220,8 @@ export class MysqlGatekeeper implements Gatekeeper {
     const over = via === 'query' && !this.#asked ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
-    const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward })
+    const sent = this.#withServerIds(decided, text) ?? forward
+    const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward: sent })
     if (via === 'prepare' || admitted.kind === 'refusal') return admitted
     const spent = this.#probesSpent('simple', admitted, null)
     return spent ?? this.#held('simple', this.#limited(admitted, null), null)
@@ -224,6 +233,8 @@ export class MysqlGatekeeper implements Gatekeeper {
   ): Admission | Answer | Refusal | NotYet {
     const admitted = this.#readmitted(statement)
     if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
+    const killed = this.#killedBy(admitted, parameters)
+    if (killed !== null) return killed
     const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
     if (!admitted.masked && !held) return this.#limited(admitted, parameters)
     const refused = admitted.masked ? this.#rowRefused(admitted, parameters) : null
@@ -624,6 +635,23 @@ export class MysqlGatekeeper implements Gatekeeper {
     return WAIT
   }
 
+  /** `KILL ?`, executed. */
+  #killedBy({ decided, own }: Admitted, parameters: Parameters): Answer | NotYet | null {
+    if (!kills(decided)) return null
+    const values = parameterTexts(readParameters(parameters)).map((value) => value ?? 'NULL')
+    const text = this.#options.texts.withParameters(own, values, this.names) ?? own
+    return this.#killed(killRequestOf(text), text)
+  }
+
+  /** A text with a KILL among others, which run in their turn: the ids of greetings mean nothing to the server. */
+  #withServerIds(decided: Decided, text: string | null): string | null {
+    if (text === null || !kills(decided)) return null
+    const { texts, serverIds } = this.#options
+    const read = texts.analyze(text, this.#standing.ground?.catalog ?? null, this.names)
+    const each = read.kind === 'statements' ? (read.texts ?? []) : []
+    return withServerIds(each, serverIds)?.join('; ') ?? null
+  }
+
   #checkParameters(
     admitted: Admitted,
     view: PrincipalView,
@@ -727,6 +755,9 @@ function engagedAfter(command: string, before: string | null): string | null {
   if (/^(lock|flush|backup|xa)\b/.test(command)) return 'the session has locked tables'
   return command === 'set transaction' ? 'the session has said how its next transaction is' : before
 }
+
+const kills = (decided: Decided | null): boolean =>
+  factsOf(decided)?.some(({ command }) => command === 'kill') === true
 
 const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */

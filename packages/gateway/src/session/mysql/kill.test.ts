@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { killRequestOf } from './kill.ts'
+import { killRequestOf, withServerIds } from './kill.ts'
 
 test.each([
   ['KILL 12', { connectionId: 12, query: false }],
@@ -19,4 +19,11 @@ test.each([
   'SELECT 1',
 ])('%s is left to policy', (text) => {
   expect(killRequestOf(text)).toBeNull()
+})
+
+test('among other statements, the id of a greeting becomes the one the server knows', () => {
+  const ids = (id: number): number | null => (id === 1_073_741_824 ? 12 : null)
+  const texts = ["SELECT '1073741824'", 'KILL QUERY 1073741824', 'kill 1073741825']
+  expect(withServerIds(texts, ids)).toEqual([texts[0], 'KILL QUERY 12', texts[2]])
+  expect(withServerIds(['SELECT 1', 'KILL 5'], ids)).toBeNull()
 })

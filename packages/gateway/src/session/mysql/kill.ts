@@ -4,6 +4,7 @@
  */
 import type { Principal } from '@sallyport/identity'
 import type { SessionDeps } from '../admission.ts'
+import { isOf } from '../interrupts.ts'
 
 export interface KillRequest {
   readonly connectionId: number
@@ -19,6 +20,32 @@ export function killerFor(
   { interrupts }: Pick<SessionDeps, 'interrupts'>,
 ): Killer {
   return (request) => interrupts.send({ kind: 'kill', ...request, owner: { issuer, subject } })
+}
+
+/** What the server calls the session of this principal that was greeted with that id; null: none here is. */
+export type ServerIds = (connectionId: number) => number | null
+
+/** `connection`: another's server would end somebody else's session by that id. */
+export function serverIdsFor(
+  principal: Principal,
+  connection: string,
+  { registry }: Pick<SessionDeps, 'registry'>,
+): ServerIds {
+  return (id) =>
+    registry
+      .byConnectionId(id)
+      .find((one) => one.connection === connection && isOf(principal, one.principal))
+      ?.upstreamPid ?? null
+}
+
+/** Statements of one text, with the server's ids in each KILL that is read (see killRequestOf). Null: as they are. */
+export function withServerIds(texts: readonly string[], idOf: ServerIds): string[] | null {
+  const translated = texts.map((text) => {
+    const request = killRequestOf(text)
+    const id = request === null ? null : idOf(request.connectionId)
+    return id === null ? text : text.replace(/\d+/, String(id))
+  })
+  return translated.every((text, i) => text === texts[i]) ? null : translated
 }
 
 /** The KILL of one session that is under way: asked once, answered when it is known. */

@@ -41,7 +41,7 @@ import { noteEnd, openWithCredential } from '../upstream.ts'
 import { type Caller, MysqlGreeting, turnAway } from './client-login.ts'
 import { MysqlEngine, type UserChange } from './engine.ts'
 import { challenge, defaultConnection, greetingFor, type MysqlChannel } from './greeting.ts'
-import { killerFor } from './kill.ts'
+import { killerFor, serverIdsFor } from './kill.ts'
 import { MysqlShown } from './shown.ts'
 import type { MysqlTexts } from './texts.ts'
 import { UserChangeLogin } from './user-change.ts'
@@ -272,6 +272,7 @@ async function start(
       recordsParameters: recording?.parameters === true,
       recordable: () => recording === null || deps.recordings.available,
       kill: killerFor(principal, deps),
+      serverIds: serverIdsFor(principal, connection.config.name, deps),
       server: { version: server.version, charset: startup.charset ?? 'utf8mb4', database },
     },
     capabilities: { client: capabilities, upstream: server.capabilities },
