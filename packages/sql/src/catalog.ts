@@ -3,6 +3,8 @@
  * The gateway fills it (gateway/src/catalog/); this package only reads it. Pure.
  */
 
+import type { Lineage, RelationUse } from './facts.ts'
+
 export interface CatalogColumn {
   readonly name: string
   /** 1-based attribute number as the server reports it in result metadata. */
@@ -35,6 +37,10 @@ export interface CatalogRelation {
   readonly columns: readonly CatalogColumn[]
   /** Defining query of a view or materialized view, with every name schema-qualified. */
   readonly definition?: string
+  /** Of a view that the open transaction has made, in place of its definition. */
+  readonly made?: MadeView
+  /** IF NOT EXISTS made it, unless there was something of its name that the snapshot does not have. */
+  readonly unlessThere?: true
   /** Parents by inheritance or partitioning, as `schema.name`. */
   readonly parents: readonly string[]
   /** Does any rule other than a view's own, or a user trigger, run on it? */
@@ -44,6 +50,17 @@ export interface CatalogRelation {
   readonly rowSecurity: boolean
   /** What writes to it are checked against. Absent: not known, so a write may be checked against any column. */
   readonly constraints?: readonly CatalogConstraint[]
+}
+
+/** What was read from the statement that made a view. */
+export interface MadeView {
+  /** Of each column. */
+  readonly lineages: readonly Lineage[]
+  readonly behind: readonly RelationUse[]
+  /** What the relations behind it were then (seenBehind): another session may change those that only they read. */
+  readonly seen: string
+  /** See StatementFacts: of tables behind it. */
+  readonly wholeRows: boolean
 }
 
 /**

@@ -55,6 +55,10 @@ export interface RelationUse {
     | 'sequence'
     | 'temporary'
     | 'unresolved'
+  /** The open transaction has made it, or made it anew: nobody else can change it, or see it before that ends. */
+  readonly own?: true
+  /** With `own`: unless there was something of its name before (CatalogRelation.unlessThere). */
+  readonly unlessThere?: true
   /** Name of the view through which a base relation is reached, `schema.name`; absent when named directly. */
   readonly through?: string
 }

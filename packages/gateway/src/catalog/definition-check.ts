@@ -82,8 +82,13 @@ export const isFunction = (defined: Defined): defined is CatalogFunction => 'lan
 export const isTable = (defined: Defined): defined is CatalogRelation =>
   !isFunction(defined) && !/view/.test(defined.kind)
 
+/** A relation that should not be there. */
+export const isAbsent = (defined: Defined): boolean =>
+  !isFunction(defined) && defined.unlessThere === true
+
 /** As readers give it: of a table the names of its columns. */
 function definitionOf(defined: Defined): string | undefined {
+  if (isAbsent(defined)) return undefined
   return isTable(defined)
     ? JSON.stringify(defined.columns.map(({ name }) => name))
     : defined.definition

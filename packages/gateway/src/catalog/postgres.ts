@@ -16,7 +16,7 @@ import type {
   Defined,
 } from '@sallyport/sql'
 import type pg from 'pg'
-import { isFunction } from './definition-check.ts'
+import { isAbsent, isFunction } from './definition-check.ts'
 import { CatalogError } from './errors.ts'
 import {
   COLUMNS_MAX,
@@ -40,6 +40,7 @@ import {
   OPERATORS,
   PROBE,
   RELATIONS,
+  RELATIONS_THERE,
   SCHEMAS,
   SERVER,
   TYPES,
@@ -110,8 +111,8 @@ export function probeCatalog(client: pg.Client): Promise<string> {
 }
 
 /**
- * Definitions of these views and functions as of now; null for one whose name has become another's, or is gone, and
- * for a function while its name has more, or fewer, functions than are asked for.
+ * Definitions of these views and functions as of now; null for one whose name has become another's, or is gone, for what
+ * should not be there and is, and for a function while its name has more, or fewer, functions than are asked for.
  */
 export async function currentDefinitions(
   client: pg.Client,
@@ -119,8 +120,13 @@ export async function currentDefinitions(
 ): Promise<readonly (string | null | undefined)[]> {
   type Row = [id: string, schema: string, name: string, definition: string | null]
   const functions = defined.filter(isFunction)
+  const absent = defined.filter(isAbsent)
   return inSnapshot(client, async () => {
     const ids = defined.map(({ id }) => id)
+    const there = await rowsOf<[string, string]>(client, RELATIONS_THERE, [
+      absent.map(({ schema }) => schema),
+      absent.map(({ name }) => name),
+    ])
     const views = await rowsOf<Row>(client, CURRENT_DEFINITIONS, [ids])
     const named =
       functions.length === 0
@@ -131,6 +137,11 @@ export async function currentDefinitions(
       return row !== undefined && row[1] === schema && row[2] === name ? row[3] : null
     }
     return defined.map((one) => {
+      if (isAbsent(one)) {
+        return there.some(([schema, name]) => schema === one.schema && name === one.name)
+          ? null
+          : undefined
+      }
       if (!isFunction(one)) return now(views, one)
       const asked = new Set(functions.flatMap(({ id, name }) => (name === one.name ? id : [])))
       if (named.filter(([, , name]) => name === one.name).length !== asked.size) return null

@@ -91,6 +91,14 @@ SELECT c.oid::pg_catalog.int8, n.nspname, c.relname,
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = ANY ($1::pg_catalog.oid[])`
 
+/** Schema and name of those of these relations that are there. */
+export const RELATIONS_THERE = `
+SELECT n.nspname, c.relname
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.name[]), pg_catalog.unnest($2::pg_catalog.name[]))
+       AS asked (schema, name)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = asked.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = asked.name`
+
 /** oid, schema, name, definition of the users' functions of these names. */
 export const CURRENT_FUNCTIONS = `
 SELECT p.oid::pg_catalog.int8, n.nspname, p.proname,

@@ -299,9 +299,13 @@ function definedIn(
     // With all of its name: another may be meant once one of them has gone.
     if (known === true) for (const entry of catalog?.functionsNamed(name) ?? []) found.add(entry)
   }
-  for (const { schema, name, kind } of statements.flatMap(({ relations }) => relations)) {
-    if ((kind !== 'view' && kind !== 'materialized-view') || schema === null) continue
-    if (schema === 'pg_catalog' || schema === 'information_schema') continue
+  for (const use of statements.flatMap(({ relations }) => relations)) {
+    const { schema, name, kind, access } = use
+    if (schema === null || schema === 'pg_catalog' || schema === 'information_schema') continue
+    if (use.unlessThere === true) found.add({ ...NOT_THERE, schema, name })
+    if (kind !== 'view' && kind !== 'materialized-view') continue
+    // What it was does not matter to who makes it anew, and who has made it holds a lock that keeps us from asking.
+    if (access === 'define' || use.own === true) continue
     const relation = catalog?.relation(schema, name)
     if (relation !== undefined) found.add(relation)
   }
@@ -309,6 +313,18 @@ function definedIn(
     for (const table of tablesIn(statements, catalog)) found.add(table)
   }
   return [...found]
+}
+
+/** What should not be there (isAbsent of the definition check). */
+const NOT_THERE: Omit<CatalogRelation, 'schema' | 'name'> = {
+  id: 0,
+  kind: 'table',
+  unlessThere: true,
+  columns: [],
+  parents: [],
+  rules: false,
+  triggers: false,
+  rowSecurity: false,
 }
 
 function tablesIn(

@@ -4,6 +4,7 @@
  * the one statement that waits.
  */
 import type { Defined } from '@sallyport/sql'
+import { isAbsent } from '../catalog/definition-check.ts'
 
 /** For so long an answer stands for the rest of a pipeline: between a Parse and its Bind (milliseconds). */
 const PIPELINE_MS_MAX = 10
@@ -61,5 +62,13 @@ export class ViewCheck {
 }
 
 function isSame(a: readonly Defined[], b: readonly Defined[]): boolean {
-  return a.length === b.length && a.every((view, index) => view === b[index])
+  return a.length === b.length && a.every((view, index) => isOne(view, b[index]))
+}
+
+/** Those of a snapshot are objects of its own; what is absent has a name alone. */
+function isOne(view: Defined, other: Defined | undefined): boolean {
+  if (view === other || other === undefined) return view === other
+  return (
+    isAbsent(view) && isAbsent(other) && view.schema === other.schema && view.name === other.name
+  )
 }

@@ -321,6 +321,20 @@ export function lineageOf(value: Value): Lineage {
   }
 }
 
+/** All that is known of a value by its lineage; a constant may be any of any number. */
+export function valueFrom(lineage: Lineage): Value {
+  const base = unknownOf('')
+  switch (lineage.kind) {
+    case 'constant':
+      return { ...base, kind: 'constant', why: NONE, revealsNoValue: true, varies: 'computed' }
+    case 'direct':
+      return { ...base, kind: 'direct', sources: [lineage.source], why: lineage.why }
+    case 'derived':
+    case 'unknown':
+      return { ...base, ...lineage }
+  }
+}
+
 /** With how many values a comparison with this constant compares, as a use says it. */
 export function probesOf({
   constants,

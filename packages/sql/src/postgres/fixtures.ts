@@ -12,7 +12,8 @@ export function relation(
 ): CatalogRelation {
   const [bare = '', schema = 'public'] = name.split('.').reverse()
   return {
-    id: 0,
+    // One of a snapshot.
+    id: 16_384,
     schema,
     name: bare,
     kind: 'table',

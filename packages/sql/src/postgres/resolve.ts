@@ -99,8 +99,9 @@ const KINDS: Readonly<Record<CatalogRelation['kind'], RelationUse['kind']>> = {
 export function relationUse(candidate: Candidate, access: Access): RelationUse {
   switch (candidate.kind) {
     case 'relation': {
-      const { schema, name, kind } = candidate.relation
-      return { schema, name, access, kind: KINDS[kind] }
+      const { schema, name, kind, id, unlessThere } = candidate.relation
+      const use = { schema, name, access, kind: KINDS[kind] }
+      return id === 0 ? { ...use, own: true, ...(unlessThere && { unlessThere }) } : use
     }
     case 'temporary':
       return { schema: 'pg_temp', name: candidate.name, access, kind: 'temporary' }

@@ -338,7 +338,15 @@ describe('session state', () => {
       [{ kind: 'create-temporary', relation: 't', columns: null }],
     ],
     ['create table nowhere () inherits (people)', [{ kind: 'catalog', keepsColumns: true }]],
-    ['create table if not exists nowhere (a int)', [{ kind: 'catalog', keepsColumns: true }]],
+    [
+      'create table if not exists nowhere (a int)',
+      [
+        {
+          kind: 'create-relation',
+          relation: expect.objectContaining({ name: 'nowhere', unlessThere: true }),
+        },
+      ],
+    ],
     ['create table if not exists people (a int)', [{ kind: 'catalog', keepsNames: true }]],
     ['drop table people', [{ kind: 'drop-relation', schema: 'public', name: 'people' }]],
     ['create schema s', [{ kind: 'create-schema', name: 's' }]],

@@ -6,7 +6,7 @@
  * the author's: it shapes the lineage of the view's columns, but is not a use by the statement.
  * Views of the server itself (pg_catalog, information_schema) are leaves: policy names them directly.
  */
-import type { Catalog, CatalogRelation } from '../catalog.ts'
+import type { Catalog, CatalogRelation, MadeView } from '../catalog.ts'
 import { relationColumns } from '../columns.ts'
 import { FactsDraft } from '../draft.ts'
 import type { RelationUse } from '../facts.ts'
@@ -19,6 +19,7 @@ import {
   through,
   unknownOf,
   type Value,
+  valueFrom,
 } from '../lineage/value.ts'
 import type { AnalysisContext } from './context.ts'
 import { createWalk, type RelationReader } from './lineage/create-walk.ts'
@@ -77,6 +78,7 @@ export class RelationColumnsReader {
   #read(catalog: Catalog, relation: CatalogRelation): Known {
     const view = relation.kind === 'view' || relation.kind === 'materialized-view'
     if (!view || isSystem(relation)) return { columns: this.#stored(catalog, relation), behind: [] }
+    if (relation.made !== undefined) return madeColumns(catalog, relation, relation.made)
     if (relation.definition === undefined || this.#depth >= VIEW_DEPTH_MAX) {
       const why = `no usable definition of view ${relation.schema}.${relation.name}`
       return { columns: unknownColumns(relation, why), behind: [] }
@@ -167,6 +169,37 @@ export class RelationColumnsReader {
     }
     return value
   }
+}
+
+/** What these relations are, as far as it decides what is read through them. */
+export function seenBehind(catalog: Catalog | null, behind: readonly RelationUse[]): string {
+  return JSON.stringify(
+    behind.map(({ schema, name }) => {
+      const relation = catalog?.relation(schema ?? '', name)
+      if (relation === undefined) return null
+      const { definition, made, columns, parents } = relation
+      const stored = columns.map((one) => [one.name, one.generated ?? null])
+      return [definition ?? made?.lineages ?? stored, stored, parents]
+    }),
+  )
+}
+
+function madeColumns(
+  catalog: Catalog,
+  relation: CatalogRelation,
+  { lineages, behind, seen, wholeRows }: MadeView,
+): Known {
+  const through = `${relation.schema}.${relation.name}`
+  if (seenBehind(catalog, behind) !== seen) {
+    const why = `what is behind view ${through} has changed since it was made`
+    return { columns: unknownColumns(relation, why), behind: [] }
+  }
+  const columns = relation.columns.map(({ name, type }, index) => {
+    const lineage = lineages[index]
+    const value = lineage === undefined ? unknownOf(`view ${through}`) : valueFrom(lineage)
+    return { name, value: viewed(relation, name, { ...value, type: type === '' ? null : type }) }
+  })
+  return { columns, behind: behind.map((use) => ({ ...use, through })), wholeRows }
 }
 
 /** A materialized view's stored column stands in front of its base; a view's is its base. */

@@ -13,7 +13,7 @@ import { type Admitted, limitOf, sameMeaning } from './admitted.ts'
 import type { TrackedNames } from './names.ts'
 import { refusalOf } from './refusals.ts'
 import type { Rereading } from './rereading.ts'
-import type { PostgresTexts } from './texts.ts'
+import { type PostgresTexts, readsAlike } from './texts.ts'
 
 /** Meanings one prepared statement may have had; more, and it must be prepared again. */
 const MEANINGS_MAX = 8
@@ -63,7 +63,7 @@ export class Admitting {
       bytes,
       text,
       names,
-      readable: names.readable && !text.includes('\ufffd'),
+      readable: (names.readable || readsAlike(text)) && !text.includes('\ufffd'),
       now: now(),
     })
     if (rereading.unsettled) return SETTLE

@@ -55,12 +55,12 @@ export function compileMasks(
     LATEST.set(fields, { decided, result, formats, compiled })
     return compiled
   }
-  const isTemporary = touchesTemporary(decided, result)
+  const isUnlisted = touchesUnlisted(decided, result)
   const witness = fields.map((field, i) => {
     const seen = witnessOf(ground.catalog, field)
     if (seen !== 'unlisted') return seen
     // The snapshot has no temporary relations of sessions, and none that the open transaction made.
-    return isTemporary || isMadeJustNow(masking, result, i) ? null : seen
+    return isUnlisted || isMadeJustNow(masking, result, i) ? null : seen
   })
   const merged = mergedPlan(masking, result, witness)
   const masks = merged.columns.map((mask, i) => {
@@ -183,10 +183,10 @@ function shapeKey(
   return key
 }
 
-function touchesTemporary({ analysis }: Decided, result: number): boolean {
+function touchesUnlisted({ analysis }: Decided, result: number): boolean {
   if (analysis.kind !== 'statements') return false
   const relations = analysis.statements[result]?.relations ?? []
-  return relations.some(({ kind }) => kind === 'temporary')
+  return relations.some(({ kind, own }) => kind === 'temporary' || own === true)
 }
 
 /** Is the column one that the text at hand knows, and the snapshot does not? */

@@ -15,6 +15,28 @@ const UNREADABLE: Analysis = {
   detail: null,
 }
 
+/**
+ * What ends that: texts that mean the same by every rule, and say nothing of relations. Strings without a backslash or a
+ * quote end where they end, and ASCII is itself in every encoding of clients.
+ */
+const READS_ALIKE = new RegExp(
+  `^\\s*(${[
+    '(begin|start transaction|commit|end|rollback|abort)( work| transaction)?',
+    '(discard|reset) all',
+    '(reset|show) (standard_conforming_strings|client_encoding)',
+    "set (session |local )?standard_conforming_strings ?(=| to) ?('?on'?|default)",
+    "set (session |local )?client_encoding ?(=| to) ?('?utf-?8'?|default)",
+    "set names ('utf-?8'|default)",
+  ]
+    .join('|')
+    .replaceAll(' ?', '\\s*')
+    .replaceAll(' ', '\\s+')})\\s*;?\\s*$`,
+  'i',
+)
+
+/** Is it read alike whatever the session's settings are? */
+export const readsAlike = (text: string): boolean => text.length < 200 && READS_ALIKE.test(text)
+
 export class PostgresTexts implements TextReader<SessionNames> {
   readonly unreadable = UNREADABLE
   readonly #reader: PostgresReader

@@ -311,6 +311,8 @@ const rename: Handler = (run, fields) => {
   }
   const place = placeOf(run, relation)
   noteRenamed(run, relation, fields)
+  // Whatever a view is called, it is read by its definition.
+  if (onlyRelation(run, relation)?.kind === 'view') return
   const item = tableItem(run.walk, relation, { scope: null, access: 'define' })
   if (renameType === 'OBJECT_COLUMN') {
     const value = lookupIn(item, subname ?? '')

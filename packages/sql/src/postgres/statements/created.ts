@@ -8,7 +8,7 @@ import type {
   RangeVar,
   TableLikeClause,
 } from 'libpg-query'
-import type { CatalogColumn, CatalogConstraint, CatalogRelation } from '../../catalog.ts'
+import type { CatalogColumn, CatalogConstraint, CatalogRelation, MadeView } from '../../catalog.ts'
 import type { RelationUse } from '../../facts.ts'
 import { resolveRelation } from '../resolve.ts'
 import { as, stringsOf, typeNameOf } from '../tree.ts'
@@ -44,6 +44,8 @@ export interface Created {
   readonly constraints?: readonly CatalogConstraint[] | null
   /** IF NOT EXISTS. */
   readonly unlessThere?: boolean
+  /** Of a view. */
+  readonly made?: MadeView | undefined
   readonly onCommit?: OnCommitAction | undefined
 }
 
@@ -51,7 +53,7 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
   run.walk.visited.add(name)
   const { draft, context } = run
   const relation = name.relname ?? ''
-  const { kind, columns, constraints = [], unlessThere } = created
+  const { kind, columns, constraints = [], unlessThere, made } = created
   noteNewType(run, relation, 'relation')
   if (isTemporary(run, name)) {
     draft.relation({ schema: 'pg_temp', name: relation, access: 'define', kind: 'temporary' })
@@ -66,14 +68,16 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
     return
   }
   const schema = creationSchema(run, name)
-  draft.relation({ schema, name: relation, access: 'define', kind })
-  if (unlessThere === true) {
-    const isThere = schema !== null && context.catalog?.relation(schema, relation) !== undefined
-    draft.state.push(isThere ? { kind: 'catalog', keepsNames: true } : MAKES)
+  const there = schema === null ? undefined : context.catalog?.relation(schema, relation)
+  const hasOwn = unlessThere === true && there === undefined && schema !== null
+  const own = hasOwn ? ({ own: true, unlessThere: true } as const) : null
+  draft.relation({ schema, name: relation, access: 'define', kind, ...own })
+  if (unlessThere === true && there !== undefined) {
+    draft.state.push({ kind: 'catalog', keepsNames: true })
     return
   }
-  const made = KINDS[kind]
-  if (schema === null || columns === null || constraints === null || made === undefined) {
+  const kindThere = KINDS[kind]
+  if (schema === null || columns === null || constraints === null || kindThere === undefined) {
     draft.state.push(MAKES)
     return
   }
@@ -83,13 +87,15 @@ export function noteCreated(run: Run, name: RangeVar, created: Created): void {
       id: 0,
       schema,
       name: relation,
-      kind: made,
+      kind: kindThere,
       columns,
       parents: [],
       rules: false,
       triggers: false,
       rowSecurity: false,
       constraints,
+      ...(made !== undefined && { made }),
+      ...(own !== null && { unlessThere: true }),
     },
   })
 }
@@ -106,7 +112,6 @@ export function noteNewType(
   if (takesPlace(context, name, kind)) draft.doubtfulType = name
 }
 
-/** A view is here without its definition: what its columns come from is not known until it is committed. */
 const KINDS: Partial<Record<RelationUse['kind'], CatalogRelation['kind']>> = {
   table: 'table',
   view: 'view',

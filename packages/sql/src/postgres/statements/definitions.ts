@@ -123,7 +123,7 @@ function simple(type: string, row: string): Handler {
     // The table's words are effects and accesses.
     draft.effect(...(effects.split(' ') as Effect[]))
     draft.literalIndependent = false
-    noteRelations(run, access as Access)
+    noteRelations(run, access as Access, typesMadeAs(type, fields))
     noteFunctions(run)
     if (type === 'CommentStmt' || type === 'SecLabelStmt') noteCommented(run, fields)
     for (const name of typesMade(type, fields)) noteNewType(run, name, 'type')
@@ -139,6 +139,10 @@ function simple(type: string, row: string): Handler {
     }
   }
 }
+
+/** The name of a composite type looks like a relation's, and stands for none yet. */
+const typesMadeAs = (type: string, fields: object): RangeVar | undefined =>
+  type === 'CompositeTypeStmt' ? (fields as { typevar?: RangeVar }).typevar : undefined
 
 /** Names of the types that a statement makes. */
 function typesMade(type: string, fields: object): readonly string[] {
@@ -196,9 +200,10 @@ function commandOf(type: string, fields: object, command: string): string {
   }
 }
 
-/** Every relation named in the statement, except those of CTEs in a body. */
-export function noteRelations(run: Run, access: Access): void {
+/** Every relation named in the statement, except those of CTEs in a body, and `not`. */
+export function noteRelations(run: Run, access: Access, not?: RangeVar): void {
   for (const name of run.survey.relations) {
+    if (name === not) continue
     useRelation(run.context, run.draft, { name, access })
   }
 }

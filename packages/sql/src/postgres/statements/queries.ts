@@ -12,7 +12,7 @@ import type {
   SelectStmt,
   ViewStmt,
 } from 'libpg-query'
-import type { CatalogColumn } from '../../catalog.ts'
+import type { CatalogColumn, MadeView } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
 import {
   type ColumnUse,
@@ -21,11 +21,12 @@ import {
   type OutputColumn,
   type StatementFacts,
 } from '../../facts.ts'
-import { type Column, lineageOf, unknownOf, type Value } from '../../lineage/value.ts'
+import { type Column, lineageOf, unknownOf, type Value, valueFrom } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
 import type { QueryResult } from '../lineage/walk.ts'
 import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
+import { seenBehind } from '../views.ts'
 import { creationSchema, isTemporary, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
 
@@ -128,14 +129,28 @@ function noteNewRelation(
   draft.effect('ddl', 'write')
   if (draft.command !== command) draft.commands.push(command)
   const names = stringsOf(into.colNames)
+  const stored = command === 'create materialized view'
   noteCreated(run, into.rel ?? {}, {
-    kind: command === 'create materialized view' ? 'materialized-view' : 'table',
+    kind: stored ? 'materialized-view' : 'table',
     columns: result.open === null ? columnsOf(result.columns, names) : null,
     unlessThere: unlessThere === true,
+    made: stored ? madeOf(run, result) : undefined,
     onCommit: into.onCommit,
   })
   // The catalog keeps what a materialized view was made of.
   if (command === 'create table as') noteFlows(run, into.rel ?? {}, { result, names })
+}
+
+/** Of a view with this result. Asked before it is noted: its own definition is not behind it. */
+function madeOf({ draft, context }: Run, { columns }: QueryResult): MadeView {
+  if (draft.spread) draft.wholeRows = true
+  const behind = [...draft.relations].filter(({ access }) => access === 'read')
+  return {
+    lineages: columns.map(({ value }) => lineageOf(value)),
+    behind,
+    seen: seenBehind(context.catalog, behind),
+    wholeRows: draft.wholeRows,
+  }
 }
 
 const columnsOf = (columns: readonly Column[], names: readonly string[]): CatalogColumn[] =>
@@ -190,21 +205,11 @@ function resultOf(facts: StatementFacts): QueryResult {
   const all = unknownOf('result of a prepared statement')
   if (facts.outputs === 'unknown') return { columns: [], open: { ...all, sources: facts.columns } }
   return {
-    columns: facts.outputs.map((output) => ({ name: output.name, value: outputValue(output) })),
+    columns: facts.outputs.map((output) => ({
+      name: output.name,
+      value: valueFrom(output.lineage),
+    })),
     open: null,
-  }
-}
-
-function outputValue({ lineage }: OutputColumn): Value {
-  const base = unknownOf('')
-  switch (lineage.kind) {
-    case 'constant':
-      return { ...base, kind: 'constant', why: [], revealsNoValue: true }
-    case 'direct':
-      return { ...base, kind: 'direct', sources: [lineage.source], why: lineage.why }
-    case 'derived':
-    case 'unknown':
-      return { ...base, ...lineage }
   }
 }
 
@@ -216,13 +221,25 @@ const createView: Handler = (run, fields) => {
   run.draft.commands.unshift('select')
   run.draft.command = 'create view'
   const names = stringsOf(aliases)
-  noteCreated(run, view ?? {}, {
+  const name = createdAs(run, view ?? {})
+  noteCreated(run, name, {
     kind: 'view',
     columns: result.open === null ? columnsOf(result.columns, names) : null,
+    made: madeOf(run, result),
   })
   // Whoever reads it reads by its definition, unless the session's end takes that away.
-  if (isTemporary(run, view ?? {})) noteFlows(run, view ?? {}, { result, names })
+  if (isTemporary(run, name)) noteFlows(run, name, { result, names })
   run.requireAllVisited()
+}
+
+/** A view over temporary relations is one, whatever the text says. */
+function createdAs(run: Run, view: RangeVar): RangeVar {
+  run.walk.visited.add(view)
+  if (![...run.draft.relations].some(({ kind }) => kind === 'temporary')) return view
+  // Where names are not certain, it may be the other.
+  if (!isTemporary(run, view)) run.draft.state.push({ kind: 'catalog' })
+  const { relname } = view
+  return { ...(relname !== undefined && { relname }), relpersistence: 't' }
 }
 
 /** EXPLAIN runs its statement only with ANALYZE; its plan shows constants, estimates and statistics. */
