@@ -48,4 +48,4 @@ export type {
   WithheldColumn,
 } from './verdict.ts'
 export { grantsFor, type PrincipalView, type ViewOptions, viewFor } from './view.ts'
-export { type BindParameter, checkBind, isPlaceholder } from './write-back.ts'
+export { type BindParameter, bindMatters, checkBind, isPlaceholder } from './write-back.ts'

@@ -26,6 +26,14 @@ export function isPlaceholder(mask: ColumnMask, value: string | null): boolean {
   return placeholderOf(mask.spec, value)
 }
 
+/** Does `checkBind` look at the values of such a statement? */
+export function bindMatters({ uses, constantWrites }: StatementFacts): boolean {
+  return (
+    uses.some(({ asText }) => asText === true) ||
+    constantWrites.some(({ value }) => value.kind === 'parameter')
+  )
+}
+
 /**
  * Refuses parameters that would write a mask over a value, or search a masked text by the number or time it starts with; null
  * when there is none.
@@ -35,7 +43,7 @@ export function checkBind(
   facts: StatementFacts,
   parameters: readonly BindParameter[],
 ): Deny | null {
-  if (!view.masked) return null
+  if (!view.masked || !bindMatters(facts)) return null
   for (const use of facts.uses) {
     if (use.asText !== true) continue
     const typed = use.parameters?.some((index) => isNoText(parameters[index - 1])) === true

@@ -138,8 +138,12 @@ export class ByteReader {
    * and above, 'truncated' inside it.
    */
   lenenc(): number {
-    const value = this.lenencBig()
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw badInteger()
+    const first = this.uint8()
+    if (first < LENENC.NULL) return first
+    if (first === LENENC.UINT16) return this.uint16()
+    if (first === LENENC.UINT24) return this.uint24()
+    const value = first === LENENC.UINT64 ? this.uint64() : null
+    if (value === null || value > BigInt(Number.MAX_SAFE_INTEGER)) throw badInteger()
     return Number(value)
   }
 

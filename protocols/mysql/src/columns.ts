@@ -154,9 +154,14 @@ export interface ColumnCount {
   readonly metadata: boolean
 }
 
-/** Throws 'too-large' over COLUMNS_MAX. */
-export function decodeColumnCount(payload: Uint8Array, capabilities: Capabilities): ColumnCount {
-  const reader = new ByteReader(payload)
+/** Of `payload[start, end)`. Throws 'too-large' over COLUMNS_MAX. */
+export function decodeColumnCount(
+  payload: Uint8Array,
+  capabilities: Capabilities,
+  start = 0,
+  end: number = payload.length,
+): ColumnCount {
+  const reader = new ByteReader(payload, start, end)
   const count = reader.lenenc()
   if (count === 0) throw new ProtocolError('bad-value', 'remote', 'a result without columns')
   checkColumns(count)

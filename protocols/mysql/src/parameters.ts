@@ -170,10 +170,12 @@ export class Parameters {
 
   #read(reader: ByteReader, buf: Buffer, set: ParameterSet): void {
     const { count } = set
-    const nulls = reader.bytes((count + 7) >> 3)
+    const nulls = reader.at
+    reader.skip((count + 7) >> 3)
     const fresh = reader.uint8()
     if (fresh > 1) throw new ProtocolError('bad-value', 'remote', 'new-parameters flag')
-    if (fresh === 1) this.#types = readTypes(reader, count, set.named)
+    if (fresh === 1)
+      this.#types = sameTypes(reader, buf, set) ?? readTypes(reader, count, set.named)
     else if (set.known !== null && set.known.length === count) this.#types = set.known
     else throw new ProtocolError('bad-value', 'remote', 'parameters without their types')
     this.#buf = buf
@@ -182,7 +184,7 @@ export class Parameters {
     for (let i = 0; i < count; i++) {
       // The server looks for long data first: the bitmap does not make it NULL.
       if (set.long?.has(i) === true) this.#ends[i] = LONG
-      else if ((nulls[i >> 3]! & (1 << (i & 7))) !== 0) this.#ends[i] = ABSENT
+      else if ((buf[nulls + (i >> 3)]! & (1 << (i & 7))) !== 0) this.#ends[i] = ABSENT
       else this.#locate(reader, i)
     }
   }
@@ -235,6 +237,23 @@ export interface ExecuteLayout {
   readonly known: readonly ParameterType[] | null
   /** What COM_STMT_SEND_LONG_DATA brought, by parameter. */
   readonly long: ReadonlyMap<number, LongData> | null
+}
+
+/** The types of the last execution, where the same come again without names, as most clients send them; else null. */
+function sameTypes(
+  reader: ByteReader,
+  buf: Buffer,
+  { count, named, known }: ParameterSet,
+): readonly ParameterType[] | null {
+  const each = named ? 3 : 2
+  if (known === null || known.length !== count || reader.remaining < each * count) return null
+  for (let i = 0, { at } = reader; i < count; i++, at += each) {
+    const one = known[i]!
+    if (buf[at] !== one.type || ((buf[at + 1]! & UNSIGNED) !== 0) !== one.unsigned) return null
+    if (one.name !== '' || (named && buf[at + 2] !== 0)) return null
+  }
+  reader.skip(each * count)
+  return known
 }
 
 /** `named`: each has its name behind it. Throws ProtocolError. */

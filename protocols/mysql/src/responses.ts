@@ -70,9 +70,16 @@ export interface OkLayout {
   readonly header: number
 }
 
-/** Throws ProtocolError where it is not an OK packet laid out so. */
-export function decodeOk(payload: Uint8Array, layout: OkLayout): OkPacket {
-  const reader = new ByteReader(payload)
+const NOTHING: Uint8Array = Buffer.alloc(0)
+
+/** Of `payload[start, end)`. Throws ProtocolError where it is not an OK packet laid out so. */
+export function decodeOk(
+  payload: Uint8Array,
+  layout: OkLayout,
+  start = 0,
+  end: number = payload.length,
+): OkPacket {
+  const reader = new ByteReader(payload, start, end)
   if (reader.uint8() !== layout.header) {
     throw new ProtocolError('bad-value', 'remote', 'not an OK packet')
   }
@@ -80,8 +87,8 @@ export function decodeOk(payload: Uint8Array, layout: OkLayout): OkPacket {
   const insertId = reader.lenencBig()
   const status = reader.uint16()
   const warnings = reader.uint16()
-  let info: Uint8Array = Buffer.alloc(0)
-  let sessionState: Uint8Array = info
+  let info = NOTHING
+  let sessionState = NOTHING
   // The documents have the text run to the end without session tracking; both servers write its length.
   if (reader.remaining > 0) info = reader.lenencBytes()
   const changed = layout.sessionTrack && (status & STATUS.SESSION_STATE_CHANGED) !== 0
@@ -108,15 +115,14 @@ export function encodeOk(ok: OkPacket, layout: OkLayout): Buffer {
 }
 
 /** An OK that says nothing but the status. */
-export function plainOk(status: number): OkPacket {
-  const nothing = Buffer.alloc(0)
+export function plainOk(status: number, warnings = 0): OkPacket {
   return {
     affectedRows: 0n,
     insertId: 0n,
     status,
-    warnings: 0,
-    info: nothing,
-    sessionState: nothing,
+    warnings,
+    info: NOTHING,
+    sessionState: NOTHING,
   }
 }
 
@@ -125,9 +131,9 @@ export interface EofPacket {
   readonly status: number
 }
 
-/** Throws ProtocolError where it is not an EOF packet of protocol 4.1. */
-export function decodeEof(payload: Uint8Array): EofPacket {
-  const reader = new ByteReader(payload)
+/** Of `payload[start, end)`. Throws ProtocolError where it is not an EOF packet of protocol 4.1. */
+export function decodeEof(payload: Uint8Array, start = 0, end: number = payload.length): EofPacket {
+  const reader = new ByteReader(payload, start, end)
   if (reader.uint8() !== HEADER.EOF) {
     throw new ProtocolError('bad-value', 'remote', 'not an EOF packet')
   }

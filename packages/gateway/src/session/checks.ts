@@ -1,5 +1,5 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
-import type { BindParameter, PrincipalView } from '@sallyport/policy'
+import type { BindParameter, PrincipalView, Probes } from '@sallyport/policy'
 import type { Defined } from '@sallyport/sql'
 import type { Amount, SessionBudgets } from '../budgets/budgets.ts'
 import type { Decided } from './decisions.ts'
@@ -22,6 +22,11 @@ export interface CheckOptions {
   readonly resumeAfter: (ready: Promise<void>) => void
   /** Called before `wait`: ask whether these views are what the ground's catalog says, then resume the relay. */
   readonly confirmViews: (views: readonly Defined[], answered: (answer: ViewAnswer) => void) => void
+}
+
+/** Masked columns that it compares with values. */
+export function comparedIn({ verdict }: Decided): readonly Probes[] {
+  return verdict.kind === 'deny' ? [] : verdict.probes
 }
 
 export class SessionChecks {
@@ -81,19 +86,21 @@ export class SessionChecks {
 
   /** Compares it masked columns with more values than are left? `sent`: everything its values are in. */
   probesSpent(
-    { verdict }: Decided,
+    decided: Decided,
     values: () => {
       readonly sent: readonly Uint8Array[]
       readonly parameters: readonly BindParameter[]
     },
   ): boolean {
-    if (verdict.kind === 'deny' || verdict.probes.length === 0) return false
+    const compared = comparedIn(decided)
+    if (compared.length === 0) return false
     const { probes, principal, now } = this.#options
-    return probes.admit(principal, { probes: verdict.probes, ...values() }, now()) !== null
+    return probes.admit(principal, { probes: compared, ...values() }, now()) !== null
   }
 
   /** Are the views it reads what the snapshot says? `wait`: the relay is resumed when that is known. */
   views({ views }: Decided): 'run' | 'wait' | 'refuse' {
+    if (views.length === 0) return 'run'
     const standing = this.#viewCheck.of(views, this.#options.micros() / 1000)
     if (standing !== 'ask') return standing
     this.#options.confirmViews(views, (answer) => this.#viewCheck.answered(answer))

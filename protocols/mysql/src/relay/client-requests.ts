@@ -329,9 +329,8 @@ export class ClientRequests {
     text: number,
     init: ExpectedInit & { readonly admission: Admission },
   ): true {
-    const { barrier } = init.admission
-    const owed = { ...init, barrier: barrier || init.barrier === true }
-    const admitted = init.admission.text
+    const { barrier, text: admitted } = init.admission
+    const owed = barrier && init.barrier !== true ? { ...init, barrier } : init
     if (admitted === null) return this.#send(kind, request, owed)
     const out = new ByteWriter({
       initialBytes: text - request.body + admitted.length + 1,
@@ -342,7 +341,7 @@ export class ClientRequests {
     writeBytes(out, admitted)
     this.#state.toUpstream.give(encodePacket(0, out.view()))
     const upstreamSequence = packetsOf(out.at) & 0xff
-    this.#state.owe(expect(kind, { ...owed, sequence: request.sequence, upstreamSequence }))
+    this.#state.owe(expect(kind, { ...owed, upstreamSequence }, request.sequence))
     return true
   }
 
@@ -350,7 +349,7 @@ export class ClientRequests {
   #send(kind: ReplyKind, request: Command, init: ExpectedInit): true {
     const { buf, start, end, sequence } = request
     this.#state.toUpstream.forward(buf, start, end)
-    this.#state.owe(expect(kind, { ...init, sequence, upstreamSequence: sequence }))
+    this.#state.owe(expect(kind, init, sequence))
     return true
   }
 

@@ -75,9 +75,9 @@ export class Descriptions {
 
   /** What the definitions added say of a result. Throws where there are none. */
   of(admission: Admission, result: number, format: 'text' | 'binary'): Described {
-    const bytes = this.#bytes?.view()
-    if (bytes === undefined || bytes.length === 0) throw undescribed()
-    const { columns, types } = this.#met.find((one) => one.bytes.equals(bytes)) ?? this.#meet(bytes)
+    const added = this.#bytes
+    if (added === null || added.at === 0) throw undescribed()
+    const { columns, types } = this.#metBefore(added) ?? this.#meet(added.view())
     const latest = this.#latest
     if (
       latest?.admission === admission &&
@@ -91,6 +91,14 @@ export class Descriptions {
     const plan = masks === null ? null : { masks, types }
     this.#latest = { admission, result, format, columns, plan }
     return this.#latest
+  }
+
+  #metBefore({ buf, at }: ByteWriter): Description | null {
+    for (const one of this.#met) {
+      const { bytes } = one
+      if (bytes.length === at && buf.compare(bytes, 0, at, 0, at) === 0) return one
+    }
+    return null
   }
 
   #masksFor(

@@ -78,14 +78,15 @@ export interface Expected {
 
 export const NOTHING_SENT: Amount = { rows: 0, bytes: 0 }
 
-export type ExpectedInit = Partial<Omit<Expected, 'kind'>>
+export type ExpectedInit = Partial<Omit<Expected, 'kind' | 'sequence'>>
 
-export function expect(kind: ReplyKind, init: ExpectedInit): Expected {
+/** `sequence`: of its first packet, on both legs unless `init` says otherwise. */
+export function expect(kind: ReplyKind, init: ExpectedInit, sequence = 1): Expected {
   return {
     kind,
     fate: init.fate ?? 'forward',
-    sequence: init.sequence ?? 1,
-    upstreamSequence: init.upstreamSequence ?? 1,
+    sequence,
+    upstreamSequence: init.upstreamSequence ?? sequence,
     admission: init.admission ?? null,
     execution: init.execution ?? 0,
     statement: init.statement ?? null,

@@ -3,7 +3,6 @@ import { uint24At } from '../bytes.ts'
 import { encodePacket, HEADER_BYTES, type PayloadCursor } from '../packets.ts'
 import type { ErrPacket, OkPacket } from '../responses.ts'
 import type { Expected } from './expected.ts'
-import type { ExecutionOutcome } from './gatekeeper.ts'
 import type { RelayState } from './state.ts'
 
 /** Passes the packets the cursor found on, numbered as the client counts, unless they are not for the client. */
@@ -32,25 +31,44 @@ export function sayInstead(state: RelayState, entry: Expected, payload: Buffer):
 
 /** A result has come to its end, or its cursor is open. */
 export function completed(
-  state: RelayState,
-  entry: Expected,
+  { gatekeeper }: RelayState,
+  { admission, execution, result, rows, bytes }: Expected,
   status: 'complete' | 'cursor',
   { affectedRows, warnings }: OkPacket,
 ): void {
-  tellOutcome(state, entry, { status, affectedRows, warnings, errno: 0, sqlstate: '' })
+  if (admission === null) return
+  // Not spread: this runs for every statement.
+  gatekeeper.outcome({
+    admission,
+    execution,
+    result,
+    status,
+    rows,
+    bytes,
+    affectedRows,
+    warnings,
+    errno: 0,
+    sqlstate: '',
+  })
 }
 
 /** An error has ended it, the server's or ours. */
-export function failed(state: RelayState, entry: Expected, { errno, sqlstate }: ErrPacket): void {
-  const none = { affectedRows: 0n, warnings: 0 }
-  tellOutcome(state, entry, { status: 'error', ...none, errno, sqlstate: sqlstate ?? '' })
-}
-
-/** What an outcome says beyond what its entry knows. */
-type End = Pick<ExecutionOutcome, 'status' | 'affectedRows' | 'warnings' | 'errno' | 'sqlstate'>
-
-function tellOutcome(state: RelayState, entry: Expected, end: End): void {
-  const { admission, execution, result, rows, bytes } = entry
+export function failed(
+  { gatekeeper }: RelayState,
+  { admission, execution, result, rows, bytes }: Expected,
+  { errno, sqlstate }: ErrPacket,
+): void {
   if (admission === null) return
-  state.gatekeeper.outcome({ admission, execution, result, rows, bytes, ...end })
+  gatekeeper.outcome({
+    admission,
+    execution,
+    result,
+    status: 'error',
+    rows,
+    bytes,
+    affectedRows: 0n,
+    warnings: 0,
+    errno,
+    sqlstate: sqlstate ?? '',
+  })
 }

@@ -129,7 +129,7 @@ export class RelayState {
 
   /** A reply of ours to a command that never leaves: now, or when its turn comes. */
   inject(sequence: number, payload: Buffer, effect: Effect = 'none'): void {
-    const entry = expect(REPLY.ok, { fate: 'inject', sequence, payload, effect })
+    const entry = expect(REPLY.ok, { fate: 'inject', payload, effect }, sequence)
     if (this.expected.size === 0) this.#say(entry)
     else this.owe(entry)
   }

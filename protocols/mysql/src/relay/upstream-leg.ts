@@ -188,7 +188,9 @@ export class UpstreamLeg {
   }
 
   #columnCount(entry: Expected, buf: Buffer): void {
-    const { count, metadata } = decodeColumnCount(this.#payload(), this.#state.capabilities)
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    const { capabilities } = this.#state
+    const { count, metadata } = decodeColumnCount(bytes, capabilities, payloadStart, payloadEnd)
     const { admission } = entry
     if ((admission?.masked || admission?.described) && !metadata && !entry.told) {
       this.#tell(entry, this.#state.gatekeeper.refusal({ kind: 'undescribed-rows' }).error)
@@ -218,7 +220,7 @@ export class UpstreamLeg {
   }
 
   #columnsEof(entry: Expected, buf: Buffer): void {
-    const eof = decodeEof(this.#payload())
+    const eof = this.#decodedEof()
     this.#phase = 'rows'
     this.#outParameters = (eof.status & STATUS.PS_OUT_PARAMS) !== 0
     this.#results.begin(entry)
@@ -246,20 +248,21 @@ export class UpstreamLeg {
     if (this.#state.deprecateEof && payloadEnd - payloadStart > 5) {
       return this.#ok(entry, buf, HEADER.EOF)
     }
-    this.#eof(entry, buf, decodeEof(this.#payload()))
+    this.#eof(entry, buf, this.#decodedEof())
   }
 
   #eof(entry: Expected, buf: Buffer, eof: EofPacket): void {
-    const { warnings } = eof
     // MySQL takes MORE_RESULTS_EXISTS back before the EOF behind them, and sends the OK of the CALL all the same.
     const status = eof.status | (this.#outParameters ? STATUS.MORE_RESULTS_EXISTS : 0)
     this.#outParameters = false
-    this.#endOfResult(entry, buf, { ...plainOk(status), warnings }, discreet(entry, eof))
+    this.#endOfResult(entry, buf, plainOk(status, eof.warnings), discreet(entry, eof))
   }
 
   #ok(entry: Expected, buf: Buffer, header: number): void {
     const { upstreamTracks, clientTracks, gatekeeper } = this.#state
-    const ok = decodeOk(this.#payload(), { sessionTrack: upstreamTracks, header })
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    const layout = { sessionTrack: upstreamTracks, header }
+    const ok = decodeOk(bytes, layout, payloadStart, payloadEnd)
     if (ok.sessionState.length > 0) {
       gatekeeper.sessionChanged(decodeSessionState(ok.sessionState), entry.admission)
     }
@@ -420,6 +423,11 @@ export class UpstreamLeg {
     this.#left = this.#columns
     if (this.#left > 0) this.#phase = 'prepared-columns'
     else this.#over(entry, plainOk(this.#state.status))
+  }
+
+  #decodedEof(): EofPacket {
+    const { bytes, payloadStart, payloadEnd } = this.#cursor
+    return decodeEof(bytes, payloadStart, payloadEnd)
   }
 
   #payload(): Buffer {

@@ -40,6 +40,8 @@ interface Texts {
 
 export class Admitting {
   readonly #options: AdmittingOptions
+  /** The newest that may be had again: most texts are decided as the one before them. */
+  #latest: Admitted | null = null
 
   constructor(options: AdmittingOptions) {
     this.#options = options
@@ -85,11 +87,26 @@ export class Admitting {
       const { catalog } = standing.admitting
       return refusalOf(verdict, position, offers.hintFor(decided, verdict, catalog, own))
     }
+    const latest = this.#latest
+    if (
+      latest?.decided === decided &&
+      latest.checked === standing.epoch &&
+      texts.forward === null
+    ) {
+      return latest.own === own ? latest : { ...latest, own }
+    }
+    const admitted = this.#admitting(decided, texts.forward, own)
+    const again = admitted.text === null && admitted.limit === null && !admitted.needsApproval
+    this.#latest = again && !admitted.volatile ? admitted : null
+    return admitted
+  }
+
+  #admitting(decided: Decided, forward: string | null, own: string): Admitted {
+    const { names, standing } = this.#options
     const statements = factsOf(decided)
-    const { names } = this.#options
     return {
       ...this.#admitted(),
-      text: texts.forward === null ? null : encodeText(texts.forward, names.charset),
+      text: forward === null ? null : encodeText(forward, names.charset),
       quiet: decided.touchesMasked,
       localFiles: localFilesOf(statements, names.charset),
       limit: limitOf(standing.view, statements),

@@ -8,6 +8,7 @@ import type { AuditLog } from '@sallyport/audit'
 import {
   type Approve,
   type BindParameter,
+  bindMatters,
   checkBind,
   type MaskKeys,
   type PrincipalView,
@@ -41,7 +42,7 @@ import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
-import { type CheckOptions, SessionChecks } from '../checks.ts'
+import { type CheckOptions, comparedIn, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
@@ -78,7 +79,7 @@ import { mysqlPreviewing, type Previewed } from './previewing.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
 import type { MysqlShown } from './shown.ts'
-import { decodeText } from './text-encoding.ts'
+import { readText } from './text-encoding.ts'
 import type { MysqlTexts } from './texts.ts'
 
 export interface GatekeeperOptions extends CheckOptions {
@@ -176,7 +177,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#previewing = mysqlPreviewing({
       ...options,
       names: this.names,
-      relay: () => this.#attached,
+      relay: () => this.#attached(),
       engaged: () => this.#engaged,
     })
     this.#killing = new Killing(options.kill)
@@ -194,7 +195,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#relay = relay
   }
 
-  get #attached(): Relay {
+  #attached(): Relay {
     if (this.#relay === null) throw new Error('asked before there was a relay')
     return this.#relay
   }
@@ -207,8 +208,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   ): Admission | Answer | Refusal | NotYet {
     const context = this.#currentContext()
     if (!(context instanceof DecisionContext)) return context
-    const text = decodeText(buf, start, end, this.names.charset)
-    const bytes = buf.toString('latin1', start, end)
+    const { bytes, text } = readText(buf, start, end, this.names.charset)
     const recordedVia = via === 'query' ? 'simple' : 'parse'
     if (via === 'query' && text !== null) {
       const killed = this.#killed(killRequestOf(text), text)
@@ -217,7 +217,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided, forward } = this.#admitting.decide(context, bytes, text)
     const waiting = this.#viewsMoved(decided)
     if (waiting !== null) return waiting
-    const over = via === 'query' && !this.#asked ? this.#checks.overspent(context.view) : null
+    const over = via === 'query' && !this.#asked() ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const sent = this.#withServerIds(decided, text) ?? forward
@@ -270,7 +270,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (admitted.kind === 'refusal') return admitted
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
-    const over = this.#asked ? null : this.#checks.overspent(context.view)
+    const over = this.#asked() ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
     if (over === null) return admitted
     return this.#records.refuse('execute', admitted.own, over.code, over.report)
@@ -278,6 +278,10 @@ export class MysqlGatekeeper implements Gatekeeper {
 
   /** What the values may not be where columns are masked. */
   #rowRefused(admitted: Admitted, parameters: Parameters): Refusal | null {
+    const { decided } = admitted
+    const facts = factsOf(decided)?.[0]
+    const isAsked = facts !== undefined && bindMatters(facts)
+    if (!isAsked && (decided === null || comparedIn(decided).length === 0)) return null
     const bound = readParameters(parameters)
     const refused = this.#checkParameters(admitted, this.#standing.view, bound)
     return refused ?? this.#probesSpent('execute', admitted, bound)
@@ -608,12 +612,12 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   /** The command at hand has been asked about before: it is not another one. */
-  get #asked(): boolean {
+  #asked(): boolean {
     return this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
   }
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
-    const over = this.#asked ? null : this.#checks.overspent(context.view)
+    const over = this.#asked() ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const { decided } = this.#admitting.decide(context, `\0${text}`, text)
@@ -749,8 +753,10 @@ const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
 
 /** Of a batch: nobody can say what its values are to whoever is asked for the rest of its result. */
 const NOT_KEPT = { parameters: [], exact: null }
+
 /** START TRANSACTION gives back what LOCK TABLES locked, and takes up what SET TRANSACTION said. */
 function engagedAfter(command: string, before: string | null): string | null {
+  if (command === 'select') return before
   if (/^unlock\b/.test(command)) return null
   if (/^(lock|flush|backup|xa)\b/.test(command)) return 'the session has locked tables'
   return command === 'set transaction' ? 'the session has said how its next transaction is' : before
@@ -767,7 +773,9 @@ const INTERRUPTIONS = new Set([1317, 3024, 1969, 1927])
 function tagOf(facts: StatementFacts | undefined, outcome: ExecutionOutcome): string {
   if (facts === undefined || outcome.status === 'error') return ''
   const { rows, affectedRows } = outcome
-  return `${facts.command.toUpperCase()} ${facts.outputs === null ? affectedRows : rows}`
+  const { command, outputs } = facts
+  const word = command === 'select' ? 'SELECT' : command.toUpperCase()
+  return `${word} ${outputs === null ? affectedRows : rows}`
 }
 
 function quoted(name: string): string {

@@ -1,5 +1,5 @@
 /** A client's texts between bytes and characters, in the character sets a session may use. */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import type { ClientCharset } from '@sallyport/protocol-mysql'
 
 type SingleByte = Exclude<ClientCharset, 'utf8mb4' | 'utf8mb3' | 'ascii'>
@@ -31,6 +31,19 @@ interface Table {
 
 const tables = new Map<SingleByte, Table>()
 
+/** A text as `decodeText` gives it, and its bytes as latin1, one character a byte: mostly one string. */
+export function readText(
+  buf: Buffer,
+  start: number,
+  end: number,
+  charset: ClientCharset | null,
+): { readonly bytes: string; readonly text: string | null } {
+  const bytes = buf.toString('latin1', start, end)
+  // In all of these character sets ASCII is ASCII.
+  const isPlain = charset !== null && isAscii(buf.subarray(start, end))
+  return { bytes, text: isPlain ? bytes : decodeText(buf, start, end, charset) }
+}
+
 /** Null: not a text of that character set, or of one that cannot be read by its bytes. */
 export function decodeText(
   buf: Buffer,
@@ -47,7 +60,7 @@ export function decodeText(
       return isUtf8(bytes) ? bytes.toString('utf8') : null
     }
     default:
-      if (isAscii(buf, start, end)) return buf.toString('latin1', start, end)
+      if (isAscii(buf.subarray(start, end))) return buf.toString('latin1', start, end)
       return charset === 'ascii' ? null : decodeBytes(buf, start, end, tableOf(charset))
   }
 }
@@ -97,9 +110,4 @@ function tableOf(charset: SingleByte): Table {
   const table = { characters, bytes }
   tables.set(charset, table)
   return table
-}
-
-function isAscii(buf: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if ((buf[i] ?? 0) > 0x7f) return false
-  return true
 }
