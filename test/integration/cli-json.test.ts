@@ -41,6 +41,8 @@ const known = { url: '', person: '', approval: '', session: '', key: '', jwt: ''
 const file = (name: string): string => join(gateway.directory, name)
 
 beforeAll(async () => {
+  process.env['RECORDINGS_KEY'] = Buffer.alloc(32, 2).toString('base64')
+  process.env['EARLIER_KEY'] = Buffer.alloc(32, 1).toString('base64')
   database = await usePostgres()
   await database.sql('CREATE TABLE public.t (n int, email text); INSERT INTO t VALUES (1)')
   gateway = await startTestGateway({
@@ -51,7 +53,11 @@ beforeAll(async () => {
     policies: [POLICY],
     identity: { roles: { writer: { groups: ['writers'] } } },
     config: {
-      audit: { directory: 'audit', 'keep-days': 400 },
+      audit: {
+        directory: 'audit',
+        'keep-days': 400,
+        recordings: { key: 'env:RECORDINGS_KEY', 'previous-keys': ['env:EARLIER_KEY'] },
+      },
       admin: { port: 0, operators: { groups: ['ops'] }, auditors: { groups: ['ops'] } },
     },
   })
@@ -129,6 +135,7 @@ const COMMANDS: readonly (readonly [words: string, exit: number, args: () => rea
     ['audit erase', 1, () => [known.session, ...trail(), '--by', 'dpo', '--reason', 'case']],
     ['audit prune', 0, () => [...config(), '--dry-run']],
     ['audit rotate-key', 0, trail],
+    ['audit rewrap', 0, config],
     ['token revoke', 0, () => [...config(), '--subject', 'bo']],
   ]
 /** They go on until they are stopped: test/integration/control.test.ts. */

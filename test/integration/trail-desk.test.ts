@@ -12,6 +12,7 @@ import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import {
+  AuditError,
   type AuditLog,
   openAuditLog,
   Recordings,
@@ -65,7 +66,12 @@ async function openDesk(): Promise<{ directory: string; log: AuditLog; key: stri
     log: createLogger({ level: 'error' }),
     clock: new SteadyClock({ now: Date.now, monotonic: () => performance.now() }),
   })
-  const desk = await Desk.open({ audit: log, keeper, recordings: join(directory, 'recordings') })
+  const desk = await Desk.open({
+    audit: log,
+    keeper,
+    recordings: join(directory, 'recordings'),
+    rewrap: () => Promise.reject(new AuditError('key-missing', 'no key')),
+  })
   onTestFinished(async () => {
     await desk?.close()
     await log.close()

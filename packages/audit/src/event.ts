@@ -207,6 +207,12 @@ export type RecordingErased = Base<'recording-erased'> & {
   readonly by: string
   readonly reason: string
 }
+/** Data keys of so many recordings are wrapped by another key from here on, `to` being its id. */
+export type RecordingsRewrapped = Base<'recordings-rewrapped'> & {
+  readonly to: string
+  readonly recordings: number
+  readonly by: string
+}
 /** Nothing of what it names is to be destroyed while it stands, whatever its age. */
 export type LegalHold = Base<'legal-hold'> & {
   /** It names one of these: a session, whatever a subject did, or whatever happened from one time to another. */
@@ -395,6 +401,7 @@ export type AuditEvent =
   | SessionEnded
   | RecordingSealed
   | RecordingErased
+  | RecordingsRewrapped
   | LegalHold
   | Statement
   | Outcome
@@ -435,6 +442,7 @@ const TYPES: Readonly<Record<AuditEvent['type'], true>> = {
   'session-ended': true,
   'recording-sealed': true,
   'recording-erased': true,
+  'recordings-rewrapped': true,
   'legal-hold': true,
   statement: true,
   outcome: true,

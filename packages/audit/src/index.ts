@@ -89,6 +89,7 @@ export {
   eraseRecording,
   expireRecordings,
 } from './recording/retention.ts'
+export { type Rewrapped, type Rewrapping, rewrapRecordings } from './recording/rewrap.ts'
 export type { Removed } from './retention/check.ts'
 export type { Due, Reason } from './retention/plan.ts'
 export { type Pruned, type Pruning, pruneLog } from './retention/prune.ts'

@@ -110,6 +110,8 @@ export const RECORDING_JOURNALS_BEHIND = 64
 
 /** Journals that wait for the archiver; with more, nothing is recorded and so nothing is run. */
 export const RECORDING_JOURNALS_MAX = 96
+/** Data keys that one run of `rewrapRecordings` wraps anew. */
+export const REWRAP_KEYS_MAX = 1_000
 
 /** Frames compressed together in a recording. */
 export const RECORDING_BLOCK_BYTES = 262_144

@@ -144,7 +144,12 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       clock,
     })
     opened.unshift(keeper)
-    const desk = await Desk.open({ audit, keeper, recordings: directory })
+    const desk = await Desk.open({
+      audit,
+      keeper,
+      recordings: directory,
+      rewrap: (by) => recordings.rewrap(by),
+    })
     if (desk === null) log.warn('the audit directory’s name is too long for a socket in it')
     else opened.unshift(desk)
     const exports = await openExports(config, { secrets, audit, log })

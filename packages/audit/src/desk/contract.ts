@@ -32,6 +32,8 @@ export type DeskRequest =
       readonly reason: string
     }
   | { readonly do: 'rotate-key' }
+  /** One run of rewrapRecordings, with the keys the gateway has; the answer is JSON of Rewrapped. */
+  | { readonly do: 'rewrap'; readonly by: string }
   /** Removes what is past its time now, or says what would be. */
   | { readonly do: 'prune'; readonly by: string; readonly dryRun: boolean }
 

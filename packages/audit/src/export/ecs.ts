@@ -67,6 +67,8 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   'policy-rejected': ['denied'],
   'config-loaded': ['change'],
   'recording-erased': ['deletion'],
+  'recordings-rewrapped': ['change'],
+  'key-rotated': ['change'],
 }
 
 function typesOf(event: AuditRecord['event']): readonly string[] {

@@ -59,6 +59,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'grant-ended': { class: 6003, activity: DELETE },
   'legal-hold': { class: 6003, activity: UPDATE },
   'recording-erased': { class: 6003, activity: DELETE },
+  'recordings-rewrapped': { class: 6003, activity: UPDATE },
+  'key-rotated': { class: 6003, activity: UPDATE },
   'segment-removed': { class: 6003, activity: DELETE },
 }
 

@@ -1,7 +1,7 @@
 /** A journal as it is read (journal.ts). */
 
 import type { KeyObject } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { AuditError, systemCodeOf } from '../errors.ts'
 import {
   about,
@@ -15,7 +15,7 @@ import {
   NAMES_SESSION,
   SESSION_BYTES,
 } from './journal.ts'
-import { unseal, unwrapKey, type WrappingKey } from './keys.ts'
+import { unseal, unwrapKey, type WrappingKey, wrappedBy } from './keys.ts'
 
 /** A journal to be read. */
 export interface JournalFile {
@@ -119,6 +119,22 @@ function readHead(file: Buffer): { head: JournalHead | null; from: number } {
     })
   }
 }
+
+/** The id of the key that a journal needs; null: none, or it is not there any more. */
+export function keyOfJournal(directory: string, journal: number): string | null {
+  const path = journalPath(directory, journal)
+  if (!existsSync(path)) return null
+  const fd = openSync(path, 'r')
+  try {
+    const start = Buffer.alloc(HEAD_BYTES_MAX)
+    const { head } = readHead(start.subarray(0, readSync(fd, start, 0, start.length, 0)))
+    return head?.key == null ? null : wrappedBy(head.key)
+  } finally {
+    closeSync(fd)
+  }
+}
+/** Far more than JournalWriter writes. */
+const HEAD_BYTES_MAX = 4_096
 
 /** Puts what was sealed where it was sealed, and says where that ends. */
 function unsealInPlace(

@@ -77,24 +77,33 @@ export function wrapKey(data: KeyObject, wrapping: WrappingKey, about: string): 
   return JSON.stringify({ v: 1, wrappedBy: wrapping.id, key })
 }
 
+/** The id of the key that a data key is wrapped by; '' where the text is no wrapped key. */
+export function wrappedBy(text: string): string {
+  return wrapped(text)?.by ?? ''
+}
+
 /** @throws AuditError key-missing for another wrapping key; corrupt */
 export function unwrapKey(
   text: string,
   wrapping: readonly WrappingKey[],
   about: string,
 ): KeyObject {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new AuditError('corrupt', 'a recording’s key file is not one', { cause })
-  }
-  if (!isMap(value) || typeof value['key'] !== 'string') {
-    throw new AuditError('corrupt', 'a recording’s key file is not one')
-  }
-  const by = wrapping.find(({ id }) => id === value['wrappedBy'])
+  const value = wrapped(text)
+  if (value === null) throw new AuditError('corrupt', 'a recording’s key file is not one')
+  const by = wrapping.find(({ id }) => id === value.by)
   if (by === undefined) {
-    throw new AuditError('key-missing', `the recording needs key \`${String(value['wrappedBy'])}\``)
+    throw new AuditError('key-missing', `the recording needs key \`${value.by}\``)
   }
-  return createSecretKey(unseal(by.key, Buffer.from(value['key'], 'base64'), about))
+  return createSecretKey(unseal(by.key, Buffer.from(value.key, 'base64'), about))
+}
+
+function wrapped(text: string): { readonly by: string; readonly key: string } | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (!isMap(value)) return null
+    const { wrappedBy: by, key } = value
+    return typeof by === 'string' && typeof key === 'string' ? { by, key } : null
+  } catch {
+    return null
+  }
 }

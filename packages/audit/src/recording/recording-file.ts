@@ -47,6 +47,11 @@ export function recordingKeyPath(directory: string, session: string): string {
   return recordingPath(directory, session).replace(/\.rec$/, '.key')
 }
 
+/** A data key under another wrapping key, before it takes the place of the one under the key before. */
+export function nextKeyPath(directory: string, session: string): string {
+  return `${recordingKeyPath(directory, session)}.next`
+}
+
 /** What a file holds up to a place. */
 export interface Seal {
   readonly bytes: number

@@ -10,7 +10,7 @@ import type { RecordingErased } from '../event.ts'
 import { openAuditReader } from '../index/reader.ts'
 import type { AuditLog } from '../log.ts'
 import { Holds } from '../retention/holds.ts'
-import { recordingKeyPath, recordingPath } from './recording-file.ts'
+import { nextKeyPath, recordingKeyPath, recordingPath } from './recording-file.ts'
 
 const REC = '.rec'
 
@@ -48,6 +48,8 @@ function destroy({ directory, log, session, what, by, reason }: Erasure): void {
   log.append({ type: 'recording-erased', v: 1, session, what, by, reason })
   log.flush('fdatasync')
   rmSync(recordingKeyPath(directory, session), { force: true })
+  // Of a process that was killed while it wrapped the key anew.
+  rmSync(nextKeyPath(directory, session), { force: true })
   if (what === 'recording') rmSync(recordingPath(directory, session), { force: true })
 }
 

@@ -123,6 +123,8 @@ export function describe(event: AuditEvent): Described {
       return as(`segment ${event.head.segment}, ${event.head.records} records`, 'dim')
     case 'recording-erased':
       return as(`${event.what} of ${event.session} by ${event.by}: ${event.reason}`, 'yellow')
+    case 'recordings-rewrapped':
+      return as(`${event.recordings} recordings’ keys under ${event.to}, by ${event.by}`)
     case 'legal-hold':
       return as(`${event.state} on ${heldBy(event)} by ${event.by}: ${event.reason}`, 'yellow')
     case 'segment-removed': {

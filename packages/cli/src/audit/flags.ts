@@ -69,6 +69,11 @@ export interface PruneFlags extends ReadingFlags {
   readonly dryRun?: boolean
 }
 
+export interface RewrapFlags {
+  readonly config?: string
+  readonly json?: boolean
+}
+
 export interface EraseFlags extends ReadingFlags {
   readonly by: string
   readonly reason: string

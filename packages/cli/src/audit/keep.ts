@@ -1,6 +1,6 @@
 /**
- * `audit hold`, `audit erase`, `audit prune` and `audit rotate-key`: what keeps records and recordings, what ends them, and
- * another signing key. All stand in the log, which has one writer: the gateway that runs over it is asked, and where none does the
+ * `audit hold`, `audit erase`, `audit prune`, `audit rotate-key` and `audit rewrap`: what keeps records and recordings, what ends
+ * them, and other keys. All stand in the log, which has one writer: the gateway that runs over it is asked, and where none does the
  * command writes the log itself.
  */
 import { userInfo } from 'node:os'
@@ -14,13 +14,18 @@ import {
   type Pruned,
   pruneLog,
   type Reason,
+  type Rewrapped,
+  rewrapRecordings,
+  wrappingKey,
 } from '@sallyport/audit'
+import type { GatewayConfig } from '@sallyport/gateway'
 import type { Cli } from '../context.ts'
 import { formatMoment, momentOf } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
+import { counted } from '../numbers.ts'
 import { askGateway } from './desk.ts'
-import type { EraseFlags, HoldFlags, PruneFlags, ReadingFlags } from './flags.ts'
+import type { EraseFlags, HoldFlags, PruneFlags, ReadingFlags, RewrapFlags } from './flags.ts'
 import { directoryOf, openReader, sessionOf } from './read.ts'
 
 export async function hold(id: string | undefined, flags: HoldFlags, cli: Cli): Promise<ExitCode> {
@@ -143,6 +148,64 @@ export async function rotateKey(flags: ReadingFlags, cli: Cli): Promise<ExitCode
     return `key ${to} has taken the place of ${from}, from record ${seq} on`
   })
   return EXIT.ok
+}
+
+/** Run after run until no data key is left under a key of before that is known. */
+export async function rewrap(flags: RewrapFlags, cli: Cli): Promise<ExitCode> {
+  if (flags.config === undefined) throw new CliError('usage', 'the keys are in --config FILE')
+  const { audit } = await readConfig(flags.config, cli)
+  const by = userInfo().username
+  let total = 0
+  for (;;) {
+    const said = await askGateway(audit.directory, { do: 'rewrap', by })
+    // Safe: the gateway answers with exactly this.
+    const done = said === null ? await rewrapAlone(audit, by, cli) : (JSON.parse(said) as Rewrapped)
+    total += done.rewrapped
+    if (done.left === 0 || done.rewrapped === 0) {
+      return tellRewrapped({ ...done, rewrapped: total }, flags, cli)
+    }
+  }
+}
+
+async function rewrapAlone(
+  { directory, recordings }: GatewayConfig['audit'],
+  by: string,
+  cli: Cli,
+): Promise<Rewrapped> {
+  const { createSecrets, recordingKey } = await import('@sallyport/gateway')
+  const secrets = createSecrets({ now: cli.now })
+  const keyOf = async (one: string) => wrappingKey(await recordingKey(secrets, one))
+  const { key, previousKeys } = recordings
+  if (key === null) throw new CliError('config', 'audit.recordings has no key')
+  const [to, from] = [await keyOf(key), await Promise.all(previousKeys.map(keyOf))]
+  const log = await openAuditLog({ directory, now: cli.now, index: false })
+  try {
+    return await rewrapRecordings({ directory: recordings.directory, log, to, from, by })
+  } finally {
+    await log.close()
+  }
+}
+
+/** Whether the keys of before may go. */
+function tellRewrapped(done: Rewrapped, { json }: RewrapFlags, { out }: Cli): ExitCode {
+  const { rewrapped, journals, unopened } = done
+  const needed = Object.entries(unopened)
+  const isOver = journals === 0 && needed.length === 0
+  if (json === true) out.json(done)
+  else {
+    out.line(`${counted(rewrapped, 'key')} wrapped anew`)
+    for (const [id, count] of needed) {
+      const which = id === '' ? 'are damaged' : `need key ${id}, which is not among previous-keys`
+      out.note(`${counted(count, 'key')}: ${which}`)
+    }
+    if (journals > 0) {
+      out.note(
+        `${counted(journals, 'journal')} of a gateway that was killed: start it with the earlier keys, then run this again`,
+      )
+    }
+    if (isOver) out.note('every recording is under audit.recordings.key: previous-keys may go')
+  }
+  return isOver ? EXIT.ok : EXIT.notOk
 }
 
 /** `alone`: the same where no gateway runs. Both say what was done. */

@@ -6,6 +6,7 @@ import type {
   HoldFlags,
   PruneFlags,
   ReadingFlags,
+  RewrapFlags,
   SearchFlags,
   SessionsFlags,
   ShowFlags,
@@ -40,6 +41,7 @@ export function addAuditCommands(program: Command, cli: Cli, exit: Exit): void {
   addErase(audit, cli, exit)
   addPrune(audit, cli, exit)
   addRotateKey(audit, cli, exit)
+  addRewrap(audit, cli, exit)
 }
 
 function reading(command: Command): Command {
@@ -329,5 +331,29 @@ Example:
     .action(async (flags: ReadingFlags) => {
       const { rotateKey } = await import('../audit/keep.ts')
       exit(await rotateKey(flags, cli))
+    })
+}
+
+function addRewrap(audit: Command, cli: Cli, exit: Exit): void {
+  audit
+    .command('rewrap')
+    .summary('puts recordings under the present key, so that those before may go')
+    .description(
+      'What audit.recordings.previous-keys wrap is wrapped by audit.recordings.key: the key of each recording, not ' +
+        'the recording. Recorded first, by the gateway that runs over the log; stopped, it goes on when it is run again.',
+    )
+    .option('-c, --config <file>', 'configuration with the keys')
+    .option('--json', 'print what was done as JSON')
+    .addHelpText(
+      'after',
+      `
+Example:
+  $ sallyport audit rewrap -c sallyport.yaml
+
+Exit codes: 0 previous-keys may go, 1 something still needs one, 2 wrong flags or configuration`,
+    )
+    .action(async (flags: RewrapFlags) => {
+      const { rewrap } = await import('../audit/keep.ts')
+      exit(await rewrap(flags, cli))
     })
 }

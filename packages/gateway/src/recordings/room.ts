@@ -4,11 +4,15 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import {
+  AuditError,
   type AuditLog,
   expireRecordings,
   type RecordingOpen,
   Recordings,
+  type Rewrapped,
+  rewrapRecordings,
   type SessionRecording,
+  wrappingKey,
 } from '@sallyport/audit'
 import { GatewayError } from '../errors.ts'
 import type { Secrets } from '../secrets/store.ts'
@@ -92,6 +96,14 @@ export class RecordingRoom {
       })
       .catch((error: unknown) => log.error({ err: error }, 'recordings past their time stay'))
     return this.#expiring
+  }
+
+  /** Data keys under earlier keys get under the present one: so many in one run. @throws AuditError key-missing, unavailable */
+  async rewrap(by: string): Promise<Rewrapped> {
+    const { key, previousKeys, directory, audit: log } = this.#options
+    if (key === null) throw new AuditError('key-missing', 'audit.recordings has no key')
+    const from = previousKeys.map(wrappingKey)
+    return rewrapRecordings({ directory, log, to: wrappingKey(key), from, by })
   }
 
   #open(): Recordings {

@@ -10,6 +10,7 @@ import {
   type DeskRequest,
   deskPath,
   eraseRecording,
+  type Rewrapped,
 } from '@sallyport/audit'
 import { Ajv } from 'ajv'
 import type { Keeper } from './keeper.ts'
@@ -62,6 +63,7 @@ const isRequest = new Ajv({ discriminator: true }).compile<DeskRequest>({
       reason: text,
     }),
     fields({ do: { const: 'rotate-key' } }),
+    fields({ do: { const: 'rewrap' }, by: text }),
     fields({ do: { const: 'prune' }, by: text, dryRun: { type: 'boolean' } }),
   ],
 })
@@ -71,6 +73,8 @@ export interface DeskOptions {
   readonly keeper: Keeper
   /** Directory of recordings. */
   readonly recordings: string
+  /** @throws AuditError key-missing, unavailable */
+  readonly rewrap: (by: string) => Promise<Rewrapped>
 }
 
 export class Desk {
@@ -153,6 +157,8 @@ export class Desk {
       }
       case 'prune':
         return JSON.stringify(await this.#options.keeper.prune(request))
+      case 'rewrap':
+        return JSON.stringify(await this.#options.rewrap(request.by))
       case 'rotate-key': {
         const { from, to, seq } = await audit.rotateKey()
         return `key ${to} has taken the place of ${from}, from record ${seq} on`
