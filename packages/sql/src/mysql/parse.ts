@@ -28,7 +28,15 @@ const GRAMMAR: Grammar = {
  * only is an `empty` statement. Throws SqlError.
  */
 export function parseMysql(sql: string, dialect: Dialect): readonly ParsedStatement[] {
-  const tokens = lex(sql, dialect)
+  return parseTokens(sql, lex(sql, dialect), dialect)
+}
+
+/** The same, of a text that has been lexed: `tokens` are its. Throws SqlError. */
+export function parseTokens(
+  sql: string,
+  tokens: readonly Token[],
+  dialect: Dialect,
+): readonly ParsedStatement[] {
   const cursor = new Cursor(tokens, dialect, { grammar: GRAMMAR, prepared: false })
   const statements: ParsedStatement[] = []
   do {

@@ -2,7 +2,7 @@
  * MySQL and MariaDB text to facts: the parser, and the analysis of every statement. Synchronous, and without state
  * except what is known of each catalog's views.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Analysis } from '../facts.ts'
 import { faultOf } from '../fault.ts'
@@ -10,9 +10,11 @@ import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
 import { analyzeStatement } from './facts/analyze-statement.ts'
-import { parseMysql } from './parse.ts'
+import { lex } from './lex/lexer.ts'
+import type { Token } from './lex/token.ts'
+import { parseTokens } from './parse.ts'
 import { RelationColumnsReader } from './views.ts'
-import { withoutMysqlLiterals } from './without-literals.ts'
+import { tokensWithoutLiterals } from './without-literals.ts'
 
 type Unparsable = Extract<Analysis, { kind: 'unparsable' }>
 
@@ -21,9 +23,11 @@ export class MysqlReader {
 
   analyze(sql: string, context: MysqlContext): Analysis {
     resetBudget()
+    let tokens: readonly Token[]
     let parsed: readonly ParsedStatement[]
     try {
-      parsed = parseMysql(sql, context.dialect)
+      tokens = lex(sql, context.dialect)
+      parsed = parseTokens(sql, tokens, context.dialect)
     } catch (error) {
       if (error instanceof SqlError) return rejected(sql, error)
       // A fault of ours: refused, and the next text is another.
@@ -37,7 +41,7 @@ export class MysqlReader {
           analyzeStatement(analyzer, statement, { text: sql, parameters }),
         ),
         texts: parsed.map(({ text }) => text),
-        fingerprint: identityOf(withoutMysqlLiterals(sql, context.dialect)),
+        fingerprint: identityOf(tokensWithoutLiterals(sql, tokens)),
       }
     } catch (error) {
       if (error instanceof AnalysisTooComplex) return refused('too-complex', error.message)
@@ -86,5 +90,5 @@ function refused(code: 'internal' | 'too-complex', message: string): Unparsable 
 
 /** 128 bits over a text without literals and comments: it tells nothing of them. */
 function identityOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return hash('sha256', text, 'hex').slice(0, 32)
 }

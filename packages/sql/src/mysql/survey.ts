@@ -135,12 +135,11 @@ export function survey(root: Node): Survey {
   const calls: FunctionCall[] = []
   const tables: ObjectName[] = []
   const assigned = new Set<string>()
-  const open: unknown[] = [root]
+  const open: object[] = [root]
   while (open.length > 0) {
     const next = open.pop()
-    if (typeof next !== 'object' || next === null) continue
     if (Array.isArray(next)) {
-      for (const item of next) open.push(item)
+      for (const item of next) if (typeof item === 'object' && item !== null) open.push(item)
       continue
     }
     spend(1)
@@ -166,7 +165,10 @@ export function survey(root: Node): Survey {
         }
         break
     }
-    for (const key in node) open.push((node as unknown as Record<string, unknown>)[key])
+    for (const key in node) {
+      const value = (node as unknown as Record<string, unknown>)[key]
+      if (typeof value === 'object' && value !== null) open.push(value)
+    }
   }
   return { meaningful, calls, tables, assigned }
 }

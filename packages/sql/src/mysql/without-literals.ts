@@ -21,20 +21,24 @@ export const withoutMysqlComments = (sql: string, dialect: Dialect): string =>
     type === 'hint' || type === 'end' ? '' : text.slice(start, end),
   )
 
-function shownBy(
-  sql: string,
-  dialect: Dialect,
-  shown: (sql: string, token: Token) => string,
-): string {
+/** As `withoutMysqlLiterals`, of a text that has been lexed: `tokens` are its. */
+export const tokensWithoutLiterals = (sql: string, tokens: readonly Token[]): string =>
+  joined(sql, tokens, withoutLiteral)
+
+type Shown = (sql: string, token: Token) => string
+
+function shownBy(sql: string, dialect: Dialect, shown: Shown): string {
   try {
-    const tokens = lex(sql, dialect)
-    return tokens
-      .map((token) => (token.gap === '' ? '' : ' ') + shown(sql, token))
-      .join('')
-      .trim()
+    return joined(sql, lex(sql, dialect), shown)
   } catch {
     return UNREADABLE
   }
+}
+
+function joined(sql: string, tokens: readonly Token[], shown: Shown): string {
+  let text = ''
+  for (const token of tokens) text += (token.gap === '' ? '' : ' ') + shown(sql, token)
+  return text.trim()
 }
 
 function withoutLiteral(sql: string, { type, start, end, quote }: Token): string {

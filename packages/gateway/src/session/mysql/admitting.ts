@@ -57,7 +57,7 @@ export class Admitting {
     const known = context.exact(bytes)
     if (known !== undefined) {
       telemetry.decisionCache('exact')
-      return { decided: known, forward: forwardOf(known) }
+      return { decided: known, forward: forwardOf(known, text) }
     }
     const { decided, from } = context.decide(texts, {
       bytes,
@@ -68,7 +68,7 @@ export class Admitting {
     })
     telemetry.decisionCache(from)
     // A text with a fingerprint is sent as it came; what was decided holds the text of another.
-    return { decided, forward: from === 'fingerprint' ? null : forwardOf(decided) }
+    return { decided, forward: from === 'fingerprint' ? null : forwardOf(decided, text) }
   }
 
   /** Denials are recorded, and what is prepared; other texts when they run. */
@@ -181,8 +181,11 @@ export class Admitting {
 }
 
 /** What is sent for its text: what was read, and nothing else. Null: the text as it came. */
-function forwardOf({ analysis }: Decided): string | null {
-  return analysis.kind === 'statements' ? (analysis.texts?.join('; ') ?? null) : null
+function forwardOf({ analysis }: Decided, text: string | null): string | null {
+  if (analysis.kind !== 'statements' || analysis.texts === undefined) return null
+  const [first = ''] = analysis.texts
+  const read = analysis.texts.length === 1 ? first : analysis.texts.join('; ')
+  return read === text ? null : read
 }
 
 /** Of what was not read, none. */
