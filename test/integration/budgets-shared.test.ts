@@ -9,6 +9,8 @@ import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 const POLICY = `version: 1
 rules:
   - { name: all, who: everyone, allow: { effects: ['*'], functions: ['*'], settings: ['*'] } }
+masks:
+  - { columns: [public.people.ssn], who: { groups: [guessing] }, with: 'null', probes: { max: 7, within: 1h } }
 limits:
   - { name: calls, who: { groups: [calls] }, per-token: { statements: 60 } }
   - { name: many, who: { groups: [many] }, per-token: { rows: 1000000 } }
@@ -26,6 +28,7 @@ const gateways: TestGateway[] = []
 beforeAll(async () => {
   database = await usePostgres()
   store = await usePostgres()
+  await database.sql('CREATE TABLE people (id int, ssn text)')
 })
 afterAll(async () => {
   for (const gateway of gateways) await gateway.close()
@@ -139,6 +142,33 @@ test('long results at two gateways at once are together no more than the budget'
   // A twentieth at most waits at each gateway, or with each result, for who might come.
   expect(sum).toBeGreaterThanOrEqual(60_000 - 4 * 3_000)
   await Promise.all(clients.map((client) => client.end()))
+})
+
+test('probes of a masked column are counted over all gateways; while the store does not answer, by each', async () => {
+  const both = gateways.slice(-2)
+  /** How many of twenty values it could look for, at both by turns, and then of the first two at the other. */
+  const found = async (subject: string): Promise<number> => {
+    const clients = await Promise.all(
+      both.map(async (at) => open(at, await at.token({ subject, groups: ['guessing'] }))),
+    )
+    let ran = 0
+    const look = async (value: number, at: number): Promise<void> => {
+      const text = `SELECT id FROM people WHERE ssn = ${value < 3 ? `'${value}'` : '$1'}`
+      const query = value < 3 ? text : { text, values: [String(value)] }
+      await clients[at]?.query(query).then(
+        () => ran++,
+        (error: unknown) => expect(error).toMatchObject({ code: '53400' }),
+      )
+    }
+    for (let value = 0; value < 20; value++) await look(value, value % 2)
+    for (const value of [0, 3]) await look(value, 1 - (value % 2))
+    await Promise.all(clients.map((client) => client.end()))
+    return ran
+  }
+  expect(await found('guess')).toBe(7 + 2)
+  await store.sql('ALTER TABLE sallyport_probes RENAME TO away')
+  expect(await found('alone')).toBe(14)
+  await store.sql('ALTER TABLE away RENAME TO sallyport_probes')
 })
 
 test('a rate is one for all gateways; while the store does not answer, each counts its own', async () => {

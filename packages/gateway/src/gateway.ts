@@ -24,7 +24,6 @@ import { Views } from './session/grounds.ts'
 import { Interrupts } from './session/interrupts.ts'
 import { MysqlTexts } from './session/mysql/texts.ts'
 import { PostgresTexts } from './session/postgres/texts.ts'
-import { ProbeBudgets } from './session/probe-budgets.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { SessionWatch } from './session/watch.ts'
@@ -336,7 +335,7 @@ class Gateway implements RunningGateway {
       keys,
       rates: this.#parts.rates,
       budgets: this.#budgets,
-      probes: new ProbeBudgets(),
+      probes: this.#parts.probes,
       telemetry,
       log,
       approvals: this.#approvals,

@@ -29,13 +29,16 @@ import { ExportWorker } from './exports/worker.ts'
 import { PolicyHolder } from './policy/holder.ts'
 import { RecordingRoom, recordingKey } from './recordings/room.ts'
 import { createSecrets, type Secrets } from './secrets/store.ts'
+import { ProbeBudgets, type ProbeCounts } from './session/probe-budgets.ts'
 import { type Rates, StatementRates } from './session/rates.ts'
+import { SharedProbes } from './session/shared-probes.ts'
 import { SharedRates } from './session/shared-rates.ts'
 import { PostgresState } from './state/postgres-store.ts'
 import { StateStore } from './state/store.ts'
 import type { TokenState } from './state/token-state.ts'
 import { OtherGateways } from './store/gateways.ts'
 import { openSharedStore } from './store/open.ts'
+import { PostgresProbes } from './store/postgres-probes.ts'
 import { PostgresRates } from './store/postgres-rates.ts'
 import type { SharedStore } from './store/shared-store.ts'
 import { createLogger, createTelemetry, type Logger, type Telemetry } from './telemetry/index.ts'
@@ -66,6 +69,7 @@ export interface Parts {
   readonly journal: ApprovalJournal
   readonly ledger: BudgetLedger
   readonly rates: Rates
+  readonly probes: ProbeCounts
   /** Of hashing masks. */
   readonly keys: MaskKeys
 }
@@ -124,6 +128,10 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       shared === null
         ? new StatementRates()
         : new SharedRates(await inStore(PostgresRates.open(shared)))
+    const probes =
+      shared === null
+        ? new ProbeBudgets()
+        : new SharedProbes(await inStore(PostgresProbes.open(shared)))
     const { directory, key, previousKeys, keepDays } = config.audit.recordings
     const clock = new SteadyClock({ now: Date.now, monotonic: () => performance.now() })
     const recordings = new RecordingRoom({
@@ -171,6 +179,7 @@ export async function openParts(config: GatewayConfig, given: Logger | undefined
       journal,
       ledger,
       rates,
+      probes,
       keys: maskKeys(config.stateDirectory),
     }
   } catch (error) {

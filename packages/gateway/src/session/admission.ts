@@ -20,7 +20,7 @@ import { SessionGround, type Views } from './grounds.ts'
 import type { ApprovalLink } from './hold-reports.ts'
 import { SessionHolds } from './holds.ts'
 import type { Interrupts } from './interrupts.ts'
-import type { ProbeBudgets } from './probe-budgets.ts'
+import type { ProbeCounts } from './probe-budgets.ts'
 import type { Rates } from './rates.ts'
 import type { SessionRegistry } from './registry.ts'
 import type { Report } from './reports.ts'
@@ -44,7 +44,7 @@ export interface SessionDeps {
   readonly keys: MaskKeys
   readonly rates: Rates
   readonly budgets: Budgets
-  readonly probes: ProbeBudgets
+  readonly probes: ProbeCounts
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly now: () => number

@@ -1,16 +1,16 @@
 /** What is asked of every statement that policy lets pass, right before it runs. */
-import type { BindParameter, PrincipalView, Probes } from '@sallyport/policy'
+import type { PrincipalView, Probes } from '@sallyport/policy'
 import type { Defined } from '@sallyport/sql'
 import type { Amount, SessionBudgets } from '../budgets/budgets.ts'
 import type { Decided } from './decisions.ts'
-import type { ProbeBudgets } from './probe-budgets.ts'
+import type { ProbeCounts, Probing } from './probe-budgets.ts'
 import type { Rates } from './rates.ts'
 import { budgetReport, REPORTS, type Report } from './reports.ts'
 import { type ViewAnswer, ViewCheck } from './view-check.ts'
 
 export interface CheckOptions {
   readonly rates: Rates
-  readonly probes: ProbeBudgets
+  readonly probes: ProbeCounts
   readonly budgets: SessionBudgets
   /** Tells principals apart, for `rates` and `probes`. */
   readonly principal: string
@@ -28,6 +28,9 @@ export interface CheckOptions {
 export function comparedIn({ verdict }: Decided): readonly Probes[] {
   return verdict.kind === 'deny' ? [] : verdict.probes
 }
+
+/** What a statement's values are in. */
+export type ProbedValues = () => Pick<Probing, 'sent' | 'parameters'>
 
 export class SessionChecks {
   readonly #options: CheckOptions
@@ -84,14 +87,18 @@ export class SessionChecks {
     return known !== null
   }
 
-  /** Compares it masked columns with more values than are left? `sent`: everything its values are in. */
-  probesSpent(
-    decided: Decided,
-    values: () => {
-      readonly sent: readonly Uint8Array[]
-      readonly parameters: readonly BindParameter[]
-    },
-  ): boolean {
+  /** Whether what it compares masked columns with is within their budgets is not known yet: the relay is resumed when it is. */
+  waitsForProbes(decided: Decided, values: ProbedValues): boolean {
+    const compared = comparedIn(decided)
+    if (compared.length === 0) return false
+    const { probes, principal, now, resumeAfter } = this.#options
+    const known = probes.prepare(principal, { probes: compared, ...values() }, now())
+    if (known !== null) resumeAfter(known)
+    return known !== null
+  }
+
+  /** Compares it masked columns with more values than are left? */
+  probesSpent(decided: Decided, values: ProbedValues): boolean {
     const compared = comparedIn(decided)
     if (compared.length === 0) return false
     const { probes, principal, now } = this.#options

@@ -15,27 +15,40 @@ interface Window {
   spent: number
 }
 
-export class ProbeBudgets {
+/** One execution that compares masked columns with values. */
+export interface Probing {
+  readonly probes: readonly Probes[]
+  /** Everything the client's values are in: bytes of text and parameters. */
+  readonly sent: readonly Uint8Array[]
+  readonly parameters: readonly BindParameter[]
+}
+
+/** `principal`: any key that tells principals apart; `now`: milliseconds since 1970. */
+export interface ProbeCounts {
+  /** Null: `admit` can answer now; else when to ask again. */
+  prepare(principal: string, probing: Probing, now: number): Promise<void> | null
+  /** Takes its probes from the budgets of `principal`; the mask whose budget is over, or null. */
+  admit(principal: string, probing: Probing, now: number): string | null
+}
+
+/** Equal for the same text with the same values. */
+export function probeDigest(sent: Probing['sent']): string {
+  const hash = createHash('sha256')
+  for (const part of sent) hash.update(`${part.length}:`).update(part)
+  return hash.digest('base64')
+}
+
+/** Of one gateway. */
+export class ProbeBudgets implements ProbeCounts {
   readonly #windows = new Map<string, Window>()
 
-  /**
-   * Takes one execution's probes from the budgets of `principal` (any key that tells principals apart);
-   * names of masks whose budget is over, or null. `sent`: everything the client's values are in, bytes of
-   * text and parameters. `now`: milliseconds.
-   */
-  admit(
-    principal: string,
-    execution: {
-      readonly probes: readonly Probes[]
-      readonly sent: readonly Uint8Array[]
-      readonly parameters: readonly BindParameter[]
-    },
-    now: number,
-  ): string | null {
+  prepare(): null {
+    return null
+  }
+
+  admit(principal: string, execution: Probing, now: number): string | null {
     if (execution.probes.length === 0) return null
-    const hash = createHash('sha256')
-    for (const part of execution.sent) hash.update(`${part.length}:`).update(part)
-    const digest = hash.digest('base64')
+    const digest = probeDigest(execution.sent)
     for (const probes of execution.probes) {
       const window = this.#window(`${principal}\0${probes.mask}`, probes, now)
       if (window.seen.has(digest)) continue

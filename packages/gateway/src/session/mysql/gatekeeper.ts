@@ -42,7 +42,7 @@ import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
-import { type CheckOptions, comparedIn, SessionChecks } from '../checks.ts'
+import { type CheckOptions, comparedIn, type ProbedValues, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
@@ -217,6 +217,8 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided, forward } = this.#admitting.decide(context, bytes, text)
     const waiting = this.#viewsMoved(decided)
     if (waiting !== null) return waiting
+    if (via === 'query' && this.#checks.waitsForProbes(decided, probedIn(text ?? '', [])))
+      return WAIT
     const over = via === 'query' && !this.#asked() ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
@@ -231,7 +233,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     statement: PreparedStatement,
     parameters: Parameters,
   ): Admission | Answer | Refusal | NotYet {
-    const admitted = this.#readmitted(statement)
+    const admitted = this.#readmitted(statement, [parameters])
     if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
     const killed = this.#killedBy(admitted, parameters)
     if (killed !== null) return killed
@@ -245,7 +247,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     statement: PreparedStatement,
     rows: BulkParameters,
   ): Admission | Answer | Refusal | NotYet {
-    const admitted = this.#readmitted(statement)
+    const admitted = this.#readmitted(statement, rows)
     if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
     const { decided, own } = admitted
     if (decided !== null && hangingOn(decided) !== null) {
@@ -263,13 +265,17 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   /** A prepared statement that is to run, as it stands now. */
-  #readmitted(statement: PreparedStatement): Admitted | Refusal | NotYet {
+  #readmitted(
+    statement: PreparedStatement,
+    rows: Iterable<Parameters>,
+  ): Admitted | Refusal | NotYet {
     const context = this.#currentContext()
     if (!(context instanceof DecisionContext)) return context
     const admitted = this.#admitting.renewed(statement.admission as Admitted, context)
     if (admitted.kind === 'refusal') return admitted
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
+    if (this.#probesUnknown(admitted, rows)) return WAIT
     const over = this.#asked() ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
     if (over === null) return admitted
@@ -686,12 +692,15 @@ export class MysqlGatekeeper implements Gatekeeper {
     bound: readonly BindParameter[] | null,
   ): Refusal | null {
     if (decided === null) return null
-    const parameters = bound ?? []
-    const spent = this.#checks.probesSpent(decided, () => ({
-      sent: [Buffer.from(own, 'utf8'), Buffer.from(JSON.stringify(parameterTexts(parameters)))],
-      parameters,
-    }))
+    const spent = this.#checks.probesSpent(decided, probedIn(own, bound ?? []))
     return spent ? this.#records.refuse(via, own, 'probe-budget', REPORTS.probesSpent) : null
+  }
+
+  #probesUnknown({ decided, own }: Admitted, rows: Iterable<Parameters>): boolean {
+    if (decided === null || comparedIn(decided).length === 0) return false
+    return [...rows].some((row) =>
+      this.#checks.waitsForProbes(decided, probedIn(own, readParameters(row))),
+    )
   }
 
   #stillMeans({ facts, text, index }: Prepared): boolean {
@@ -747,6 +756,14 @@ export class MysqlGatekeeper implements Gatekeeper {
     }
   }
 }
+
+/** What a text's values are in. */
+const probedIn =
+  (own: string, parameters: readonly BindParameter[]): ProbedValues =>
+  () => ({
+    sent: [Buffer.from(own, 'utf8'), Buffer.from(JSON.stringify(parameterTexts(parameters)))],
+    parameters,
+  })
 
 /** What was not understood may have changed anything. */
 const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const

@@ -28,7 +28,7 @@ import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { Beforehand } from '../beforehand.ts'
-import { type CheckOptions, SessionChecks } from '../checks.ts'
+import { type CheckOptions, type ProbedValues, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
@@ -198,6 +198,8 @@ export class SessionGatekeeper implements Gatekeeper {
     if (verdict === SETTLE) return SETTLE
     const waiting = this.#viewsMoved(verdict.decided)
     if (waiting !== null) return waiting
+    const values = () => ({ sent: [buf.subarray(start, end)], parameters: [] })
+    if (via === 'query' && this.#checks.waitsForProbes(verdict.decided, values)) return WAIT
     const asked = this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
     const over = via === 'query' && !asked ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
@@ -206,10 +208,7 @@ export class SessionGatekeeper implements Gatekeeper {
     }
     const admitted = this.#admitting.admit(recordedVia, context, verdict.decided, verdict.text)
     if (via === 'parse') return admitted
-    const spent = this.#probesSpent('simple', admitted, () => ({
-      sent: [buf.subarray(start, end)],
-      parameters: [],
-    }))
+    const spent = this.#probesSpent('simple', admitted, values)
     return spent ?? this.#held('simple', admitted, () => UNBOUND)
   }
 
@@ -233,10 +232,12 @@ export class SessionGatekeeper implements Gatekeeper {
     if (admitted.masked) {
       const refused = this.#checkParameters(admitted, context.view, buf, start, end)
       if (refused !== null) return refused
-      const spent = this.#probesSpent('bind', admitted, () => ({
+      const values = () => ({
         sent: [Buffer.from(admitted.text), buf.subarray(start, end)],
         parameters: readBindParameters(buf, start, end),
-      }))
+      })
+      if (this.#checks.waitsForProbes(admitted.decided, values)) return WAIT
+      const spent = this.#probesSpent('bind', admitted, values)
       if (spent !== null) return spent
     }
     const bound = this.#options.recordsParameters
@@ -647,11 +648,7 @@ export class SessionGatekeeper implements Gatekeeper {
   }
 
   /** Refuses what compares masked columns with more values than are left. */
-  #probesSpent(
-    via: Via,
-    admitted: Admitted | Refusal,
-    values: Parameters<SessionChecks['probesSpent']>[1],
-  ): Refusal | null {
+  #probesSpent(via: Via, admitted: Admitted | Refusal, values: ProbedValues): Refusal | null {
     if (admitted.kind === 'refusal') return null
     const spent = this.#checks.probesSpent(admitted.decided, values)
     return spent
