@@ -153,7 +153,7 @@ test('a webhook is told, signed, again until it takes it, and never what would r
       estimate: { kind: 'estimate', rows: 1 },
       link: `https://console/${id}`,
       text: expect.stringMatching(
-        /^agent wants to run a statement on \S+ .*\nThe database expects 1 rows, cost [\d.]+\nTo read and decide: https:/,
+        /^agent wants to run a statement on \S+ .*\nThe database expects 1 row, cost [\d.]+\nTo read and decide: https:/,
       ),
     },
   })

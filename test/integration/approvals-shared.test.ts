@@ -99,7 +99,7 @@ test('a preview made at one is read at the other, with the command line', async 
   const { stdout } = await promisify(execFile)(process.execPath, [cli, 'approvals', 'show', id], {
     env: { ...process.env, SALLYPORT_URL: ann.base, SALLYPORT_TOKEN: ann.token },
   })
-  expect(stdout).toMatch(/preview +1 rows change/)
+  expect(stdout).toMatch(/preview +1 row would change/)
   expect(stdout).toMatch(/^ *\+ +1 +b$/m)
   // What a value holds does not speak to the terminal.
   expect(stdout).not.toContain('\x1b[31m')

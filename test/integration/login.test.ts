@@ -265,7 +265,7 @@ describe('the approvals page', () => {
       wire.send({ kind: 'Query', text: 'DELETE FROM t' })
       await page.until('document.querySelector("pre")')
       // Run and rolled back: what it would delete, as text.
-      expect(await page.evaluate('document.body.innerText')).toMatch(/Would change\s+1 rows/)
+      expect(await page.evaluate('document.body.innerText')).toMatch(/Would change\s+1 row/)
       expect(await page.evaluate('document.querySelector("table").innerText')).toMatch(
         /1\s+<img src=x/,
       )

@@ -109,7 +109,9 @@ function tooMuch({ by, over, hint }: EstimateGate, estimate: Estimate | null): D
   ].join(' and ')
   const known = estimate !== null && (over.cost === null || estimate.cost !== null)
   const expected =
-    estimate === null ? 'not known' : `${estimate.rows} rows, cost ${estimate.cost ?? 'not known'}`
+    estimate === null
+      ? 'not known'
+      : `${estimate.rows} ${estimate.rows === 1 ? 'row' : 'rows'}, cost ${estimate.cost ?? 'not known'}`
   return deny(
     known ? 'estimate' : 'no-estimate',
     {

@@ -1,7 +1,9 @@
 /** `sallyport approvals …`: what is asked for, and deciding it. */
+
 import type { Cli } from '../context.ts'
 import { formatMoment, relativeTo } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { counted } from '../numbers.ts'
 import { type Style, styled } from '../output.ts'
 import { type Access, accessOf, type ControlFlags, call, follow } from './client.ts'
 import type { ApprovalView } from './contract.ts'
@@ -149,7 +151,7 @@ function print(one: ApprovalView, cli: Cli): void {
   const { estimate } = shown
   if (estimate?.kind === 'estimate') {
     const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
-    field('estimate', `${estimate.rows} rows${cost}`)
+    field('estimate', `${counted(estimate.rows, 'row')}${cost}`)
     for (const line of estimate.plan) out.line(`             ${line}`)
   } else if (estimate !== null) field('estimate', `none: ${estimate.why}`)
   printPreview(shown.preview, field, cli)
@@ -171,7 +173,7 @@ function printPreview(
   if (preview.kind === 'none') return field('preview', `none: ${preview.why}`)
   const { affected, columns, rows } = preview
   const more = affected > rows.length && rows.length > 0 ? `, ${rows.length} of them:` : ''
-  field('preview', `${affected} rows change${more}`)
+  field('preview', `${counted(affected, 'row')} would change${more}`)
   if (rows.length === 0) return
   const titles = [{ title: '' }, ...columns.map((title) => ({ title, max: 40 }))]
   out.table(

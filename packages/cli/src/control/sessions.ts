@@ -1,7 +1,9 @@
 /** `sallyport sessions …`: live sessions of a running gateway. */
+
 import type { Cli } from '../context.ts'
 import { relativeTo } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
+import { counted } from '../numbers.ts'
 import { styled } from '../output.ts'
 import { accessOf, type ControlFlags, call, follow } from './client.ts'
 import type { SessionsView, SessionView, WatchedView } from './contract.ts'
@@ -44,7 +46,7 @@ function printWatched(one: WatchedView, cli: Cli): void {
     const how = one.sqlstate === null ? one.status : `${one.status} ${one.sqlstate}`
     cli.out.line([
       styled('dim', `${time}  ${one.statement}  `),
-      `${how}, ${one.rows} rows, ${took}`,
+      `${how}, ${counted(one.rows, 'row')}, ${took}`,
     ])
     return
   }

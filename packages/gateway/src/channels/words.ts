@@ -1,6 +1,8 @@
 /** What people are told of an approval, in words: no statement, no value of one. */
+
 import type { Estimated, Preview, Shown } from '../approvals/journal.ts'
 import type { Approval } from '../approvals/state.ts'
+import { counted } from '../counted.ts'
 
 /** Who wants what, under which rule, and why: a sentence or two. */
 export function sayRequest({ id, request }: Approval): string {
@@ -27,11 +29,11 @@ export function sayShown(shown: Shown | null): readonly string[] {
 
 function sayPreview(preview: Preview): string {
   if (preview.kind === 'none') return `No preview: ${preview.why}`
-  return `Run and rolled back, it changed ${preview.affected} rows`
+  return `Run and rolled back, it changed ${counted(preview.affected, 'row')}`
 }
 
 function sayEstimate(estimate: Estimated): string {
   if (estimate.kind === 'none') return `No estimate: ${estimate.why}`
   const cost = estimate.cost === null ? '' : `, cost ${estimate.cost}`
-  return `The database expects ${estimate.rows} rows${cost}`
+  return `The database expects ${counted(estimate.rows, 'row')}${cost}`
 }

@@ -204,17 +204,16 @@ function statement({ sql, layout, parameters, estimate, preview }) {
     )
   }
   if (estimate?.kind === 'estimate') {
-    parts.push(
-      facts({ Estimate: `${estimate.rows} rows` }),
-      visible('pre', estimate.plan.join('\n')),
-    )
+    parts.push(facts({ Estimate: rowsOf(estimate.rows) }), visible('pre', estimate.plan.join('\n')))
   } else if (estimate !== null) parts.push(facts({ Estimate: `none: ${estimate.why}` }))
   if (preview?.kind === 'preview') {
-    parts.push(facts({ 'Would change': `${preview.affected} rows` }))
+    parts.push(facts({ 'Would change': rowsOf(preview.affected) }))
     if (preview.rows.length > 0) parts.push(changes(preview))
   } else if (preview !== null) parts.push(facts({ Preview: `none: ${preview.why}` }))
   return parts
 }
+
+const rowsOf = (count) => `${count} ${count === 1 ? 'row' : 'rows'}`
 
 /** Each changed row as it was, and as it would be. */
 function changes({ affected, columns, rows }) {

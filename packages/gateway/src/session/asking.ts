@@ -1,7 +1,9 @@
 /** Asking people, alike on both protocols: what is asked for once, waited for, and answered. */
+
 import { type Approve, approving, type PrincipalView } from '@sallyport/policy'
 import type { Estimated, Shown } from '../approvals/journal.ts'
 import { WORDS_CHARS_MAX } from '../approvals/limits.ts'
+import { counted } from '../counted.ts'
 import { commentTags } from './comment-tags.ts'
 import { holdReport, REASON_NEEDED } from './hold-reports.ts'
 import type { Held, SessionHolds } from './holds.ts'
@@ -70,8 +72,8 @@ export function askForRest(
   const found = holds.find(binding)
   if (found === null) {
     const sent = [
-      ...(rows === null ? [] : [`${rows} rows`]),
-      ...(bytes === null ? [] : [`${bytes} bytes`]),
+      ...(rows === null ? [] : [counted(rows, 'row')]),
+      ...(bytes === null ? [] : [counted(bytes, 'byte')]),
     ]
     const why = `it runs; up to ${sent.join(', ')} have been sent`
     holds.begin({

@@ -5,6 +5,7 @@
 
 import type { Deny, PrincipalView } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
+import { counted } from '../counted.ts'
 
 export interface Report {
   readonly sqlstate: string
@@ -18,7 +19,7 @@ export interface Report {
 type Limits = PrincipalView['limits']
 
 function sayLimits({ rows, bytes }: Limits): string {
-  const said = [rows !== null && `${rows} rows`, bytes !== null && `${bytes} bytes`]
+  const said = [rows !== null && counted(rows, 'row'), bytes !== null && `${bytes} bytes`]
   return said.filter((one) => one !== false).join(', ')
 }
 
@@ -55,7 +56,7 @@ export function truncationReport(limits: Limits, rows: number): Report {
   return {
     // warning
     sqlstate: '01000',
-    message: `only the first ${rows} rows were sent: the result is larger than policy allows`,
+    message: `only the first ${rows === 1 ? 'row was' : `${rows} rows were`} sent: the result is larger than policy allows`,
     detail: `At most: ${sayLimits(limits)}.`,
     hint: 'Ask for less: add a LIMIT or a narrower WHERE, or aggregate in the database.',
   }

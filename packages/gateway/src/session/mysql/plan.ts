@@ -6,7 +6,9 @@
  * JSON (10.11) leaves quotes inside strings as they are, so that a constant of the statement could pass for a part
  * of the plan; it is not asked for.
  */
+
 import type { Estimated } from '../../approvals/journal.ts'
+import { counted } from '../../counted.ts'
 
 const LINES_MAX = 40
 const NAME_CHARS_MAX = 128
@@ -86,7 +88,7 @@ function sayTable(of: {
 }): string {
   const words = [of.table, of.access, ...(of.key ? ['by', of.key] : [])].filter((word) => word)
   const said = words.map((word) => word?.slice(0, NAME_CHARS_MAX)).join(' ')
-  return of.rows === null ? said : `${said}, ${of.rows} rows`
+  return of.rows === null ? said : `${said}, ${counted(of.rows, 'row')}`
 }
 
 /** Both servers write some of their numbers as strings. */

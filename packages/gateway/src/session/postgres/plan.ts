@@ -1,5 +1,7 @@
 /** A PostgreSQL plan, as EXPLAIN (FORMAT JSON) gives it, as an estimate: numbers and names, never a constant. */
+
 import type { Estimated } from '../../approvals/journal.ts'
+import { counted } from '../../counted.ts'
 
 /** Nodes of the outline; a partitioned table has one for each partition. */
 const NODES_MAX = 40
@@ -45,7 +47,9 @@ function outline(node: PlanNode, depth: number, lines: string[]): void {
     ...(relation === undefined ? [] : ['on', relation]),
     ...(index === undefined ? [] : ['by', index]),
   ].map((word) => String(word).slice(0, NAME_CHARS_MAX))
-  lines.push(`${'  '.repeat(depth)}${words.join(' ')}, ${numberOf(node['Plan Rows'])} rows`)
+  lines.push(
+    `${'  '.repeat(depth)}${words.join(' ')}, ${counted(numberOf(node['Plan Rows']), 'row')}`,
+  )
   for (const child of childrenOf(node)) outline(child, depth + 1, lines)
 }
 
