@@ -55,6 +55,8 @@ export interface TestGatewayOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Run `sallyport serve` in a process of its own. Default: in this process. */
   readonly spawn?: boolean
+  /** Of that process, beside this one's. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface TokenRequest extends Partial<OperatorMintRequest> {
@@ -79,6 +81,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly stateDirectory: string
   /** Null when it runs in a process of its own. */
   readonly running: RunningGateway | null
+  /** Of its own process; null when it runs in this one. */
+  pid(): number | null
   /** An operator's session token; default: a machine without groups. */
   token(request?: TokenRequest): Promise<string>
   /** A URL for drivers (TLS is theirs to ask for). */
@@ -102,11 +106,13 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   try {
     const prepared = await prepare(directory, options)
     const { configFile, port, plainPort } = prepared
-    const child = options.spawn === true ? await spawnGateway(configFile, port) : null
+    const start = () => spawnGateway(configFile, [port, plainPort], options.environment)
+    const child = options.spawn === true ? await start() : null
     const running = child === null ? await startGateway(loadConfig(configFile)) : null
     return gatewayOver({
       directory,
       child,
+      start,
       running,
       ...prepared,
       port: running?.addresses[0]?.port ?? port,
@@ -224,10 +230,14 @@ async function policyFiles(
   return names
 }
 
-async function spawnGateway(configFile: string, port: number): Promise<ChildProcess> {
+async function spawnGateway(
+  configFile: string,
+  ports: readonly number[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ChildProcess> {
   const child = spawn(process.execPath, [CLI, 'serve', '--config', configFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED, ...environment },
   })
   let output = ''
   const collect = (chunk: Buffer): void => {
@@ -237,7 +247,7 @@ async function spawnGateway(configFile: string, port: number): Promise<ChildProc
   child.stderr.on('data', collect)
   const deadline = Date.now() + START_MS_MAX
   while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
-    if (await answers(port)) return child
+    if ((await Promise.all(ports.map(answers))).every((one) => one)) return child
     await sleep(POLL_MS)
   }
   const left = child.exitCode ?? child.signalCode ?? 'it still runs'
@@ -260,10 +270,11 @@ function gatewayOver(
   parts: Prepared & {
     readonly directory: string
     readonly child: ChildProcess | null
+    readonly start: () => Promise<ChildProcess>
     readonly running: RunningGateway | null
   },
 ): TestGateway {
-  const { directory, configFile, port, plainPort, running } = parts
+  const { directory, configFile, port, plainPort, running, start } = parts
   let { child } = parts
   const stateDirectory = join(directory, 'state')
   let state: Promise<TokenState> | undefined
@@ -283,6 +294,7 @@ function gatewayOver(
     host: '127.0.0.1',
     auditDirectory: join(directory, 'audit'),
     stateDirectory,
+    pid: () => child?.pid ?? null,
     async token(request = {}) {
       state ??= openTokenState(loadConfig(configFile))
       const { token } = await mintOperatorToken(
@@ -304,7 +316,7 @@ function gatewayOver(
       await ended(child, 'SIGKILL')
     },
     async revive() {
-      child = await spawnGateway(configFile, port)
+      child = await start()
     },
     close,
     [Symbol.asyncDispose]: close,
