@@ -55,7 +55,12 @@ export {
   openSharedReader,
   type Page,
 } from './index/reader.ts'
-export type { SearchQuery, SessionsQuery } from './index/search.ts'
+export {
+  SEARCH_FIELDS,
+  type SearchField,
+  type SearchQuery,
+  type SessionsQuery,
+} from './index/search.ts'
 export type { RemovedRecords, SessionSummary } from './index/store.ts'
 export type { SharedIndex } from './index/worker.ts'
 export { generateSigningKey } from './keys.ts'

@@ -5,29 +5,33 @@ import type { AuditRecord } from '../record.ts'
 import type { BlockQuery, SessionRowsQuery } from './store.ts'
 import { hasWords, recordTermsOf, type TermKind, termOf, wordsOf } from './terms.ts'
 
+/**
+ * What records and sessions can be found by, beside the verdict. `role`, `graph`, `node` and `run` are those of the token;
+ * `relation`: `schema.relation`, or a bare name that matches in every schema; `column`: a masked one,
+ * `schema.relation.column`; `about`: an approval or a token, and everything that happened to it; `gateway`: in an index of several.
+ */
+export const SEARCH_FIELDS = [
+  'gateway',
+  'subject',
+  'group',
+  'role',
+  'connection',
+  'graph',
+  'node',
+  'run',
+  'session',
+  'rule',
+  'relation',
+  'column',
+  'fingerprint',
+  'type',
+  'about',
+] as const
+export type SearchField = (typeof SEARCH_FIELDS)[number]
+
 /** What a record, or a session, can be found by. */
-export interface Filter {
-  /** In an index of several gateways. */
-  readonly gateway?: string
-  readonly subject?: string
-  readonly group?: string
-  readonly connection?: string
-  readonly role?: string
-  /** As the token said, verified. */
-  readonly graph?: string
-  readonly node?: string
-  readonly run?: string
+export interface Filter extends Readonly<Partial<Record<SearchField, string>>> {
   readonly verdict?: 'allow' | 'deny' | 'approve'
-  readonly rule?: string
-  /** `schema.relation`, or a bare name that matches in every schema. */
-  readonly relation?: string
-  /** A masked column, `schema.relation.column`. */
-  readonly column?: string
-  readonly fingerprint?: string
-  readonly type?: string
-  /** An approval id or token id: everything that happened to it. */
-  readonly about?: string
-  readonly session?: string
   /** First and first-no-longer-included time, milliseconds since 1970. */
   readonly since?: number
   readonly until?: number
@@ -50,26 +54,14 @@ export interface SessionsQuery extends Filter {
   readonly live?: boolean
 }
 
-const FIELDS = [
-  'gateway',
-  'subject',
-  'group',
-  'connection',
-  'role',
-  'graph',
-  'node',
-  'run',
+/** A session is asked for otherwise. */
+const TERMS: readonly (TermKind & keyof Filter)[] = [
+  ...SEARCH_FIELDS.filter((field) => field !== 'session'),
   'verdict',
-  'rule',
-  'relation',
-  'column',
-  'fingerprint',
-  'type',
-  'about',
-] as const satisfies readonly (TermKind & keyof Filter)[]
+]
 
 function termsOf(filter: Filter): string[] {
-  return FIELDS.flatMap((field) => {
+  return TERMS.flatMap((field) => {
     const value = filter[field]
     return value === undefined ? [] : [termOf(field, value)]
   })

@@ -1,4 +1,5 @@
 /** Flags of the audit commands, as commander hands them over. */
+import type { SearchField } from '@sallyport/audit'
 
 export interface ReadingFlags {
   readonly config?: string
@@ -18,23 +19,8 @@ export interface ShowFlags extends ReadingFlags {
 }
 
 /** What records and sessions are found by. */
-export interface FilterFlags extends ReadingFlags {
-  readonly gateway?: string
-  readonly subject?: string
-  readonly group?: string
-  readonly connection?: string
-  readonly role?: string
-  readonly graph?: string
-  readonly node?: string
-  readonly run?: string
+export interface FilterFlags extends ReadingFlags, Readonly<Partial<Record<SearchField, string>>> {
   readonly verdict?: string
-  readonly rule?: string
-  readonly relation?: string
-  readonly column?: string
-  readonly fingerprint?: string
-  readonly type?: string
-  readonly about?: string
-  readonly session?: string
   readonly since?: string
   readonly until?: string
   readonly limit?: string

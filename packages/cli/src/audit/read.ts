@@ -8,6 +8,7 @@ import {
   openAuditReader,
   openSharedReader,
   type Page,
+  SEARCH_FIELDS,
   type SearchQuery,
   type SessionsQuery,
 } from '@sallyport/audit'
@@ -154,24 +155,6 @@ async function noteRemoved(
   }
 }
 
-const FILTERS = [
-  'gateway',
-  'subject',
-  'group',
-  'connection',
-  'role',
-  'graph',
-  'node',
-  'run',
-  'rule',
-  'relation',
-  'column',
-  'fingerprint',
-  'type',
-  'about',
-  'session',
-] as const satisfies readonly (keyof FilterFlags & keyof SearchQuery)[]
-
 /** The flags that records and sessions share, as a question. */
 export function filterOf(flags: FilterFlags, cli: Cli): SearchQuery & SessionsQuery {
   const { verdict, since, until, before } = flags
@@ -179,7 +162,7 @@ export function filterOf(flags: FilterFlags, cli: Cli): SearchQuery & SessionsQu
     throw new CliError('usage', '--verdict takes allow, deny or approve')
   }
   const now = cli.now()
-  const same = FILTERS.filter((name) => flags[name] !== undefined).map((name) => [
+  const same = SEARCH_FIELDS.filter((name) => flags[name] !== undefined).map((name) => [
     name,
     flags[name],
   ])

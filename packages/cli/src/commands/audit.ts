@@ -1,4 +1,5 @@
 /** `sallyport audit …`: tail, show, search, sessions and verify. */
+import type { SearchField } from '@sallyport/audit'
 import type { Command } from 'commander'
 import type {
   EraseFlags,
@@ -56,25 +57,31 @@ function asking(command: Command): Command {
   return reading(command).option('--shared', 'of all gateways that share the store of --config')
 }
 
-/** What records and sessions are found by. */
+/** What records and sessions are found by: what the flag takes, and what it says. */
+const FOUND_BY: Readonly<Record<SearchField, readonly [value: string, says: string]>> = {
+  gateway: ['name', 'with --shared: on which gateway'],
+  subject: ['name', 'who'],
+  group: ['name', 'a group of theirs'],
+  role: ['name', 'the role taken'],
+  connection: ['name', 'where'],
+  graph: ['name', 'graph, as the token says'],
+  node: ['name', 'node of the graph'],
+  run: ['id', 'run of the graph'],
+  session: ['id', 'in which session'],
+  rule: ['name', 'decided by this rule'],
+  relation: ['name', 'schema.relation, or a relation of any schema'],
+  column: ['name', 'a masked column, schema.relation.column'],
+  fingerprint: ['hex', 'statements that differ in literals only'],
+  type: ['type', 'type of event: statement, authentication, token-minted, …'],
+  about: ['id', 'an approval or a token: everything that happened to it'],
+}
+
 function filtering(command: Command): Command {
+  for (const [name, [value, says]] of Object.entries(FOUND_BY)) {
+    command.option(`--${name} <${value}>`, says)
+  }
   return command
-    .option('--gateway <name>', 'with --shared: on which gateway')
-    .option('--subject <name>', 'who')
-    .option('--group <name>', 'a group of theirs')
-    .option('--role <name>', 'the role taken')
-    .option('--connection <name>', 'where')
-    .option('--graph <name>', 'graph, as the token says')
-    .option('--node <name>', 'node of the graph')
-    .option('--run <id>', 'run of the graph')
-    .option('--session <id>', 'in which session')
     .option('--verdict <verdict>', 'allow, deny or approve')
-    .option('--rule <name>', 'decided by this rule')
-    .option('--relation <name>', 'schema.relation, or a relation of any schema')
-    .option('--column <name>', 'a masked column, schema.relation.column')
-    .option('--fingerprint <hex>', 'statements that differ in literals only')
-    .option('--type <type>', 'type of event: statement, authentication, token-minted, …')
-    .option('--about <id>', 'an approval or a token: everything that happened to it')
     .option('--since <time>', 'from: 2h (ago), 2026-05-01, 2026-05-01T12:00Z')
     .option('--until <time>', 'up to, not included')
     .option('--limit <n>', 'at most this many (default 50)')

@@ -4,6 +4,7 @@ import {
   type AuditReader,
   openAuditReader,
   openSharedReader,
+  SEARCH_FIELDS,
   type SearchQuery,
   type SharedIndex,
 } from '@sallyport/audit'
@@ -14,24 +15,7 @@ import { RECORDS } from './schemas.ts'
 /** Records of one answer. */
 const RECORDS_MAX = 200
 
-const TEXTS = [
-  'gateway',
-  'subject',
-  'group',
-  'connection',
-  'role',
-  'graph',
-  'node',
-  'run',
-  'rule',
-  'relation',
-  'column',
-  'fingerprint',
-  'type',
-  'about',
-  'session',
-  'text',
-] as const
+const TEXT = { type: 'string', maxLength: 300 } as const
 const WHOLE = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
 
 export interface TrailRoutesDeps {
@@ -52,7 +36,7 @@ export function addTrailRoutes(app: FastifyInstance, deps: TrailRoutesDeps): voi
         querystring: {
           type: 'object',
           properties: {
-            ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string', maxLength: 300 }])),
+            ...Object.fromEntries([...SEARCH_FIELDS, 'text'].map((name) => [name, TEXT])),
             verdict: { enum: ['allow', 'deny', 'approve'] },
             since: WHOLE,
             until: WHOLE,
