@@ -7,11 +7,12 @@ import type { Analysis, StatementFacts } from '@sallyport/sql'
 import { approving } from './approving.ts'
 import { gatesFor } from './estimates.ts'
 import { type Examined, examine } from './examine.ts'
-import { guardMasked, withheldColumns } from './guard.ts'
+import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
 import { planFor } from './plan.ts'
 import { probesFor } from './probes.ts'
 import { unknownName } from './unknown-name.ts'
+import { rewritingFor } from './uses.ts'
 import { type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { noAccess, notAllowed } from './words.ts'
@@ -43,21 +44,20 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     results.push(plan)
   }
   const probes = probesFor(view, analysis.statements)
-  const columns = analysis.statements.flatMap((facts) => withheldColumns(view, facts))
-  const withheld = columns.length > 0 && { withheld: columns }
+  const rewriting = rewritingFor(view, analysis.statements)
   const gates = gatesFor(view, analysis.statements, parts)
   const asking = unique(parts.flatMap((part) => part.approving))
   if (asking.length > 0) {
     const hint = asking.find((rule) => rule.hint !== null)?.hint ?? null
     const approvers = asking.map((rule) => rule.approvers)
-    return { ...approving(approvers, hint), ...withheld, results, probes, reports, gates }
+    return { ...approving(approvers, hint), ...rewriting, results, probes, reports, gates }
   }
   const rules = new Set(parts.flatMap((part) => part.needs.flatMap(({ by }) => by.slice(0, 1))))
   return {
     kind: 'allow',
     rule: [...rules].join(' + ') || 'built-in: nothing needed',
     results,
-    ...withheld,
+    ...rewriting,
     probes,
     reports,
     gates,

@@ -11,7 +11,6 @@ import type {
   FunctionUse,
   Lineage,
   StatementFacts,
-  WithholdableColumn,
 } from '@sallyport/sql'
 import { catalogClass, isCounters } from './catalogs.ts'
 import { mayChangeAnySetting, mustBeGranted } from './coverage.ts'
@@ -20,7 +19,8 @@ import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
 import { columnPlan, protectedAmong, trustedLineage } from './plan.ts'
 import { choosesPlans } from './settings.ts'
-import { type Deny, deny, SQLSTATE_NO_RELATION, type WithheldColumn } from './verdict.ts'
+import { refusedUses } from './uses.ts'
+import { type Deny, deny, SQLSTATE_NO_RELATION } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { isPlaceholder, writeBack } from './write-back.ts'
 
@@ -181,75 +181,11 @@ function unknownLineage(what: string, why: readonly string[]): Deny {
 }
 
 function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
-  const refused = facts.uses.filter(
-    (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
-  )
+  const refused = refusedUses(view, facts)
   const [use] = refused.toSorted((a, b) => TELLING.indexOf(a.context) - TELLING.indexOf(b.context))
   if (use === undefined) return null
   const other = use.with === undefined ? null : view.maskFor(use.with)
   return refusedUse(use, view.maskFor(use.column) ?? other)
-}
-
-function mayUse(view: PrincipalView, use: ColumnUse): boolean {
-  const mask = view.maskFor(use.column)
-  const other = use.with === undefined ? null : view.maskFor(use.with)
-  return (
-    (mask === null || allowsUse(mask, use, other)) &&
-    (other === null || allowsUse(other, use, mask))
-  )
-}
-
-/**
- * The result columns by which alone a masked column is used, where they are redacted and need not be computed; null:
- * the use may be noticed.
- */
-function withholding(
-  view: PrincipalView,
-  { withholdable = [] }: StatementFacts,
-  { inColumns }: ColumnUse,
-): readonly WithholdableColumn[] | null {
-  if (inColumns === undefined) return null
-  const found = withholdable.filter(
-    ({ at, lineage }) => inColumns.includes(at) && columnPlan(view, lineage).kind === 'mask',
-  )
-  return found.length === inColumns.length ? found : null
-}
-
-/** The result columns that must not be computed: what they would use of masked columns may not be used. */
-export function withheldColumns(
-  view: PrincipalView,
-  facts: StatementFacts,
-): readonly WithheldColumn[] {
-  if (!view.masked || facts.withholdable === undefined) return []
-  const found = new Set(
-    facts.uses.flatMap((use) => (mayUse(view, use) ? [] : (withholding(view, facts, use) ?? []))),
-  )
-  return [...found].map(({ at, name }) => ({ at, name }))
-}
-
-/** May a masked column be used like this? `other` is the mask on the other side of a join. */
-function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): boolean {
-  if (mask.predicates === 'open') return true
-  if (mask.groupMin !== null && (use.groups ?? 0) >= mask.groupMin) return true
-  if (mask.predicates === 'deny') return false
-  switch (use.context) {
-    case 'equality-constant':
-    case 'is-null':
-      return true
-    // Protected alike: else the less protected side tells the value of the other.
-    case 'equality-column':
-      return other !== null && other.strength === mask.strength
-    case 'predicate':
-    case 'order':
-    case 'group':
-    case 'distinct':
-    case 'window':
-    case 'cardinality':
-    case 'failure':
-      return false
-    default:
-      return assertNever(use.context)
-  }
 }
 
 /** The most telling first: what the text itself asks for before what constraints and failures make of it. */

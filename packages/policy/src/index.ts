@@ -44,6 +44,7 @@ export type {
   Deny,
   DenyCode,
   ResultPlan,
+  Rewriting,
   Verdict,
   WithheldColumn,
 } from './verdict.ts'

@@ -53,8 +53,10 @@ export interface WithheldColumn {
 }
 
 /** What is to be done to the text before it may run; absent: nothing. */
-interface Withheld {
+export interface Rewriting {
   readonly withheld?: readonly WithheldColumn[]
+  /** Positions of result columns, from 1: its rows are to be sorted by them, too. */
+  readonly sortedBy?: readonly number[]
 }
 
 interface Words {
@@ -70,7 +72,7 @@ interface Reports {
 }
 
 export type Allow = Reports &
-  Withheld & {
+  Rewriting & {
     readonly kind: 'allow'
     /** The allow rules that cover it, joined by ` + `. */
     readonly rule: string
@@ -89,7 +91,7 @@ export type Deny = Reports &
     readonly sqlstate: string
   }
 export type Approve = Reports &
-  Withheld &
+  Rewriting &
   Words & {
     readonly kind: 'approve'
     readonly rule: string

@@ -75,6 +75,8 @@ export class FactsDraft {
   inColumn: number | null = null
   /** What of it may be withheld is told: see StatementFacts. */
   isWithholdable = false
+  /** The query whose rows may be sorted: see StatementFacts; null: none, or something in it hangs on their order. */
+  sortable: object | null = null
   readonly #computed = new Map<number, Computed>()
   readonly #mustCompute = new Set<number>()
   readonly #effects = new Set<Effect>()
@@ -146,7 +148,11 @@ export class FactsDraft {
     }
     spend(uses.length + 1)
     const at = uses.findIndex(
-      (use) => use.context === context && use.with === more?.with && use.groups === more?.groups,
+      (use) =>
+        use.context === context &&
+        use.with === more?.with &&
+        use.groups === more?.groups &&
+        use.apart === more?.apart,
     )
     const known = uses[at]
     const { inColumn } = this
@@ -178,9 +184,12 @@ export class FactsDraft {
   }
 
   /** Every source of `value` is used in `context`; of what reveals only how many or whether, no more is. */
-  useAll(value: Value, context: UseContext): void {
+  useAll(value: Value, context: UseContext, { apart = false } = {}): void {
     spend(value.sources.length)
-    const more = value.groups === null ? undefined : { groups: value.groups }
+    const more = {
+      ...(value.groups !== null && { groups: value.groups }),
+      ...(apart && { apart: true as const }),
+    }
     const told = value.revealsNoValue ? 'is-null' : context
     for (const source of value.sources) this.use(source, told, more)
   }
@@ -198,7 +207,7 @@ export class FactsDraft {
     for (const use of facts.relations) this.relation(use)
     for (const use of facts.functions) this.function(use)
     for (const ref of facts.columns) this.column(ref)
-    for (const { column, context, inColumns: _, ...more } of facts.uses) {
+    for (const { column, context, inColumns: _, apart: __, ...more } of facts.uses) {
       this.use(column, context, more)
     }
     for (const why of facts.unknowns) this.#unknowns.add(why)
@@ -236,6 +245,7 @@ export class FactsDraft {
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
       ...(this.isWithholdable && { withholdable: this.#withholdable() }),
+      ...(this.sortable !== null && { sortable: true }),
       flows: this.flows,
       ...((this.wholeRows || (this.spread && this.flows.length > 0)) && { wholeRows: true }),
       constantWrites: this.constantWrites,

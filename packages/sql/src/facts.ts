@@ -149,6 +149,11 @@ export interface ColumnUse {
   readonly groups?: number
   /** For `equality-constant`: the parameters it is compared with, each one value or an array of them. */
   readonly parameters?: readonly number[]
+  /**
+   * It only tells rows of the result apart, which are otherwise not in an order of its values: where the statement is
+   * `sortable`, and sorted by all that is shown of it, that tells no more than equality does.
+   */
+  readonly apart?: true
   /** It is used in nothing but these result columns (`at` of WithholdableColumn). */
   readonly inColumns?: readonly number[]
 }
@@ -277,6 +282,8 @@ export interface StatementFacts {
   readonly uses: readonly ColumnUse[]
   /** Absent: something of the statement may be noticed other than by its result. */
   readonly withholdable?: readonly WithholdableColumn[]
+  /** A query whose rows may come in any order, and whose values do not depend on that. Absent: it is none. */
+  readonly sortable?: true
   readonly flows: readonly Flow[]
   /**
    * It takes all columns that its tables have, by whole rows or by a `*` that is stored: what such a value holds hangs

@@ -11,6 +11,7 @@ import { attacks as predicates } from './predicates.ts'
 import { attacks as rows } from './rows.ts'
 import { attacks as servers14to18 } from './servers-14-to-18.ts'
 import { attacks as setOperations } from './set-operations.ts'
+import { attacks as toldApart } from './told-apart.ts'
 import { attacks as typeNames } from './type-names.ts'
 import { attacks as waysOut } from './ways-out.ts'
 import { attacks as writes } from './writes.ts'
@@ -30,4 +31,5 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'other ways out': waysOut,
   'servers 14 to 18': servers14to18,
   'type names': typeNames,
+  'rows told apart': toldApart,
 }

@@ -11,6 +11,7 @@ import {
   type Deny,
   decide,
   type PrincipalView,
+  type Rewriting,
   type Verdict,
   type WithheldColumn,
 } from '@sallyport/policy'
@@ -40,6 +41,8 @@ export interface TextReader<Names> {
   fingerprint(text: string, names: Names): string | null
   /** The text with these result columns not computed; null: that cannot be had. Absent: never asked for. */
   withhold?(text: string, columns: readonly WithheldColumn[]): string | null
+  /** The text with its rows sorted by these result columns, too; null, absent: as above. */
+  sorted?(text: string, columns: readonly number[]): string | null
 }
 
 export interface Decided {
@@ -112,7 +115,7 @@ export class DecisionContext {
       ? reader.analyze(input.text, this.catalog, input.names)
       : reader.unreadable
     const verdict = decide(view, analysis, { now: input.now })
-    const decided = summarise(analysis, ...withheldIn(reader, input.text, verdict), this)
+    const decided = summarise(analysis, ...rewritten(reader, input.text, verdict), this)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
       // Where its columns are hangs on the literals before them.
@@ -134,26 +137,37 @@ export class DecisionContext {
   ): Decided {
     const analysis: Analysis = { kind: 'statements', statements: facts, fingerprint }
     const verdict = decide(this.view, analysis, { now })
-    const withheld = new Set(withheldBy(earlier?.verdict).map(({ at }) => at))
-    // What was sent computes too much for what it is now.
-    const isLate = withheldBy(verdict).some(({ at }) => !withheld.has(at))
+    const asked = rewritingOf(verdict)
+    const then = rewritingOf(earlier?.verdict)
+    const withheld = new Set(then.withheld?.map(({ at }) => at))
+    // What was sent computes too much for what it is now, or comes in another order.
+    const isLate =
+      asked.withheld?.some(({ at }) => !withheld.has(at)) === true ||
+      (asked.sortedBy !== undefined && asked.sortedBy.join() !== then.sortedBy?.join())
     return summarise(analysis, isLate ? UNWITHHELD : verdict, earlier?.sent ?? null, this)
   }
 }
 
-const withheldBy = (verdict: Verdict | undefined): readonly WithheldColumn[] =>
-  verdict === undefined || verdict.kind === 'deny' ? [] : (verdict.withheld ?? [])
+const rewritingOf = (verdict: Verdict | undefined): Rewriting =>
+  verdict === undefined || verdict.kind === 'deny' ? {} : verdict
 
 /** The verdict, and the text that it is about. */
-function withheldIn<Names>(
+function rewritten<Names>(
   reader: TextReader<Names>,
   text: string,
   verdict: Verdict,
 ): [Verdict, string | null] {
-  const columns = withheldBy(verdict)
-  if (columns.length === 0) return [verdict, null]
-  const sent = reader.withhold?.(text, columns) ?? null
-  return sent === null ? [UNWITHHELD, null] : [verdict, sent]
+  const { withheld, sortedBy } = rewritingOf(verdict)
+  let sent: string | null = null
+  if (withheld !== undefined) {
+    sent = reader.withhold?.(text, withheld) ?? null
+    if (sent === null) return [UNWITHHELD, null]
+  }
+  if (sortedBy !== undefined) {
+    sent = reader.sorted?.(sent ?? text, sortedBy) ?? null
+    if (sent === null) return [UNSORTED, null]
+  }
+  return [verdict, sent]
 }
 
 const UNWITHHELD: Deny = {
@@ -165,6 +179,13 @@ const UNWITHHELD: Deny = {
   detail: 'it cannot be sent so that it is not computed',
   hint: 'Leave the column out, or select the masked columns themselves (they come masked).',
   reports: [],
+}
+
+const UNSORTED: Deny = {
+  ...UNWITHHELD,
+  message: 'rows told apart by a masked column come in an order that could tell of its values',
+  detail: 'it cannot be sent so that they are sorted by its other result columns',
+  hint: 'Group by columns that are not masked, for example by the key beside the masked column.',
 }
 
 export class DecisionContexts {

@@ -18,6 +18,7 @@ import { Parser } from './parse.ts'
 import { type PreviewWanted, previewText } from './preview.ts'
 import { rejectionFor } from './rejections.ts'
 import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
+import { sortedText } from './sorted.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
 import { type WithheldTarget, withhold } from './withhold.ts'
@@ -78,7 +79,9 @@ export class PostgresReader {
             if (stmt === undefined) throw new Error('statement without tree')
             const facts = analyzeStatement(this.#analyzer(catalog, inText.now), stmt)
             inText.completed(facts)
-            return facts
+            if (outcome.statements.length === 1) return facts
+            const { sortable: _, ...among } = facts
+            return among
           })
           return {
             kind: 'statements',
@@ -102,6 +105,11 @@ export class PostgresReader {
    */
   withhold(sql: string, columns: readonly WithheldTarget[]): string | null {
     return this.#tree?.sql === sql ? withhold(this.#parser, this.#tree, columns) : null
+  }
+
+  /** The text so that its rows are also sorted by these result columns, from 1 (sorted.ts); null: as above. */
+  sorted(sql: string, columns: readonly number[]): string | null {
+    return sortedText(this.#parser, sql, columns)
   }
 
   /** The text so written that it also tells what it changed (preview.ts); null: it cannot be done with certainty. */

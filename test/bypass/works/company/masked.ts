@@ -179,4 +179,17 @@ export const masked: readonly (string | readonly string[])[] = [
   'SELECT DISTINCT u.id, u.email, u.full_name FROM users u JOIN sales.invoices i ON i.user_id = u.id ORDER BY u.id LIMIT 3',
   'SELECT DISTINCT id, email FROM users ORDER BY 1',
   'SELECT DISTINCT u.*, i.issued_on FROM users u JOIN sales.invoices i ON i.user_id = u.id ORDER BY i.issued_on DESC, u.id LIMIT 5',
+  // Told apart by one masked column: the rows come sorted by what is shown of them.
+  'SELECT DISTINCT full_name FROM users',
+  'SELECT u.full_name, sum(i.total) AS spent FROM users u JOIN sales.invoices i ON i.user_id = u.id GROUP BY u.full_name ORDER BY spent DESC LIMIT 5',
+  'SELECT "users"."full_name" AS "full_name", SUM("invoices"."total") AS "sum:total:ok" FROM "sales"."invoices" "invoices" INNER JOIN "public"."users" "users" ON ("invoices"."user_id" = "users"."id") GROUP BY 1;',
+  'SELECT date_of_birth, country, count(*) FROM users GROUP BY 1, 2 HAVING count(*) >= 1 FETCH FIRST 3 ROWS ONLY',
+  [
+    'BEGIN',
+    'CREATE VIEW contacts AS SELECT id, email, full_name, country FROM users',
+    'SELECT * FROM contacts WHERE country IS NOT NULL ORDER BY id',
+    'CREATE OR REPLACE VIEW contacts2 AS SELECT id, upper(full_name) AS n FROM contacts',
+    'SELECT n FROM contacts2 WHERE id = 1',
+    'ROLLBACK',
+  ],
 ]

@@ -49,6 +49,31 @@ export const tools: Readonly<Record<string, readonly (string | readonly string[]
   migrations: [
     [
       'BEGIN',
+      'CREATE TABLE IF NOT EXISTS feature_flags (name text PRIMARY KEY, enabled boolean NOT NULL DEFAULT false)',
+      `INSERT INTO feature_flags (name) VALUES ('a') ON CONFLICT DO NOTHING RETURNING name`,
+      'SELECT name, enabled FROM feature_flags',
+      'CREATE SEQUENCE IF NOT EXISTS ticket_numbers START 1000',
+      `SELECT nextval('ticket_numbers')`,
+      'ROLLBACK',
+    ],
+    `CREATE TABLE IF NOT EXISTS at_once (a int); INSERT INTO at_once VALUES (1); SELECT a FROM at_once; DROP TABLE at_once`,
+    [
+      'BEGIN',
+      'create view "public"."stg__dbt_tmp" as (select id as user_id, username, country from "public"."users")',
+      'alter view "public"."stg__dbt_tmp" rename to "stg"',
+      'select user_id, username from "public"."stg" order by user_id',
+      'CREATE MATERIALIZED VIEW by_country AS SELECT country, count(*) AS n FROM users GROUP BY country',
+      'SELECT country, n FROM by_country ORDER BY 1',
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
+      'CREATE TYPE postal AS (street text, zip text)',
+      'CREATE TABLE addressed (id int, at postal)',
+      'ROLLBACK',
+    ],
+    [
+      'BEGIN',
       `CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))`,
       `INSERT INTO alembic_version (version_num) VALUES ('27c6a30d7c24') RETURNING alembic_version.version_num`,
       `UPDATE alembic_version SET version_num='3ec1' WHERE alembic_version.version_num = '27c6a30d7c24'`,

@@ -63,6 +63,10 @@ export class PostgresTexts implements TextReader<SessionNames> {
     return this.#reader.withhold(text, columns)
   }
 
+  sorted(text: string, columns: readonly number[]): string | null {
+    return this.#reader.sorted(text, columns)
+  }
+
   copied(text: string): string | null {
     return this.#reader.copied(text)
   }

@@ -124,6 +124,7 @@ export function noteFunction(walk: Walk, call: FuncCall): FunctionFacts {
   const parts = stringsOf(call.funcname)
   const facts = functionFacts(walk.context, parts)
   walk.draft.function(facts.use)
+  if (call.over !== undefined || hangsOnOrder(facts)) walk.draft.sortable = null
   if (isNoFunction(walk.context, parts)) walk.draft.missing('function', parts.join('.'))
   walk.draft.effect(...facts.effects)
   if (facts.runsSql) {
@@ -131,6 +132,24 @@ export function noteFunction(walk: Walk, call: FuncCall): FunctionFacts {
   }
   return facts
 }
+
+/** May its results tell in which order it was given rows, or is called for them? */
+function hangsOnOrder({ use, kind }: FunctionFacts): boolean {
+  const { schema, name, purity } = use
+  if (schema !== 'pg_catalog' || VOLATILE.has(name) || kind === 'window') return true
+  if (kind === 'aggregate') return !IN_ANY_ORDER.has(name)
+  return purity !== 'pure' && !IN_A_STATEMENT.has(name)
+}
+const IN_ANY_ORDER = new Set(
+  `count sum avg min max bool_and bool_or every bit_and bit_or stddev stddev_pop stddev_samp variance var_pop var_samp
+   percentile_cont percentile_disc`.split(/\s+/),
+)
+/** The same for all rows of a statement. */
+const IN_A_STATEMENT = new Set(
+  'now transaction_timestamp statement_timestamp current_database current_schema version'.split(
+    ' ',
+  ),
+)
 
 function resultOf(
   call: FuncCall,

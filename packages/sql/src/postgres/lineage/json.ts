@@ -144,6 +144,7 @@ function aggregate(
   { clauses, scope }: { readonly clauses: JsonAggConstructor | undefined; readonly scope: Scope },
 ): Value {
   const parts = [...args]
+  walk.draft.sortable = null
   if (clauses?.agg_filter !== undefined) {
     walk.predicate(clauses.agg_filter, scope)
     parts.push(walk.value(clauses.agg_filter, scope))

@@ -54,7 +54,7 @@ function selectColumns(walk: Walk, select: SelectStmt, scope: Scope): QueryResul
   const grouping = { result, scope, targets: select.targetList ?? [] }
   const keys = select.groupClause ?? []
   const idle = withoutEffect(walk.context.catalog, keys, grouping)
-  noteGroups(walk, keys, { ...grouping, idle })
+  noteGroups(walk, keys, { ...grouping, idle, apart: walk.draft.sortable === select })
   if (select.havingClause !== undefined) walk.predicate(select.havingClause, scope)
   for (const node of select.windowClause ?? []) {
     const window = as(node, 'WindowDef')
@@ -305,7 +305,10 @@ function noteDistinct(walk: Walk, select: SelectStmt, output: Output): void {
   if (on.length === 0) {
     const { columns, open } = output.result
     const idle = open === null ? idleInDistinct(walk, select, output) : new Set()
-    for (const { value } of columns) if (!idle.has(value)) walk.draft.useAll(value, 'distinct')
+    for (const { value } of columns) {
+      const apart = walk.draft.sortable === select && value.kind === 'direct'
+      if (!idle.has(value)) walk.draft.useAll(value, 'distinct', { apart })
+    }
     if (open !== null) walk.draft.useAll(open, 'distinct')
   }
   for (const node of on) {
@@ -333,19 +336,26 @@ const isName = (node: Node): boolean =>
 function noteGroups(
   walk: Walk,
   nodes: readonly Node[],
-  output: Output & { readonly targets: readonly Node[]; readonly idle: ReadonlySet<Node> },
+  output: Output & {
+    readonly targets: readonly Node[]
+    readonly idle: ReadonlySet<Node>
+    /** See ColumnUse. */
+    readonly apart: boolean
+  },
 ): void {
   for (const node of nodes) {
     const [type, fields] = unwrap(node)
     walk.visited.add(fields)
     if (type === 'GroupingSet') {
-      noteGroups(walk, (fields as { content?: Node[] }).content ?? [], output)
+      const { content = [] } = fields as { content?: Node[] }
+      noteGroups(walk, content, { ...output, apart: false })
     } else if (type === 'RowExpr') {
       noteGroups(walk, (fields as { args?: Node[] }).args ?? [], output)
     } else {
       const value = groupValue(walk, node, output)
       if (output.idle.has(node)) continue
-      walk.draft.useAll(value, value.kind === 'direct' ? 'group' : 'predicate')
+      if (value.kind === 'direct') walk.draft.useAll(value, 'group', output)
+      else walk.draft.useAll(value, 'predicate')
       // Where it is `false`, the server takes the one that withholds for what is grouped by, and computes what is behind it.
       if (value.kind === 'constant') {
         for (const target of output.targets)

@@ -76,11 +76,13 @@ function outputsOf(run: Run, result: QueryResult): readonly OutputColumn[] | 'un
 export const selectStatement: Handler = (run, fields) => {
   const select = fields as SelectStmt
   const node: Node = { SelectStmt: select }
+  if (isPlain(select)) run.draft.sortable = select
   const result = walkQuery(run, node)
   const into = intoOf(select)
   if (into === undefined) {
     run.draft.outputs = outputsOf(run, result)
     run.draft.isWithholdable = onlyReads(run.draft)
+    if (!run.draft.isWithholdable) run.draft.sortable = null
   } else {
     run.draft.command = 'select into'
     noteNewRelation(run, into, { result, command: 'create table as' })
@@ -92,6 +94,13 @@ export const selectStatement: Handler = (run, fields) => {
 const onlyReads = (draft: FactsDraft): boolean =>
   EFFECTS.every((effect) => effect === 'read' || !draft.hasEffect(effect)) &&
   draft.flows.length + draft.constantWrites.length + draft.state.length === 0
+
+/** One that groups rows or leaves out equal ones, and neither numbers nor locks them. */
+const isPlain = ({ op, groupClause, distinctClause = [], ...more }: SelectStmt): boolean =>
+  (op ?? 'SETOP_NONE') === 'SETOP_NONE' &&
+  (groupClause !== undefined || distinctClause.length > 0) &&
+  distinctClause.every((node) => Object.keys(node).length === 0) &&
+  [more.windowClause, more.lockingClause, more.intoClause].every((clause) => clause === undefined)
 
 /** INTO stands in the leftmost branch of a set operation. */
 function intoOf(select: SelectStmt): IntoClause | undefined {

@@ -1,0 +1,124 @@
+/**
+ * How masked columns are used where they are not shown: what may be, and what may because the statement is sent so that it
+ * does not compute it, or so that its rows are sorted by what is shown of them.
+ */
+
+import type { ColumnUse, OutputColumn, StatementFacts, WithholdableColumn } from '@sallyport/sql'
+import { assertNever } from './errors.ts'
+import type { ColumnMask } from './model.ts'
+import { columnPlan } from './plan.ts'
+import type { Rewriting, WithheldColumn } from './verdict.ts'
+import type { PrincipalView } from './view.ts'
+
+/** Uses that nothing allows. */
+export const refusedUses = (view: PrincipalView, facts: StatementFacts): readonly ColumnUse[] =>
+  facts.uses.filter(
+    (use) =>
+      !mayUse(view, use) &&
+      withholding(view, facts, use) === null &&
+      !mayTellApart(view, facts, use),
+  )
+
+/** What is to be done to the text of these statements so that their uses are as allowed. */
+export function rewritingFor(
+  view: PrincipalView,
+  statements: readonly StatementFacts[],
+): Rewriting {
+  const withheld = statements.flatMap((facts) => withheldColumns(view, facts))
+  const sortedBy = statements.flatMap((facts) => sortedColumns(view, facts))
+  return {
+    ...(withheld.length > 0 && { withheld }),
+    ...(sortedBy.length > 0 && { sortedBy }),
+  }
+}
+
+function mayUse(view: PrincipalView, use: ColumnUse): boolean {
+  const mask = view.maskFor(use.column)
+  const other = use.with === undefined ? null : view.maskFor(use.with)
+  return (
+    (mask === null || allowsUse(mask, use, other)) &&
+    (other === null || allowsUse(other, use, mask))
+  )
+}
+
+/**
+ * The result columns by which alone a masked column is used, where they are redacted and need not be computed; null:
+ * the use may be noticed.
+ */
+function withholding(
+  view: PrincipalView,
+  { withholdable = [] }: StatementFacts,
+  { inColumns }: ColumnUse,
+): readonly WithholdableColumn[] | null {
+  if (inColumns === undefined) return null
+  const found = withholdable.filter(
+    ({ at, lineage }) => inColumns.includes(at) && columnPlan(view, lineage).kind === 'mask',
+  )
+  return found.length === inColumns.length ? found : null
+}
+
+/** The result columns by which the rows must be sorted, from 1: their own order would tell that of masked values. */
+function sortedColumns(view: PrincipalView, facts: StatementFacts): readonly number[] {
+  if (!view.masked || facts.sortable === undefined) return []
+  const found = facts.uses.some(
+    (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
+  )
+  return found ? (shownColumns(view, facts) ?? []) : []
+}
+
+/** Which rows are alike in a masked column may be told, where which of them has the lesser value is not. */
+function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse): boolean {
+  if (use.apart === undefined || facts.sortable === undefined) return false
+  if (view.maskFor(use.column)?.predicates !== 'equality') return false
+  return shownColumns(view, facts) !== null
+}
+
+/** All that is shown of rows: by which columns to sort them, from 1; null: masks may tell rows apart. */
+function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly number[] | null {
+  if (!Array.isArray(outputs)) return null
+  const clear: number[] = []
+  const redacted: number[] = []
+  for (const [i, { lineage }] of (outputs as readonly OutputColumn[]).entries()) {
+    const plan = columnPlan(view, lineage)
+    if (plan.kind === 'clean') clear.push(i + 1)
+    else if (plan.kind !== 'mask') return null
+    else if (plan.mask.spec.kind === 'redact') redacted.push(i + 1)
+    else if (plan.mask.spec.kind !== 'null') return null
+  }
+  // Last, so that where its values are NULL, which is shown, comes last. Beside another, that would tell of the first.
+  return redacted.length > 1 ? null : [...clear, ...redacted]
+}
+
+/** The result columns that must not be computed: what they would use of masked columns may not be used. */
+function withheldColumns(view: PrincipalView, facts: StatementFacts): readonly WithheldColumn[] {
+  if (!view.masked || facts.withholdable === undefined) return []
+  const found = new Set(
+    facts.uses.flatMap((use) => (mayUse(view, use) ? [] : (withholding(view, facts, use) ?? []))),
+  )
+  return [...found].map(({ at, name }) => ({ at, name }))
+}
+
+/** May a masked column be used like this? `other` is the mask on the other side of a join. */
+function allowsUse(mask: ColumnMask, use: ColumnUse, other: ColumnMask | null): boolean {
+  if (mask.predicates === 'open') return true
+  if (mask.groupMin !== null && (use.groups ?? 0) >= mask.groupMin) return true
+  if (mask.predicates === 'deny') return false
+  switch (use.context) {
+    case 'equality-constant':
+    case 'is-null':
+      return true
+    // Protected alike: else the less protected side tells the value of the other.
+    case 'equality-column':
+      return other !== null && other.strength === mask.strength
+    case 'predicate':
+    case 'order':
+    case 'group':
+    case 'distinct':
+    case 'window':
+    case 'cardinality':
+    case 'failure':
+      return false
+    default:
+      return assertNever(use.context)
+  }
+}
