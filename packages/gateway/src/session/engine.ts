@@ -2,7 +2,8 @@
  * What a session needs of the protocol it speaks. Each protocol's room (`postgres/`, `mysql/`) makes one
  * engine per session: its relay, and the frames in which the gateway itself speaks.
  */
-import type { Leg, Output } from '../sockets/leg.ts'
+import type { Leg } from '../sockets/leg.ts'
+import type { Output } from '../sockets/writer.ts'
 import type { SessionHolds } from './holds.ts'
 import type { Report } from './reports.ts'
 import type { Shown } from './shown.ts'

@@ -4,7 +4,7 @@
  */
 import type { SessionRecording } from '@sallyport/audit'
 import type { RecordingPolicy } from '@sallyport/policy'
-import type { Output } from '../sockets/leg.ts'
+import type { Output } from '../sockets/writer.ts'
 
 export interface Shown {
   /** Some of what it took is not in the recording yet. */

@@ -1,32 +1,16 @@
 /**
  * One socket of a session: bytes in, output queues out, back-pressure told.
  *
- * A plain socket reads directly into the input buffer where that is possible (direct-socket.ts); TLS
- * hands over chunks of its own, which are used as they are.
+ * A plain socket reads directly into the input buffer and is written past its stream where that is possible
+ * (direct-socket.ts); TLS hands over chunks of its own, which are used as they are.
  */
 import type { Socket } from 'node:net'
 import { moveToDirect } from './direct-socket.ts'
 import { InputBuffer } from './input-buffer.ts'
+import { type Output, StreamWriter, type Writer } from './writer.ts'
 
 /** Output of several pieces below this many bytes is joined: one write costs less than a list of them. */
 const JOIN_BYTES_MAX = 16 * 1024
-const NOTHING = Buffer.alloc(0)
-
-/** What a machine wants written, as views of buffers in order; see the protocols' output queues. */
-export interface Output {
-  /** Queues a whole buffer the caller gives away. */
-  give(buf: Buffer): void
-  readonly buffers: readonly Buffer[]
-  readonly starts: readonly number[]
-  readonly ends: readonly number[]
-  readonly bytes: number
-  readonly empty: boolean
-  /** Some of it looks at buffers of others. */
-  readonly holdsViews: boolean
-  /** Replaces the views by one copy. */
-  keep(): void
-  clear(): void
-}
 
 export interface LegOwner {
   /** Takes what it can of [start, end); returns where it stopped. */
@@ -45,7 +29,7 @@ export interface LegOwner {
 export interface LegOptions {
   /** What was read behind the login. */
   readonly rest: Buffer
-  /** Try to read directly; not for a socket that somebody else is to have afterwards. */
+  /** Try to read and write directly; not for a socket that somebody else is to have afterwards. */
   readonly direct: boolean
   /** Somebody else waits for the end of the socket as it was handed over. */
   readonly watched: boolean
@@ -54,9 +38,11 @@ export interface LegOptions {
 export class Leg {
   readonly #socket: Socket
   #owner: LegOwner
+  readonly #writer: Writer
   readonly #input = new InputBuffer()
   #hasRead = false
-  #waitingForDrain = false
+  /** The socket is being read: it does not have to be told so again. */
+  #reading = false
   #done = false
   #taking = false
   #takeAgain = false
@@ -69,9 +55,11 @@ export class Leg {
           watched: options.watched,
           nextBuffer: () => this.#nextBuffer(),
           onBytes: (bytes) => this.#arrived(bytes),
+          drained: () => this.#drained(),
         })
       : null
     this.#socket = moved?.socket ?? socket
+    this.#writer = moved?.writer ?? new StreamWriter(socket, () => this.#drained())
     if (moved === null) this.#socket.on('data', (chunk: Buffer) => this.#chunk(chunk))
     const rest = moved === null ? options.rest : Buffer.concat([options.rest, moved.rest])
     if (rest.length > 0) this.#input.chunk(rest, 0)
@@ -98,9 +86,7 @@ export class Leg {
 
   /** The socket has not taken everything yet; `drained` will be told when it has. */
   get backedUp(): boolean {
-    if (this.#done || this.#socket.writableLength === 0) return false
-    this.#watchDrain()
-    return true
+    return !this.#done && this.#writer.backedUp
   }
 
   /** Hands unconsumed bytes in again, and reads on when nothing holds it back. */
@@ -108,36 +94,29 @@ export class Leg {
     if (this.#done) return
     if (this.#input.hasLent && !this.#owner.viewsHeld()) this.#input.viewsReturned()
     if (this.#input.length > 0) this.#process()
-    if (!this.#done && !this.#owner.heldBack(this.#input.length)) this.#socket.resume()
+    if (this.#reading || this.#done || this.#owner.heldBack(this.#input.length)) return
+    this.#reading = true
+    this.#socket.resume()
   }
 
   pause(): void {
+    if (!this.#reading) return
+    this.#reading = false
     this.#socket.pause()
   }
 
   /** Writes everything queued and clears the queue. */
   write(out: Output): void {
-    if (out.empty || this.#done) {
-      out.clear()
-      return
-    }
-    if (out.buffers.length > 1 && out.bytes <= JOIN_BYTES_MAX) out.keep()
-    const socket = this.#socket
-    const count = out.buffers.length
-    if (count === 1) {
-      socket.write(view(out, 0))
-    } else {
-      socket.cork()
-      for (let i = 0; i < count; i++) socket.write(view(out, i))
-      socket.uncork()
+    if (!out.empty && !this.#done) {
+      if (out.buffers.length > 1 && out.bytes <= JOIN_BYTES_MAX) out.keep()
+      this.#writer.write(out)
     }
     out.clear()
-    if (socket.writableLength > 0) this.#watchDrain()
   }
 
   /** Writes bytes that are nobody's views. */
   say(bytes: Buffer): void {
-    if (!this.#done) this.#socket.write(bytes)
+    if (!this.#done) this.#writer.say(bytes)
   }
 
   /** Sends `last` (already framed) and closes; the peer gets `graceMs` to read it. */
@@ -164,16 +143,8 @@ export class Leg {
     this.#socket.pause()
   }
 
-  /** An empty write completes only after all before it: no per-write callback is needed. */
-  #watchDrain(): void {
-    if (this.#waitingForDrain) return
-    this.#waitingForDrain = true
-    this.#socket.write(NOTHING, () => {
-      this.#waitingForDrain = false
-      if (this.#done) return
-      if (this.#socket.writableLength > 0) this.#watchDrain()
-      else this.#owner.drained()
-    })
+  #drained(): void {
+    if (!this.#done) this.#owner.drained()
   }
 
   #chunk(chunk: Buffer): void {
@@ -181,7 +152,7 @@ export class Leg {
     try {
       this.#input.chunk(chunk, this.#owner.wanted())
       this.#process()
-      if (!this.#done && this.#owner.heldBack(this.#input.length)) this.#socket.pause()
+      if (!this.#done && this.#owner.heldBack(this.#input.length)) this.pause()
     } catch (error) {
       this.#failed(error)
     }
@@ -207,7 +178,10 @@ export class Leg {
     try {
       this.#input.arrived(bytes)
       this.#process()
-      return !this.#done && !this.#owner.heldBack(this.#input.length)
+      if (this.#done) return false
+      if (!this.#owner.heldBack(this.#input.length)) return true
+      this.#reading = false
+      return false
     } catch (error) {
       this.#failed(error)
       return false
@@ -236,11 +210,4 @@ export class Leg {
     this.#socket.destroy()
     this.#owner.closed(reason, error)
   }
-}
-
-function view(out: Output, index: number): Buffer {
-  const buf = out.buffers[index] as Buffer
-  const start = out.starts[index] as number
-  const end = out.ends[index] as number
-  return start === 0 && end === buf.length ? buf : buf.subarray(start, end)
 }

@@ -17,7 +17,7 @@ import {
   packetLength,
   sequenceId,
 } from '@sallyport/protocol-mysql'
-import type { Output } from '../../sockets/leg.ts'
+import type { Output } from '../../sockets/writer.ts'
 import { SentData } from '../sent.ts'
 import { eachView, type Sent, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactError } from './redaction.ts'

@@ -8,7 +8,7 @@
  */
 import type { SessionRecording } from '@sallyport/audit'
 import { formatOf, HEADER_BYTES, type Portal } from '@sallyport/protocol-postgres'
-import type { Output } from '../../sockets/leg.ts'
+import type { Output } from '../../sockets/writer.ts'
 import { SentData } from '../sent.ts'
 import { eachView, NONE_SENT, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
 import { redactReport } from './redaction.ts'
