@@ -3,7 +3,7 @@
  * starts one. Bytes in, bytes out, no allocation.
  */
 
-import { type ByteSink, type CellMask, writeBytes } from './sink.ts'
+import { type CellMask, writeBytes } from './sink.ts'
 import type { MaskSpec } from './spec.ts'
 
 const isStart = (byte: number): boolean => (byte & 0xc0) !== 0x80
@@ -13,6 +13,13 @@ function countChars(src: Buffer, start: number, end: number): number {
   let count = start < end && !isStart(src[start] as number) ? 1 : 0
   for (let i = start; i < end; i++) if (isStart(src[i] as number)) count++
   return count
+}
+
+/** As many characters as bytes, as most values have? */
+function isAscii(src: Buffer, start: number, end: number): boolean {
+  let at = start
+  while (at < end && (src[at] as number) < 0x80) at++
+  return at === end
 }
 
 /** Offset just after `count` code points from `start`. */
@@ -46,10 +53,15 @@ export function partialMask(spec: Extract<MaskSpec, { kind: 'partial' }>): CellM
   const char = Buffer.from(spec.char, 'utf8')
   const { keepFirst, keepLast, sameLength } = spec
   return (src, start, end, out) => {
-    const chars = countChars(src, start, end)
+    const ascii = isAscii(src, start, end)
+    const chars = ascii ? end - start : countChars(src, start, end)
+    let headEnd = start
+    let tailStart = end
     const isShown = (keepFirst + keepLast) * 2 <= chars
-    const headEnd = isShown ? skipChars(src, start, end, keepFirst) : start
-    const tailStart = isShown ? skipBack(src, start, end, keepLast) : end
+    if (isShown) {
+      headEnd = ascii ? start + keepFirst : skipChars(src, start, end, keepFirst)
+      tailStart = ascii ? end - keepLast : skipBack(src, start, end, keepLast)
+    }
     const hidden = isShown ? chars - keepFirst - keepLast : chars
     const stars = sameLength ? Math.max(hidden, 1) : FIXED_CHARS
     const length = headEnd - start + stars * char.length + (end - tailStart)
@@ -86,7 +98,7 @@ const TLD_BYTES_MAX = 24
 /** `jane.doe@example.com` → `j***@***.com`; what is not an address becomes the constant. */
 export function emailMask(redacted: Buffer): CellMask {
   return (src, start, end, out) => {
-    const at = src.lastIndexOf(AT, end - 1)
+    const at = lastOf(src, AT, start, end)
     if (at < start || at === end - 1) return writeBytes(redacted, out)
     const tld = tldStart(src, at, end)
     // One character in front would be the whole local part.
@@ -102,19 +114,20 @@ export function emailMask(redacted: Buffer): CellMask {
   }
 }
 
+/** Where `byte` stands last in src[start, end), which is short; below `start`: nowhere. */
+function lastOf(src: Buffer, byte: number, start: number, end: number): number {
+  let at = end - 1
+  while (at >= start && src[at] !== byte) at--
+  return at
+}
+
 /** Offset of `.com`, or `end` when the domain ends in anything but a dot and letters. */
 function tldStart(src: Buffer, at: number, end: number): number {
-  const dot = src.lastIndexOf(DOT, end - 1)
+  const dot = lastOf(src, DOT, Math.max(at, end - TLD_BYTES_MAX), end)
   if (dot <= at + 1 || end - dot > TLD_BYTES_MAX || end - dot < 3) return end
   for (let i = dot + 1; i < end; i++) {
     const letter = (src[i] as number) | 0x20
     if (letter < 0x61 || letter > 0x7a) return end
   }
   return dot
-}
-
-/** Writes the constant when the cell is longer than a mask may look at. */
-export function capped(mask: CellMask, bytesMax: number, redacted: Buffer): CellMask {
-  return (src: Buffer, start: number, end: number, out: ByteSink) =>
-    end - start > bytesMax ? writeBytes(redacted, out) : mask(src, start, end, out)
 }
