@@ -154,7 +154,8 @@ describe('postgres', () => {
   })
 
   test.each([
-    ['two statements in one text', 'SELECT n FROM held LIMIT 1; SELECT n FROM held LIMIT 1'],
+    ['what a setting before it may change', 'SET search_path = other; SELECT n FROM held LIMIT 1'],
+    ['what is not there yet', 'CREATE TEMP TABLE t AS SELECT 1 AS n; SELECT n FROM held LIMIT 1'],
     ['EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT n FROM held'],
     ['a block of code', 'DO $$ BEGIN END $$'],
   ])('what cannot be estimated is over every limit: %s', async (_what, text) => {
@@ -163,6 +164,45 @@ describe('postgres', () => {
       sqlstate: '53400',
       message: expect.stringMatching(/does not say/),
     })
+  })
+
+  test.each([
+    [
+      'small ones',
+      "SELECT n FROM held LIMIT 1; /* ; é */ SELECT n FROM held WHERE x = ';' LIMIT 2;",
+      '',
+    ],
+    [
+      'a transaction',
+      'BEGIN; SELECT n FROM held LIMIT 1; COPY (SELECT n FROM held LIMIT 1) TO STDOUT; COMMIT',
+      '',
+    ],
+    ['small ones that are many', `${'SELECT n FROM held LIMIT 100;'.repeat(6)}`, '53400'],
+    ['one that is too much', 'SELECT n FROM held LIMIT 1; SELECT n FROM held', '53400'],
+  ])('of several statements it is the sum: %s', async (_what, text, sqlstate) => {
+    await using wire = await open(READER)
+    expect(errorsOf(await wire.query(text)).map((one) => one.sqlstate)).toEqual(
+      sqlstate === '' ? [] : [sqlstate],
+    )
+  })
+
+  test('of several changes approvers see all plans', async () => {
+    await using wire = await open(FREE)
+    wire.send({
+      kind: 'Query',
+      text: 'UPDATE held SET n = n WHERE n = 20; DELETE FROM held WHERE n = 21',
+    })
+    await noticeOf(wire)
+    const { id } = await pendingApproval(ann)
+    expect((await shown(id)).estimate).toMatchObject({
+      kind: 'estimate',
+      rows: 2,
+      plan: [/^Update on held/, /Index Scan/, /^Delete on held/, /Index Scan/].map((line) =>
+        expect.stringMatching(line),
+      ),
+    })
+    await decide(id, 'approve')
+    expect(say(await wire.replies())).toBe('C:UPDATE 1 C:DELETE 1 Z:I')
   })
 
   test('catalogs, transactions and settings need no estimate', async () => {
@@ -381,8 +421,14 @@ onMysqlServers('%s', (flavour) => {
     const refused = { message: expect.stringMatching(/expects more .* 1000 rows/) }
     await expect(connection.query('SELECT n FROM held')).rejects.toMatchObject(refused)
     await expect(connection.execute('SELECT n FROM held')).rejects.toMatchObject(refused)
-    const two = 'SELECT n FROM held WHERE n = 1; SELECT n FROM held WHERE n = 2'
-    await expect(connection.query(two)).rejects.toMatchObject({
+    const two =
+      "SELECT n FROM held WHERE n = 1; /* ; é */ SELECT n FROM held WHERE n = 2 AND x <> ';'"
+    expect((await connection.query(two))[0]).toEqual([[{ n: 1 }], [{ n: 2 }]])
+    await expect(connection.query(`${two}; SELECT n FROM held`)).rejects.toMatchObject({
+      message: expect.stringMatching(/expects more .* 1002 rows/),
+    })
+    const moved = 'SET @n = 1; SELECT n FROM held WHERE n = @n'
+    await expect(connection.query(moved)).rejects.toMatchObject({
       message: expect.stringMatching(/does not say/),
     })
     expect((await connection.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])

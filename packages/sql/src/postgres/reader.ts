@@ -15,6 +15,7 @@ import { FunctionBodies } from './function-bodies.ts'
 import { type Refusal, refusalFor } from './guards.ts'
 import { NamesInText } from './names-in-text.ts'
 import { Parser } from './parse.ts'
+import { partsOf } from './parts.ts'
 import { type PreviewWanted, previewText } from './preview.ts'
 import { rejectionFor } from './rejections.ts'
 import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
@@ -120,6 +121,11 @@ export class PostgresReader {
   /** The query whose rows a COPY … TO sends (copied.ts); null: it is none, or that is not certain. */
   copied(sql: string): string | null {
     return copiedQuery(this.#parser, sql)
+  }
+
+  /** Its statements as texts of their own (parts.ts); null: that is not certain. */
+  parts(sql: string): readonly string[] | null {
+    return partsOf(this.#parser, sql)
   }
 
   #analyzer(catalog: Catalog | null, names: SessionNames): Analyzer {

@@ -8,6 +8,7 @@ import { type ProbeAnswer, TYPE } from '@sallyport/protocol-mysql'
 import type { Estimated } from '../../approvals/journal.ts'
 import { Beforehand } from '../beforehand.ts'
 import type { Decided } from '../decisions.ts'
+import { plannedOf, togetherOf } from '../planned.ts'
 import { factsOf } from './admitted.ts'
 import type { MysqlSessionNames } from './names.ts'
 import { estimateFrom } from './plan.ts'
@@ -63,9 +64,11 @@ export function mysqlEstimating(options: MysqlEstimatingOptions): Beforehand<Pla
     whyNot,
     alone: quiescent,
     ask: (planned, answered) => {
-      const text = textOf(planned, names, texts)
-      const questions = FORMATS[names.flavour].map((format) =>
-        text === null ? null : encodeText(`EXPLAIN ${format} ${text}`, names.charset),
+      const asked = plannedTexts(planned, { names, texts })
+      const questions = asked.flatMap((text) =>
+        FORMATS[names.flavour].map((format) =>
+          text === null ? null : encodeText(`EXPLAIN ${format} ${text}`, names.charset),
+        ),
       )
       const known = questions.filter((question) => question !== null)
       // Nothing has been asked: what answers at once still answers later.
@@ -79,13 +82,26 @@ export function mysqlEstimating(options: MysqlEstimatingOptions): Beforehand<Pla
 }
 
 function whyNot({ decided }: Planned): string | null {
-  const [facts, ...more] = factsOf(decided) ?? []
-  if (facts === undefined || more.length > 0) return 'it is not one statement that is understood'
-  if (!EXPLAINED.test(facts.command)) return 'the planner has no plan for it'
-  if (facts.functions.some(({ purity }) => purity === 'opaque')) {
-    return 'it calls functions that might run while it is planned'
-  }
-  return null
+  const facts = factsOf(decided)
+  if (facts === null || facts.length === 0) return 'it is not understood'
+  const planned = plannedOf(facts, ({ command }) => EXPLAINED.test(command))
+  return typeof planned === 'string' ? planned : null
+}
+
+const indexesOf = ({ decided }: Planned): readonly number[] => {
+  const planned = plannedOf(factsOf(decided) ?? [], ({ command }) => EXPLAINED.test(command))
+  return typeof planned === 'string' ? [] : planned
+}
+
+/** Null: its values cannot be written. Parameters are those of a text with one statement. */
+function plannedTexts(
+  planned: Planned,
+  { names, texts }: Pick<MysqlEstimatingOptions, 'names' | 'texts'>,
+): readonly (string | null)[] {
+  const { analysis } = planned.decided
+  const parts = analysis.kind === 'statements' ? (analysis.texts ?? []) : []
+  if (parts.length < 2) return [textOf(planned, names, texts)]
+  return indexesOf(planned).map((at) => parts[at] ?? null)
 }
 
 /** The statement as it was read, with its parameters. Null: they cannot be written as SQL. */
@@ -108,15 +124,24 @@ function literalOf({ value, typeId }: BindParameter): string {
 }
 
 function estimated(
-  { text, decided }: Planned,
+  planned: Planned,
   answers: readonly ProbeAnswer[] | null,
   { names, texts }: Pick<MysqlEstimatingOptions, 'names' | 'texts'>,
 ): Estimated {
-  const [tables = [], json] = answers ?? []
-  if (tables.length === 0) return { kind: 'none', why: 'the server does not plan it' }
-  const { command = '', limit = null } = factsOf(decided)?.[0] ?? {}
-  const valuesRows = INSERTING.test(command) ? texts.valuesRows(text, names) : null
-  return estimateFrom({ tables, json: json?.[0]?.[0] ?? null, valuesRows, limit })
+  const { text, decided } = planned
+  const { analysis } = decided
+  const parts = analysis.kind === 'statements' ? (analysis.texts ?? []) : []
+  const each = FORMATS[names.flavour].length
+  return togetherOf(
+    indexesOf(planned).map((at, i) => {
+      const [tables = [], json] = answers?.slice(i * each, (i + 1) * each) ?? []
+      if (tables.length === 0) return { kind: 'none', why: 'the server does not plan it' }
+      const { command = '', limit = null } = factsOf(decided)?.[at] ?? {}
+      const own = parts.length < 2 ? text : (parts[at] ?? '')
+      const valuesRows = INSERTING.test(command) ? texts.valuesRows(own, names) : null
+      return estimateFrom({ tables, json: json?.[0]?.[0] ?? null, valuesRows, limit })
+    }),
+  )
 }
 
 /** Equal for what is the same statement with the same parameters and meanings of names. */

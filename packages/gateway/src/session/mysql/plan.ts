@@ -48,10 +48,10 @@ export function estimateFrom({ tables, json, valuesRows, limit }: Explained): Es
     if (rows !== null) blocks.set(block, (blocks.get(block) ?? 1) * rows * share)
   }
   const said = jsonSays(json)
-  const counted =
+  const summed =
     blocks.size === 0 ? null : [...blocks.values()].reduce((sum, rows) => sum + rows, 0)
   // Tables come without rows where VALUES are inserted, and where nothing can match.
-  const rows = said.rows ?? counted ?? valuesRows ?? 0
+  const rows = said.rows ?? summed ?? valuesRows ?? 0
   const left = limit === null ? rows : Math.min(rows, limit)
   return { kind: 'estimate', rows: Math.round(left), cost: said.cost, plan }
 }

@@ -8,6 +8,7 @@ import type { ProbeAnswer, Question } from '@sallyport/protocol-postgres'
 import type { Estimated } from '../../approvals/journal.ts'
 import { Beforehand } from '../beforehand.ts'
 import type { Decided } from '../decisions.ts'
+import { plannedOf, togetherOf } from '../planned.ts'
 import { estimateIn } from './plan.ts'
 
 /** Longer, and there is no estimate, ms: a lock may be in the way. */
@@ -33,6 +34,8 @@ export interface AskedIn {
 export interface PostgresEstimatingOptions extends AskedIn {
   /** The query whose rows a COPY sends; null: there is none. */
   readonly copied: (text: string) => string | null
+  /** The statements of a text as texts of their own; null: that is not certain. */
+  readonly parts: (text: string) => readonly string[] | null
 }
 
 /** Asks the server, and calls back between two messages of its. */
@@ -51,17 +54,19 @@ export interface Planned {
 export function postgresEstimating(
   options: PostgresEstimatingOptions,
 ): Beforehand<Planned, Estimated> {
-  const { relay, ask, resume, copied } = options
+  const { relay, ask, resume } = options
   return new Beforehand({
     keyOf,
-    whyNot: (planned) => whyNot(planned, relay(), copied),
+    whyNot: (planned) => whyNot(planned, options),
     alone: () => relay().quiescent,
-    ask: (planned, answered) =>
+    ask: (planned, answered) => {
+      const texts = plannedTexts(planned, options)
       askServer(ask, planned, {
-        text: plannedText(planned, copied) ?? '',
+        texts: typeof texts === 'string' ? [] : texts,
         idle: relay().transaction === TX_IDLE,
         answered,
-      }),
+      })
+    },
     resume,
   })
 }
@@ -70,11 +75,11 @@ function askServer(
   ask: Asking,
   { types, bind }: Planned,
   {
-    text,
+    texts,
     idle,
     answered,
   }: {
-    readonly text: string
+    readonly texts: readonly string[]
     readonly idle: boolean
     readonly answered: (estimate: Estimated) => void
   },
@@ -89,9 +94,9 @@ function askServer(
     (setting) => `SET LOCAL ${setting} = ${PLANNING_MS_MAX}`,
   )
   // A Parse takes one statement, and the grammar gives EXPLAIN no more options than these.
-  const explain = { text: `EXPLAIN (FORMAT JSON) ${text}`, types, bind }
-  ask([...[...begin, ...hurry].map(plain), explain], (answer) => {
-    ask(end.map(plain), () => answered(estimatedFrom(answer)))
+  const explain = texts.map((text) => ({ text: `EXPLAIN (FORMAT JSON) ${text}`, types, bind }))
+  ask([...[...begin, ...hurry].map(plain), ...explain], (answer) => {
+    ask(end.map(plain), () => answered(estimatedFrom(answer, texts.length)))
   })
 }
 
@@ -100,39 +105,40 @@ export function plain(text: string): Question {
   return { text, types: null, bind: null }
 }
 
-function estimatedFrom(answer: ProbeAnswer): Estimated {
+function estimatedFrom(answer: ProbeAnswer, count: number): Estimated {
   if (answer.kind === 'refused') {
     return { kind: 'none', why: `the server does not plan it: SQLSTATE ${answer.sqlstate}` }
   }
-  return estimateIn(answer.answers.at(-1) ?? '')
+  return togetherOf(answer.answers.slice(-count).map((json) => estimateIn(json ?? '')))
 }
 
-function whyNot(
-  planned: Planned,
-  relay: ReturnType<PostgresEstimatingOptions['relay']>,
-  copied: PostgresEstimatingOptions['copied'],
-): string | null {
-  const { analysis } = planned.decided
-  if (relay.transaction === TX_FAILED) return 'its transaction has failed'
-  if (analysis.kind !== 'statements') return 'it is not understood'
-  const [facts, ...more] = analysis.statements
-  if (facts === undefined || more.length > 0) return 'it is not one statement'
-  if (!plannedText(planned, copied)) return 'the planner has no plan for it'
-  if (facts.functions.some(({ purity }) => purity === 'opaque')) {
-    return 'it calls functions that might run while it is planned'
-  }
-  if (!relay.quiescent && !relay.canBeAlone) return 'it is in the middle of a pipeline'
-  return null
+function whyNot(planned: Planned, options: PostgresEstimatingOptions): string | null {
+  const { transaction, quiescent, canBeAlone } = options.relay()
+  if (transaction === TX_FAILED) return 'its transaction has failed'
+  const texts = plannedTexts(planned, options)
+  if (typeof texts === 'string') return texts
+  return !quiescent && !canBeAlone ? 'it is in the middle of a pipeline' : null
 }
 
-/** What the planner is asked about; null or empty: nothing that it takes. */
-function plannedText(
+/** What the planner is asked about, or why it is not. */
+function plannedTexts(
   { text, decided: { analysis } }: Planned,
-  copied: PostgresEstimatingOptions['copied'],
-): string | null {
-  const [facts] = analysis.kind === 'statements' ? analysis.statements : []
-  if (facts?.copy?.direction === 'to-client') return copied(text)
-  return facts !== undefined && EXPLAINED.test(facts.command) ? text : null
+  { copied, parts }: Pick<PostgresEstimatingOptions, 'copied' | 'parts'>,
+): readonly string[] | string {
+  if (analysis.kind !== 'statements') return 'it is not understood'
+  const { statements } = analysis
+  const planned = plannedOf(
+    statements,
+    ({ command, copy }) => copy?.direction === 'to-client' || EXPLAINED.test(command),
+  )
+  if (typeof planned === 'string') return planned
+  const cut = statements.length === 1 ? [text] : parts(text)
+  const asked = planned.map((at) => {
+    const part = cut?.[at] ?? null
+    return part !== null && statements[at]?.copy?.direction === 'to-client' ? copied(part) : part
+  })
+  const known = asked.filter((one) => one !== null)
+  return known.length < asked.length ? 'the planner has no plan for it' : known
 }
 
 /** Equal for what is the same statement with the same parameters and meanings of names. */

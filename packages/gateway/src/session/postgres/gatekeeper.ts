@@ -148,6 +148,7 @@ export class SessionGatekeeper implements Gatekeeper {
       ...options,
       relay: () => this.#attached,
       copied: (text) => options.texts.copied(text),
+      parts: (text) => options.texts.parts(text),
     })
     this.#previewing = postgresPreviewing({
       ...options,

@@ -71,6 +71,11 @@ export class PostgresTexts implements TextReader<SessionNames> {
     return this.#reader.copied(text)
   }
 
+  /** Its statements as texts of their own; null: that is not certain. */
+  parts(text: string): readonly string[] | null {
+    return this.#reader.parts(text)
+  }
+
   preview(text: string, wanted: PreviewWanted): string | null {
     return this.#reader.preview(text, wanted)
   }
