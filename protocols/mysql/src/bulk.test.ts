@@ -1,8 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BulkParameters, type BulkValue, decodeBulkHead, writeBulkExecute } from './bulk.ts'
+import {
+  areUnitColumns,
+  BulkParameters,
+  type BulkValue,
+  decodeBulkHead,
+  writeBulkExecute,
+} from './bulk.ts'
 import { ByteWriter } from './bytes.ts'
-import { TYPE } from './columns.ts'
+import { type ColumnDefinition, TYPE } from './columns.ts'
 import { ProtocolError } from './errors.ts'
 import type { ParameterType } from './parameters.ts'
 
@@ -57,6 +63,20 @@ describe('COM_STMT_BULK_EXECUTE', () => {
     )
   })
 
+  test('each of its flags is read, and another refused', () => {
+    const payload = encode([['null', 'null']])
+    for (const [flags, expected] of [
+      [0, { sendsTypes: false, unitResults: false }],
+      [0x40, { sendsTypes: false, unitResults: true }],
+      [0xc0, { sendsTypes: true, unitResults: true }],
+    ] as const) {
+      payload[5] = flags
+      expect(decodeBulkHead(payload, 1, payload.length)).toMatchObject(expected)
+    }
+    payload[5] = 0x20
+    expect(() => decodeBulkHead(payload, 1, payload.length)).toThrow(ProtocolError)
+  })
+
   test('cut anywhere but between two rows, or with a byte behind it, it is refused', () => {
     const all: BulkValue[][] = [
       [Buffer.alloc(4), Buffer.from('one')],
@@ -103,4 +123,15 @@ describe('COM_STMT_BULK_EXECUTE', () => {
       { numRuns: 5000 },
     )
   })
+})
+
+test.each([
+  [['Id', 'Affected_rows'], '', true],
+  [['Id', 'Affected_rows'], 'people', false],
+  [['Id', 'ssn'], '', false],
+  [['Id'], '', false],
+])('columns %j of table `%s` are those of what each row did: %s', (names, orgTable, expected) => {
+  // Safe: nothing else of a definition is looked at.
+  const columns = names.map((name) => ({ name, orgTable }) as ColumnDefinition)
+  expect(areUnitColumns(columns)).toBe(expected)
 })

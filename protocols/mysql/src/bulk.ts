@@ -6,19 +6,33 @@
  * https://mariadb.com/docs/server/reference/clientserver-protocol/3-binary-protocol-prepared-statements/com_stmt_bulk_execute
  */
 import { ByteReader, type ByteSink, writeUint8, writeUint16, writeUint32 } from './bytes.ts'
+import type { ColumnDefinition } from './columns.ts'
 import { COM } from './commands.ts'
 import { ProtocolError } from './errors.ts'
 import { Parameters, type ParameterType, readTypes, writeTypes, writeValue } from './parameters.ts'
 
-/** Flags of COM_STMT_BULK_EXECUTE. SEND_UNIT_RESULTS (0x40) needs a capability that is not offered. */
-export const BULK_FLAG = { SEND_TYPES: 0x80 } as const
+/** Flags of COM_STMT_BULK_EXECUTE. UNIT_RESULTS needs a capability: the reply has a row for each row of the batch. */
+export const BULK_FLAG = { SEND_TYPES: 0x80, UNIT_RESULTS: 0x40 } as const
+const FLAGS = BULK_FLAG.SEND_TYPES | BULK_FLAG.UNIT_RESULTS
 
 /** In front of each value. What it gives DEFAULT and IGNORE, the server knows. */
 export const INDICATOR = { NONE: 0, NULL: 1, DEFAULT: 2, IGNORE: 3 } as const
 
+/** The columns of that result. */
+const UNIT_COLUMNS = ['Id', 'Affected_rows']
+
+/** Has a result the columns of the one that says what each row of a batch did? Another may be given them. */
+export function areUnitColumns(columns: readonly ColumnDefinition[]): boolean {
+  return (
+    columns.length === UNIT_COLUMNS.length &&
+    columns.every(({ name, orgTable }, i) => name === UNIT_COLUMNS[i] && orgTable === '')
+  )
+}
+
 export interface BulkHead {
   readonly statementId: number
   readonly sendsTypes: boolean
+  readonly unitResults: boolean
   /** Index behind the head: where the types or rows are. */
   readonly bodyStart: number
 }
@@ -28,10 +42,15 @@ export function decodeBulkHead(buf: Buffer, start: number, end: number): BulkHea
   const reader = new ByteReader(buf, start, end)
   const statementId = reader.uint32()
   const flags = reader.uint16()
-  if ((flags & ~BULK_FLAG.SEND_TYPES) !== 0) {
+  if ((flags & ~FLAGS) !== 0) {
     throw new ProtocolError('bad-value', 'remote', `flags ${flags} of COM_STMT_BULK_EXECUTE`)
   }
-  return { statementId, sendsTypes: flags !== 0, bodyStart: reader.at }
+  return {
+    statementId,
+    sendsTypes: (flags & BULK_FLAG.SEND_TYPES) !== 0,
+    unitResults: (flags & BULK_FLAG.UNIT_RESULTS) !== 0,
+    bodyStart: reader.at,
+  }
 }
 
 /** Valid, as everything it gives, as long as the bytes it was made of. */
@@ -39,6 +58,8 @@ export class BulkParameters {
   readonly types: readonly ParameterType[]
   /** How many there are. */
   readonly rows: number
+  /** The reply ends with a result that says of each row what it did. */
+  readonly unitResults: boolean
   readonly #buf: Buffer
   readonly #start: number
   readonly #end: number
@@ -54,10 +75,12 @@ export class BulkParameters {
     layout: {
       readonly markers: number
       readonly sendsTypes: boolean
+      readonly unitResults?: boolean
       readonly known: readonly ParameterType[] | null
     },
   ) {
-    const { markers, sendsTypes, known } = layout
+    const { markers, sendsTypes, unitResults = false, known } = layout
+    this.unitResults = unitResults
     const reader = new ByteReader(buf, start, end)
     const types = sendsTypes ? readTypes(reader, markers, false) : known
     if (types === null || types.length !== markers || markers === 0) {

@@ -99,8 +99,11 @@ const BEHAVIOUR =
 /** Ours to offer whatever the upstream has: they end at us. */
 const OURS = REQUIRED | CLIENT.CONNECT_WITH_DB | CLIENT.CONNECT_ATTRS | CLIENT.PLUGIN_AUTH_LENENC
 
-/** Longer column definitions, and batches. The others change replies, or skip metadata. */
-const MARIADB_SHAPING = MARIADB_CLIENT.EXTENDED_METADATA | MARIADB_CLIENT.STMT_BULK_OPERATIONS
+/** Longer column definitions, batches and what each row of one did. The others change replies, or skip metadata. */
+const MARIADB_SHAPING =
+  MARIADB_CLIENT.EXTENDED_METADATA |
+  MARIADB_CLIENT.STMT_BULK_OPERATIONS |
+  MARIADB_CLIENT.BULK_UNIT_RESULTS
 
 export interface OfferOptions {
   /** TLS can be had on this listener. */

@@ -4,6 +4,7 @@ export { ed25519Answer, ed25519PublicKey } from './auth/ed25519.ts'
 export { decryptPassword, encryptPassword } from './auth/rsa.ts'
 export { CACHING_SHA2, cachingSha2Answer, nativePasswordAnswer, PLUGIN } from './auth/scramble.ts'
 export {
+  areUnitColumns,
   BULK_FLAG,
   type BulkHead,
   BulkParameters,

@@ -184,7 +184,7 @@ export class ClientRequests {
     const { gatekeeper, bulk } = this.#state
     const { bytes, body, bodyEnd, command } = request
     if (!bulk) return this.#refused(request, { kind: 'unknown-command', command })
-    const { statementId, sendsTypes, bodyStart } = decodeBulkHead(bytes, body, bodyEnd)
+    const { statementId, bodyStart, ...flags } = decodeBulkHead(bytes, body, bodyEnd)
     const statement = this.#statement(statementId)
     if (statement === SETTLE) return this.#notYet(SETTLE)
     if (statement === undefined) return this.#unknown(request, statementId)
@@ -196,7 +196,7 @@ export class ClientRequests {
       )
     }
     const { parameters: markers, types: known } = statement
-    const rows = new BulkParameters(bytes, bodyStart, bodyEnd, { markers, sendsTypes, known })
+    const rows = new BulkParameters(bytes, bodyStart, bodyEnd, { markers, ...flags, known })
     const verdict = gatekeeper.decideBulk(statement, rows)
     if (isNotYet(verdict)) return this.#notYet(verdict)
     if (verdict.kind !== 'admission') return this.#answer(request, verdict)

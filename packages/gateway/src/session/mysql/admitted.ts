@@ -20,6 +20,8 @@ export interface Admitted extends Admission {
   readonly volatile: boolean
   /** Database and sql_mode when it was prepared: the server goes on reading it so. */
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
+  /** A batch whose reply ends with a result that says of each row what it did. */
+  readonly unitResults: boolean
   /** Its parameters, where a result may have to wait for people; null: none. */
   readonly bound: Bound | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */

@@ -173,6 +173,7 @@ export class Admitting {
       checked: standing.epoch,
       volatile: false,
       home: { database, sqlMode },
+      unitResults: false,
       bound: null,
       needsApproval: false,
       granted: null,

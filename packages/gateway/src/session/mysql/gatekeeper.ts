@@ -16,6 +16,7 @@ import {
 import {
   type Admission,
   type Answer,
+  areUnitColumns,
   type BeyondLimit,
   type BulkParameters,
   type ColumnDefinition,
@@ -261,7 +262,9 @@ export class MysqlGatekeeper implements Gatekeeper {
       const refused = this.#rowRefused(admitted, row)
       if (refused !== null) return refused
     }
-    return this.#limitedBatch(admitted)
+    const limited = this.#limitedBatch(admitted)
+    const answer: Admitted = rows.unitResults ? { ...limited, unitResults: true } : limited
+    return answer
   }
 
   /** A prepared statement that is to run, as it stands now. */
@@ -412,8 +415,11 @@ export class MysqlGatekeeper implements Gatekeeper {
     columns: readonly ColumnDefinition[],
     format: 'text' | 'binary',
   ): ReturnType<Gatekeeper['masksFor']> {
-    const { decided, ground } = admission as Admitted
+    const admitted = admission as Admitted
+    const { decided, ground } = admitted
     if (decided === null || !ground.view.masked) return null
+    // As single executions are answered; lineage knows no such result.
+    if (isOfUnits(admitted, result) && areUnitColumns(columns)) return null
     const { keys, telemetry, catalogDoubted } = this.#options
     const compiled = compileMasks({ decided, ground, keys }, result, columns, format)
     if (compiled.raised > 0) {
@@ -777,6 +783,11 @@ function engagedAfter(command: string, before: string | null): string | null {
   if (/^unlock\b/.test(command)) return null
   if (/^(lock|flush|backup|xa)\b/.test(command)) return 'the session has locked tables'
   return command === 'set transaction' ? 'the session has said how its next transaction is' : before
+}
+
+/** INVARIANT: what RETURNING gives comes first. */
+function isOfUnits({ unitResults, decided }: Admitted, result: number): boolean {
+  return unitResults && result === (factsOf(decided)?.[0]?.outputs === null ? 0 : 1)
 }
 
 const kills = (decided: Decided | null): boolean =>
