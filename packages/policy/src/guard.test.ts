@@ -35,6 +35,10 @@ masks:
   - { name: open, columns: [public.customers.city], with: { partial: { keep-first: 1 } }, predicates: open }
 trusted-functions: [public.safe_fn]
 `)
+const OPEN = `
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }
+`
 const view = viewOf(policy)
 const EMAIL = 'public.customers.email'
 const SSN = 'public.customers.ssn'
@@ -44,6 +48,44 @@ const kinds = (statement: StatementFacts): readonly (string | null)[] => {
   if (verdict.kind !== 'allow') throw new Error(JSON.stringify(verdict))
   return verdict.results[0]?.columns.map((mask) => mask?.spec.kind ?? null) ?? []
 }
+
+describe('how much is stored', () => {
+  const rows = 'information_schema.TABLES.TABLE_ROWS'
+
+  test('is shown to nobody under masks, by itself or in what is computed from it', () => {
+    expect(kinds(selecting(direct(rows), derived(rows), direct('public.customers.id')))).toEqual([
+      'null',
+      'null',
+      null,
+    ])
+  })
+
+  test('may not be searched by', () => {
+    const use = { column: column(rows), context: 'predicate' } as const
+    expect(outcome(view, facts({ uses: [use] }))).toBe('masked-predicate')
+    expect(outcome(viewOf(policyOf(OPEN)), facts({ uses: [use] }))).toBe('allow')
+  })
+
+  test('nor are the estimates of plans over tables that have masked columns', () => {
+    const plan = (path: string) =>
+      ({
+        name: 'rows',
+        lineage: {
+          kind: 'derived',
+          sources: [],
+          revealsNoValue: false,
+          why: [],
+          amounts: [column(path)],
+        },
+      }) as const
+    expect(kinds(facts({ outputs: [plan(SSN), plan('public.orders.id')] }))).toEqual(['null', null])
+  })
+
+  test('the server may not be asked to refuse what it estimates to be large', () => {
+    const set = { kind: 'set', name: 'max_join_size', local: false, values: ['5'] } as const
+    expect(outcome(view, facts({ command: 'set', state: [set] }))).toBe('masked-state')
+  })
+})
 
 describe('outputs', () => {
   test('a direct column gets its mask, an expression the constant, a count nothing', () => {

@@ -86,7 +86,7 @@ function guardState(facts: StatementFacts): Deny | null {
     if (change.kind !== 'set' || change.values === null || !choosesPlans(change.name)) continue
     return deny('masked-state', {
       message: `the setting ${change.name} chooses how rows are found, and columns are masked for you`,
-      detail: 'the order of rows can tell the order of masked values',
+      detail: 'which rows are read, and in which order, can tell of masked values',
       hint: 'Leave the planner its own choice.',
     })
   }

@@ -8,7 +8,7 @@ import { assertNever } from './errors.ts'
 import { REDACT, strengthOf } from './masks/spec.ts'
 import type { ColumnMask } from './model.ts'
 import type { ResultPlan } from './verdict.ts'
-import { type PrincipalView, stricterMask, stricterOrNull } from './view.ts'
+import { AMOUNT, type PrincipalView, stricterMask, stricterOrNull } from './view.ts'
 
 /** The protected columns among some, with their masks. */
 export function protectedAmong(
@@ -60,7 +60,7 @@ export function columnPlan(view: PrincipalView, stated: Lineage): ColumnPlan {
     case 'derived': {
       if (lineage.revealsNoValue) return CLEAN
       const found = protectedAmong(view, lineage.sources)
-      if (found.length === 0) return CLEAN
+      if (found.length === 0) return amountsPlan(view, lineage.amounts ?? [])
       const merged = found.map(({ mask }) => mask).reduce(stricterMask)
       const { groupMin } = merged
       if (groupMin !== null && (lineage.groups ?? 0) >= groupMin) return CLEAN
@@ -71,6 +71,11 @@ export function columnPlan(view: PrincipalView, stated: Lineage): ColumnPlan {
     default:
       return assertNever(lineage)
   }
+}
+
+/** Of a plan over tables with protected columns no estimate is shown, whatever it reads of them. */
+function amountsPlan(view: PrincipalView, columns: readonly ColumnRef[]): ColumnPlan {
+  return protectedAmong(view, columns).length === 0 ? CLEAN : { kind: 'mask', mask: AMOUNT }
 }
 
 /** An expression over a protected value shows nothing of it, whatever the column's own mask would show. */

@@ -30,11 +30,11 @@ const HARMLESS = words(`
 
 /**
  * Does it choose how the server finds and joins rows? The order in which rows come tells the order of values
- * where a plan reads an index on them or merges by them.
+ * where a plan reads an index on them or merges by them. Or does it refuse what is estimated to read more rows?
  */
 export function choosesPlans(name: string): boolean {
   const setting = name.toLowerCase().replace(/^(@@)?((session|local)\.)?/, '')
-  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch)$/.test(
+  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch|max_join_size|sql_big_selects)$/.test(
     setting,
   )
 }

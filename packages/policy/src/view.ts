@@ -3,7 +3,7 @@
  * session opens. Decisions and mask look-ups afterwards touch only these.
  */
 
-import type { ColumnRef, FunctionUse } from '@sallyport/sql'
+import { type ColumnRef, type FunctionUse, isAmount } from '@sallyport/sql'
 import { VIEW_COLUMNS_MAX } from './limits.ts'
 import { strengthOf, stricterSpec } from './masks/spec.ts'
 import type {
@@ -271,6 +271,7 @@ class ColumnLookup {
   }
 
   #alone(column: ColumnRef): ColumnMask | null {
+    if (isAmount(column)) return AMOUNT
     const covered = [column, ...this.#basesOf(column)]
     return this.#on(this.#masks, covered)
       .map((rule) => maskOf(rule, column, covered))
@@ -287,6 +288,18 @@ class ColumnLookup {
       mask.columns.some((pattern) => columns.some((one) => columnMatches(pattern, one, 'protect'))),
     )
   }
+}
+
+/** How much is stored: nobody under masks is told. */
+export const AMOUNT: ColumnMask = {
+  spec: { kind: 'null' },
+  strength: strengthOf({ kind: 'null' }),
+  derived: 'redact',
+  predicates: 'deny',
+  probes: null,
+  groupMin: null,
+  names: ['built-in: how much is stored'],
+  column: null,
 }
 
 function maskOf(rule: MaskRule, column: ColumnRef, covered: readonly ColumnRef[]): ColumnMask {

@@ -118,6 +118,11 @@ export class FactsDraft {
     this.#missing.set(key, { kind, name, there: names })
   }
 
+  /** Its names are of nothing that a catalog has. */
+  noneMissing(): void {
+    this.#missing.clear()
+  }
+
   relation(use: RelationUse): void {
     const key = `${use.access} ${use.schema ?? ''} ${use.name} ${use.through ?? ''}`
     if (!this.#relations.has(key)) this.#relations.set(key, use)

@@ -93,6 +93,8 @@ export type Lineage =
        * the statement's own HAVING asks for at least so many rows in the group.
        */
       readonly groups?: number
+      /** Of a plan: it also tells how much is stored in the tables of these columns, by estimates and costs. */
+      readonly amounts?: readonly ColumnRef[]
     }
   | { readonly kind: 'constant' }
   | {
@@ -268,9 +270,10 @@ export interface StatementFacts {
    * the session or the server and hold no stored value. `diagnostics`: they are the messages of earlier
    * statements (SHOW WARNINGS), which may quote stored values as errors may. `outputs` is then empty, however
    * many columns come. `counters`: names and values of what the server counts, which tell how much earlier statements
-   * read and sent (SHOW STATUS).
+   * read and sent (SHOW STATUS). `amounts`: they describe tables, which their first column names, among others by how
+   * much is stored in them (SHOW TABLE STATUS); `temporary-amounts`: of a table that is or may be temporary.
    */
-  readonly rows?: 'metadata' | 'diagnostics' | 'counters'
+  readonly rows?: 'metadata' | 'diagnostics' | 'counters' | 'amounts' | 'temporary-amounts'
   /** A type name that may, or after it could, stand for another type than the server's; absent otherwise. */
   readonly doubtfulType?: string
   /** It says IF NOT EXISTS, and what it would make is there: it makes nothing. Absent otherwise. */

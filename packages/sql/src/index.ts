@@ -1,3 +1,4 @@
+export { isAmount, tellsAmount } from './amounts.ts'
 export { buildCatalog } from './build-catalog.ts'
 export type * from './catalog.ts'
 export { columnRef } from './columns.ts'

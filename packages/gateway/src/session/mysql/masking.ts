@@ -56,7 +56,10 @@ export function compileMasks(
     columns.map((column) => witnessOf(catalog, column)),
     view,
   )
-  const own = plan?.rows === undefined ? [] : rowMasks(plan.rows)
+  const own =
+    plan?.rows === undefined
+      ? []
+      : rowMasks(plan.rows, columns, (table) => hasMasked(ground, table))
   const masks = merged.columns.map((mask, i) => {
     const column = columns[i]
     if (own[i] !== undefined) return own[i]
@@ -70,6 +73,18 @@ export function compileMasks(
   const compiled = masks.every((mask) => mask === null) ? null : masks
   if (decided.compiled.size < SHAPES_MAX) decided.compiled.set(key, compiled)
   return { masks: compiled, raised: merged.raised.length }
+}
+
+/** Of any database: a name that is masked nowhere is the only one that is certain. */
+function hasMasked({ catalog, view }: Ground, table: string): boolean {
+  const name = table.toLowerCase()
+  const named = catalog?.data.relations.filter((one) => one.name.toLowerCase() === name) ?? []
+  return (
+    named.length === 0 ||
+    named.some(({ schema, name: relation, columns }) =>
+      columns.some((column) => view.maskFor({ schema, relation, column: column.name }) !== null),
+    )
+  )
 }
 
 /** Found by identity: a relay gives equal descriptions as one array. */

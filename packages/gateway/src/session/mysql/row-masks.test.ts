@@ -1,4 +1,4 @@
-import type { CellMask } from '@sallyport/protocol-mysql'
+import type { CellMask, ColumnDefinition } from '@sallyport/protocol-mysql'
 import { describe, expect, test } from 'vitest'
 import { rowMasks } from './row-masks.ts'
 
@@ -18,7 +18,7 @@ function shown(
 }
 
 describe('messages of SHOW WARNINGS', () => {
-  const masks = rowMasks('diagnostics')
+  const masks = rowMasks('diagnostics', [], () => true)
 
   test('lose what may be a value, by their number', () => {
     const [level, code, message] = shown(masks, [
@@ -44,7 +44,7 @@ describe('messages of SHOW WARNINGS', () => {
 })
 
 describe('counters of SHOW STATUS', () => {
-  const masks = rowMasks('counters')
+  const masks = rowMasks('counters', [], () => true)
 
   test.each([
     'Handler_read_next',
@@ -65,5 +65,27 @@ describe('counters of SHOW STATUS', () => {
 })
 
 test('rows that describe the schema have no masks', () => {
-  expect(rowMasks('metadata')).toEqual([])
+  expect(rowMasks('metadata', [], () => true)).toEqual([])
+})
+
+describe('what describes tables', () => {
+  const columns = ['Name', 'Rows', 'Avg_row_length', 'Comment'].map((name) => ({ name }))
+  // Safe: nothing but the name is looked at.
+  const definitions = columns as unknown as ColumnDefinition[]
+  const isProtected = (table: string) => table === 'people'
+  const row = (table: string) => [table, '7', '20', 'note']
+  const nulls = (rows: 'amounts' | 'temporary-amounts', table: string) => {
+    const masks = rowMasks(rows, definitions, isProtected)
+    const out = { buf: Buffer.alloc(64), at: 0, ensure: () => undefined }
+    return row(table).map((cell, i) => masks[i]?.(Buffer.from(cell), 0, cell.length, out) === -1)
+  }
+
+  test('does not say how much is stored in one with masked columns', () => {
+    expect(nulls('amounts', 'people')).toEqual([false, true, true, false])
+    expect(nulls('amounts', 'orders')).toEqual([false, false, false, false])
+  })
+
+  test('nor in one that may be temporary', () => {
+    expect(nulls('temporary-amounts', 'orders')).toEqual([false, true, true, false])
+  })
 })

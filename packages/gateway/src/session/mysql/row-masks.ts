@@ -1,9 +1,11 @@
 /**
  * Rows that are not of relations, as a principal under masks may read them: messages of SHOW WARNINGS and SHOW
- * ERRORS by their error number, counters of SHOW STATUS by their name.
+ * ERRORS by their error number, counters of SHOW STATUS by their name; descriptions of tables without how much is
+ * stored in them.
  */
 import type { ResultPlan } from '@sallyport/policy'
-import type { CellMask } from '@sallyport/protocol-mysql'
+import type { CellMask, ColumnDefinition } from '@sallyport/protocol-mysql'
+import { tellsAmount } from '@sallyport/sql'
 import { redactErr } from './redaction.ts'
 
 /** Counters that say nothing of what statements read: of the server, of connections, of how many statements. */
@@ -11,7 +13,12 @@ const HARMLESS =
   /^(ssl_|tls_|caching_sha2_|com_|wsrep_|rpl_|threads_|connection|aborted_|max_used_connections|uptime|compression|open_(files|tables|table_definitions|streams)$|opened_|prepared_stmt_count|questions|queries|mysqlx_|server_|current_tls)/i
 
 /** Masks of the columns in order; undefined: as the plan has it. */
-export function rowMasks(rows: NonNullable<ResultPlan['rows']>): readonly (CellMask | undefined)[] {
+export function rowMasks(
+  rows: NonNullable<ResultPlan['rows']>,
+  columns: readonly ColumnDefinition[],
+  /** Has a table of this name masked columns, or is it not known? */
+  isProtected: (table: string) => boolean,
+): readonly (CellMask | undefined)[] {
   switch (rows) {
     case 'metadata':
       return []
@@ -19,6 +26,10 @@ export function rowMasks(rows: NonNullable<ResultPlan['rows']>): readonly (CellM
       return messages()
     case 'counters':
       return counters()
+    case 'temporary-amounts':
+      return amounts(columns, () => true)
+    case 'amounts':
+      return amounts(columns, isProtected)
   }
 }
 
@@ -52,6 +63,21 @@ function counters(): CellMask[] {
   const value: CellMask = (src, start, end, out) =>
     put(out, harmless ? src.subarray(start, end) : ZERO)
   return [name, value]
+}
+
+/** Of SHOW TABLE STATUS and SHOW INDEX: what a row is about stands before what is told of it. */
+function amounts(
+  columns: readonly ColumnDefinition[],
+  isProtected: (table: string) => boolean,
+): (CellMask | undefined)[] {
+  let hides = true
+  const table: CellMask = (src, start, end, out) => {
+    hides = isProtected(src.toString('utf8', start, end))
+    return put(out, src.subarray(start, end))
+  }
+  const amount: CellMask = (src, start, end, out) =>
+    hides ? -1 : put(out, src.subarray(start, end))
+  return columns.map(({ name }, i) => (i === 0 ? table : tellsAmount(name) ? amount : undefined))
 }
 
 const ZERO = Buffer.from('0')

@@ -505,6 +505,66 @@ describe('columns of a plan', () => {
   })
 })
 
+describe('what a plan tells of how much is stored', () => {
+  test.each([
+    ['explain select id from people', 'EXPLAIN', {}],
+    ['explain format=json select 1 from contacts', 'EXPLAIN', {}],
+    ['explain format=traditional update people set dept = 1', 'rows filtered', {}],
+    ['explain select id from people', 'rows', maria],
+    ['analyze select id from people', 'rows filtered', maria],
+  ] as const)('%s: in %s', (sql, names, more) => {
+    const { outputs } = factsOf(sql, more)
+    if (!Array.isArray(outputs)) throw new Error('no outputs')
+    const telling = outputs.filter(({ lineage }) => lineage.amounts?.length > 0)
+    expect(telling.map(({ name }) => name).join(' ')).toBe(names)
+    expect(telling[0]?.lineage.amounts).toContainEqual(
+      expect.objectContaining({ relation: 'people', column: 'ssn' }),
+    )
+  })
+
+  test('of a temporary table, too', () => {
+    const names = { temporaries: new Map([['crm.copies', ['ssn']]]) }
+    expect(factsOf('explain select 1 from copies', { names }).outputs).toEqual([
+      expect.objectContaining({
+        lineage: expect.objectContaining({
+          amounts: [{ schema: 'crm', relation: 'copies', column: 'ssn' }],
+        }),
+      }),
+    ])
+  })
+})
+
+describe('sizes of tables', () => {
+  test.each([
+    ["show table status like 'people'", ''],
+    ["show table status where name = 'people' and engine = 'InnoDB'", ''],
+    ['show table status where Data_length > 5', 'information_schema.tables.data_length predicate'],
+    [
+      'show index from people where Cardinality = 2',
+      'information_schema.statistics.cardinality predicate',
+    ],
+  ])('%s: %s', (sql, uses) => {
+    const facts = factsOf(sql)
+    expect(facts.rows).toBe('amounts')
+    expect(facts.missing).toBeUndefined()
+    expect(usesText(facts)).toBe(uses)
+  })
+
+  test('of a table that may be a temporary one', () => {
+    const temporary = new Map([['crm.people', ['id']]])
+    expect(factsOf('show index from people', { names: { temporaries: temporary } }).rows).toBe(
+      'temporary-amounts',
+    )
+    expect(factsOf('show index from people', { names: { temporariesCertain: false } }).rows).toBe(
+      'temporary-amounts',
+    )
+  })
+
+  test('how far the binary log has grown is no metadata', () => {
+    expect(relationsText(factsOf('show binary log status'))).toContain('mysql.binary_logs')
+  })
+})
+
 describe('rows that are not of relations', () => {
   test.each([
     ['show tables', 'metadata'],

@@ -1,9 +1,11 @@
 /** SELECT and statements that hold another: EXPLAIN, PREPARE, EXECUTE, SET STATEMENT. */
-import type { ColumnUse, Effect, StatementFacts } from '../../facts.ts'
+import { relationColumns } from '../../columns.ts'
+import type { ColumnRef, ColumnUse, Effect, StatementFacts } from '../../facts.ts'
 import { unknownOf } from '../../lineage/value.ts'
 import type { Explain, Expression, PreparedText, Query, QueryBody } from '../ast.ts'
 import { noteVariable } from '../lineage/expression.ts'
 import { newScope } from '../lineage/scope.ts'
+import { temporaryKey } from '../names.ts'
 import type { Handler, Handlers, Run } from './run.ts'
 import { outputsOf } from './run.ts'
 import { noteSettings } from './settings.ts'
@@ -78,7 +80,34 @@ const explain: Handler<'explain'> = (run, node) => {
     revealsNoValue: false,
     why: [why],
   } as const
-  draft.outputs = planColumns(run, node).map((name) => ({ name, lineage }))
+  const estimates = { ...lineage, amounts: storedIn(run) }
+  draft.outputs = planColumns(run, node).map((name) => ({
+    name,
+    lineage: PLAIN_OF_PLAN.has(name) || lineage.kind === 'unknown' ? lineage : estimates,
+  }))
+}
+
+/** Columns of a plan without estimates; a plan in one text has costs in it. */
+const PLAIN_OF_PLAN = new Set(
+  'id select_type table partitions type possible_keys key key_len ref r_rows r_filtered Extra'.split(
+    ' ',
+  ),
+)
+
+/** All columns of the tables of the statement, also of those behind its views. */
+function storedIn({ draft, context: { catalog, names } }: Run): readonly ColumnRef[] {
+  if (catalog === null) return []
+  return [...draft.relations].flatMap(({ schema, name, kind }) => {
+    if (schema === null) return []
+    if (kind === 'temporary')
+      return (names.temporaries.get(temporaryKey(catalog, schema, name)) ?? []).map((column) => ({
+        schema,
+        relation: name,
+        column,
+      }))
+    const relation = catalog.relation(schema, name)
+    return relation === undefined ? [] : relationColumns(catalog, relation).refs
+  })
 }
 
 const FROM_FUNCTIONS = new Set<Effect>(['procedural', 'unknown'])

@@ -2,8 +2,10 @@
  * SHOW, DESCRIBE and HELP. What they show is what a system relation holds: that relation is what the statement
  * reads, so that policy tells schema from what other sessions run, and from credentials.
  */
+import { tellsAmount } from '../../amounts.ts'
+import type { ObjectName } from '../ast.ts'
 import { newScope } from '../lineage/scope.ts'
-import type { Handler, Handlers } from './run.ts'
+import type { Handler, Handlers, Run } from './run.ts'
 import { describes } from './run.ts'
 
 /**
@@ -49,11 +51,13 @@ const SHOWN: readonly (readonly [relation: string, subjects: string, more?: 'adm
     'SLAVE|REPLICA|SLAVE HOSTS|REPLICA HOSTS|REPLICAS|ALL SLAVES STATUS|ALL REPLICAS STATUS',
     'admin',
   ],
+  // How far the log has grown tells how long the values of a changed row are.
   [
-    '-',
-    'BINARY LOGS|MASTER LOGS|BINARY LOG STATUS|MASTER STATUS|BINLOG STATUS|WSREP_STATUS|WSREP_MEMBERSHIP',
+    'mysql.binary_logs',
+    'BINARY LOGS|MASTER LOGS|BINARY LOG STATUS|MASTER STATUS|BINLOG STATUS',
     'admin',
   ],
+  ['-', 'WSREP_STATUS|WSREP_MEMBERSHIP', 'admin'],
 ]
 
 const SUBJECTS = new Map(
@@ -86,9 +90,31 @@ const show: Handler<'show'> = (run, node) => {
   if (known.relation !== '-') draft.relation(systemRelation(known.relation))
   describes(run)
   if (subject === 'STATUS') draft.rows = 'counters'
+  if (/^(TABLE STATUS|INDEX|INDEXES|KEYS)$/.test(subject)) {
+    draft.rows = mayBeTemporary(run, node.object) ? 'temporary-amounts' : 'amounts'
+    noteAmounts(run, known.relation)
+  }
   // Its columns are those of what is shown.
   for (const argument of node.arguments) walk.value(argument, newScope(null))
   if (node.where !== null) walk.predicate(node.where, newScope(null))
+  draft.noneMissing()
+}
+
+/** A temporary table, which SHOW INDEX knows as well, takes the place of a stored one. */
+function mayBeTemporary({ context: { names } }: Run, object: ObjectName | null): boolean {
+  if (object === null) return false
+  const ending = `.${object.name.value.toLowerCase()}`
+  const isNamed = (key: string) => key.toLowerCase().endsWith(ending)
+  return !names.temporariesCertain || [...names.temporaries.keys()].some(isNamed)
+}
+
+/** Columns of what is shown are named in WHERE alone. */
+function noteAmounts({ draft, survey }: Run, path: string): void {
+  const { schema, name: relation } = systemRelation(path)
+  for (const node of survey.meaningful) {
+    if (node.kind !== 'column' || !tellsAmount(node.name.value)) continue
+    draft.use({ schema, relation, column: node.name.value.toLowerCase() }, 'predicate')
+  }
 }
 
 function systemRelation(path: string) {

@@ -52,7 +52,15 @@ import {
   type Scope,
   visible,
 } from './scope.ts'
-import { isBounded, literalType, mayOverflow, NUMBER, PARAMETER, STRING } from './types.ts'
+import {
+  isBounded,
+  literalType,
+  mayOverflow,
+  NUMBER,
+  PARAMETER,
+  resultType,
+  STRING,
+} from './types.ts'
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 
 export function expressionValue(walk: Walk, node: Expression, scope: Scope): Value {
@@ -277,7 +285,7 @@ function binaryValue(walk: Walk, node: Binary, scope: Scope): Value {
   const dates = node.left.kind === 'interval' || node.right.kind === 'interval'
   const mayFail = !dates && (mayOverflow(operator, left, right) || mixesBits(operator, left, right))
   if (mayFail) for (const value of [left, right]) walk.draft.useAll(value, 'failure')
-  const type = operator === '||' || dates ? null : NUMBER
+  const type = dates ? null : resultType(operator, left, right)
   const joins = operator === '||' ? { joins: 1 } : {}
   if (left.row !== null) noteLazyOperands(walk, node, { parts: [left, right], scope })
   else noteNullOperands(walk, [left, right])

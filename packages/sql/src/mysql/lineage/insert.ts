@@ -1,12 +1,5 @@
 /** INSERT and REPLACE: what is written where, from what. */
-import {
-  asComputed,
-  CONSTANT,
-  type Column,
-  probesOf,
-  unknownOf,
-  type Value,
-} from '../../lineage/value.ts'
+import { CONSTANT, type Column, probesOf, unknownOf, type Value } from '../../lineage/value.ts'
 import type { Assignment, ColumnReference, Insert } from '../ast.ts'
 import { foldTable } from '../names.ts'
 import { noteRowsDeleted, noteWritten } from './checked.ts'
@@ -89,7 +82,10 @@ function listed(cells: readonly Value[]): Value {
   if (cells.length <= 1) return first
   const constants = cells.flatMap((cell) => cell.constants ?? [])
   const other = cells.filter((cell) => cell.kind !== 'constant')
-  if (other.length === 0) return asComputed({ ...CONSTANT, constants })
+  if (other.length === 0) {
+    const computed = cells.some((cell) => cell.varies === 'computed')
+    return { ...CONSTANT, constants, varies: computed ? 'computed' : 'listed' }
+  }
   return { ...mixed(other), constants }
 }
 

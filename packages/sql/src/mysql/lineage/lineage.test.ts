@@ -291,6 +291,8 @@ const USES: readonly (readonly [string, string])[] = [
   ],
   ['select pay + 1, pay * 1.5 from people', ''],
   ['select pay * pay * pay from people', 'people.pay failure'],
+  ['select pay / 12, round(pay / 12, 2), ssn / 2 from people', ''],
+  ['select ssn / 0.5, round(ssn / 2) from people', 'people.ssn failure'],
   ['select exp(pay) from people', 'people.pay failure'],
   ['select abs(pay), round(pay, 2), std(pay), variance(dept) from people', ''],
   ['select abs(ssn), round(1, dept) from people', 'people.dept failure; people.ssn failure'],

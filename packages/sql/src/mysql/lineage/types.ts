@@ -2,6 +2,7 @@
  * Types as far as they decide what a comparison or an operation tells: comparing text with a number compares
  * the number the text starts with, arithmetic may leave the range of its type.
  */
+import { isAmount } from '../../amounts.ts'
 import type { Value } from '../../lineage/value.ts'
 import type { Literal } from '../ast.ts'
 
@@ -61,10 +62,12 @@ export function mayOverflow(operator: string, left: Value, right: Value): boolea
   switch (operator) {
     // NULL where there is no result (§12.6.1); in strict mode an error only where it is stored.
     case '/':
+      return !(isAtLeastOne(right) || (isBounded(left) && isBounded(right)))
     case '%':
     case 'div':
       return !(isBounded(left) && isBounded(right))
     case '+':
+      return !(isAddend(left) && isAddend(right))
     case '*':
       return !(isBounded(left) && isBounded(right))
     case '-':
@@ -74,7 +77,33 @@ export function mayOverflow(operator: string, left: Value, right: Value): boolea
   }
 }
 
+/** The type of `left operator right`: a quotient by one or more is as bounded as what is divided. */
+export function resultType(operator: string, left: Value, right: Value): string | null {
+  if (operator === '||') return null
+  const divides = operator === '/' && isAtLeastOne(right)
+  return divides && (isBounded(left) || isOfAmounts(left)) ? 'bounded' : NUMBER
+}
+
+const isOfAmounts = ({ sources }: Value) => sources.length > 0 && sources.every(isAmount)
+
+/** Division by it makes nothing larger. */
+function isAtLeastOne({ kind, type, constants }: Value): boolean {
+  return (
+    kind === 'constant' &&
+    type === NUMBER &&
+    constants !== null &&
+    'kind' in constants &&
+    constants.kind === 'literal' &&
+    SMALL.test(constants.text) &&
+    Math.abs(Number(constants.text)) >= 1
+  )
+}
+
 const isUnsigned = ({ type }: Value) => type?.includes('unsigned') === true
+
+/** Bytes and rows that there are never come near the end of their type. */
+const isAddend = (value: Value): boolean =>
+  isBounded(value) || (value.kind === 'direct' && isOfAmounts(value))
 
 /** The type of a value that is one of these; null where they are not all numbers of bounded types, or small ones. */
 export function boundedOf(values: readonly Value[]): string | null {
