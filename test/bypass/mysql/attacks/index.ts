@@ -5,11 +5,16 @@ import { attacks as nullTests } from '../../attacks/null-tests.ts'
 import { attacks as conditions } from '../../attacks/predicates.ts'
 import { attacks as setOperations } from '../../attacks/set-operations.ts'
 import type { AttackList } from '../attack-list.ts'
+import { attacks as amounts } from './amounts.ts'
+import { attacks as copies } from './copies.ts'
 import { attacks as definitions } from './definitions.ts'
+import { attacks as disguises } from './disguises.ts'
 import { attacks as errors } from './errors.ts'
 import { attacks as expressions } from './expressions.ts'
 import { attacks as nullOperands } from './null-operands.ts'
+import { attacks as nullResults } from './null-results.ts'
 import { attacks as predicates } from './predicates.ts'
+import { attacks as sessions } from './sessions.ts'
 import { attacks as shapes } from './shapes.ts'
 import { attacks as waysOut } from './ways-out.ts'
 import { attacks as writes } from './writes.ts'
@@ -35,6 +40,11 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'predicates that tell': predicates,
   'errors and warnings': errors,
   'operands that are not looked at': nullOperands,
+  'results that are NULL for some': nullResults,
+  'numbers and conditions in disguise': disguises,
+  'copies between masked columns': copies,
+  'what is left for the next statement': sessions,
+  'how much is stored': amounts,
   writes,
   definitions,
   'other ways out': waysOut,
