@@ -43,6 +43,11 @@ export class HeadCursor {
     return this.#next
   }
 
+  /** Of the newest record that a good head spoke of so far. */
+  get lastSeq(): number {
+    return this.#lastSeq
+  }
+
   get line(): number {
     return this.#line
   }

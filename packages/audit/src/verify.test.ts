@@ -108,7 +108,7 @@ describe('verifyLog', () => {
   test('finds nothing in a log as it was written, and proves all of it', async () => {
     const report = await verify(pristine)
     expect(report).toMatchObject({ ok: true, segments: 3, records: 8, lastSeq: 8, provenTo: 8 })
-    expect(report.unproven).toEqual([{ kind: 'tail-without-outside-heads' }])
+    expect(report.unproven).toEqual([{ kind: 'tail-without-outside-heads', after: 0 }])
   })
 
   test('has nothing left unproven when heads were kept elsewhere', async () => {
@@ -336,9 +336,22 @@ describe('verifyLog', () => {
     writeLines(heads, linesOf(join(root, 'anchored.jsonl')).slice(0, 1))
     const alone = await verify(directory)
     expect(alone.ok).toBe(true)
-    expect(alone.unproven).toContainEqual({ kind: 'tail-without-outside-heads' })
+    expect(alone.unproven).toContainEqual({ kind: 'tail-without-outside-heads', after: 0 })
     const anchored = await verify(directory, join(root, 'anchored.jsonl'))
     expect(codesOf(anchored)).toEqual(['cut'])
+  })
+
+  test('says how far heads kept elsewhere reach, when they end before the log does', async () => {
+    const anchored = linesOf(join(root, 'anchored.jsonl'))
+    const some = join(temporaryDirectory(), 'some.jsonl')
+    for (const count of [0, 1]) {
+      writeLines(some, anchored.slice(0, count))
+      const { seq: after } =
+        count === 0 ? { seq: 0 } : (JSON.parse(anchored[0] ?? '') as SignedHead)
+      const report = await verify(pristine, some)
+      expect(report.ok).toBe(true)
+      expect(report.unproven).toEqual([{ kind: 'tail-without-outside-heads', after }])
+    }
   })
 
   test('says which records no head speaks of yet', async () => {

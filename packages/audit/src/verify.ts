@@ -51,7 +51,8 @@ export interface VerifyOptions {
 /** Something that could be so and would not be noticed. */
 export type Unproven =
   | { readonly kind: 'after-last-head'; readonly from: number; readonly to: number }
-  | { readonly kind: 'tail-without-outside-heads' }
+  /** No head kept outside speaks of a record behind `after`; 0: there are none. */
+  | { readonly kind: 'tail-without-outside-heads'; readonly after: number }
   | { readonly kind: 'nothing-signed' }
   /** What recordings of unfinished sessions hold behind their last hash in the log. */
   | { readonly kind: 'recording-tails'; readonly recordings: number }
@@ -101,7 +102,6 @@ class Verification {
   /** Changes of keys that still have to be met in the log. */
   readonly #changes = new Map<number, string>()
   readonly #live: boolean
-  readonly #hasOutsideHeads: boolean
   readonly #findings = new Findings()
   readonly #chain = new ChainCheck(this.#findings)
   readonly #tree = new MerkleFrontier()
@@ -130,7 +130,6 @@ class Verification {
       if (change !== null) this.#changes.set(change.seq, canonicalJson(change))
     }
     this.#live = parts.options.live === true
-    this.#hasOutsideHeads = outside.length > 0
     const { recordings } = parts.options
     this.#recordings =
       recordings === undefined ? null : new RecordingChecks(recordings, { live: this.#live })
@@ -178,7 +177,12 @@ class Verification {
     }
     const tails = this.#recordings?.tails ?? 0
     if (tails > 0) unproven.push({ kind: 'recording-tails', recordings: tails })
-    if (!this.#hasOutsideHeads) unproven.push({ kind: 'tail-without-outside-heads' })
+    const [, ...outside] = this.#cursors
+    const after = Math.max(0, ...outside.map(({ lastSeq: seq }) => seq))
+    // Cut back to what they speak of, with the heads behind it, the log would look whole.
+    if (after === 0 || after < this.#provenTo) {
+      unproven.push({ kind: 'tail-without-outside-heads', after })
+    }
     return {
       ok: this.#findings.total === 0,
       segments,

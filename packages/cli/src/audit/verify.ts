@@ -136,7 +136,9 @@ function sayUnproven(unproven: Unproven): string {
     case 'after-last-head':
       return `records ${unproven.from} to ${unproven.to} come after the last signature; whoever can write the files could have changed them`
     case 'tail-without-outside-heads':
-      return 'that nothing was cut from the end together with its heads: give --heads kept elsewhere'
+      return unproven.after === 0
+        ? 'that nothing was cut from the end together with its heads: give --heads kept elsewhere'
+        : `that nothing was cut from the end together with its heads: those of --heads end at record ${unproven.after}`
     case 'recording-tails':
       return `what ${counted(unproven.recordings, 'recording')} of sessions without an end hold behind the last hash in the log`
     case 'nothing-signed':
