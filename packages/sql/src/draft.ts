@@ -37,6 +37,8 @@ function withProbes(use: ColumnUse, more: UseDetail): ColumnUse {
   }
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 interface Computed {
   readonly at: number
   readonly name: string
@@ -232,7 +234,7 @@ export class FactsDraft {
         if (lineage.kind === 'unknown') for (const why of lineage.why) this.#unknowns.add(why)
       }
     }
-    return {
+    const facts: Mutable<StatementFacts> = {
       engine: this.engine,
       command: this.command,
       commands: [this.command, ...this.commands],
@@ -243,23 +245,25 @@ export class FactsDraft {
       limit: this.limit,
       parameters: this.parameters,
       outputs: this.outputs,
-      ...(this.rows !== null && { rows: this.rows }),
-      ...(this.diagnostics && { diagnostics: true }),
-      ...(this.makesNothing && { makesNothing: true }),
-      ...(this.doubtfulType !== null && { doubtfulType: this.doubtfulType }),
       columns: [...this.#columns],
       uses: [...this.#uses.values()].flat(),
-      ...(this.isWithholdable && { withholdable: this.#withholdable() }),
-      ...(this.sortable !== null && { sortable: true }),
       flows: this.flows,
-      ...((this.wholeRows || (this.spread && this.flows.length > 0)) && { wholeRows: true }),
       constantWrites: this.constantWrites,
       state: this.state,
       literalIndependent: this.literalIndependent,
       copy: this.copy,
-      ...(this.localFile !== null && { localFile: this.localFile }),
       unknowns: [...this.#unknowns],
-      ...(this.#missing.size > 0 && { missing: [...this.#missing.values()] }),
     }
+    // Not spread: each spread goes through the slow path of making an object.
+    if (this.rows !== null) facts.rows = this.rows
+    if (this.diagnostics) facts.diagnostics = true
+    if (this.makesNothing) facts.makesNothing = true
+    if (this.doubtfulType !== null) facts.doubtfulType = this.doubtfulType
+    if (this.isWithholdable) facts.withholdable = this.#withholdable()
+    if (this.sortable !== null) facts.sortable = true
+    if (this.wholeRows || (this.spread && this.flows.length > 0)) facts.wholeRows = true
+    if (this.localFile !== null) facts.localFile = this.localFile
+    if (this.#missing.size > 0) facts.missing = [...this.#missing.values()]
+    return facts
   }
 }
