@@ -37,6 +37,21 @@ describe('the tree of RFC 6962', () => {
     }
   })
 
+  test('has the same root however seldom it is asked for, and begins anew', () => {
+    const leaves = Array.from({ length: 333 }, (_, i) => leafHash(Buffer.from(`record ${i}`)))
+    const frontier = new MerkleFrontier()
+    for (let i = 0; i < 70; i++) frontier.add(Buffer.from(leaves[i] ?? '', 'hex'))
+    frontier.reset()
+    expect([frontier.count, frontier.root()]).toEqual([0, merkleRoot([])])
+    for (const [index, leaf] of leaves.entries()) {
+      frontier.add(Buffer.from(leaf, 'hex'))
+      const size = index + 1
+      expect(frontier.count).toBe(size)
+      if (![63, 64, 65, 129, 200, 333].includes(size)) continue
+      expect(frontier.root()).toBe(merkleRoot(leaves.slice(0, size)))
+    }
+  })
+
   test('leads from every leaf to the root, at every size', () => {
     for (let size = 1; size <= 40; size++) {
       const leaves = MANY.slice(0, size)
