@@ -33,6 +33,16 @@ export function ownCopy(bytes: Uint8Array): Buffer {
   return copy
 }
 
+/** Bytes [start, end), one character each; `known` where it is the same again: comparing costs less than making it. */
+export function latin1At(buf: Buffer, start: number, end: number, known: string): string {
+  const length = end - start
+  if (known.length !== length) return buf.toString('latin1', start, end)
+  for (let i = 0; i < length; i++) {
+    if (known.charCodeAt(i) !== buf[start + i]) return buf.toString('latin1', start, end)
+  }
+  return known
+}
+
 /** Big-endian uint16 at `at`; the caller has checked the bounds. */
 export function uint16At(buf: Uint8Array, at: number): number {
   // biome-ignore format: one line per integer

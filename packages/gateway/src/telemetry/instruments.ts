@@ -36,10 +36,11 @@ interface Cell {
   value: number
 }
 
-/** A number per label set. `add` with the same labels finds its cell by one map look-up. */
+/** A number per label set. `add` with the labels of the last one looks nothing up, with others of before once. */
 export class Tally<const L extends readonly string[]> {
   readonly #labels: L
   readonly #cells = new Map<string, Cell>()
+  #last: { readonly values: readonly string[]; readonly cell: Cell } | null = null
 
   constructor(
     registry: Registry,
@@ -52,9 +53,15 @@ export class Tally<const L extends readonly string[]> {
   }
 
   add(values: { readonly [K in keyof L]: string }, amount = 1): void {
+    const last = this.#last
+    if (last !== null && isSame(last.values, values)) {
+      last.cell.value += amount
+      return
+    }
     const key = values.length < 2 ? (values[0] ?? '') : values.join('\0')
     const cell = this.#cells.get(key) ?? this.#open(key, values)
     cell.value += amount
+    this.#last = { values, cell }
   }
 
   #open(key: string, values: readonly string[]): Cell {
@@ -68,6 +75,11 @@ export class Tally<const L extends readonly string[]> {
     this.#cells.set(full ? '\0other' : key, cell)
     return cell
   }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return a.length === b.length
 }
 
 /** A histogram without labels over fixed bucket bounds. */

@@ -4,7 +4,7 @@
  * Methods return false when the request was not consumed because the leg is parked; it is then offered
  * again. A request is forwarded only after the gatekeeper admitted it.
  */
-import { cStringEnd, ownCopy } from '../bytes.ts'
+import { cStringEnd, latin1At, ownCopy } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { FRONTEND, HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'
@@ -28,6 +28,8 @@ export class ClientRequests {
   readonly #state: RelayState
   /** The Bind at hand turned out to need inspection: it is not to be passed on in pieces. */
   #wholeBind = false
+  /** The last name read that was one. */
+  #lastName = ''
 
   constructor(state: RelayState) {
     this.#state = state
@@ -74,7 +76,7 @@ export class ClientRequests {
       asked: 0,
       fields: undefined,
     }
-    state.statements.set(name, statement)
+    state.statements.set(statement)
     gatekeeper.nameTaken('statement', sqlName(name))
     const entry = this.#expect(REPLY.parse)
     entry.statement = statement
@@ -154,7 +156,7 @@ export class ClientRequests {
     }
     this.#renew(statement, verdict)
     const portal = newPortal(portalName, statement, formats, state.segment, verdict)
-    state.portals.set(portalName, portal)
+    state.portals.set(portal)
     if (portalName !== '') gatekeeper.nameTaken('portal', sqlName(portalName))
     const entry = this.#expect(REPLY.bind)
     entry.portal = portal
@@ -349,7 +351,9 @@ export class ClientRequests {
   /** A name as the relay keeps it; null: longer than the server tells names apart. */
   #name(buf: Buffer, start: number, end: number): string | null {
     if (end === start) return ''
-    return end - start > SESSION_NAME_BYTES_MAX ? null : buf.toString('latin1', start, end)
+    if (end - start > SESSION_NAME_BYTES_MAX) return null
+    this.#lastName = latin1At(buf, start, end, this.#lastName)
+    return this.#lastName
   }
 
   #target(buf: Buffer, at: number, frameEnd: number): { target: number; name: string | null } {

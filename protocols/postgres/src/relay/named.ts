@@ -45,6 +45,52 @@ export interface Portal {
 }
 
 /**
+ * What names stand for. The unnamed one comes and goes with every statement of most drivers, so it has a place of its own;
+ * most sessions have no other.
+ */
+export class Names<T extends { readonly name: string }> {
+  #unnamed: T | undefined
+  #named: Map<string, T> | null = null
+
+  get size(): number {
+    return (this.#unnamed === undefined ? 0 : 1) + (this.#named?.size ?? 0)
+  }
+
+  get(name: string): T | undefined {
+    return name === '' ? this.#unnamed : this.#named?.get(name)
+  }
+
+  set(value: T): void {
+    if (value.name === '') this.#unnamed = value
+    else {
+      this.#named ??= new Map()
+      this.#named.set(value.name, value)
+    }
+  }
+
+  delete(name: string): void {
+    if (name === '') this.#unnamed = undefined
+    else this.#named?.delete(name)
+  }
+
+  clear(): void {
+    this.#unnamed = undefined
+    this.#named = null
+  }
+
+  *values(): Iterable<T> {
+    if (this.#unnamed !== undefined) yield this.#unnamed
+    if (this.#named !== null) yield* this.#named.values()
+  }
+
+  deleteWhere(isOver: (value: T) => boolean): void {
+    if (this.#unnamed !== undefined && isOver(this.#unnamed)) this.#unnamed = undefined
+    if (this.#named === null || this.#named.size === 0) return
+    for (const [name, value] of this.#named) if (isOver(value)) this.#named.delete(name)
+  }
+}
+
+/**
  * Names of statements and portals are kept as the bytes they came in (latin1, one character a byte): two
  * names the server tells apart are never one name here. These turn them into what SQL calls them and back.
  */

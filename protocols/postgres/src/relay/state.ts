@@ -6,7 +6,7 @@
 import { Descriptions } from './descriptions.ts'
 import { type Expected, ExpectedQueue, REPLY, type ReplyKind } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
-import type { Portal, PreparedStatement } from './named.ts'
+import { Names, type Portal, type PreparedStatement } from './named.ts'
 import { GrowingSink, OutputQueue } from './output.ts'
 import { NOT_PARKED, type Parked } from './parked.ts'
 
@@ -31,8 +31,8 @@ const SINK_BYTES = 16 * 1024
 export class RelayState {
   readonly gatekeeper: Gatekeeper
   readonly expected = new ExpectedQueue()
-  readonly statements = new Map<string, PreparedStatement>()
-  readonly portals = new Map<string, Portal>()
+  readonly statements = new Names<PreparedStatement>()
+  readonly portals = new Names<Portal>()
   readonly descriptions = new Descriptions()
   readonly toUpstream = new OutputQueue()
   readonly toClient = new OutputQueue()
@@ -199,7 +199,11 @@ function isRun({ kind }: Expected): boolean {
   return kind === REPLY.query || kind === REPLY.execute
 }
 
-function restore<T>(names: Map<string, T>, name: string, previous: T | undefined): void {
+function restore<T extends { readonly name: string }>(
+  names: Names<T>,
+  name: string,
+  previous: T | undefined,
+): void {
   if (previous === undefined) names.delete(name)
-  else names.set(name, previous)
+  else names.set(previous)
 }

@@ -5,6 +5,7 @@
  * that pass unchanged leave as views of the read buffer. Data of results goes through Results.
  */
 import { encodeBackend, type FieldDescription } from '../backend.ts'
+import { latin1At } from '../bytes.ts'
 import { sqlstateOf } from '../error-fields.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES, typeName } from '../frames.ts'
@@ -23,6 +24,8 @@ export class UpstreamLeg {
   /** Bytes of a frame whose head has been handled: passed on or dropped unseen. */
   #passing = 0
   #passingForward = true
+  /** What the server said of the last statement that was done. */
+  #lastTag = ''
   /** Whole length wanted of the frame at the returned offset, bytes; 0 when its header is not there yet. */
   wanted = 0
 
@@ -237,8 +240,7 @@ export class UpstreamLeg {
     const entry = this.#head(REPLY.execute, REPLY.query, 'completion')
     state.spareSyncs = 0
     if (entry.fate === 'forward') {
-      const tag =
-        status === 'complete' ? buf.toString('latin1', at + HEADER_BYTES, frameEnd - 1) : ''
+      const tag = status === 'complete' ? this.#tag(buf, at + HEADER_BYTES, frameEnd - 1) : ''
       if (entry.over || entry.told) this.#completeOver(entry, status, tag)
       else {
         state.toClient.forward(buf, at, frameEnd)
@@ -260,6 +262,11 @@ export class UpstreamLeg {
     state.answered()
     // Nothing follows it but, where that does no harm, its Sync: the rest waits for this moment.
     if (entry.told && state.expected.size === 0) failExtended(state, null)
+  }
+
+  #tag(buf: Buffer, start: number, end: number): string {
+    this.#lastTag = latin1At(buf, start, end, this.#lastTag)
+    return this.#lastTag
   }
 
   /** A result that was stopped at its limit came to its end. */
@@ -365,10 +372,7 @@ export class UpstreamLeg {
 
   #endOfTransaction(): void {
     const { portals, settled } = this.#state
-    if (portals.size === 0) return
-    for (const portal of portals.values()) {
-      if (!portal.held && portal.segment <= settled) portals.delete(portal.name)
-    }
+    portals.deleteWhere(({ held, segment }) => !held && segment <= settled)
   }
 
   #probeDone(): void {
