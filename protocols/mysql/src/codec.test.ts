@@ -36,6 +36,7 @@ import {
   decodeExecuteHead,
   type ParameterInit,
   Parameters,
+  type ParameterType,
   writeExecute,
   writeParameters,
 } from './parameters.ts'
@@ -420,6 +421,35 @@ describe('parameters', () => {
     expect(parameters.text(0)).toBe('1')
     expect(() => parameters.value(1)).toThrow(expect.objectContaining({ code: 'illegal-call' }))
   })
+
+  test.each([true, false])(
+    'types sent again are the ones of the last only where none is another (names: %s)',
+    (named) => {
+      const own = { type: TYPE.LONG, unsigned: true, name: '' }
+      const out = new ByteWriter()
+      const bytes = Buffer.from('ffffffff', 'hex')
+      writeExecute(
+        out,
+        { statementId: 1, flags: named ? 8 : 0, parameters: [{ ...own, bytes }] },
+        { named, types: true },
+      )
+      const payload = out.take()
+      const { bodyStart } = decodeExecuteHead(payload, 1, payload.length)
+      const parameters = new Parameters()
+      const typesAfter = (known: readonly ParameterType[]) => {
+        const layout = { markers: 1, attributes: named, counted: named, known, long: null }
+        parameters.decodeExecute(payload, bodyStart, payload.length, layout)
+        expect(parameters.value(0)).toBe(0xffff_ffff)
+        return parameters.types
+      }
+      const same = [own]
+      expect(typesAfter(same)).toBe(same)
+      for (const other of [{ unsigned: false }, { type: TYPE.FLOAT }, { name: 'run' }]) {
+        expect(typesAfter([{ ...own, ...other }])).toEqual(same)
+      }
+      expect(typesAfter([own, own])).toEqual(same)
+    },
+  )
 
   test('fewer parameters than markers are refused', () => {
     const parameters = new Parameters()
