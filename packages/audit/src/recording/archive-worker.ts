@@ -74,6 +74,8 @@ export class ArchiveWorker {
   }
 
   async close(): Promise<void> {
+    // From here on it is what the process is waiting for.
+    this.#worker.ref()
     await this.settled()
     if (this.#retry !== null) clearTimeout(this.#retry)
     this.#worker.postMessage(null)

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   existsSync,
@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { AuditEvent, RecordingSealed } from '../event.ts'
 import { RECORDING_JOURNALS_BEHIND } from '../limits.ts'
@@ -145,6 +146,21 @@ describe.each([
     expect(events).toMatchObject([{ session: 'session-9', final: false }])
     expect(existsSync(journalPath(directory, 4))).toBe(false)
   })
+})
+
+test('closed, they are complete before the process ends, whatever else keeps it', async () => {
+  const directory = temporaryDirectory()
+  const script = `
+    const { Recordings } = await import(${JSON.stringify(new URL('./recordings.ts', import.meta.url).href)})
+    const options = { directory: process.argv[2], now: Date.now, key: null, record: () => {} }
+    const recordings = new Recordings({ ...options, onFailure: () => {} })
+    recordings.open(${JSON.stringify({ ...OPEN, session: 'session-1' })}).end('done')
+    await recordings.close()`
+  const file = join(directory, 'script.mjs')
+  writeFileSync(file, script)
+  const { stderr } = await promisify(execFile)(process.execPath, [file, directory])
+  expect(stderr).toBe('')
+  expect(shown(directory, 'session-1')).toBe('open:ann end:done')
 })
 
 describe('another key', () => {
