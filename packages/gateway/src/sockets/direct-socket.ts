@@ -18,8 +18,8 @@ const CHECK_BYTES = 4 * 1024 * 1024
 const CHECK_LENGTH = '?PINGMOREEND'.length + CHECK_BYTES
 
 export interface DirectReader {
-  /** The buffer for the next read; called once now and after every read. */
-  readonly nextBuffer: () => Buffer
+  /** The buffer for the next read; called once now and after every read. Undefined: the last one again. */
+  readonly nextBuffer: () => Buffer | undefined
   /** `bytes` are at the start of the buffer last given; false stops reading until `resume()`. */
   readonly onBytes: (bytes: number) => boolean
   /** What was written has all been taken, after the writer had been backed up. */
@@ -40,7 +40,6 @@ type HandleOptions = Omit<SocketConstructorOpts, 'handle' | 'onread'> & {
   readonly handle: object
   readonly pauseOnCreate: boolean
   readonly onread: {
-    /** Undefined: the last one again. */
     readonly buffer: () => Buffer | undefined
     readonly callback: (bytes: number) => boolean
   }
@@ -79,7 +78,7 @@ function move(
     pauseOnCreate: true,
     readable: true,
     writable: true,
-    onread: { buffer: changesOf(reader.nextBuffer), callback: reader.onBytes },
+    onread: { buffer: reader.nextBuffer, callback: reader.onBytes },
   }
   const direct = new Socket(options as unknown as SocketConstructorOpts)
   direct.on('error', ignore)
@@ -89,17 +88,7 @@ function move(
   return { socket: direct, writer, rest: Buffer.concat(read) }
 }
 
-/** Made here, as `ignore` is: a closure of `move` would keep the old socket. */
-function changesOf(nextBuffer: () => Buffer): () => Buffer | undefined {
-  let last: Buffer | null = null
-  return () => {
-    const next = nextBuffer()
-    if (next === last) return undefined
-    last = next
-    return next
-  }
-}
-
+/** Made here: a closure of `move` would keep the old socket. */
 const ignore = (): void => undefined
 
 /** Tries the move on a connection to ourselves, in both directions. Call once before listening. */
@@ -173,7 +162,8 @@ function talk(
     if (asked === 'more') more()
     return true
   }
-  const reader = { watched: true, nextBuffer: () => buffer, onBytes, drained: onDrained }
+  const nextBuffer = (): Buffer | undefined => (length === 0 ? buffer : undefined)
+  const reader = { watched: true, nextBuffer, onBytes, drained: onDrained }
   const moved = move(socket, reader, Request)
   if (moved === null) return done(false)
   const more = (): void => {

@@ -26,13 +26,14 @@ export interface WriteHandle {
 
 export type WriteRequestClass = new () => WriteRequest
 
+/** Of all writers: not used yet, or not needed by the writes it was used for. */
+let spare: WriteRequest | null = null
+
 export class DirectWriter implements Writer {
   readonly #socket: Socket
   readonly #handle: WriteHandle
   readonly #requestClass: WriteRequestClass
   readonly #drained: () => void
-  /** Not used yet, or not needed by the writes it was used for. */
-  #request: WriteRequest | null = null
   #pending = 0
 
   /** `socket`: is destroyed, with the error, when a write fails. */
@@ -57,20 +58,26 @@ export class DirectWriter implements Writer {
       this.say(view(views, 0))
       return
     }
-    const request = this.#request ?? new this.#requestClass()
+    const request = this.#request()
     const pieces = views.buffers.map((_, i) => view(views, i))
     this.#sent(request, this.#handle.writev(request, pieces, true), pieces)
   }
 
   say(bytes: Buffer): void {
-    const request = this.#request ?? new this.#requestClass()
+    const request = this.#request()
     const status = this.#handle.writeBuffer(request, bytes)
-    if (status === 0 && request.getAsyncId() < 0) this.#request = request
+    if (status === 0 && request.getAsyncId() < 0) spare = request
     else this.#sent(request, status, [bytes])
   }
 
+  /** It is this write's alone until it is known not to have been needed. */
+  #request(): WriteRequest {
+    const request = spare ?? new this.#requestClass()
+    spare = null
+    return request
+  }
+
   #sent(request: WriteRequest, status: number, bytes: readonly Buffer[]): void {
-    this.#request = null
     if (status !== 0) {
       this.#failed(status)
     } else if (request.getAsyncId() >= 0) {

@@ -41,6 +41,8 @@ export class Leg {
   readonly #writer: Writer
   readonly #input = new InputBuffer()
   #hasRead = false
+  /** Where the socket reads to. */
+  #target: Buffer | null = null
   /** The socket is being read: it does not have to be told so again. */
   #reading = false
   #done = false
@@ -166,10 +168,16 @@ export class Leg {
     )
   }
 
-  /** Asked for once while this is being made, when nothing has been read and the owner is not ready. */
-  #nextBuffer(): Buffer {
+  /**
+   * Undefined: the last one again, which costs less than handing it over. Asked for once while this is being made,
+   * when nothing has been read and the owner is not ready.
+   */
+  #nextBuffer(): Buffer | undefined {
     const owner = this.#input.length === 0 && !this.#hasRead ? null : this.#owner
-    return this.#input.target(owner?.viewsHeld() ?? false, owner?.wanted() ?? 0)
+    const next = this.#input.target(owner?.viewsHeld() ?? false, owner?.wanted() ?? 0)
+    if (next === this.#target) return undefined
+    this.#target = next
+    return next
   }
 
   #arrived(bytes: number): boolean {
