@@ -13,7 +13,7 @@ const policyOf = (schema: string): string => `version: 1
 rules:
   - { name: reading, who: everyone, allow: { effects: [read, session, transaction, lock], relations: ['${schema}.*'] } }
   - { name: settings, who: everyone, allow: { settings: ['my.*', timestamp] } }
-  - { name: sequences, who: everyone, allow: { effects: [write], relations: ['${schema}.s'] } }
+  - { name: sequences, who: everyone, allow: { effects: [write], relations: ['${schema}.s', '${schema}.plain'] } }
   - name: writes
     who: everyone
     approve: { effects: [write], relations: ['${schema}.t'] }
@@ -258,6 +258,8 @@ onMysqlServers('%s', (flavour) => {
   beforeAll(async () => {
     db = await useMysql(flavour)
     await db.sql('CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)')
+    await db.sql('CREATE TABLE s (id INT); CREATE TABLE plain (id INT)')
+    await db.sql('CREATE TRIGGER assigns BEFORE INSERT ON s FOR EACH ROW SET @id = NEW.id')
     gateway = await startTestGateway({
       upstream: db,
       database: db.database,
@@ -279,6 +281,37 @@ onMysqlServers('%s', (flavour) => {
     open.push(connection)
     return connection
   }
+
+  test('what does not change it leaves it as it is: a table without triggers', async () => {
+    const text = 'DELETE FROM t WHERE id = @none /* plain */'
+    const connection = await connect()
+    const id = await asked(connection, text)
+    await connection.query('INSERT INTO plain VALUES (1)')
+    expect(await asked(connection, text)).toBe(id)
+  })
+
+  test('the collation of the login, and the one a statement was prepared under', async () => {
+    const text = "DELETE FROM t WHERE 'a' = 'A' AND id < 0"
+    const through = await mysqlThrough(gateway, AGENT)
+    const connectAs = async (charset: string): Promise<Connection> => {
+      const connection = await mysql.createConnection({ ...through, charset })
+      open.push(connection)
+      return connection
+    }
+    const [general, binary] = [
+      await connectAs('UTF8MB4_GENERAL_CI'),
+      await connectAs('UTF8MB4_BIN'),
+    ]
+    const id = await asked(general, text)
+    expect(await asked(binary, text)).not.toBe(id)
+    expect(await asked(await connectAs('UTF8MB4_GENERAL_CI'), text)).toBe(id)
+    const preparedIn = async (connection: Connection): Promise<string> => {
+      const statement = await connection.prepare(text)
+      await connection.query('SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci')
+      return asked({ query: () => statement.execute([]) } as never, text)
+    }
+    expect(await preparedIn(general)).not.toBe(await preparedIn(binary))
+  })
 
   async function asked(connection: Connection, text: string): Promise<string> {
     const error = await connection.query(text).then(
@@ -314,6 +347,18 @@ onMysqlServers('%s', (flavour) => {
       ['SET @id = 1'],
       'DELETE FROM t WHERE id = @id',
       ['SELECT @id := 2'],
+    ],
+    [
+      'a variable, assigned by a trigger',
+      ['SET @id = 1'],
+      'DELETE FROM t WHERE id = @id',
+      ['INSERT INTO s VALUES (2)'],
+    ],
+    [
+      'how strings compare',
+      ['SET NAMES utf8mb4 COLLATE utf8mb4_general_ci'],
+      "DELETE FROM t WHERE 'a' = 'A'",
+      ['SET NAMES utf8mb4 COLLATE utf8mb4_bin'],
     ],
     [
       'the latest id',

@@ -22,6 +22,8 @@ export interface Admitted extends Admission {
   readonly home: { readonly database: string | null; readonly sqlMode: string | null }
   /** A batch whose reply ends with a result that says of each row what it did. */
   readonly unitResults: boolean
+  /** The settings under which the server read its literals: those of when it was prepared. */
+  readonly readUnder: string
   /** Its parameters, where a result may have to wait for people; null: none. */
   readonly bound: Bound | null
   /** It runs only with `granted`; or what hangs on its estimate is still to be decided. */

@@ -26,6 +26,8 @@ export interface AdmittingOptions {
   /** Results are described, because they are recorded. */
   readonly described: boolean
   readonly offers: RoleOffers
+  /** See Holding. */
+  readonly reading: () => string
   /** Refusals were appended to the record and wait to be written. */
   readonly recorded: () => void
   /** Facts of a text as it means now in that database and mode; none where it cannot be read. */
@@ -127,7 +129,7 @@ export class Admitting {
   renewed(admitted: Admitted, context: DecisionContext): Admitted | Refusal {
     const { standing, names } = this.#options
     if (admitted.checked === standing.epoch && !admitted.volatile) return admitted
-    const { own, home } = admitted
+    const { own, home, readUnder } = admitted
     if (admitted.decided === null) return refusal(REPORTS.internal)
     const same = home.database === names.database && home.sqlMode === names.sqlMode
     const bytes = encodeText(own, names.charset)?.toString('latin1') ?? own
@@ -135,7 +137,7 @@ export class Admitting {
       ? this.decide(context, bytes, own).decided
       : this.#decideAt(home, context, admitted.decided, own)
     const again = this.admit('execute', decided, { own, forward: null })
-    return again.kind === 'refusal' ? again : { ...again, home }
+    return again.kind === 'refusal' ? again : { ...again, home, readUnder }
   }
 
   /** Not remembered, because the context is another session state's. */
@@ -155,7 +157,7 @@ export class Admitting {
 
   /** As the session stands; nothing in it is a statement's yet. */
   #admitted(): Admitted {
-    const { standing, names, described } = this.#options
+    const { standing, names, described, reading } = this.#options
     const { database, sqlMode } = names
     return {
       kind: 'admission',
@@ -174,6 +176,7 @@ export class Admitting {
       volatile: false,
       home: { database, sqlMode },
       unitResults: false,
+      readUnder: reading(),
       bound: null,
       needsApproval: false,
       granted: null,

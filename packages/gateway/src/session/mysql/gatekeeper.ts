@@ -38,7 +38,7 @@ import {
   WAIT,
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
-import type { StatementFacts } from '@sallyport/sql'
+import type { Catalog, StatementFacts } from '@sallyport/sql'
 import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
@@ -166,6 +166,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({
+      collation: options.server.collation,
       holds: options.holds,
       records: this.#records,
       layOut: (text) => options.texts.layOut(text, this.names),
@@ -189,6 +190,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       records: this.#records,
       described: options.shown !== null,
       rereadAt: (text, home) => this.#rereadAt(text, home),
+      reading: () => this.#holding.reading,
     })
   }
 
@@ -372,13 +374,14 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   beyondLimit(admission: Admission, execution: number, result: number): BeyondLimit {
-    const { decided, own, ground, bound } = admission as Admitted
+    const { decided, own, ground, bound, readUnder } = admission as Admitted
     if (decided === null) return 'refuse'
     const wanted = {
       decided,
       text: own,
       view: ground.view,
       namesKey: this.names.keyFor(own),
+      readUnder,
       bound,
     }
     const answer =
@@ -564,7 +567,8 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
     const exact = parameters === null ? null : exactParameters(parameters)
     const bound = values === null ? null : { parameters: values, exact }
-    const wanted = { decided: settled, text: own, view: ground.view, namesKey, bound }
+    const { readUnder } = admitted
+    const wanted = { decided: settled, text: own, view: ground.view, namesKey, readUnder, bound }
     const record = (): number | Refusal =>
       this.#ahead ?? this.#record(via, settled, own, parameters)
     const { catalog } = ground
@@ -753,6 +757,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (facts?.[index]?.effects.includes('unknown') !== false) this.#holding.apply(ANYTHING)
     if (facts === null) return this.names.doubt()
     const { command = '', state = [] } = facts[index] ?? {}
+    if (mayAssign(facts[index], this.#standing.ground?.catalog ?? null)) this.#holding.assigned()
     this.#engaged = engagedAfter(command, this.#engaged)
     for (const change of state) {
       this.names.apply(change, own, index)
@@ -776,6 +781,16 @@ const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
 
 /** Of a batch: nobody can say what its values are to whoever is asked for the rest of its result. */
 const NOT_KEPT = { parameters: [], exact: null }
+
+/** May triggers or routines that nobody has read have assigned user variables? */
+function mayAssign(facts: StatementFacts | undefined, catalog: Catalog | null): boolean {
+  if (facts === undefined || facts.effects.includes('procedural')) return true
+  if (facts.functions.some(({ purity }) => purity === 'opaque')) return true
+  return facts.relations.some(({ access, kind, schema, name }) => {
+    if (access !== 'write' || kind === 'temporary') return false
+    return schema === null || catalog?.relation(schema, name)?.triggers !== false
+  })
+}
 
 /** START TRANSACTION gives back what LOCK TABLES locked, and takes up what SET TRANSACTION said. */
 function engagedAfter(command: string, before: string | null): string | null {

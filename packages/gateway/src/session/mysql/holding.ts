@@ -21,11 +21,18 @@ import { refusal } from './refusals.ts'
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
 const SETTINGS_MAX = 256
 
+/** Settings that say what a literal is. */
+const READING = /^(\?|…|names|character_set|charset|character set|collation|default_collation)/
+/** May read user variables, by itself or by what it executes. */
+const READS_VARIABLES = /@|\b(?:execute|call)\b/i
+
 type HeldVia = 'simple' | 'execute'
 
 export interface HoldingOptions {
   readonly holds: SessionHolds
   readonly records: Records<Refusal>
+  /** Number of the collation that the client logged in with: its literals are compared by it. */
+  readonly collation: number
   /** A statement broken over lines; null: it cannot be. */
   readonly layOut: (text: string) => string | null
 }
@@ -45,6 +52,8 @@ export interface Wanted {
   readonly view: PrincipalView
   /** What names mean; see MysqlSessionNames. */
   readonly namesKey: string
+  /** See Admitted. */
+  readonly readUnder: string
   /** Null where there are none to bind. */
   readonly bound: Bound | null
   readonly estimate: Estimated
@@ -58,11 +67,19 @@ export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' |
 
 export class Holding {
   readonly #options: HoldingOptions
-  readonly #settings = new Map<string, string>()
+  readonly #settings: Map<string, string>
+  /** User variables may have been assigned by what nobody has read; null: they have not. */
+  #assigned: string | null = null
   readonly moment = new Moment()
 
   constructor(options: HoldingOptions) {
     this.#options = options
+    this.#settings = new Map([['names', `collation ${options.collation}`]])
+  }
+
+  /** Under which a text is read now: what its literals are. */
+  get reading(): string {
+    return this.#sorted(([name]) => READING.test(name)).join('\0')
   }
 
   /** Asked again after every change: the record's number once it may run, once. */
@@ -113,9 +130,16 @@ export class Holding {
     this.#set(name, known ? JSON.stringify(values) : null)
   }
 
-  /** COM_RESET_CONNECTION: settings and variables are as after the login. */
+  /** A trigger or routine may have assigned user variables. */
+  assigned(): void {
+    this.#assigned = randomUUID()
+  }
+
+  /** COM_RESET_CONNECTION: settings and variables are as after the login, but for its character set. */
   reset(): void {
     this.#settings.clear()
+    this.#settings.set('names', 'of the server')
+    this.#assigned = null
   }
 
   /** Null: its value is not known, and equal to nothing. */
@@ -151,11 +175,20 @@ export class Holding {
   #state({
     text,
     namesKey,
+    readUnder,
     decided: { analysis },
-  }: Pick<Wanted, 'text' | 'namesKey' | 'decided'>): string[] {
+  }: Pick<Wanted, 'text' | 'namesKey' | 'readUnder' | 'decided'>): string[] {
     const moment = this.moment.of(text) ?? ''
-    const settings = [...this.#settings].map(([name, value]) => `${name}=${value}`).sort()
+    const variables = READS_VARIABLES.test(text) ? (this.#assigned ?? '') : ''
     const facts = analysis.kind === 'statements' ? analysis.statements : analysis.kind
-    return [namesKey, moment, JSON.stringify(facts), ...settings]
+    const all = this.#sorted(() => true)
+    return [namesKey, moment, readUnder, variables, JSON.stringify(facts), ...all]
+  }
+
+  #sorted(wanted: (entry: readonly [string, string]) => boolean): string[] {
+    return [...this.#settings]
+      .filter(wanted)
+      .map(([name, value]) => `${name}=${value}`)
+      .sort()
   }
 }

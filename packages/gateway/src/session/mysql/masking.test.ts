@@ -59,7 +59,10 @@ function decidedFor(groups: readonly string[]) {
   const subject = { ...person, groups, graph: null, node: null, run: null }
   const view = viewFor(compiled.policy, subject, 'crm')
   const version = { flavour: 'mariadb', major: 10, minor: 11, patch: 6 } as const
-  const names = new MysqlSessionNames({ version, charset: 'utf8mb4', database: 'crm' }, () => true)
+  const names = new MysqlSessionNames(
+    { version, charset: 'utf8mb4', collation: 45, database: 'crm' },
+    () => true,
+  )
   names.answered(['', 'crm', 'utf8mb4'])
   const text = 'SELECT card FROM customers'
   const asked = { bytes: text, text, names, readable: true, now: 0 }

@@ -42,6 +42,8 @@ export interface ServerSide {
   /** Null: the server's version could not be read. */
   readonly version: ServerVersion | null
   readonly charset: ClientCharset
+  /** Number of the collation of the client's login. */
+  readonly collation: number
   readonly database: string | null
 }
 

@@ -273,7 +273,12 @@ async function start(
       recordable: () => recording === null || deps.recordings.available,
       kill: killerFor(principal, deps),
       serverIds: serverIdsFor(principal, connection.config.name, deps),
-      server: { version: server.version, charset: startup.charset ?? 'utf8mb4', database },
+      server: {
+        version: server.version,
+        charset: startup.charset ?? 'utf8mb4',
+        collation: startup.collation,
+        database,
+      },
     },
     capabilities: { client: capabilities, upstream: server.capabilities },
     status: server.ok.status,
