@@ -1,5 +1,6 @@
 /** Commands that no driver of npm sends, and texts that are not what they seem, against real servers. */
 import { connect, type Socket } from 'node:net'
+import { openAuditReader } from '@sallyport/audit'
 import { COM, SET_OPTION } from '@sallyport/protocol-mysql'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -72,6 +73,19 @@ masks:
     expect(bytesOf(shown)).toContain('ssn')
     const refused = await (await wire(['blind'])).command(COM.FIELD_LIST, table)
     expect(refused.error?.errno).toBe(1227)
+  })
+
+  test('texts that are decided alike are sent and recorded each as its own', async () => {
+    const client = await wire()
+    const texts = [41, 41, 42, 43].map((n) => `SELECT id + ${n} FROM people WHERE id = 1`)
+    const replies: string[] = []
+    for (const text of texts) replies.push(bytesOf(await client.query(text)))
+    expect(replies.map((reply) => /\x02(4\d)/.exec(reply)?.[1])).toEqual(['42', '42', '43', '44'])
+    const reader = await openAuditReader({ directory: gateway.auditDirectory, update: true })
+    const recorded = (await reader.tail(50)).map(({ event }) => String(event['sql']))
+    await reader.close()
+    const own = recorded.filter((sql) => sql.startsWith('SELECT id + 4'))
+    expect(own.reverse()).toEqual(texts)
   })
 
   test('COM_SET_OPTION takes several statements in one text away, and gives them back', async () => {
