@@ -7,11 +7,10 @@ import { join } from 'node:path'
 import * as mariadb from 'mariadb'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { mysqlThrough } from '../support/mysql-through.ts'
+import { CONNECT_MS_MAX, mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const ROWS = 500
-const CONNECT_MS_MAX = 30_000
 const PROBES_MAX = 4
 
 onMysqlServers('batches on %s', () => {
@@ -53,10 +52,7 @@ record:
   })
 
   async function connect(groups: readonly string[] = []): Promise<mariadb.Connection> {
-    return mariadb.createConnection({
-      ...(await mysqlThrough(gateway, { groups })),
-      connectTimeout: CONNECT_MS_MAX,
-    })
+    return mariadb.createConnection(await mysqlThrough(gateway, { groups }))
   }
 
   const many = Array.from({ length: ROWS }, (_, i) => [`s${i}`, i])
@@ -95,7 +91,13 @@ record:
     ['INSERT INTO hits VALUES (?, ?) RETURNING id', []],
   ])('what %s did is told as without the gateway, to groups %j', async (sql, groups) => {
     const { host, port, database, superuser } = db
-    await using direct = await mariadb.createConnection({ ...superuser, host, port, database })
+    await using direct = await mariadb.createConnection({
+      ...superuser,
+      host,
+      port,
+      database,
+      connectTimeout: CONNECT_MS_MAX,
+    })
     await using through = await connect(groups)
     const rows = [
       [1, 'a'],

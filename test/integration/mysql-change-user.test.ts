@@ -4,6 +4,7 @@ import mariadb from 'mariadb'
 import mysql, { type Connection } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { CONNECT_MS_MAX } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 onMysqlServers('COM_CHANGE_USER on %s', (flavour) => {
@@ -106,6 +107,7 @@ rules:
       password: await token('first'),
       database: gateway.connection,
       ssl: { ca: gateway.ca },
+      connectTimeout: CONNECT_MS_MAX,
     })
     open.push(connection)
     await connection.changeUser({

@@ -4,13 +4,13 @@ import mariadb from 'mariadb'
 import mysql from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { CONNECT_MS_MAX } from '../support/mysql-through.ts'
 import { MysqlWire } from '../support/mysql-wire.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
 const CANARY = 'canary'
 /** A payload of this many bytes is followed by an empty packet. */
 const PAYLOAD_BYTES = 0xff_ffff
-const CONNECT_MS_MAX = 30_000
 
 onMysqlServers('packets of %s', (flavour) => {
   let db: TestMysqlDatabase
