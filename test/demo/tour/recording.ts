@@ -31,7 +31,8 @@ export async function recordingChapter(tour: Tour): Promise<void> {
     'the session plays again: every statement, and every value that its client saw',
     cells.length > 5 &&
       unseen.length === 0 &&
-      QUESTIONS.every(({ sql }) => isIn(withoutLiterals(sql), replayed)),
+      // What searches a masked column is recorded without its literals.
+      QUESTIONS.every(({ sql }) => isIn(sql, replayed) || isIn(withoutLiterals(sql), replayed)),
     { unseen, replayed },
   )
   narrator.promise(
