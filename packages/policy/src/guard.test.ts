@@ -567,6 +567,8 @@ test.each([
   ['random_page_cost', ['1'], 'masked-state'],
   ['@@session.optimizer_switch', ['x'], 'masked-state'],
   ['enable_seqscan', null, 'allow'],
+  ['cursor_tuple_fraction', ['0.1'], 'masked-state'],
+  ['cursor_tuple_fraction', ['1.0'], 'allow'],
   ['statement_timeout', ['1'], 'allow'],
 ])('a setting that chooses plans is refused under masks: %s to %s', (name, values, expected) => {
   const statement = facts({ state: [{ kind: 'set', name, local: false, values }] })

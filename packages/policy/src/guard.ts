@@ -83,7 +83,8 @@ const sayFunction = ({ schema, name }: FunctionUse): string =>
 
 function guardState(facts: StatementFacts): Deny | null {
   for (const change of facts.state) {
-    if (change.kind !== 'set' || change.values === null || !choosesPlans(change.name)) continue
+    if (change.kind !== 'set' || change.values === null) continue
+    if (!choosesPlans(change.name, change.values)) continue
     return deny('masked-state', {
       message: `the setting ${change.name} chooses how rows are found, and columns are masked for you`,
       detail: 'which rows are read, and in which order, can tell of masked values',

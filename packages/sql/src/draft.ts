@@ -79,6 +79,8 @@ export class FactsDraft {
   isWithholdable = false
   /** The query whose rows may be sorted: see StatementFacts; null: none, or something in it hangs on their order. */
   sortable: object | null = null
+  /** Result columns of the statement inside this one, which it need not compute; null: there is none, or it must. */
+  inner: readonly WithholdableColumn[] | null = null
   readonly #computed = new Map<number, Computed>()
   readonly #mustCompute = new Set<number>()
   readonly #effects = new Set<Effect>()
@@ -206,7 +208,10 @@ export class FactsDraft {
     this.hasWhere = present && this.hasWhere !== false
   }
 
-  /** Takes in another statement's facts: its effects, relations, columns and the rest, not its outputs. */
+  /**
+   * Takes in another statement's facts: its effects, relations, columns and the rest, not its outputs. What only
+   * `inner` columns use stays theirs.
+   */
   absorb(facts: StatementFacts, options: { readonly effects: boolean }): void {
     if (options.effects) this.effect(...facts.effects)
     else if (facts.effects.includes('unknown')) this.effect('unknown')
@@ -214,8 +219,14 @@ export class FactsDraft {
     for (const use of facts.relations) this.relation(use)
     for (const use of facts.functions) this.function(use)
     for (const ref of facts.columns) this.column(ref)
-    for (const { column, context, inColumns: _, apart: __, ...more } of facts.uses) {
-      this.use(column, context, more)
+    for (const { column, context, inColumns = [], apart: _, ...more } of facts.uses) {
+      const known = inColumns.every((at) => this.inner?.some((one) => one.at === at))
+      const within = known && inColumns.length > 0 ? inColumns : [null]
+      for (const at of within) {
+        this.inColumn = at
+        this.use(column, context, more)
+      }
+      this.inColumn = null
     }
     for (const why of facts.unknowns) this.#unknowns.add(why)
     this.flows.push(...facts.flows)
@@ -259,7 +270,7 @@ export class FactsDraft {
     if (this.diagnostics) facts.diagnostics = true
     if (this.makesNothing) facts.makesNothing = true
     if (this.doubtfulType !== null) facts.doubtfulType = this.doubtfulType
-    if (this.isWithholdable) facts.withholdable = this.#withholdable()
+    if (this.isWithholdable) facts.withholdable = this.inner ?? this.#withholdable()
     if (this.sortable !== null) facts.sortable = true
     if (this.wholeRows || (this.spread && this.flows.length > 0)) facts.wholeRows = true
     if (this.localFile !== null) facts.localFile = this.localFile

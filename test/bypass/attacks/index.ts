@@ -4,6 +4,7 @@ import type { AttackList } from './attack-list.ts'
 import { attacks as columns } from './columns.ts'
 import { attacks as definitions } from './definitions.ts'
 import { attacks as errors } from './errors.ts'
+import { attacks as explained } from './explained.ts'
 import { attacks as expressions } from './expressions.ts'
 import { attacks as nullTests } from './null-tests.ts'
 import { attacks as order } from './order.ts'
@@ -32,4 +33,5 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'servers 14 to 18': servers14to18,
   'type names': typeNames,
   'rows told apart': toldApart,
+  'EXPLAIN and COPY': explained,
 }

@@ -23,6 +23,14 @@ const OFF = 'CASE WHEN false THEN'
 test.each([
   ['select id, 1/id from orders', `select id, ${OFF} 1/id END AS "?column?" from orders`],
   ['select 1/id as x from orders', `select ${OFF} 1/id END as x from orders`],
+  [
+    'explain select note, 1/id as x from orders where total > 1',
+    `explain select ${OFF} note END AS "note", ${OFF} 1/id END as x from orders where total > 1`,
+  ],
+  [
+    'copy (select note, 1/id from orders) to stdout',
+    `copy (select note, ${OFF} 1/id END AS "?column?" from orders) to stdout`,
+  ],
   ['select 1/id x from orders', `select ${OFF} 1/id END x from orders`],
   ['select 1/id "From" from orders', `select ${OFF} 1/id END "From" from orders`],
   ['select 1/id as from from orders', `select ${OFF} 1/id END as from from orders`],
@@ -103,7 +111,8 @@ test.each([
   'select 1/id into t from orders',
   'prepare p as select 1/id from orders',
   'declare c cursor for select 1/id from orders',
-  'explain select 1/id from orders',
+  'explain select 1/id from orders union select 2',
+  "copy (select 1/id from orders) to '/tmp/x'",
   'select rank() over w from orders window w as (order by 1/id)',
   "select false, string_agg(note, ',' order by 1/total) from orders group by 1",
   'select false as f, max(1/total) from orders group by f',

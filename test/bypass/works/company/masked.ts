@@ -192,4 +192,7 @@ export const masked: readonly (string | readonly string[])[] = [
     'SELECT n FROM contacts2 WHERE id = 1',
     'ROLLBACK',
   ],
+  "EXPLAIN SELECT u.id, upper(u.full_name), i.total FROM users u JOIN sales.invoices i ON i.user_id = u.id WHERE i.state = 'paid' ORDER BY i.total DESC LIMIT 5",
+  'EXPLAIN (FORMAT JSON) SELECT id, salary / 12 FROM hr.employees',
+  'COPY (SELECT id, 100 / salary FROM hr.employees ORDER BY id) TO STDOUT',
 ]

@@ -327,6 +327,7 @@ export const tools: Readonly<Record<string, readonly (string | readonly string[]
       'COMMIT',
     ],
     [
+      'SET cursor_tuple_fraction = 1.0',
       "SET idle_in_transaction_session_timeout = '1min'",
       'SET extra_float_digits = 3',
       "SET work_mem = '16MB'",

@@ -18,11 +18,11 @@ test.each([
   ['create index on people ((1 / pay))', 'people.pay failure'],
   ['create index on people (not_there_yet)', ''],
   ['cluster dept using i', 'dept.id order; dept.title order'],
-  ['explain select ssn, id from people', ''],
+  ['explain select ssn, id from people', 'people.id cardinality; people.ssn cardinality'],
   ['explain select max(ssn) from people', 'people.ssn cardinality'],
   [
     "explain select id from people where ssn = 'x'",
-    'people.ssn cardinality; people.ssn equality-constant',
+    'people.id cardinality; people.ssn cardinality; people.ssn equality-constant',
   ],
 ])('%s', (sql, expected) => {
   expect(usesText(factsOf(sql))).toBe(expected)

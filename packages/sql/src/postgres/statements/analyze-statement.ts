@@ -49,11 +49,7 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
     draft,
     walk,
     survey: seen,
-    nested(inner) {
-      // What it computes is asked for, explained or kept by the statement around it.
-      const { withholdable: _, ...facts } = analyzeStatement(analyzer, inner)
-      return facts
-    },
+    nested: (inner) => analyzeStatement(analyzer, inner),
     requireAllVisited() {
       for (const { type: kind, node: part } of seen.meaningful) {
         if (!walk.visited.has(part)) draft.unknown(`${kind} not understood where it stands`)

@@ -28,6 +28,8 @@ export const copyStatement: Handler = (run, fields) => {
 function copyQuery(run: Run, query: Node, overWire: boolean): void {
   const { draft } = run
   const facts = run.nested(query)
+  if (overWire) draft.inner = facts.withholdable ?? null
+  draft.isWithholdable = draft.inner !== null
   draft.absorb(facts, { effects: true })
   // Its nodes were seen by the nested analysis, which reports what it missed itself.
   for (const { node } of run.survey.meaningful) run.walk.visited.add(node)

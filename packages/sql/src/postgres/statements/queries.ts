@@ -15,11 +15,13 @@ import type {
 import type { CatalogColumn, MadeView } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
 import {
+  type ColumnRef,
   type ColumnUse,
   EFFECTS,
   type Effect,
   type OutputColumn,
   type StatementFacts,
+  type WithholdableColumn,
 } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value, valueFrom } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
@@ -265,16 +267,17 @@ const explain: Handler = (run, fields) => {
     return option?.defname === 'analyze' && !isFalse(option.arg)
   })
   const facts = run.nested(query)
+  draft.inner = plannedColumns(run, query, facts)
+  draft.isWithholdable = draft.inner !== null
   draft.absorb(facts, { effects: runs })
   if (!runs) draft.effect(...facts.effects.filter((effect) => FROM_FUNCTIONS.has(effect)))
   notePlan(draft, facts)
-  const { columns } = draft
   draft.outputs = [
     {
       name: 'QUERY PLAN',
       lineage: {
         kind: facts.effects.includes('unknown') ? 'unknown' : 'derived',
-        sources: columns,
+        sources: draft.inner === null ? draft.columns : lookedAt(facts),
         revealsNoValue: false,
         why: ['explain'],
       },
@@ -283,18 +286,60 @@ const explain: Handler = (run, fields) => {
 }
 
 /**
+ * The result columns of a query over tables alone, without groups or windows: where they are not computed, nothing of what they come
+ * from has a part in the plan. Null: it is another statement.
+ */
+function plannedColumns(
+  run: Run,
+  query: Node,
+  { outputs, withholdable, uses, relations }: StatementFacts,
+): readonly WithholdableColumn[] | null {
+  const { targetList = [], groupClause, distinctClause } = as(query, 'SelectStmt') ?? {}
+  const among = run.survey.meaningful.map(({ type }) => type)
+  // What a window looks at stays in the plan, whatever becomes of its functions.
+  const isFlat =
+    among.filter((type) => type === 'SelectStmt').length === 1 && !among.includes('WindowDef')
+  const overTables = relations.every(({ kind }) => kind === 'table')
+  if (withholdable === undefined || !isFlat || !overTables || !Array.isArray(outputs)) return null
+  if (groupClause !== undefined || distinctClause !== undefined) return null
+  const found = (outputs as readonly OutputColumn[]).flatMap(({ name, lineage }, index) => {
+    const at = as(targetList[index], 'ResTarget')?.location
+    return at === undefined ? [] : { at, name, lineage }
+  })
+  // A `*` is many of them, and a column that must be computed stays in the plan.
+  const computed = new Set(uses.flatMap(({ inColumns = [] }) => inColumns))
+  const stays = [...computed].some((at) => !withholdable.some((one) => one.at === at))
+  return found.length === outputs.length && targetList.length === found.length && !stays
+    ? found
+    : null
+}
+
+/** Columns that are used by more than result columns. */
+const lookedAt = ({ uses }: StatementFacts): readonly ColumnRef[] =>
+  uses.flatMap(({ column, inColumns }) => (inColumns === undefined ? column : []))
+
+/**
  * A plan is made from the statistics of the columns that conditions and expressions look at, and how many lines
- * it has is seen even where their text is not. Columns that are only read and sent have no part in it.
+ * it has is seen even where their text is not. Columns that are only read and sent have no part in it but for how wide they are.
  */
 function notePlan(draft: FactsDraft, facts: StatementFacts): void {
-  const looked = new Set(facts.uses.map((use) => use.column))
+  const looked = new Set(
+    draft.inner === null ? facts.uses.map((use) => use.column) : lookedAt(facts),
+  )
   const results = Array.isArray(facts.outputs) ? facts.outputs : []
-  for (const { lineage } of [...results, ...facts.flows]) {
+  for (const { lineage } of draft.inner === null ? [...results, ...facts.flows] : []) {
     if (lineage.kind === 'derived' || lineage.kind === 'unknown') {
       for (const source of lineage.sources) looked.add(source)
     }
   }
   for (const column of looked) draft.use(column, 'cardinality')
+  for (const { at, lineage } of draft.inner ?? []) {
+    draft.inColumn = at
+    const sources =
+      lineage.kind === 'direct' ? [lineage.source] : 'sources' in lineage ? lineage.sources : []
+    for (const source of sources) draft.use(source, 'cardinality')
+    draft.inColumn = null
+  }
 }
 
 /** Planning evaluates stable functions, so what they may do counts without ANALYZE, too. */
