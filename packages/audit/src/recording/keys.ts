@@ -10,6 +10,7 @@ import {
   hash,
   type KeyObject,
   randomBytes,
+  randomFillSync,
 } from 'node:crypto'
 import { AuditError } from '../errors.ts'
 import { isMap } from '../record.ts'
@@ -42,9 +43,23 @@ export function newDataKey(): KeyObject {
   return createSecretKey(randomBytes(KEY_BYTES))
 }
 
+/** Random bytes for so many nonces are drawn at once: drawing a few takes as long as drawing them all. */
+const NONCES = Buffer.alloc(NONCE_BYTES * 512)
+let drawn = NONCES.length
+
+/** Used up before the next is asked for. */
+function nextNonce(): Buffer {
+  if (drawn === NONCES.length) {
+    randomFillSync(NONCES)
+    drawn = 0
+  }
+  drawn += NONCE_BYTES
+  return NONCES.subarray(drawn - NONCE_BYTES, drawn)
+}
+
 /** Nonce, ciphertext and tag; `about` is bound to it and not in it. */
 export function seal(key: KeyObject, plain: readonly Uint8Array[], about: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = nextNonce()
   const cipher = createCipheriv(CIPHER, key, nonce)
   cipher.setAAD(Buffer.from(about))
   const body = plain.map((part) => cipher.update(part))
