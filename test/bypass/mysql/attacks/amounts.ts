@@ -3,10 +3,9 @@ import type { AttackList } from '../attack-list.ts'
 
 const TEN = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => `SELECT ${n} AS n`).join(' UNION ALL ')
 
-/** Seen over a thousand copies of one row's masked values. */
+/** Seen over a thousand copies of one row's masked values. SHOW TABLE STATUS itself has the time of the last change. */
 const GROWN = [
   'SELECT table_rows, avg_row_length, data_length, index_length, data_free FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name',
-  "SHOW TABLE STATUS LIKE 'people'",
   "SHOW TABLE STATUS WHERE Name = 'people' AND Data_length > 120000",
   "SHOW TABLE STATUS WHERE (SELECT data_length FROM information_schema.tables WHERE table_name = 'people' AND table_schema = DATABASE()) > 120000",
   'SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND data_length > 120000 ORDER BY table_name',
@@ -60,7 +59,10 @@ export const attacks: AttackList = [
   ['SET max_join_size = 60, sql_big_selects = 0', 'SELECT COUNT(*) FROM people p JOIN people q'],
   'SELECT /*+ SET_VAR(max_join_size=3) */ COUNT(*) FROM people p JOIN people q',
   'SET STATEMENT max_join_size = 3 FOR SELECT COUNT(*) FROM people p JOIN people q',
-  ['UPDATE people SET paper = paper, note = "x" WHERE id = 1', 'COMMIT', 'SHOW BINARY LOG STATUS'],
+  {
+    steps: ["UPDATE people SET note = 'x' WHERE id = 1", 'COMMIT', 'SHOW BINARY LOG STATUS'],
+    undo: "UPDATE people SET note = 'note 1' WHERE id = 1",
+  },
   ['DELETE FROM people WHERE id = 900', 'COMMIT', 'SHOW MASTER STATUS'],
   'SHOW BINLOG STATUS',
   "SHOW STATUS LIKE 'Innodb_os_log_written'",
