@@ -5,7 +5,7 @@ import { plain } from './mysql/context.ts'
 import { MysqlReader } from './mysql/reader.ts'
 import { PostgresReader } from './postgres/reader.ts'
 
-/** `database`: of MySQL, the current one, where no search path says another. */
+/** `database`: of MySQL, the current one, where no search path says another. Default: the snapshot's. */
 export type FreshAnalyze = (sql: string, catalog: Catalog | null, database?: string) => Analysis
 
 /** The catalog says whose statements they are; without one, PostgreSQL's. */
@@ -35,7 +35,7 @@ export async function createFreshAnalyze(options: {
       catalog,
       names: {
         ...session,
-        database: database ?? null,
+        database: (database ?? catalog.data.database) || null,
         databaseCertain: true,
         sqlMode: DEFAULT_SQL_MODE,
         handlers: () => undefined,

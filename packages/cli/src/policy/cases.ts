@@ -74,7 +74,7 @@ async function runFile(path: string, { policy, catalogs, analyze, cli }: Run): P
     analyze: (sql, connection) => {
       const catalog = catalogs.of(connection) ?? beside
       isBlind ||= catalog === null
-      return analyze(sql, catalog)
+      return analyze(sql, catalog, catalogs.databaseOf(connection))
     },
   })
   if (isBlind) {
@@ -87,12 +87,15 @@ async function runFile(path: string, { policy, catalogs, analyze, cli }: Run): P
 
 interface Catalogs {
   of(connection: string): Catalog | null
+  /** Where names without a database are, as far as a configuration says it. */
+  databaseOf(connection: string): string | undefined
   /** `catalog.json` beside a file, when no flag names a schema. */
   beside(path: string): Promise<Catalog | null>
 }
 
 async function namedCatalogs(flags: TestFlags, cli: Cli): Promise<Catalogs> {
   const byName = new Map<string, Catalog>()
+  const databases = new Map<string, string>()
   let forAll: Catalog | null = null
   for (const entry of flags.catalog ?? []) {
     const at = entry.indexOf('=')
@@ -102,12 +105,15 @@ async function namedCatalogs(flags: TestFlags, cli: Cli): Promise<Catalogs> {
   if (flags.config !== undefined && flags.catalog === undefined) {
     const config = await readConfig(flags.config, cli)
     for (const name of config.connections.keys()) {
-      byName.set(name, await liveCatalog(placeOf(config, name), cli))
+      const place = placeOf(config, name)
+      byName.set(name, await liveCatalog(place, cli))
+      databases.set(name, place.database)
     }
   }
   const isNamed = flags.catalog !== undefined || flags.config !== undefined
   return {
     of: (connection) => byName.get(connection) ?? forAll,
+    databaseOf: (connection) => databases.get(connection),
     beside: async (path) => {
       const file = join(dirname(path), CATALOG_BESIDE)
       return isNamed || !existsSync(file) ? null : fileCatalog(file)

@@ -10,6 +10,9 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const data: CatalogData = {
   database: 'crm',
+  schemas: ['public'],
+  extensions: ['citext'],
+  types: [{ schema: 'public', name: 'mood', row: false }],
   serverVersion: 180_004,
   relations: [
     {
@@ -55,6 +58,9 @@ test.each([
   [JSON.stringify({ version: 1, ...data, functions: {} }), 'lacks `relations`, `functions`'],
   [JSON.stringify({ version: 1, ...data, relations: [{ name: 'x' }] }), 'has a relation without'],
   [JSON.stringify({ version: 1, ...data, functions: [5] }), 'has a function without'],
+  [JSON.stringify({ version: 1, ...data, schemas: [5] }), 'has `schemas` that are no names'],
+  [JSON.stringify({ version: 1, ...data, types: [5] }), 'has a type without name'],
+  [JSON.stringify({ version: 1, ...data, mysql: 5 }), 'has a `mysql` that is none'],
 ])('refuses %s', async (text, why) => {
   await expect(fileCatalog(file(text))).rejects.toThrow(why)
 })

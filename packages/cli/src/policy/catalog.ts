@@ -68,7 +68,7 @@ function catalogData(value: unknown, path: string): CatalogData {
   if (!isObject(value) || value['version'] !== FORMAT_VERSION) {
     throw notACatalog(path, `has no \`"version": ${FORMAT_VERSION}\``)
   }
-  const { relations, functions, userOperators, database, serverVersion, mysql } = value
+  const { relations, functions, userOperators, database, serverVersion } = value
   if (typeof database !== 'string' || typeof serverVersion !== 'number') {
     throw notACatalog(path, 'lacks `database` or `serverVersion`')
   }
@@ -80,16 +80,22 @@ function catalogData(value: unknown, path: string): CatalogData {
   if (!functions.every((one) => isObject(one) && isText(one['name']) && isText(one['schema']))) {
     throw notACatalog(path, 'has a function without name or schema')
   }
+  const bare = LISTS_OF_TEXT.find((key) => value[key] !== undefined && !isTexts(value[key]))
+  if (bare !== undefined) throw notACatalog(path, `has \`${bare}\` that are no names`)
+  const { types, mysql } = value
+  if (
+    types !== undefined &&
+    !(Array.isArray(types) && types.every((one) => isObject(one) && isText(one['name'])))
+  )
+    throw notACatalog(path, 'has a type without name')
+  if (mysql !== undefined && !isObject(mysql)) throw notACatalog(path, 'has a `mysql` that is none')
+  const { version: _, ...data } = value
   // Checked as far as resolution needs it; the rest was written by `policy catalog`.
-  return {
-    database,
-    serverVersion,
-    relations,
-    functions,
-    userOperators,
-    ...(isObject(mysql) && { mysql: mysql as CatalogData['mysql'] }),
-  } as CatalogData
+  return data as unknown as CatalogData
 }
+
+const LISTS_OF_TEXT = ['schemas', 'extensions'] as const
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -119,8 +125,10 @@ export function catalogText({ relations, functions, userOperators, ...rest }: Ca
 
 export async function printCatalog(flags: CatalogFlags, cli: Cli): Promise<ExitCode> {
   const config = await readConfig(flags.config, cli)
-  const { data } = await liveCatalog(placeOf(config, flags.connection), cli)
-  cli.out.raw(catalogText(data))
+  const place = placeOf(config, flags.connection)
+  const { data } = await liveCatalog(place, cli)
+  // A MySQL server's schema has all databases: names without one are in the connection's.
+  cli.out.raw(catalogText({ ...data, database: place.database }))
   cli.out.note(`${data.relations.length} relations, ${data.functions.length} functions`)
   return EXIT.ok
 }

@@ -31,15 +31,20 @@ export async function explainStatement(
     throw new CliError('usage', 'say which connection: --connection NAME')
   const subject = await subjectOf(flags, { config, connection, cli })
   const catalog = await catalogOf(flags, place, cli)
-  const { Views } = await import('@sallyport/gateway')
+  const { mysqlCodeOf, Views } = await import('@sallyport/gateway')
   const { view } = new Views().of(policy, subject, connection, catalog)
   const analyze = await createFreshAnalyze({ searchPath: flags.searchPath })
   const text = given === '-' ? await readStdin(cli) : given
   const analysis = analyze(text, catalog, place?.database)
   const explanation = explain(view, analysis, { now })
-  if (flags.json === true) cli.out.json({ subject, connection, ...explanation })
-  else print(explanation, { analysis, subject, connection, catalog, cli })
-  return explanation.verdict.kind === 'allow' ? EXIT.ok : EXIT.notOk
+  const isMysql = catalog?.data.mysql !== undefined || place?.connection.protocol === 'mysql'
+  const codeOf = (sqlstate: string) => (isMysql ? mysqlCodeOf(sqlstate) : { sqlstate })
+  const { verdict } = explanation
+  if (flags.json === true) {
+    const said = verdict.kind === 'deny' ? { ...verdict, ...codeOf(verdict.sqlstate) } : verdict
+    cli.out.json({ subject, connection, ...explanation, verdict: said })
+  } else print(explanation, { analysis, subject, connection, catalog, codeOf, cli })
+  return verdict.kind === 'allow' ? EXIT.ok : EXIT.notOk
 }
 
 async function catalogOf(
@@ -65,6 +70,8 @@ interface Shown {
   readonly subject: Subject
   readonly connection: string
   readonly catalog: Catalog | null
+  /** What the client sees of it. */
+  readonly codeOf: (sqlstate: string) => { readonly sqlstate: string; readonly errno?: number }
   readonly cli: Cli
 }
 
@@ -102,7 +109,10 @@ const VERDICT_WORDS = {
   approve: ['yellow', 'APPROVE'],
 } as const
 
-function printVerdict({ verdict, mayConnect }: Explanation, { cli, analysis }: Shown): void {
+function printVerdict(
+  { verdict, mayConnect }: Explanation,
+  { cli, analysis, codeOf }: Shown,
+): void {
   const { out } = cli
   const [style, word] = VERDICT_WORDS[verdict.kind]
   out.line([
@@ -115,7 +125,9 @@ function printVerdict({ verdict, mayConnect }: Explanation, { cli, analysis }: S
   }
   if (verdict.kind === 'deny') {
     const rule = verdict.rule === null ? 'no rule' : `rule "${verdict.rule}"`
-    out.line(fieldLine('code', `${verdict.code}, SQLSTATE ${verdict.sqlstate}, ${rule}`))
+    const { errno, sqlstate } = codeOf(verdict.sqlstate)
+    const number = errno === undefined ? '' : `error ${errno}, `
+    out.line(fieldLine('code', `${verdict.code}, ${number}SQLSTATE ${sqlstate}, ${rule}`))
   }
   if (verdict.kind === 'approve') {
     for (const { rule, groups, subjects, count } of verdict.approvers) {

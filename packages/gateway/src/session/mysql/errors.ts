@@ -7,21 +7,22 @@ import { type ErrPacket, encodeErr } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Report } from '../reports.ts'
 
-interface Code {
+/** As clients of MySQL and MariaDB see it. */
+export interface MysqlCode {
   readonly errno: number
   readonly sqlstate: string
 }
 
 /** ER_UNKNOWN_ERROR: what the gateway says has no number of its own. */
-const UNKNOWN: Code = { errno: 1105, sqlstate: 'HY000' }
+const UNKNOWN: MysqlCode = { errno: 1105, sqlstate: 'HY000' }
 /** ER_ACCESS_DENIED_ERROR. */
-const ACCESS_DENIED: Code = { errno: 1045, sqlstate: '28000' }
+const ACCESS_DENIED: MysqlCode = { errno: 1045, sqlstate: '28000' }
 /** ER_PARSE_ERROR. */
-const PARSE_ERROR: Code = { errno: 1064, sqlstate: '42000' }
+const PARSE_ERROR: MysqlCode = { errno: 1064, sqlstate: '42000' }
 /** ER_SERVER_SHUTDOWN. */
-const SHUTDOWN: Code = { errno: 1053, sqlstate: '08S01' }
+const SHUTDOWN: MysqlCode = { errno: 1053, sqlstate: '08S01' }
 
-const CODES: Readonly<Record<string, Code>> = {
+const CODES: Readonly<Record<string, MysqlCode>> = {
   // ER_SPECIFIC_ACCESS_DENIED_ERROR
   [SQLSTATE.INSUFFICIENT_PRIVILEGE]: { errno: 1227, sqlstate: '42000' },
   // ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR, ER_SP_DOES_NOT_EXIST
@@ -56,8 +57,13 @@ const CODES: Readonly<Record<string, Code>> = {
   [SQLSTATE.APPROVAL_EXPIRED]: { errno: UNKNOWN.errno, sqlstate: SQLSTATE.APPROVAL_EXPIRED },
 }
 
+/** What clients see in place of a SQLSTATE of PostgreSQL's, which is what verdicts and reports are in. */
+export function mysqlCodeOf(sqlstate: string): MysqlCode {
+  return CODES[sqlstate] ?? UNKNOWN
+}
+
 export function errPacketOf(report: Report): ErrPacket {
-  const { errno, sqlstate } = CODES[report.sqlstate] ?? UNKNOWN
+  const { errno, sqlstate } = mysqlCodeOf(report.sqlstate)
   const { message, detail, hint } = report
   const parts = [message, detail, hint].filter((part) => part !== undefined && part !== '')
   return { errno, sqlstate, message: parts.map(sentence).join(' ') }
