@@ -31,6 +31,8 @@ describe('by name', () => {
     ['salary', 'numeric', 'redact'],
     ['phone_number', 'text', { partial: { 'keep-last': 2 } }],
     ['card_number', 'text', { partial: { 'keep-last': 4 } }],
+    ['name', 'text', 'redact'],
+    ['line1', 'varchar', 'redact'],
     ['title', 'text', null],
     ['company', 'text', null],
     ['email_sent_at', 'timestamptz', null],
@@ -69,4 +71,14 @@ test('a suggestion is a mask that a policy file may have', () => {
     masks: [{ columns: ['public.people.note'], with: found?.with }],
   })
   expect(compilePolicy([{ path: 'p.yaml', text }]).kind).toBe('policy')
+})
+
+test('a name is somebody’s in a table of people alone', () => {
+  const named = (name: string) => suggestMask({ ...relation, name }, column('name'), null)
+  expect(['users', 'app_customers', 'Employee'].map((name) => named(name)?.with)).toEqual([
+    'redact',
+    'redact',
+    'redact',
+  ])
+  expect(['products', 'user_roles', 'departments'].map(named)).toEqual([null, null, null])
 })

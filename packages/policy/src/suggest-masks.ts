@@ -77,7 +77,7 @@ const GUESSES: readonly Guess[] = [
   {
     kind: 'address',
     names:
-      /(street|home|postal|billing|shipping|mailing)?_?address(_line)?_?[123]?|street|zip(_?code)?|post_?code/,
+      /(street|home|postal|billing|shipping|mailing)?_?address(_line)?_?[123]?|line_?[123]|street|zip(_?code)?|post_?code/,
     with: 'redact',
   },
   {
@@ -137,7 +137,7 @@ export function suggestMask(
   column: CatalogColumn,
   values: readonly (string | null)[] | null,
 ): MaskSuggestion | null {
-  const named = byName(column)
+  const named = byName(relation, column)
   const shaped = values === null ? null : byShape(values)
   const found = named ?? shaped
   if (found === null) return null
@@ -155,8 +155,13 @@ interface Found {
   readonly why: string
 }
 
-function byName({ name, type }: CatalogColumn): Found | null {
-  const words = wordsOf(name)
+/** Tables in which a name is somebody's. */
+const PEOPLE =
+  /(^|_)(users?|customers?|clients?|people|persons?|patients?|employees?|staff|contacts?|members?|students?|applicants?|guests?)$/
+
+function byName(relation: CatalogRelation, { name, type }: CatalogColumn): Found | null {
+  const own = wordsOf(name)
+  const words = own === 'name' && PEOPLE.test(wordsOf(relation.name)) ? 'full_name' : own
   const guess = GUESSES.find(
     (one) => matchers.get(one)?.test(words) === true && (one.types ?? TEXT).test(type),
   )
