@@ -213,7 +213,9 @@ function statement({ sql, layout, parameters, estimate, preview }) {
   return parts
 }
 
-const rowsOf = (count) => `${count} ${count === 1 ? 'row' : 'rows'}`
+function rowsOf(count) {
+  return `${count} ${count === 1 ? 'row' : 'rows'}`
+}
 
 /** Each changed row as it was, and as it would be. */
 function changes({ affected, columns, rows }) {
