@@ -11,7 +11,8 @@ import {
   type Lineage,
   type StatementFacts,
 } from '@sallyport/sql'
-import type { Preview } from '../approvals/journal.ts'
+import type { Estimated, Preview } from '../approvals/journal.ts'
+import type { None } from './beforehand.ts'
 
 /** Longest that it may run, ms; the locks it takes are given back then. */
 export const PREVIEW_MS_MAX = 2_000
@@ -25,6 +26,34 @@ export interface Tried {
   readonly facts: readonly StatementFacts[]
   readonly view: PrincipalView
   readonly catalog: Catalog | null
+}
+
+/** What of a preview is asked for, for a statement that waits for people. */
+export interface PreviewRequest {
+  /** Changed rows to be shown. */
+  readonly rows: number
+  readonly estimate: Estimated
+  /** Records that it is about to be run; false: it cannot be, so it is not run. */
+  readonly record: () => boolean
+  /** Exactly this has been asked for before, and the answer still stands. */
+  readonly askedBefore: () => Promise<boolean>
+}
+
+export const none = (why: string): None => ({ kind: 'none', why })
+
+/** What has been asked for before is not tried again. */
+export function unlessAskedBefore(
+  { askedBefore }: PreviewRequest,
+  answered: (preview: None) => void,
+  tryOut: () => void,
+): void {
+  void askedBefore().then(
+    (before) => {
+      if (before) answered(none('it has been asked for before'))
+      else tryOut()
+    },
+    () => answered(none('approvals cannot be read')),
+  )
 }
 
 export interface PreviewTarget {

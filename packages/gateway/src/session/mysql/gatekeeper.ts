@@ -6,7 +6,6 @@
  */
 import type { AuditLog } from '@sallyport/audit'
 import {
-  type Approve,
   type BindParameter,
   bindMatters,
   checkBind,
@@ -39,27 +38,26 @@ import {
 } from '@sallyport/protocol-mysql'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import type { Catalog, StatementFacts } from '@sallyport/sql'
-import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
-import type { Beforehand } from '../beforehand.ts'
 import { type CheckOptions, comparedIn, type ProbedValues, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
 import type { SessionHolds } from '../holds.ts'
+import { Leave } from '../leave.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { Records } from '../records.ts'
 import { limitReport, REPORTS, type Report, tooLongReport } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
-import { hangingOn, settledBy } from '../settling.ts'
+import { hangingOn } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
-import { type Bindable, Holding } from './holding.ts'
+import { Holding } from './holding.ts'
 import {
   type Killer,
   Killing,
@@ -135,10 +133,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #admitting: Admitting
   readonly #checks: SessionChecks
   readonly #holding: Holding
-  readonly #estimating: Beforehand<Planned, Estimated>
-  readonly #previewing: Beforehand<Previewed, Preview>
-  /** Number of the record of what is to be held, where it was run and rolled back first. */
-  #ahead: number | null = null
+  readonly #leave: Leave<Planned, Previewed, Refusal>
   /** Why nothing may be tried beside what the session has begun. */
   #engaged: string | null = null
   readonly #killing: Killing
@@ -171,16 +166,20 @@ export class MysqlGatekeeper implements Gatekeeper {
       records: this.#records,
       layOut: (text) => options.texts.layOut(text, this.names),
     })
-    this.#estimating = mysqlEstimating({
+    this.#leave = new Leave({
       ...options,
-      names: this.names,
-      quiescent: () => this.#relay?.quiescent === true,
-    })
-    this.#previewing = mysqlPreviewing({
-      ...options,
-      names: this.names,
-      relay: () => this.#attached(),
-      engaged: () => this.#engaged,
+      previewed: (record, binding) => this.#recorder.previewed(record, binding),
+      estimating: mysqlEstimating({
+        ...options,
+        names: this.names,
+        quiescent: () => this.#relay?.quiescent === true,
+      }),
+      previewing: mysqlPreviewing({
+        ...options,
+        names: this.names,
+        relay: () => this.#attached(),
+        engaged: () => this.#engaged,
+      }),
     })
     this.#killing = new Killing(options.kill)
     this.#admitting = new Admitting({
@@ -222,7 +221,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (waiting !== null) return waiting
     if (via === 'query' && this.#checks.waitsForProbes(decided, probedIn(text ?? '', [])))
       return WAIT
-    const over = via === 'query' && !this.#asked() ? this.#checks.overspent(context.view) : null
+    const over = via === 'query' && !this.#leave.busy ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const sent = this.#withServerIds(decided, text) ?? forward
@@ -281,7 +280,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const waiting = admitted.decided === null ? null : this.#viewsMoved(admitted.decided)
     if (waiting !== null) return waiting
     if (this.#probesUnknown(admitted, rows)) return WAIT
-    const over = this.#asked() ? null : this.#checks.overspent(context.view)
+    const over = this.#leave.busy ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
     if (over === null) return admitted
     return this.#records.refuse('execute', admitted.own, over.code, over.report)
@@ -546,94 +545,44 @@ export class MysqlGatekeeper implements Gatekeeper {
     admitted: Admitted | Refusal,
     parameters: Parameters | null,
   ): Admitted | Refusal | NotYet {
-    if (admitted.kind === 'refusal') return this.#unheld(admitted)
-    const { decided, own, ground } = admitted
-    const given = decided === null ? null : hangingOn(decided)
-    if (decided === null || given === null) return this.#unheld(admitted)
+    const decided = admitted.kind === 'refusal' ? null : admitted.decided
+    if (admitted.kind === 'refusal' || decided === null || hangingOn(decided) === null) {
+      this.#leave.unneeded()
+      return admitted
+    }
     // What is unanswered may change what it would do.
     if (this.#relay?.quiescent !== true) return SETTLE
-    const namesKey = this.names.keyFor(own)
+    const { own, ground, readUnder } = admitted
+    const { view, catalog } = ground
     const values = parameters === null ? null : readParameters(parameters)
-    const estimate = this.#estimating.of({ text: own, decided, namesKey, parameters: values })
-    if (estimate === 'wait') return WAIT
-    if (estimate === 'alone') return SETTLE
-    const verdict = settledBy(given, estimate)
-    const settled = { ...decided, verdict }
-    if (verdict.kind === 'deny') {
-      const recorded = this.#record(via, settled, own, parameters)
-      this.#options.recorded()
-      return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
-    }
-    if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
     const exact = parameters === null ? null : exactParameters(parameters)
     const bound = values === null ? null : { parameters: values, exact }
-    const { readUnder } = admitted
-    const wanted = { decided: settled, text: own, view: ground.view, namesKey, readUnder, bound }
-    const record = (): number | Refusal =>
-      this.#ahead ?? this.#record(via, settled, own, parameters)
-    const { catalog } = ground
-    const preview = this.#previewOf({ verdict, estimate, catalog, record }, wanted)
-    if (preview === 'wait') return WAIT
-    if (preview === 'alone') return SETTLE
-    const granted = this.#holding.ask({ ...wanted, via, verdict, estimate, preview, record })
-    if (typeof granted === 'symbol') return granted
-    this.#answered()
-    return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
-  }
-
-  /** What it would do, where policy lets approvers see that; null: it does not. */
-  #previewOf(
-    {
-      verdict,
-      estimate,
-      catalog,
-      record,
-    }: Pick<Previewed, 'estimate' | 'catalog'> & {
-      readonly verdict: Approve
-      readonly record: () => number | Refusal
-    },
-    wanted: Bindable,
-  ): Preview | 'wait' | 'alone' | null {
-    const { holds } = this.#options
-    if (verdict.preview === null) return null
-    const binding = this.#holding.bindingOf(wanted)
-    return this.#previewing.of({
-      ...wanted,
-      parameters: wanted.bound?.parameters ?? null,
-      estimate,
-      catalog,
-      rows: verdict.preview.rows,
-      askedBefore: () => holds.askedBefore(binding),
-      record: () => {
-        const recorded = record()
-        if (typeof recorded !== 'number') return false
-        this.#ahead = recorded
-        holds.lookAhead()
-        return this.#recorder.previewed(recorded, binding)
-      },
+    const named = { text: own, namesKey: this.names.keyFor(own) }
+    const planned = { ...named, decided, parameters: values }
+    const bindable = { ...named, view, readUnder, bound }
+    const answer = this.#leave.of({
+      decided,
+      planned,
+      record: (settled) => this.#record(via, settled, own, parameters),
+      refusal: (verdict) => refusalOf(verdict, null),
+      bindingOf: (settled) => this.#holding.bindingOf({ ...bindable, decided: settled }),
+      toPreview: (request, settled) => ({
+        ...planned,
+        ...request,
+        decided: settled,
+        view,
+        catalog,
+      }),
+      ask: (asked) => this.#holding.ask({ ...bindable, ...asked, via }),
     })
-  }
-
-  /** It is answered without people, or has been; policy may have moved on while it waited for them. */
-  #unheld(answer: Admitted | Refusal): Admitted | Refusal {
-    this.#options.holds.drop()
-    this.#answered()
-    return answer
-  }
-
-  #answered(): void {
-    this.#estimating.done()
-    this.#previewing.done()
-    this.#ahead = null
-  }
-
-  /** The command at hand has been asked about before: it is not another one. */
-  #asked(): boolean {
-    return this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
+    if (answer === 'wait') return WAIT
+    if (answer === 'alone') return SETTLE
+    if (answer.kind === 'refusal') return answer
+    return { ...admitted, needsApproval: answer.granted !== null, granted: answer.granted }
   }
 
   #decideCommandAs(context: DecisionContext, text: string): Admitted | Refusal | NotYet {
-    const over = this.#asked() ? null : this.#checks.overspent(context.view)
+    const over = this.#leave.busy ? null : this.#checks.overspent(context.view)
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
     const { decided } = this.#admitting.decide(context, `\0${text}`, text)

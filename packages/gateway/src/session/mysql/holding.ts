@@ -4,14 +4,15 @@
  * parameters. The client waits: the protocol has nothing to tell it before the answer.
  */
 import { randomUUID } from 'node:crypto'
-import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
-import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-mysql'
+import type { BindParameter, PrincipalView } from '@sallyport/policy'
+import { type Refusal, WAIT } from '@sallyport/protocol-mysql'
 import type { StateChange } from '@sallyport/sql'
-import type { Estimated, Preview, Shown } from '../../approvals/journal.ts'
+import type { Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import { TOO_LARGE } from '../hold-reports.ts'
 import type { Held, SessionHolds } from '../holds.ts'
+import type { Asked } from '../leave.ts'
 import { Moment } from '../moment.ts'
 import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
@@ -25,8 +26,6 @@ const SETTINGS_MAX = 256
 const READING = /^(\?|…|names|character_set|charset|character set|collation|default_collation)/
 /** May read user variables, by itself or by what it executes. */
 const READS_VARIABLES = /@|\b(?:execute|call)\b/i
-
-type HeldVia = 'simple' | 'execute'
 
 export interface HoldingOptions {
   readonly holds: SessionHolds
@@ -44,9 +43,8 @@ export interface Bound {
   readonly exact: Buffer | null
 }
 
-export interface Wanted {
-  readonly via: HeldVia
-  readonly verdict: Approve
+/** What an approval is bound to. */
+export interface Bindable {
   readonly decided: Decided
   readonly text: string
   readonly view: PrincipalView
@@ -56,14 +54,11 @@ export interface Wanted {
   readonly readUnder: string
   /** Null where there are none to bind. */
   readonly bound: Bound | null
-  readonly estimate: Estimated
-  readonly preview: Preview | null
-  /** Records it as what is held: the record's number. */
-  readonly record: () => number | Refusal
 }
 
-/** What an approval is bound to. */
-export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' | 'record'>
+export interface Wanted extends Bindable, Asked<Refusal> {
+  readonly via: 'simple' | 'execute'
+}
 
 export class Holding {
   readonly #options: HoldingOptions
@@ -83,11 +78,11 @@ export class Holding {
   }
 
   /** Asked again after every change: the record's number once it may run, once. */
-  ask(wanted: Wanted): number | Refusal | NotYet {
+  ask(wanted: Wanted): number | Refusal | 'wait' {
     const { holds, records } = this.#options
     const { via, verdict, text, bound, record } = wanted
     if (bound?.exact === null) return records.refuse(via, text, 'too-large', TOO_LARGE)
-    const answer = askForStatement<Refusal>(holds, {
+    return askForStatement<Refusal>(holds, {
       held: this.#heldAs(wanted),
       text,
       verdict,
@@ -96,7 +91,6 @@ export class Holding {
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
     })
-    return answer === 'wait' ? WAIT : answer
   }
 
   /** What an approval of it would be bound to. */

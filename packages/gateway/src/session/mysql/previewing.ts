@@ -9,9 +9,16 @@
 import type { PrincipalView } from '@sallyport/policy'
 import { type ProbeAnswer, STATUS } from '@sallyport/protocol-mysql'
 import type { Catalog, ChangedRows } from '@sallyport/sql'
-import type { Estimated, Preview } from '../../approvals/journal.ts'
-import { Beforehand, type None } from '../beforehand.ts'
-import { type PreviewTarget, previewTarget, TRIGGERS } from '../previews.ts'
+import type { Preview } from '../../approvals/journal.ts'
+import { Beforehand } from '../beforehand.ts'
+import {
+  none,
+  type PreviewRequest,
+  type PreviewTarget,
+  previewTarget,
+  TRIGGERS,
+  unlessAskedBefore,
+} from '../previews.ts'
 import { factsOf } from './admitted.ts'
 import { afterText, beforeText, changedRows, literal } from './changed-rows.ts'
 import { type Asking, keyOf, type Planned, textOf } from './estimating.ts'
@@ -31,16 +38,9 @@ const KEY_TYPES = /^((tiny|small|medium|big)?int|decimal|(var)?char|date)$/
 /** Another value each time that they are asked: their rows are not found before. */
 const RANDOM = /^(rand|uuid.*|sys_guid|random_bytes|sysdate)$/
 
-export interface Previewed extends Planned {
+export interface Previewed extends Planned, PreviewRequest {
   readonly view: PrincipalView
   readonly catalog: Catalog | null
-  readonly estimate: Estimated
-  /** Changed rows to be shown. */
-  readonly rows: number
-  /** Records that it is about to be run; false: it cannot be, so it is not run. */
-  readonly record: () => boolean
-  /** Exactly this has been asked for before, and the answer still stands. */
-  readonly askedBefore: () => Promise<boolean>
 }
 
 export interface MysqlPreviewingOptions {
@@ -62,19 +62,11 @@ export function mysqlPreviewing(options: MysqlPreviewingOptions): Beforehand<Pre
     whyNot: (previewed) => whyNot(previewed, options),
     alone: () => relay().quiescent,
     ask: (previewed, answered) => {
-      void previewed.askedBefore().then(
-        (before) => {
-          if (before) answered(none('it has been asked for before'))
-          else tryOut(previewed, options, answered)
-        },
-        () => answered(none('approvals cannot be read')),
-      )
+      unlessAskedBefore(previewed, answered, () => tryOut(previewed, options, answered))
     },
     resume,
   })
 }
-
-const none = (why: string): None => ({ kind: 'none', why })
 
 function whyNot(previewed: Previewed, { relay, engaged }: MysqlPreviewingOptions): string | null {
   const { estimate } = previewed

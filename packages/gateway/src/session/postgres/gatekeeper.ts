@@ -24,15 +24,14 @@ import {
   WAIT,
 } from '@sallyport/protocol-postgres'
 import { type StatementFacts, withoutComments, withoutLiterals } from '@sallyport/sql'
-import type { Estimated, Preview } from '../../approvals/journal.ts'
 import type { Amount } from '../../budgets/budgets.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
-import type { Beforehand } from '../beforehand.ts'
 import { type CheckOptions, type ProbedValues, SessionChecks } from '../checks.ts'
 import { type Decided, DecisionContext, type DecisionContexts } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
 import { Hiding } from '../hiding.ts'
 import type { SessionHolds } from '../holds.ts'
+import { Leave } from '../leave.ts'
 import { StatementRecorder, type Via } from '../recorder.ts'
 import { Records } from '../records.ts'
 import {
@@ -44,7 +43,7 @@ import {
   truncationReport,
 } from '../reports.ts'
 import type { RoleOffers } from '../role-offers.ts'
-import { hangingOn, settledBy } from '../settling.ts'
+import { hangingOn } from '../settling.ts'
 import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf, hangsOnMore, samePlan } from './admitted.ts'
@@ -52,7 +51,7 @@ import { Admitting } from './admitting.ts'
 import { readBindParameters, recordedParameters } from './bind-parameters.ts'
 import { type Asking, type Planned, postgresEstimating } from './estimating.ts'
 import { noticeFrame } from './frames.ts'
-import { type Bindable, Holding, type Wanted } from './holding.ts'
+import { Holding } from './holding.ts'
 import { compileMasks, copyRewriter } from './masking.ts'
 import { TrackedNames } from './names.ts'
 import { type Previewed, postgresPreviewing } from './previewing.ts'
@@ -122,10 +121,7 @@ export class SessionGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #hiding = new Hiding()
-  readonly #estimating: Beforehand<Planned, Estimated>
-  readonly #previewing: Beforehand<Previewed, Preview>
-  /** Number of the record of what is to be held, where it was run and rolled back first. */
-  #ahead: number | null = null
+  readonly #leave: Leave<Planned, Previewed, Refusal>
   #serverVersion = 0
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
@@ -144,17 +140,21 @@ export class SessionGatekeeper implements Gatekeeper {
     this.#standing = new Standing(options.contexts)
     this.#checks = new SessionChecks(options)
     this.#holding = new Holding({ ...options, records: this.#records })
-    this.#estimating = postgresEstimating({
+    this.#leave = new Leave({
       ...options,
-      relay: () => this.#attached,
-      copied: (text) => options.texts.copied(text),
-      parts: (text) => options.texts.parts(text),
-    })
-    this.#previewing = postgresPreviewing({
-      ...options,
-      relay: () => this.#attached,
-      textOf: (text, wanted) => options.texts.preview(text, wanted),
-      version: () => this.#serverVersion,
+      previewed: (record, binding) => this.#recorder.previewed(record, binding),
+      estimating: postgresEstimating({
+        ...options,
+        relay: () => this.#attached,
+        copied: (text) => options.texts.copied(text),
+        parts: (text) => options.texts.parts(text),
+      }),
+      previewing: postgresPreviewing({
+        ...options,
+        relay: () => this.#attached,
+        textOf: (text, wanted) => options.texts.preview(text, wanted),
+        version: () => this.#serverVersion,
+      }),
     })
     const rereading = new Rereading({
       standing: this.#standing,
@@ -201,8 +201,7 @@ export class SessionGatekeeper implements Gatekeeper {
     if (waiting !== null) return waiting
     const values = () => ({ sent: [buf.subarray(start, end)], parameters: [] })
     if (via === 'query' && this.#checks.waitsForProbes(verdict.decided, values)) return WAIT
-    const asked = this.#options.holds.busy || this.#estimating.busy || this.#previewing.busy
-    const over = via === 'query' && !asked ? this.#checks.overspent(context.view) : null
+    const over = via === 'query' && !this.#leave.busy ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) {
       return this.#records.refuse('simple', verdict.text, over.code, over.report)
@@ -541,42 +540,36 @@ export class SessionGatekeeper implements Gatekeeper {
     admitted: Admitted | Refusal,
     laidOut: () => Pick<Planned, 'types' | 'bind'>,
   ): Admitted | Refusal | NotYet {
-    if (admitted.kind === 'refusal') return this.#unheld(admitted)
-    const { decided, text, ground, before } = admitted
-    const given = hangingOn(decided)
-    if (given === null) return this.#unheld(admitted)
+    if (admitted.kind === 'refusal' || hangingOn(admitted.decided) === null) {
+      this.#leave.unneeded()
+      return admitted
+    }
     // What is unanswered may change what it would do.
     if (!this.#attached.settled) return SETTLE
-    const bound = laidOut()
-    const namesKey = this.#namesKeyFor(text)
-    const estimate = this.#estimating.of({ text, decided, namesKey, ...bound })
-    if (estimate === 'wait') return WAIT
-    if (estimate === 'alone') return ALONE
-    const verdict = settledBy(given, estimate)
-    if (verdict.kind === 'deny') {
-      const recorded = this.#records.statement(via, { ...decided, verdict }, text)
-      this.#options.recorded()
-      return this.#unheld(typeof recorded === 'number' ? refusalOf(verdict, null) : recorded)
-    }
-    if (verdict.kind === 'allow') return this.#unheld({ ...admitted, needsApproval: false })
-    const settled = { ...decided, verdict }
-    const wanted = {
-      decided: settled,
-      meanings: [decided, ...before],
-      text,
-      view: ground.view,
-      namesKey,
-      readUnder: admitted.readUnder,
-      ...bound,
-    }
-    const preview = this.#previewOf({ via, verdict, catalog: ground.catalog }, wanted)
-    if (preview === 'wait') return WAIT
-    if (preview === 'alone') return ALONE
-    const recorded = this.#ahead
-    const granted = this.#holding.ask({ ...wanted, via, verdict, estimate, preview, recorded })
-    if (typeof granted === 'symbol') return granted
-    this.#answered()
-    return typeof granted === 'number' ? { ...admitted, needsApproval: true, granted } : granted
+    const { decided, text, ground, before, readUnder } = admitted
+    const { view, catalog } = ground
+    const planned = { text, decided, namesKey: this.#namesKeyFor(text), ...laidOut() }
+    const meanings = [decided, ...before]
+    const bindable = { ...planned, meanings, view, readUnder }
+    const answer = this.#leave.of({
+      decided,
+      planned,
+      record: (settled) => this.#records.statement(via, settled, text),
+      refusal: (verdict) => refusalOf(verdict, null),
+      bindingOf: (settled) => this.#holding.bindingOf({ ...bindable, decided: settled }),
+      toPreview: (request, settled) => ({
+        ...planned,
+        ...request,
+        decided: settled,
+        view,
+        catalog,
+      }),
+      ask: (asked) => this.#holding.ask({ ...bindable, ...asked, via }),
+    })
+    if (answer === 'wait') return WAIT
+    if (answer === 'alone') return ALONE
+    if (answer.kind === 'refusal') return answer
+    return { ...admitted, needsApproval: answer.granted !== null, granted: answer.granted }
   }
 
   /** What names mean to a text, also those under which only this session has prepared something. */
@@ -587,42 +580,6 @@ export class SessionGatekeeper implements Gatekeeper {
       return [name, prepared, types?.toString('hex') ?? null]
     })
     return JSON.stringify([this.names.key, this.names.preparedTexts, onWire.sort()])
-  }
-
-  /** What it would do, where policy lets approvers see that; null: it does not. */
-  #previewOf(
-    { via, verdict, catalog }: Pick<Wanted, 'via' | 'verdict'> & Pick<Previewed, 'catalog'>,
-    wanted: Bindable,
-  ): Preview | 'wait' | 'alone' | null {
-    const { holds } = this.#options
-    if (verdict.preview === null) return null
-    const binding = this.#holding.bindingOf(wanted)
-    return this.#previewing.of({
-      ...wanted,
-      catalog,
-      rows: verdict.preview.rows,
-      askedBefore: () => holds.askedBefore(binding),
-      record: () => {
-        const recorded = this.#records.statement(via, wanted.decided, wanted.text)
-        if (typeof recorded !== 'number') return false
-        this.#ahead = recorded
-        holds.lookAhead()
-        return this.#recorder.previewed(recorded, binding)
-      },
-    })
-  }
-
-  /** It is answered without people, or has been; policy may have moved on while it waited for them. */
-  #unheld(answer: Admitted | Refusal): Admitted | Refusal {
-    this.#options.holds.drop()
-    this.#answered()
-    return answer
-  }
-
-  #answered(): void {
-    this.#estimating.done()
-    this.#previewing.done()
-    this.#ahead = null
   }
 
   #checkParameters(

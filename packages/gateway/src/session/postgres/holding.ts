@@ -5,13 +5,14 @@
  * A simple Query is held whole. In the extended protocol a statement is held at Bind: its parameters are
  * known there, and the server has planned nothing with them yet.
  */
-import type { Approve, BindParameter, PrincipalView } from '@sallyport/policy'
-import { type NotYet, type Refusal, WAIT } from '@sallyport/protocol-postgres'
+import type { BindParameter, PrincipalView } from '@sallyport/policy'
+import { type Refusal, WAIT } from '@sallyport/protocol-postgres'
 import { layOutPostgres } from '@sallyport/sql'
-import type { Estimated, Preview, Shown } from '../../approvals/journal.ts'
+import type { Shown } from '../../approvals/journal.ts'
 import { askForRest, askForStatement } from '../asking.ts'
 import type { Decided } from '../decisions.ts'
 import type { Held, SessionHolds } from '../holds.ts'
+import type { Asked } from '../leave.ts'
 import { Moment } from '../moment.ts'
 import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
@@ -27,9 +28,8 @@ export interface HoldingOptions {
   readonly records: Records<Refusal>
 }
 
-export interface Wanted {
-  readonly via: 'simple' | 'bind'
-  readonly verdict: Approve
+/** What an approval is bound to. */
+export interface Bindable {
   readonly decided: Decided
   /** Everything the server may take it to mean. */
   readonly meanings: readonly Decided[]
@@ -43,14 +43,11 @@ export interface Wanted {
   readonly types: Buffer | null
   /** Body of the Bind behind its names; null in the simple protocol. */
   readonly bind: Buffer | null
-  readonly estimate: Estimated
-  readonly preview: Preview | null
-  /** Number of its record, where it has one already. */
-  readonly recorded: number | null
 }
 
-/** What an approval is bound to. */
-export type Bindable = Omit<Wanted, 'via' | 'verdict' | 'estimate' | 'preview' | 'recorded'>
+export interface Wanted extends Bindable, Asked<Refusal> {
+  readonly via: 'simple' | 'bind'
+}
 
 export class Holding {
   readonly #options: HoldingOptions
@@ -63,19 +60,18 @@ export class Holding {
   }
 
   /** Asked again after every change: the record's number once it may run, once. */
-  ask(wanted: Wanted): number | Refusal | NotYet {
+  ask(wanted: Wanted): number | Refusal | 'wait' {
     const { holds, records } = this.#options
-    const { via, verdict, decided, text } = wanted
-    const answer = askForStatement<Refusal>(holds, {
+    const { via, verdict, text, record } = wanted
+    return askForStatement<Refusal>(holds, {
       held: this.#heldAs(wanted),
       text,
       verdict,
       shown: () => shownOf(wanted),
-      record: () => wanted.recorded ?? records.statement(via, decided, text),
+      record,
       refuse: (code, report) => records.refuse(via, text, code, report),
       refusal,
     })
-    return answer === 'wait' ? WAIT : answer
   }
 
   /** What an approval of it would be bound to. */

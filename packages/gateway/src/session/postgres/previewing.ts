@@ -9,11 +9,14 @@ import type { Catalog, PreviewWanted } from '@sallyport/sql'
 import type { Preview, PreviewRow } from '../../approvals/journal.ts'
 import { Beforehand, type None } from '../beforehand.ts'
 import {
+  none,
   PREVIEW_LOCK_MS_MAX,
   PREVIEW_MS_MAX,
+  type PreviewRequest,
   type PreviewTarget,
   previewTarget,
   TRIGGERS,
+  unlessAskedBefore,
 } from '../previews.ts'
 import { factsOf } from './admitted.ts'
 import { type AskedIn, keyOf, type Planned, plain } from './estimating.ts'
@@ -22,15 +25,9 @@ const TX_IDLE = 0x49
 const TX_FAILED = 0x45
 const SAVEPOINT = 'sallyport_preview'
 
-export interface Previewed extends Planned {
+export interface Previewed extends Planned, PreviewRequest {
   readonly view: PrincipalView
   readonly catalog: Catalog | null
-  /** Changed rows to be shown. */
-  readonly rows: number
-  /** Records that it is about to be run; false: it cannot be, so it is not run. */
-  readonly record: () => boolean
-  /** Exactly this has been asked for before, and the answer still stands. */
-  readonly askedBefore: () => Promise<boolean>
 }
 
 export interface PostgresPreviewingOptions extends AskedIn {
@@ -50,19 +47,11 @@ export function postgresPreviewing(
     whyNot: (previewed) => whyNot(previewed, relay()),
     alone: () => relay().quiescent,
     ask: (previewed, answered) => {
-      void previewed.askedBefore().then(
-        (before) => {
-          if (before) answered(none('it has been asked for before'))
-          else tryOut(previewed, options, answered)
-        },
-        () => answered(none('approvals cannot be read')),
-      )
+      unlessAskedBefore(previewed, answered, () => tryOut(previewed, options, answered))
     },
     resume,
   })
 }
-
-const none = (why: string): None => ({ kind: 'none', why })
 
 function whyNot(
   { decided, view, catalog }: Previewed,
