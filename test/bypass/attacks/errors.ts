@@ -110,7 +110,7 @@ export const attacks: AttackList = [
   'SELECT array_position(tags, ssn, salary), array_to_string(tags, ssn), string_to_array(ssn, ssn), tags::int[], nums::smallint[], tags::text::int[] FROM people',
   'SELECT generate_series(1, 10, salary - 3), generate_subscripts(nums, salary), generate_series(seen, seen, dur) FROM people',
   'SELECT lag(id, salary) OVER (), nth_value(id, salary) OVER (), ntile(salary) OVER (), sum(id) OVER (ORDER BY id ROWS salary PRECEDING) FROM people',
-  'SELECT percentile_cont(score) WITHIN GROUP (ORDER BY id) FROM people GROUP BY score',
+  'SELECT percentile_cont(score) WITHIN GROUP (ORDER BY id) FROM people GROUP BY id, score',
   'SELECT sum(salary * 1000000000000::bigint), sum(big), avg(dur), sum(pay), corr(score, score), sum(score) FROM people',
   'SELECT id FROM people LIMIT (SELECT salary FROM people WHERE id = 1)',
   'SELECT id FROM people OFFSET (SELECT -salary FROM people WHERE id = 1)',
