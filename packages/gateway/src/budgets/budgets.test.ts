@@ -29,6 +29,18 @@ afterEach(() => rmSync(directory, { recursive: true }))
 const ledger = (): LocalLedger => new LocalLedger(directory, () => Date.UTC(2030, 1) + now)
 const open = (of: BudgetLedger = ledger()): Budgets => new Budgets(of, () => now)
 
+/** Says how often it was asked. */
+function counting(): BudgetLedger & { asked: number } {
+  const inner = ledger()
+  return {
+    asked: 0,
+    charge(charges) {
+      this.asked++
+      return inner.charge(charges)
+    },
+  }
+}
+
 /** As a session asks: again, until it is known. */
 async function admit(budgets: Budgets, who: Payer, all: readonly Budget[]): Promise<string | null> {
   for (let wait = budgets.prepare(who, all); wait !== null; wait = budgets.prepare(who, all)) {
@@ -81,18 +93,12 @@ describe('statements', () => {
   })
 
   test('are not asked for one by one', async () => {
-    const inner = ledger()
-    let asked = 0
-    const budgets = open({
-      charge: (charges) => {
-        asked++
-        return inner.charge(charges)
-      },
-    })
+    const counted = counting()
+    const budgets = open(counted)
     for (let i = 0; i < 1_000; i++) {
       expect(await admit(budgets, payer('a'), [budget('token', { statements: 2_000 })])).toBeNull()
     }
-    expect(asked).toBe(10)
+    expect(counted.asked).toBe(10)
   })
 })
 
@@ -219,17 +225,11 @@ describe('rows and bytes', () => {
   })
 
   test('are asked for some at a time', async () => {
-    const inner = ledger()
-    let asked = 0
-    const budgets = open({
-      charge: (charges) => {
-        asked++
-        return inner.charge(charges)
-      },
-    })
+    const counted = counting()
+    const budgets = open(counted)
     const all = [budget('token', { rows: 100_000 })]
     expect(await send(budgets, payer('a'), all, { rows: 200_000 })).toBe(100_000)
-    expect(asked).toBeLessThan(60)
+    expect(counted.asked).toBeLessThan(60)
   })
 
   test('while the ledger does not answer a result ends where its part does', async () => {

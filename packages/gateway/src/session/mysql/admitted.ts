@@ -5,7 +5,7 @@ import type { StatementFacts } from '@sallyport/sql'
 import { isMetered } from '../../budgets/budgets.ts'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'
-import type { Bound } from './holding.ts'
+import type { Bound } from './parameters.ts'
 
 /** An admission as this session made it. */
 export interface Admitted extends Admission {

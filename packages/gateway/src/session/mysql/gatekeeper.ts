@@ -68,12 +68,7 @@ import {
 } from './kill.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
-import {
-  exactParameters,
-  parameterTexts,
-  readParameters,
-  recordedParameters,
-} from './parameters.ts'
+import { boundOf, parameterTexts, readParameters, recordedParameters } from './parameters.ts'
 import { mysqlPreviewing, type Previewed } from './previewing.ts'
 import { redactError } from './redaction.ts'
 import { refusal, refusalOf } from './refusals.ts'
@@ -531,8 +526,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   /** What it may be asked about later is kept. */
   #limited(admitted: Admitted, parameters: Parameters | null): Admitted {
     if (parameters === null || admitted.limit?.exceeded !== 'hold') return admitted
-    const bound = { parameters: readParameters(parameters), exact: exactParameters(parameters) }
-    return { ...admitted, bound }
+    return { ...admitted, bound: boundOf(parameters) }
   }
 
   #limitedBatch(admitted: Admitted): Admitted {
@@ -554,11 +548,9 @@ export class MysqlGatekeeper implements Gatekeeper {
     if (this.#relay?.quiescent !== true) return SETTLE
     const { own, ground, readUnder } = admitted
     const { view, catalog } = ground
-    const values = parameters === null ? null : readParameters(parameters)
-    const exact = parameters === null ? null : exactParameters(parameters)
-    const bound = values === null ? null : { parameters: values, exact }
+    const bound = parameters === null ? null : boundOf(parameters)
     const named = { text: own, namesKey: this.names.keyFor(own) }
-    const planned = { ...named, decided, parameters: values }
+    const planned = { ...named, decided, parameters: bound?.parameters ?? null }
     const bindable = { ...named, view, readUnder, bound }
     const answer = this.#leave.of({
       decided,

@@ -4,7 +4,7 @@
  * parameters. The client waits: the protocol has nothing to tell it before the answer.
  */
 import { randomUUID } from 'node:crypto'
-import type { BindParameter, PrincipalView } from '@sallyport/policy'
+import type { PrincipalView } from '@sallyport/policy'
 import { type Refusal, WAIT } from '@sallyport/protocol-mysql'
 import type { StateChange } from '@sallyport/sql'
 import type { Shown } from '../../approvals/journal.ts'
@@ -16,7 +16,7 @@ import type { Asked } from '../leave.ts'
 import { Moment } from '../moment.ts'
 import type { Records } from '../records.ts'
 import type { Report } from '../reports.ts'
-import { parameterTexts } from './parameters.ts'
+import { type Bound, parameterTexts } from './parameters.ts'
 import { refusal } from './refusals.ts'
 
 /** Settings whose values are kept; more make the state unknown, which no other state is equal to. */
@@ -34,13 +34,6 @@ export interface HoldingOptions {
   readonly collation: number
   /** A statement broken over lines; null: it cannot be. */
   readonly layOut: (text: string) => string | null
-}
-
-/** Parameters as approvers may read them, and as they are. */
-export interface Bound {
-  readonly parameters: readonly BindParameter[]
-  /** Null: one is not known whole. */
-  readonly exact: Buffer | null
 }
 
 /** What an approval is bound to. */

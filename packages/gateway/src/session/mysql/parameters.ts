@@ -5,6 +5,17 @@ import { BulkParameters, type Parameters } from '@sallyport/protocol-mysql'
 import type { Decided } from '../decisions.ts'
 import { recordedValue } from '../recorder.ts'
 
+/** Parameters as approvers may read them, and as they are. */
+export interface Bound {
+  readonly parameters: readonly BindParameter[]
+  /** Null: one is not known whole. */
+  readonly exact: Buffer | null
+}
+
+export function boundOf(parameters: Parameters): Bound {
+  return { parameters: readParameters(parameters), exact: exactParameters(parameters) }
+}
+
 /** As SQL would write them, in UTF-8; what type the client sent them as stays. */
 export function readParameters(parameters: Parameters): BindParameter[] {
   const bound: BindParameter[] = []
