@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { extended, WireClient } from '../support/wire.ts'
+import { extended, type WireClient } from '../support/wire.ts'
+import { agentWire } from './agent-wire.ts'
 
 const secret = randomBytes(9).toString('hex')
 const POLICY = `version: 1
@@ -43,13 +44,7 @@ beforeAll(async () => {
     policies: [POLICY],
     via: 'tcp',
   })
-  wire = await WireClient.connect({
-    host: gateway.host,
-    port: gateway.plainPort,
-    user: 'agent',
-    password: await gateway.token(),
-    database: gateway.connection,
-  })
+  wire = await agentWire(gateway)
 })
 afterAll(async () => {
   wire.close()

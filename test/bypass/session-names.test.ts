@@ -5,7 +5,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { cells, type Frame, WireClient } from '../support/wire.ts'
+import { cells, type Frame, type WireClient } from '../support/wire.ts'
+import { agentWire } from './agent-wire.ts'
 
 const SECRET = 'q7Zx-9914-canary'
 const POLICY = `version: 1
@@ -44,13 +45,7 @@ afterAll(async () => {
   await database.drop()
 })
 beforeEach(async () => {
-  wire = await WireClient.connect({
-    host: gateway.host,
-    port: gateway.plainPort,
-    user: 'agent',
-    password: await gateway.token(),
-    database: gateway.connection,
-  })
+  wire = await agentWire(gateway)
 })
 afterEach(async () => {
   await wire[Symbol.asyncDispose]()

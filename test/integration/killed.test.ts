@@ -10,10 +10,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readRecording, verifyLog } from '@sallyport/audit'
 import { replayFrames } from '@sallyport/gateway'
-import mysql from 'mysql2/promise'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { plainMysql, plainPostgres } from '../support/plain-clients.ts'
 import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
@@ -46,14 +45,7 @@ interface Client {
 }
 
 async function postgresClient(gateway: TestGateway, token: string): Promise<Client> {
-  const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-  } catch (error) {
-    await client.end().catch(() => undefined)
-    throw error
-  }
+  const client = await plainPostgres(gateway, token)
   return {
     prepared: (mark) => client.query('INSERT INTO marks VALUES ($1)', [mark]),
     text: (mark) => client.query(`INSERT INTO marks VALUES ('${mark}')`),
@@ -63,16 +55,7 @@ async function postgresClient(gateway: TestGateway, token: string): Promise<Clie
 }
 
 async function mysqlClient(gateway: TestGateway, token: string): Promise<Client> {
-  const { connection: database, plainPort: port } = gateway
-  const client = await mysql.createConnection({
-    host: '127.0.0.1',
-    port,
-    user: 'tester',
-    password: token,
-    database,
-    authPlugins: { mysql_clear_password: () => () => Buffer.from(`${token}\0`) },
-  })
-  client.on('error', () => {})
+  const client = await plainMysql(gateway, token)
   const rowsOf = (answer: unknown): { shown: string }[] => (answer as [{ shown: string }[]])[0]
   return {
     prepared: (mark) => client.execute('INSERT INTO marks VALUES (?)', [mark]),

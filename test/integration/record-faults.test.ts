@@ -15,11 +15,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verifyLog } from '@sallyport/audit'
-import mysql from 'mysql2/promise'
-import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { debianProgram } from '../support/debian.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { plainMysql, plainPostgres } from '../support/plain-clients.ts'
 import { findMysql, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
 
@@ -59,26 +58,10 @@ interface Client {
 async function connect(server: 'postgres' | 'mariadb', gateway: TestGateway): Promise<Client> {
   const token = await gateway.token()
   if (server === 'postgres') {
-    const client = new pg.Client({ connectionString: gateway.url(token, { plain: true }) })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-    } catch (error) {
-      await client.end().catch(() => undefined)
-      throw error
-    }
+    const client = await plainPostgres(gateway, token)
     return { run: (sql) => client.query(sql), end: () => client.end() }
   }
-  const { connection: database, plainPort: port } = gateway
-  const client = await mysql.createConnection({
-    host: '127.0.0.1',
-    port,
-    user: 'tester',
-    password: token,
-    database,
-    authPlugins: { mysql_clear_password: () => () => Buffer.from(`${token}\0`) },
-  })
-  client.on('error', () => {})
+  const client = await plainMysql(gateway, token)
   return { run: (sql) => client.query(sql), end: async () => client.destroy() }
 }
 
