@@ -27,6 +27,9 @@ export const CATALOG: Catalog = buildCatalog(
       relation('pgbench_accounts', ['aid', 'bid', 'abalance', 'filler']),
       relation('customers', ['id', 'name', 'email', 'region', 'card']),
       relation('orders', ['id', 'customer_id', 'total', 'status', 'created_at']),
+      relation('items', ['id', 'order_id', 'sku', 'qty', 'price']),
+      relation('products', ['sku', 'name', 'brand', 'color']),
+      relation('shipments', ['order_id', 'code', 'country', 'city']),
     ],
     serverVersion: 150000,
     functions: [],
@@ -50,6 +53,12 @@ export const TEXTS = {
     'SELECT c.id, c.name, o.total, o.status FROM public.customers c JOIN public.orders o ' +
     `ON o.customer_id = c.id WHERE c.region = 'north' AND o.total > ${n} ` +
     "AND o.status IN ('open', 'paid') ORDER BY o.created_at DESC LIMIT 100",
+  '20 columns, 4 joins': (n: number) =>
+    'SELECT c.id, c.name, c.email, c.region, c.card, o.id AS oid, o.customer_id, o.total, o.status, o.created_at, ' +
+    'i.id AS iid, i.sku, i.qty, i.price, p.name AS pname, p.brand, p.color, s.code, s.country, s.city ' +
+    'FROM customers c JOIN orders o ON o.customer_id = c.id JOIN items i ON i.order_id = o.id ' +
+    'LEFT JOIN products p ON p.sku = i.sku LEFT JOIN shipments s ON s.order_id = o.id ' +
+    `WHERE c.region = 'north' AND o.total > ${n} AND o.status IN ('open', 'paid') ORDER BY o.created_at DESC LIMIT 100`,
   long: (n: number) =>
     'WITH recent AS (SELECT o.customer_id, sum(o.total::numeric) AS total, count(*) AS orders ' +
     `FROM public.orders o WHERE o.created_at > now() - interval '${n} days' GROUP BY o.customer_id), ` +

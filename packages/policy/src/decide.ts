@@ -13,7 +13,7 @@ import { planFor } from './plan.ts'
 import { probesFor } from './probes.ts'
 import { unknownName } from './unknown-name.ts'
 import { rewritingFor } from './uses.ts'
-import { type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
+import { type Allow, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 import { noAccess, notAllowed } from './words.ts'
 
@@ -52,16 +52,12 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
     const approvers = asking.map((rule) => rule.approvers)
     return { ...approving(approvers, hint), ...rewriting, results, probes, reports, gates }
   }
-  const rules = new Set(parts.flatMap((part) => part.needs.flatMap(({ by }) => by.slice(0, 1))))
-  return {
-    kind: 'allow',
-    rule: [...rules].join(' + ') || 'built-in: nothing needed',
-    results,
-    ...rewriting,
-    probes,
-    reports,
-    gates,
-  }
+  const rules = new Set<string>()
+  for (const { needs } of parts)
+    for (const { by } of needs) if (by[0] !== undefined) rules.add(by[0])
+  const rule = [...rules].join(' + ') || 'built-in: nothing needed'
+  const allow: Allow = { kind: 'allow', rule, results, probes, reports, gates }
+  return rewriting === null ? allow : { ...allow, ...rewriting }
 }
 
 const unique = <T>(all: readonly T[]): readonly T[] => [...new Set(all)]

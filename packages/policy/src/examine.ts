@@ -19,7 +19,8 @@ export interface Examined {
   readonly approving: readonly ApproveRule[]
   /** Deny and approve rules that hold where the planner expects enough. */
   readonly gating: readonly Rule[]
-  readonly trail: readonly RuleTrail[]
+  /** What each rule did: made when somebody asks. */
+  readonly trail: () => readonly RuleTrail[]
   readonly reports: readonly string[]
 }
 
@@ -44,14 +45,14 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
   const approving: ApproveRule[] = []
   const gating: Rule[] = []
   const granting: Rule[] = []
-  const trail: RuleTrail[] = []
+  const asked: [rule: Rule, held: boolean | ConditionFailure | null][] = []
   let denied: Deny | null = null
   for (const rule of view.rules) {
     if (view.granting.has(rule) && commandsCovered(rule.match, facts) && condition.grants(rule))
       granting.push(rule)
     if (rule.kind === 'allow') continue
     const held = touches(rule.match, facts, needs) ? condition.touches(rule) : null
-    trail.push({ rule: rule.name, kind: rule.kind, outcome: outcomeOf(rule, held) })
+    asked.push([rule, held])
     if (held === null || held === false) continue
     if (held !== true) denied ??= conditionError(rule, held)
     else if (rule.match.estimate !== null) gating.push(rule)
@@ -59,17 +60,22 @@ export function examine(view: PrincipalView, facts: StatementFacts, now: number)
     else denied ??= isUnknown ? mayBeDeniedBy(rule, facts.unknowns) : deniedBy(rule)
   }
   const covered = needs.map((need) => ({ need, by: coveredBy(granting, need, facts) }))
-  for (const rule of view.rules)
-    if (rule.kind === 'allow') {
+  const trail = (): readonly RuleTrail[] => [
+    ...asked.map(([rule, held]) => trailOf(rule, outcomeOf(rule, held))),
+    ...view.rules.flatMap((rule) => {
+      if (rule.kind !== 'allow') return []
       const grants = covered.some(({ by }) => by.includes(rule.name))
-      trail.push({
-        rule: rule.name,
-        kind: 'allow',
-        outcome: grants ? 'grants' : 'does not concern it',
-      })
-    }
+      return trailOf(rule, grants ? 'grants' : 'does not concern it')
+    }),
+  ]
   return { facts, denied, needs: covered, approving, gating, trail, reports: condition.reports }
 }
+
+const trailOf = ({ name, kind }: Rule, outcome: RuleTrail['outcome']): RuleTrail => ({
+  rule: name,
+  kind,
+  outcome,
+})
 
 function outcomeOf(rule: Rule, held: boolean | ConditionFailure | null): RuleTrail['outcome'] {
   if (held === null) return 'does not concern it'

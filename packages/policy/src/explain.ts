@@ -71,7 +71,7 @@ function explainOne(view: PrincipalView, facts: StatementFacts, now: number): St
       (use) => `${use.access} ${use.schema === null ? '?' : use.schema}.${use.name}`,
     ),
     needs: examined.needs.map(({ need, by }) => ({ need: sayNeed(need), grantedBy: by })),
-    rules: examined.trail,
+    rules: examined.trail(),
     guard: guardMasked(view, facts),
     columns:
       outputs === null || outputs === 'unknown'

@@ -19,13 +19,15 @@ export const refusedUses = (view: PrincipalView, facts: StatementFacts): readonl
       !mayTellApart(view, facts, use),
   )
 
-/** What is to be done to the text of these statements so that their uses are as allowed. */
+/** What is to be done to the text of these statements so that their uses are as allowed; null: nothing. */
 export function rewritingFor(
   view: PrincipalView,
   statements: readonly StatementFacts[],
-): Rewriting {
+): Rewriting | null {
+  if (!view.masked) return null
   const withheld = statements.flatMap((facts) => withheldColumns(view, facts))
   const sortedBy = statements.flatMap((facts) => sortedColumns(view, facts))
+  if (withheld.length + sortedBy.length === 0) return null
   return {
     ...(withheld.length > 0 && { withheld }),
     ...(sortedBy.length > 0 && { sortedBy }),
@@ -59,7 +61,7 @@ function withholding(
 
 /** The result columns by which the rows must be sorted, from 1: their own order would tell that of masked values. */
 function sortedColumns(view: PrincipalView, facts: StatementFacts): readonly number[] {
-  if (!view.masked || facts.sortable === undefined) return []
+  if (facts.sortable === undefined) return []
   const found = facts.uses.some(
     (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
   )
@@ -91,7 +93,7 @@ function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonl
 
 /** The result columns that must not be computed: what they would use of masked columns may not be used. */
 function withheldColumns(view: PrincipalView, facts: StatementFacts): readonly WithheldColumn[] {
-  if (!view.masked || facts.withholdable === undefined) return []
+  if (facts.withholdable === undefined || facts.withholdable.length === 0) return []
   const found = new Set(
     facts.uses.flatMap((use) => (mayUse(view, use) ? [] : (withholding(view, facts, use) ?? []))),
   )

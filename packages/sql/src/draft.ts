@@ -81,7 +81,7 @@ export class FactsDraft {
   sortable: object | null = null
   /** Result columns of the statement inside this one, which it need not compute; null: there is none, or it must. */
   inner: readonly WithholdableColumn[] | null = null
-  readonly #computed = new Map<number, Computed>()
+  readonly #computed: Computed[] = []
   readonly #mustCompute = new Set<number>()
   readonly #effects = new Set<Effect>()
   readonly #relations = new Map<string, RelationUse>()
@@ -166,8 +166,11 @@ export class FactsDraft {
     const known = uses[at]
     const { inColumn } = this
     if (known === undefined) {
-      const inColumns = inColumn === null ? null : { inColumns: [inColumn] }
-      uses.push({ column, context, ...more, ...inColumns })
+      // Not spread, see `finish`.
+      const use: Mutable<ColumnUse> = { column, context }
+      if (more !== undefined) Object.assign(use, more)
+      if (inColumn !== null) use.inColumns = [inColumn]
+      uses.push(use)
       return
     }
     const use = context === 'equality-constant' ? withProbes(known, more ?? {}) : known
@@ -176,7 +179,7 @@ export class FactsDraft {
 
   /** A result column that is computed, once it has been walked. */
   computed(column: Computed): void {
-    this.#computed.set(column.at, column)
+    this.#computed.push(column)
   }
 
   /** The result column that begins there cannot be withheld. */
@@ -185,9 +188,13 @@ export class FactsDraft {
   }
 
   #withholdable(): readonly WithholdableColumn[] {
-    const used = new Set([...this.#uses.values()].flat().flatMap((use) => use.inColumns ?? []))
+    const used = new Set<number>()
+    for (const uses of this.#uses.values()) {
+      for (const { inColumns } of uses) if (inColumns) for (const at of inColumns) used.add(at)
+    }
     return [...used].flatMap((at) => {
-      const column = this.#mustCompute.has(at) ? undefined : this.#computed.get(at)
+      if (this.#mustCompute.has(at)) return []
+      const column = this.#computed.findLast((one) => one.at === at)
       return column ? { at, name: column.name, lineage: lineageOf(column.value) } : []
     })
   }

@@ -244,6 +244,7 @@ function summarise(
   { view, catalog }: DecisionContext,
 ): Decided {
   const statements = analysis.kind === 'statements' ? analysis.statements : []
+  const isMasked = (column: ColumnRef): boolean => view.maskFor(column) !== null
   return {
     analysis,
     verdict,
@@ -256,16 +257,10 @@ function summarise(
     carries: view.protects && statements.some((one) => carries(one, view)),
     touchesMasked:
       view.masked &&
-      statements.some((one) =>
-        [...one.columns, ...written(one)].some((column) => view.maskFor(column) !== null),
-      ),
+      statements.some((one) => one.columns.some(isMasked) || written(one).some(isMasked)),
     changesMasked:
       view.masked &&
-      statements.some(
-        (one) =>
-          one.commands.includes('update') &&
-          written(one).some((column) => view.maskFor(column) !== null),
-      ),
+      statements.some((one) => one.commands.includes('update') && written(one).some(isMasked)),
     diagnostics: statements.some((one) => one.diagnostics === true),
     asksCount: statements.some((one) =>
       one.functions.some(({ schema, name }) => schema === null && name === 'row_count'),

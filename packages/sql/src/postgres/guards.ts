@@ -33,35 +33,32 @@ export interface Refusal {
   readonly message: string
 }
 
-/** Words after which an expression begins anew beside the one before, and words that deepen a chain. */
-const FLAT = new Set([
-  'and',
-  'or',
-  'when',
-  'then',
-  'else',
-  'where',
-  'from',
-  'select',
-  'values',
-  'on',
+/** `flat`: after it an expression begins anew beside the one before; `chaining`: it deepens a chain. */
+type WordRole = 'flat' | 'chaining' | 'set-operation' | 'join' | 'case' | 'end' | 'select'
+
+const WORDS: ReadonlyMap<string, WordRole> = new Map<string, WordRole>([
+  ...role('flat', 'and or when then else where from values on'),
+  ...role(
+    'chaining',
+    'not is isnull notnull collate at in like ilike similar between overlaps operator',
+  ),
+  ...role('set-operation', 'union except intersect'),
+  ['join', 'join'],
+  ['case', 'case'],
+  ['end', 'end'],
+  ['select', 'select'],
 ])
-const CHAINING = new Set([
-  'not',
-  'is',
-  'isnull',
-  'notnull',
-  'collate',
-  'at',
-  'in',
-  'like',
-  'ilike',
-  'similar',
-  'between',
-  'overlaps',
-  'operator',
-])
-const SET_OPERATIONS = new Set(['union', 'except', 'intersect'])
+
+function role(role: WordRole, words: string): (readonly [string, WordRole])[] {
+  return words.split(' ').map((word) => [word, role])
+}
+
+/** By their last letter, the lengths of the words (a bit each): most names need not be looked up. */
+const LENGTHS = new Uint16Array(128)
+for (const word of WORDS.keys()) {
+  const last = word.charCodeAt(word.length - 1)
+  LENGTHS[last] = (LENGTHS[last] ?? 0) | (1 << word.length)
+}
 
 /** Levels of the tree that a query inside another counts for. */
 const SUBQUERY_DEPTH = 5
@@ -149,7 +146,10 @@ class DepthScan {
       if (sql.charCodeAt(end) === 39 && length === 1 && (code | 32) === 101) {
         return endOfString(sql, end, { backslash: true })
       }
-      if (length <= 10) this.#word(sql.slice(at, end).toLowerCase())
+      const last = sql.charCodeAt(end - 1) | 32
+      if (length <= 10 && (LENGTHS[last] ?? 0) & (1 << length)) {
+        this.#word(sql.slice(at, end).toLowerCase())
+      }
       return end
     }
     if (isDigit(code)) return endOfNumber(sql, at)
@@ -200,21 +200,34 @@ class DepthScan {
   }
 
   #word(word: string): void {
-    if (word === 'select') this.#query()
-    if (FLAT.has(word)) this.#flatten({ joins: false })
-    else if (CHAINING.has(word)) {
-      this.#top().chain++
-      this.#depth++
-    } else if (SET_OPERATIONS.has(word)) {
-      this.#flatten({ joins: true })
-      this.#top().sets++
-      this.#depth++
-    } else if (word === 'join') {
-      this.#flatten({ joins: false })
-      this.#top().joins++
-      this.#depth++
-    } else if (word === 'case') this.#open('case')
-    else if (word === 'end' && this.#top().opener === 'case') this.#close()
+    switch (WORDS.get(word)) {
+      case 'select':
+        this.#query()
+        this.#flatten({ joins: false })
+        return
+      case 'flat':
+        this.#flatten({ joins: false })
+        return
+      case 'chaining':
+        this.#top().chain++
+        this.#depth++
+        return
+      case 'set-operation':
+        this.#flatten({ joins: true })
+        this.#top().sets++
+        this.#depth++
+        return
+      case 'join':
+        this.#flatten({ joins: false })
+        this.#top().joins++
+        this.#depth++
+        return
+      case 'case':
+        this.#open('case')
+        return
+      case 'end':
+        if (this.#top().opener === 'case') this.#close()
+    }
   }
 
   /** The parser and the walk need several frames for each query inside a query. */

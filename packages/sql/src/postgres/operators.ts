@@ -36,6 +36,7 @@ export function noteUserOperator(
   const symbol = parts.at(-1) ?? ''
   const schema = parts.at(-2)
   if (schema === 'pg_catalog') return false
+  if (schema === undefined && !context.catalog?.data.userOperators.length) return false
   const named = context.catalog?.data.userOperators.filter((entry) => entry.name === symbol) ?? []
   const found = named.find((entry) => mayApply(entry, operands))
   // An operator outside pg_catalog is a user's, known or not.

@@ -10,8 +10,10 @@ import { nodeRole } from './nodes.ts'
 export interface Survey {
   /** What the grammar does not list: `Type`, `Type.field` or `Type.field=VALUE`. */
   readonly unlisted: readonly string[]
-  /** Nodes that carry meaning in queries, with their types. */
-  readonly meaningful: readonly { readonly type: string; readonly node: object }[]
+  /** Nodes that carry meaning in queries. */
+  readonly meaningful: readonly object[]
+  /** Their types, in the same order. */
+  readonly meaningfulTypes: readonly string[]
   readonly calls: readonly FuncCall[]
   readonly relations: readonly RangeVar[]
   readonly typeNames: readonly TypeName[]
@@ -84,7 +86,8 @@ const specs = new Map(
 
 class Surveyor {
   readonly unlisted: string[] = []
-  readonly meaningful: { type: string; node: object }[] = []
+  readonly meaningful: object[] = []
+  readonly meaningfulTypes: string[] = []
   readonly calls: FuncCall[] = []
   readonly relations: RangeVar[] = []
   readonly typeNames: TypeName[] = []
@@ -119,15 +122,20 @@ class Surveyor {
       this.unlisted.push(`${type} of type ${typeof value}`)
       return
     }
-    if (spec.isMeaningful) this.meaningful.push({ type, node: value })
+    if (spec.isMeaningful) {
+      this.meaningful.push(value)
+      this.meaningfulTypes.push(type)
+    }
     if (spec.isStatement) this.statements.push(type)
     this.#note(type, value)
     const record = value as Record<string, unknown>
     for (const name in record) {
       const field = spec.fields.get(name)
+      const inside = record[name]
       if (field === undefined) this.unlisted.push(`${type}.${name}`)
-      else if (!this.#isListed(field, record[name])) {
-        const value = field.kind === 'enum' ? `=${String(record[name])}` : ''
+      else if (field.kind === 'plain' && typeof inside !== 'object') continue
+      else if (!this.#isListed(field, inside)) {
+        const value = field.kind === 'enum' ? `=${String(inside)}` : ''
         this.unlisted.push(`${type}.${name}${value}`)
       }
     }

@@ -21,7 +21,9 @@ export function stringOf(node: Node | undefined): string {
 
 /** `[schema, name]` of a list of String nodes. */
 export function stringsOf(nodes: readonly Node[] | undefined): string[] {
-  return (nodes ?? []).map((node) => stringOf(node))
+  const names: string[] = []
+  if (nodes !== undefined) for (const node of nodes) names.push(stringOf(node))
+  return names
 }
 
 /** Type name without `pg_catalog.` and modifiers, arrays with a leading underscore; '' when absent. */

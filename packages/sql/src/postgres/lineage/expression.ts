@@ -66,7 +66,6 @@ export function expressionValue(walk: Walk, node: Node, scope: Scope): Value {
   const known = walk.values.get(fields)
   if (known?.scope === scope) return known.value
   spend(1)
-  walk.visited.add(fields)
   const value = valueOfType(walk, node, { type, fields, scope })
   walk.values.set(fields, { scope, value })
   return value
@@ -200,15 +199,14 @@ function read(walk: Walk, value: Value): Value {
   return value
 }
 
-export function columnRefValue(walk: Walk, ref: ColumnRef, scope: Scope): Value {
-  walk.visited.add(ref)
+function columnRefValue(walk: Walk, ref: ColumnRef, scope: Scope): Value {
   return read(walk, resolveColumnRef(walk, ref.fields ?? [], scope))
 }
 
 function resolveColumnRef(walk: Walk, fields: readonly Node[], scope: Scope): Value {
-  const star = as(fields.at(-1), 'A_Star') !== undefined
+  const star = as(fields[fields.length - 1], 'A_Star') !== undefined
   const names = stringsOf(star ? fields.slice(0, -1) : fields)
-  const [first = ''] = names
+  const first = names[0] ?? ''
   if (names.length === 1 && !star) {
     const column = lookupBare(scope, first)
     if (column !== undefined) return column
@@ -218,11 +216,11 @@ function resolveColumnRef(walk: Walk, fields: readonly Node[], scope: Scope): Va
   }
   // [[database.]schema.]table.column, or the same with `*` for the whole row.
   const table = star ? names : names.slice(0, -1)
-  const item = lookupItem(scope, table.at(-1) ?? '', table.at(-2) ?? null)
+  const item = lookupItem(scope, table[table.length - 1] ?? '', table[table.length - 2] ?? null)
   if (item === undefined) return missingQualifier(walk, scope, table.join('.'))
   if (item === 'ambiguous') return unknownOf('ambiguous table name')
   if (star) return wholeRow(walk, item)
-  const name = names.at(-1) ?? ''
+  const name = names[names.length - 1] ?? ''
   const column = lookupIn(item, name)
   if (column !== undefined) return column
   // `t.f` is also how f(t) may be written.

@@ -335,7 +335,9 @@ function joinEntries({
     // An alias of the whole join hides the names inside.
     return leaf(named)
   }
-  const inner = [...left.entries, ...right.entries].map((entry) => ({ ...entry, bare: false }))
+  const inner = [...left.entries, ...right.entries].map((entry) =>
+    entry.bare ? { item: entry.item, bare: false, named: entry.named } : entry,
+  )
   const entries: Entry[] = [...inner, { item, bare: true, named: false }]
   if (join.join_using_alias !== undefined) {
     const alias: LeafItem = {

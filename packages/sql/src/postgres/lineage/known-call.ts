@@ -13,7 +13,7 @@ import { noteUserCast } from '../operators.ts'
 import { survey } from '../survey.ts'
 import { as, stringsOf } from '../tree.ts'
 import { newScope, type Scope } from './scope.ts'
-import type { Walk } from './walk.ts'
+import { hasVisited, type Walk } from './walk.ts'
 
 /** Functions in bodies of functions. */
 const BODY_DEPTH_MAX = 8
@@ -88,7 +88,7 @@ function scopeWith(columns: readonly Column[], open: Value | null): Scope {
 
 const isVisited = (walk: Walk, query: Node): boolean => {
   const { meaningful, unlisted } = survey(query)
-  return [...unlisted].length === 0 && meaningful.every(({ node }) => walk.visited.has(node))
+  return [...unlisted].length === 0 && meaningful.every((node) => hasVisited(walk, node))
 }
 
 /** It reads tables and computes, and does nothing else. */

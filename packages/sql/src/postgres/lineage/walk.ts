@@ -19,10 +19,14 @@ export interface QueryResult {
 
 export const NO_COLUMNS: QueryResult = { columns: [], open: null }
 
+/** Has the walk understood the node? What the survey finds beside these makes the statement unknown. */
+export const hasVisited = ({ values, visited }: Walk, node: object): boolean =>
+  values.has(node) || visited.has(node)
+
 export interface Walk {
   readonly context: AnalysisContext
   readonly draft: FactsDraft
-  /** Nodes this walk has understood; what the survey finds beside them makes the statement unknown. */
+  /** Nodes this walk has understood, beside those in `values`; see hasVisited. */
   readonly visited: Set<object>
   /**
    * Value of an expression node in the scope it was last looked at. Conditions are looked at twice, as a

@@ -5,6 +5,7 @@ import type { StatementFacts } from '../../facts.ts'
 import type { AnalysisContext } from '../context.ts'
 import type { FunctionBodies } from '../function-bodies.ts'
 import { createWalk } from '../lineage/create-walk.ts'
+import { hasVisited } from '../lineage/walk.ts'
 import type { Parser } from '../parse.ts'
 import { survey } from '../survey.ts'
 import { stringsOf, unwrap } from '../tree.ts'
@@ -51,8 +52,9 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
     survey: seen,
     nested: (inner) => analyzeStatement(analyzer, inner),
     requireAllVisited() {
-      for (const { type: kind, node: part } of seen.meaningful) {
-        if (!walk.visited.has(part)) draft.unknown(`${kind} not understood where it stands`)
+      for (const [i, part] of seen.meaningful.entries()) {
+        if (hasVisited(walk, part)) continue
+        draft.unknown(`${seen.meaningfulTypes[i]} not understood where it stands`)
       }
     },
   }

@@ -32,7 +32,7 @@ function copyQuery(run: Run, query: Node, overWire: boolean): void {
   draft.isWithholdable = draft.inner !== null
   draft.absorb(facts, { effects: true })
   // Its nodes were seen by the nested analysis, which reports what it missed itself.
-  for (const { node } of run.survey.meaningful) run.walk.visited.add(node)
+  for (const node of run.survey.meaningful) run.walk.visited.add(node)
   if (overWire) {
     draft.outputs = facts.outputs
     return

@@ -295,7 +295,7 @@ function plannedColumns(
   { outputs, withholdable, uses, relations }: StatementFacts,
 ): readonly WithholdableColumn[] | null {
   const { targetList = [], groupClause, distinctClause } = as(query, 'SelectStmt') ?? {}
-  const among = run.survey.meaningful.map(({ type }) => type)
+  const among = run.survey.meaningfulTypes
   // What a window looks at stays in the plan, whatever becomes of its functions.
   const isFlat =
     among.filter((type) => type === 'SelectStmt').length === 1 && !among.includes('WindowDef')
