@@ -24,8 +24,9 @@ type Base<T extends string> = {
 }
 
 /** What a signed head says: this log had exactly these records. See heads.ts for the signed bytes. */
-export type SignedHead = {
-  readonly v: 1
+export type SignedHead = HeadBody & (HeadLink | { readonly v: 1 })
+
+type HeadBody = {
   /** Time of the last record covered, milliseconds since 1970. */
   readonly at: number
   readonly segment: number
@@ -39,6 +40,15 @@ export type SignedHead = {
   readonly keyId: string
   /** Ed25519, base64url. */
   readonly signature: string
+}
+
+/** Version 1 has no link: a head of those could go unnoticed. */
+export type HeadLink = {
+  readonly v: 2
+  /** Linked heads that heads.jsonl had got before this one, since the log began. */
+  readonly heads: number
+  /** Hash (leafHash) of the newest line it had got, hex; zeros: there was none. */
+  readonly previous: string
 }
 
 /** A signing key vouches for the next one. See key-changes.ts for the signed bytes. */

@@ -39,8 +39,10 @@ export type FindingCode =
   | 'retired-key'
   /** A change of keys that no record of the log speaks of. */
   | 'key-change-unrecorded'
-  /** Heads do not stand in the order they were made in. */
+  /** Heads, or changes of keys, do not stand in the order they were made in, each once. */
   | 'head-order'
+  /** A head that heads.jsonl had got is not there. */
+  | 'head-missing'
   /** A recording is not the one whose hash the log holds, ends before it, or goes on behind its end. */
   | 'recording-changed'
   /** A recording the log speaks of is not there, and no record says that it was erased. */

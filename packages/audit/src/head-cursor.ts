@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import type { SignedHead } from './event.ts'
 import type { FindingCode, Findings } from './findings.ts'
+import type { HeadLinks } from './head-links.ts'
 import { checkHead, decodeHead } from './heads.ts'
 import type { PublicKey } from './keys.ts'
 import { LineReader } from './segments.ts'
@@ -16,6 +17,8 @@ export interface HeadSource {
   readonly file: string
   /** True: its last line may be just being written. */
   readonly live: boolean
+  /** Of the log's own: every head has to be there. */
+  readonly links?: HeadLinks
 }
 
 export class HeadCursor {
@@ -24,6 +27,7 @@ export class HeadCursor {
   readonly #findings: Findings
   readonly #keys: readonly PublicKey[]
   readonly #live: boolean
+  readonly #links: HeadLinks | undefined
   #line = 0
   #lastSeq = 0
   #next: SignedHead | null = null
@@ -32,6 +36,7 @@ export class HeadCursor {
   constructor(source: HeadSource, tools: { findings: Findings; keys: readonly PublicKey[] }) {
     this.name = source.name
     this.#live = source.live
+    this.#links = source.links
     this.#findings = tools.findings
     this.#keys = tools.keys
     this.#reader = existsSync(source.file) ? new LineReader(source.file) : null
@@ -68,19 +73,23 @@ export class HeadCursor {
       const head = line.kind === 'line' ? decodeHead(line.bytes.toString('utf8')) : null
       if (head === null) {
         this.#add('head-unreadable', 'this line is not a signed head', null)
+        this.#links?.stored(null, this.#line)
         if (line.kind === 'oversized') return
         continue
       }
       const check = checkHead(head, this.#keys)
       if (check !== 'valid') {
         this.#add(check, `head of record ${head.seq}: ${check}`, head.seq)
+        this.#links?.stored(null, this.#line)
         continue
       }
       this.#checked++
       if (head.seq < this.#lastSeq) {
         this.#add('head-order', `head of record ${head.seq} stands behind a later one`, head.seq)
+        this.#links?.stored(null, this.#line)
         continue
       }
+      this.#links?.stored(head, this.#line)
       this.#lastSeq = head.seq
       this.#next = head
       return

@@ -3,6 +3,9 @@
  * They stand in each segment's footer, in heads.jsonl, and wherever they are anchored outside.
  *
  * Signed bytes: `sallyport-audit-head-v1` newline, then the canonical JSON of the head without `signature`.
+ *
+ * Each says how many heads.jsonl had got before it and the hash of the newest, so that none can go, or stand there
+ * twice, unnoticed (head-links.ts). Footers say the same and are not counted.
  */
 
 import { sign, verify } from 'node:crypto'
@@ -16,24 +19,31 @@ import {
   writeSync,
 } from 'node:fs'
 import { canonicalJson } from './canonical.ts'
-import type { SignedHead } from './event.ts'
+import type { HeadLink, SignedHead } from './event.ts'
 import type { PublicKey, SigningKey } from './keys.ts'
 import { HEAD_BYTES_MAX } from './limits.ts'
+import { leafHash, NO_HASH } from './merkle.ts'
 import { isCount, isMap } from './record.ts'
 
 export const HEADS_FILE = 'heads.jsonl'
 
 const CONTEXT = 'sallyport-audit-head-v1\n'
 const HASH_HEX = /^[0-9a-f]{64}$/
-const MEMBERS = 'at head keyId records root segment seq signature v'
+/** By version. */
+const MEMBERS: Readonly<Record<number, string>> = {
+  1: 'at head keyId records root segment seq signature v',
+  2: 'at head heads keyId previous records root segment seq signature v',
+}
 
-export type UnsignedHead = Omit<SignedHead, 'v' | 'keyId' | 'signature'>
+/** What a head says of records. */
+export type HeadContent = Pick<SignedHead, 'at' | 'segment' | 'seq' | 'head' | 'records' | 'root'>
+export type UnsignedHead = HeadContent & Pick<HeadLink, 'heads' | 'previous'>
 
 /** Where heads are kept outside the log's own directory, so that cutting both goes unnoticed by neither. */
 export type Anchor = (head: SignedHead, signal: AbortSignal) => Promise<void>
 
 export function signHead(head: UnsignedHead, key: SigningKey): SignedHead {
-  const unsigned = { ...head, v: 1 as const, keyId: key.keyId }
+  const unsigned = { ...head, v: 2 as const, keyId: key.keyId }
   const signature = sign(null, signedBytes(unsigned), key.privateKey).toString('base64url')
   return { ...unsigned, signature }
 }
@@ -64,7 +74,7 @@ export function checkSigned(
   return signed.seq < from || signed.seq > until ? 'retired-key' : 'valid'
 }
 
-function signedBytes(unsigned: Omit<SignedHead, 'signature'>): Buffer {
+function signedBytes(unsigned: object): Buffer {
   return Buffer.from(CONTEXT + canonicalJson(unsigned))
 }
 
@@ -87,8 +97,9 @@ export function decodeHead(line: string): SignedHead | null {
 export function isHead(value: unknown): value is SignedHead {
   return (
     isMap(value) &&
-    Object.keys(value).sort().join(' ') === MEMBERS &&
-    value['v'] === 1 &&
+    isCount(value['v']) &&
+    Object.keys(value).sort().join(' ') === MEMBERS[value['v']] &&
+    (value['v'] === 1 || (isCount(value['heads']) && isHash(value['previous']))) &&
     isCount(value['at']) &&
     isCount(value['segment']) &&
     isCount(value['seq']) &&
@@ -125,6 +136,47 @@ export function newestHead(file: string): SignedHead | null {
   } finally {
     closeSync(fd)
   }
+}
+
+/** How the next head is linked: to the newest of heads.jsonl. */
+export class HeadChain {
+  #newest: Pick<HeadLink, 'heads' | 'previous'>
+  #durable: Pick<HeadLink, 'heads' | 'previous'>
+
+  /** `newest`: the last of heads.jsonl as it was found. */
+  constructor(newest: SignedHead | null) {
+    this.#newest = newest === null ? { heads: 0, previous: NO_HASH } : linkBehind(newest)
+    this.#durable = this.#newest
+  }
+
+  /** For the next head of heads.jsonl. */
+  get next(): Pick<HeadLink, 'heads' | 'previous'> {
+    return this.#newest
+  }
+
+  /** For a footer: it may reach the disk before a head that was only written does. */
+  get durable(): Pick<HeadLink, 'heads' | 'previous'> {
+    return this.#durable
+  }
+
+  written(head: SignedHead): void {
+    this.#newest = linkBehind(head)
+  }
+
+  synced(): void {
+    this.#durable = this.#newest
+  }
+}
+
+/** What a head right behind this one says. */
+export function linkBehind(head: SignedHead): Pick<HeadLink, 'heads' | 'previous'> {
+  const line = Buffer.from(canonicalJson(head))
+  return { heads: numberOf(head), previous: leafHash(line) }
+}
+
+/** Its place among the linked heads of heads.jsonl, from 1; 0: it is of before there were any. */
+export function numberOf(head: SignedHead): number {
+  return head.v === 1 ? 0 : head.heads + 1
 }
 
 /** An anchor that appends each head to a file, made durable before it answers. */

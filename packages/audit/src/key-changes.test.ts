@@ -7,7 +7,7 @@ import { appendKeyChange, KEYS_FILE, readKeyChanges, signKeyChange } from './key
 import { generateSigningKey, loadSigningKey, publicKeyPem, type SigningKey } from './keys.ts'
 import type { AuditLog } from './log.ts'
 import { openAuditLog } from './open.ts'
-import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'
+import { clockAt, publicKeyIn, temporaryDirectory, unsigned } from './testing.ts'
 import { statement } from './testing-events.ts'
 import { type VerifyReport, verifyLog } from './verify.ts'
 
@@ -75,7 +75,7 @@ test('a key that nobody vouches for is no key of this log', async () => {
   const first = await rotatedLog(directory)
   const forger = keyOf(join(directory, 'forger.pem'))
   const file = join(directory, HEADS_FILE)
-  const { keyId: _, signature: __, v: ___, ...head } = newestHead(file) ?? fail()
+  const head = unsigned(newestHead(file))
   writeFileSync(file, readFileSync(file, 'utf8') + encodeHead(signHead(head, forger)))
   expect(codesOf(await verifyLog(directory, { publicKeys: [first] }))).toEqual(['unknown-key'])
   // Nor when it vouches for itself, nor under the name of one that is trusted.
@@ -99,7 +99,7 @@ test('a key that was replaced signs nothing later', async () => {
   await log.close()
   const stolen = loadSigningKey({ file: join(directory, 'stolen.pem'), create: false })
   const heads = join(directory, HEADS_FILE)
-  const { keyId: _, signature: __, v: ___, ...head } = newestHead(heads) ?? fail()
+  const head = unsigned(newestHead(heads))
   writeFileSync(heads, readFileSync(heads, 'utf8') + encodeHead(signHead(head, stolen)))
   expect(codesOf(await verifyLog(directory, { publicKeys: [first] }))).toEqual(['retired-key'])
 })
@@ -167,7 +167,3 @@ test('a process that dies over the change leaves one that is finished or never w
   expect(publicKeyPem(old)).toBe(first)
   expect(canonicalJson(readKeyChanges(directory)[0] ?? {})).toBe(canonicalJson(change))
 })
-
-function fail(): never {
-  throw new Error('no head')
-}

@@ -108,9 +108,10 @@ export function trustedKeys(
     from: 0,
     until: Number.MAX_SAFE_INTEGER,
   }))
+  let newest = 0
   for (const [at, change] of changes.entries()) {
     const add = (
-      code: 'head-unreadable' | 'bad-signature' | 'unknown-key',
+      code: 'head-unreadable' | 'head-order' | 'bad-signature' | 'unknown-key',
       message: string,
     ): void =>
       findings.add({ code, message, file: KEYS_FILE, line: at + 1, seq: change?.seq ?? null })
@@ -132,6 +133,11 @@ export function trustedKeys(
       add('bad-signature', `key ${change.to} is not vouched for by key ${change.from}`)
       continue
     }
+    if (change.seq <= newest) {
+      add('head-order', `the change of record ${change.seq} stands behind that of record ${newest}`)
+      continue
+    }
+    newest = change.seq
     old.until = Math.min(old.until, change.seq)
     if (!isGiven) keys.push({ ...key, from: change.seq, until: Number.MAX_SAFE_INTEGER })
   }

@@ -13,6 +13,8 @@ const HEAD: UnsignedHead = {
   head: 'ab'.repeat(32),
   records: 3,
   root: 'cd'.repeat(32),
+  heads: 4,
+  previous: 'ef'.repeat(32),
 }
 
 describe('the signing key', () => {
@@ -61,11 +63,12 @@ describe('a signed head', () => {
     const keys = [{ keyId: key.keyId, key: key.publicKey }]
     const head = signHead(HEAD, key)
     expect(checkHead(head, keys)).toBe('valid')
-    for (const member of ['at', 'segment', 'seq', 'records'] as const) {
-      expect(checkHead({ ...head, [member]: head[member] + 1 }, keys)).toBe('bad-signature')
+    for (const member of ['at', 'segment', 'seq', 'records', 'heads'] as const) {
+      expect(checkHead({ ...head, [member]: HEAD[member] + 1 }, keys)).toBe('bad-signature')
     }
     expect(checkHead({ ...head, root: head.head }, keys)).toBe('bad-signature')
     expect(checkHead({ ...head, head: head.root }, keys)).toBe('bad-signature')
+    expect(checkHead({ ...head, ...{ previous: HEAD.root } }, keys)).toBe('bad-signature')
     expect(checkHead(head, [])).toBe('unknown-key')
   })
 
@@ -75,8 +78,10 @@ describe('a signed head', () => {
     const line = encodeHead(head).trimEnd()
     expect(decodeHead(line)).toEqual(head)
     expect(decodeHead(` ${line}`)).toBeNull()
-    expect(decodeHead(line.replace('"v":1', '"v":1,"x":1'))).toBeNull()
-    expect(decodeHead(line.replace('"v":1', '"v":2'))).toBeNull()
+    expect(decodeHead(line.replace('"v":2', '"v":2,"x":1'))).toBeNull()
+    for (const v of ['1', '3', '"2"']) {
+      expect(decodeHead(line.replace('"v":2', `"v":${v}`))).toBeNull()
+    }
     expect(decodeHead(line.replace('"seq":3', '"seq":-3'))).toBeNull()
   })
 })

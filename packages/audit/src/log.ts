@@ -10,7 +10,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AuditError, systemCodeOf } from './errors.ts'
 import type { AuditEvent, KeyChange, SignedHead, Tombstone } from './event.ts'
-import { encodeHead, HEADS_FILE, signHead } from './heads.ts'
+import { encodeHead, HEADS_FILE, HeadChain, type HeadContent, signHead } from './heads.ts'
 import { IndexWorker } from './index/worker.ts'
 import { appendKeyChange, makeNextKey, signKeyChange, takeNextKey } from './key-changes.ts'
 import { keepPublicKey, type SigningKey } from './keys.ts'
@@ -93,6 +93,7 @@ export class FileAuditLog implements AuditLog {
   readonly #lock: DirectoryLock
   readonly #writer: RecordWriter
   #heads: AppendFile
+  readonly #headChain: HeadChain
   #index: IndexWorker | null = null
   #shared: IndexWorker | null = null
   #timer: NodeJS.Timeout | null = null
@@ -106,7 +107,7 @@ export class FileAuditLog implements AuditLog {
   /** The segment's directory entry may not be on the disk yet. */
   #hasNewEntry = false
   /** The newest record in the buffer is the footer of #segment. */
-  #footerPending = false
+  #pendingFooter: SignedHead | null = null
   /** The last records of the log: they stay in the segment they are in. */
   #stopping = false
   #refused = 0
@@ -140,6 +141,7 @@ export class FileAuditLog implements AuditLog {
     this.#segmentNumber = found.segment
     this.#headSeq = found.newest?.seq ?? 0
     this.#heads = openHeads(join(settings.directory, HEADS_FILE))
+    this.#headChain = new HeadChain(found.newest)
     this.#segment = openSegment(settings.directory, found)
     this.#segmentSince = found.since ?? Math.floor(settings.now())
   }
@@ -220,12 +222,9 @@ export class FileAuditLog implements AuditLog {
 
   async signHead(): Promise<SignedHead> {
     this.flush()
-    const head = this.#describeHead()
-    try {
-      await this.#behind(() => this.#storeHead(head, this.#segment))
-    } catch (cause) {
+    const head = await this.#storeHead().catch((cause: unknown) => {
       throw this.#fail(cause)
-    }
+    })
     await this.#anchorHead(head)
     return head
   }
@@ -331,17 +330,20 @@ export class FileAuditLog implements AuditLog {
       // Nothing between these two may throw: the file would hold what the buffer still does.
       segment.write(writer.pending(), { sync: sync === 'fdatasync' })
       writer.clear()
-      if (this.#footerPending) {
-        this.#footerPending = false
+      const footer = this.#pendingFooter
+      if (footer !== null) {
+        this.#pendingFooter = null
         this.#segment = null
         this.#segmentNumber++
         writer.frontier.reset()
-        this.#retire(segment)
+        this.#retire(segment, footer)
       } else if (this.#stopping || !this.#isDone(segment)) {
         return
       } else {
-        writer.append({ type: 'segment-closed', v: 1, head: this.#describeHead() }, writer.at)
-        this.#footerPending = true
+        const content = { ...this.#describeHead(), ...this.#headChain.durable }
+        const head = signHead(content, this.#key)
+        writer.append({ type: 'segment-closed', v: 1, head }, writer.at)
+        this.#pendingFooter = head
       }
     }
   }
@@ -361,8 +363,7 @@ export class FileAuditLog implements AuditLog {
   }
 
   /** Makes a closed segment durable behind the data path; if the disk refuses, the log has failed. */
-  #retire(segment: AppendFile): void {
-    const closed = this.#segmentNumber - 1
+  #retire(segment: AppendFile, footer: SignedHead): void {
     const retired = this.#behind(async () => {
       try {
         await segment.sync()
@@ -371,7 +372,7 @@ export class FileAuditLog implements AuditLog {
         segment.close()
       }
       // Failing, it is tried again behind the next segment.
-      const heads = await dropOldHeads(this.directory, closed).catch(() => null)
+      const heads = await dropOldHeads(this.directory, footer).catch(() => null)
       if (heads === null) return
       this.#heads.close()
       this.#heads = heads
@@ -379,21 +380,27 @@ export class FileAuditLog implements AuditLog {
     retired.catch((cause: unknown) => this.#fail(cause))
   }
 
-  #describeHead(): SignedHead {
+  #describeHead(): HeadContent {
     const { seq, at, head } = this.#writer.chain
     const { frontier } = this.#writer
     const segment = this.#segmentNumber
-    const tree = { segment, records: frontier.count, root: frontier.root() }
-    return signHead({ at, seq, head, ...tree }, this.#key)
+    return { at, seq, head, segment, records: frontier.count, root: frontier.root() }
   }
 
   // INVARIANT: a head is written only after the records it speaks of are on the disk, so a head that is
-  // ahead of its segment means that records were cut.
-  async #storeHead(head: SignedHead, segment: AppendFile | null): Promise<void> {
-    await segment?.sync()
-    this.#heads.write(Buffer.from(encodeHead(head)), { sync: false })
-    this.#headSeq = head.seq
-    await this.#heads.sync()
+  // ahead of its segment means that records were cut. It is linked when it is written: none is named that is not there.
+  #storeHead(): Promise<SignedHead> {
+    const [content, key, segment] = [this.#describeHead(), this.#key, this.#segment]
+    return this.#behind(async () => {
+      await segment?.sync()
+      const head = signHead({ ...content, ...this.#headChain.next }, key)
+      this.#heads.write(Buffer.from(encodeHead(head)), { sync: false })
+      this.#headChain.written(head)
+      this.#headSeq = head.seq
+      await this.#heads.sync()
+      this.#headChain.synced()
+      return head
+    })
   }
 
   async #anchorHead(head: SignedHead): Promise<void> {
@@ -423,9 +430,12 @@ export class FileAuditLog implements AuditLog {
       })
   }
 
-  #behind(task: () => Promise<void>): Promise<void> {
+  #behind<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#background.then(task)
-    this.#background = run.catch(() => {})
+    this.#background = run.then(
+      () => {},
+      () => {},
+    )
     return run
   }
 
@@ -448,9 +458,7 @@ export class FileAuditLog implements AuditLog {
       this.flush()
       // Nothing may follow the stop, while its head is still being stored.
       this.#state = { kind: 'closed' }
-      const head = this.#describeHead()
-      await this.#behind(() => this.#storeHead(head, this.#segment))
-      await this.#anchorHead(head)
+      await this.#anchorHead(await this.#storeHead())
     } finally {
       this.#state = { kind: 'closed' }
       await this.#background

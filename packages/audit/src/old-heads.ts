@@ -1,24 +1,27 @@
 /**
- * Heads of segments that are closed and done with leave heads.jsonl: each such segment ends in a signed head over all
- * of it, and is chained to what follows. What is left are the heads of the newest closed segment and of the open one.
+ * Heads from before the newest footer leave heads.jsonl: each segment they are of ends in a signed head over all of it,
+ * and is chained to what follows. The head that the footer names stays, so that it is known where the file begins.
  */
 
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HEADS_FILE } from './heads.ts'
+import type { SignedHead } from './event.ts'
+import { decodeHead, HEADS_FILE, numberOf } from './heads.ts'
 import { AppendFile, syncDirectory, syncFile } from './log-files.ts'
-import { isMap } from './record.ts'
 
 /**
- * Drops the heads of segments before `segment`, which the file begins with; what is no head stays, with all behind it.
+ * Drops the heads in front of the one that a segment's footer names; what is no head stays, with all behind it.
  * Returns the file as it is now, to be written to; null: nothing had to go. Nobody may write to it meanwhile.
  */
-export async function dropOldHeads(directory: string, segment: number): Promise<AppendFile | null> {
+export async function dropOldHeads(
+  directory: string,
+  footer: SignedHead,
+): Promise<AppendFile | null> {
   const file = join(directory, HEADS_FILE)
   const draft = `${file}.new`
   const from = await open(file, 'r')
   try {
-    const start = await beginningOf(segment, from)
+    const start = await beginningOf(numberOf(footer) - 1, from)
     if (start === 0) return null
     const { size } = await from.stat()
     const kept = Buffer.alloc(size - start)
@@ -48,23 +51,15 @@ export async function dropOldHeads(directory: string, segment: number): Promise<
 
 type FileHandle = Awaited<ReturnType<typeof open>>
 
-/** Where the first head stands that is of `segment` or a later one. */
-async function beginningOf(segment: number, file: FileHandle): Promise<number> {
+/** Where the head with this number stands. */
+async function beginningOf(number: number, file: FileHandle): Promise<number> {
   let start = 0
   const lines = file.readLines({ start: 0, autoClose: false, encoding: 'latin1' })
   for await (const line of lines) {
-    if (!isBefore(segment, line)) break
+    const head = decodeHead(line)
+    if (head === null || numberOf(head) >= number) break
     start += line.length + 1
   }
   lines.close()
   return start
-}
-
-function isBefore(segment: number, line: string): boolean {
-  try {
-    const head: unknown = JSON.parse(line)
-    return isMap(head) && typeof head['segment'] === 'number' && head['segment'] < segment
-  } catch {
-    return false
-  }
 }

@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { SignedHead } from './event.ts'
+import type { UnsignedHead } from './heads.ts'
 
 /** An empty directory, removed when the test ends. */
 export function temporaryDirectory(): string {
@@ -27,4 +29,11 @@ export function clockAt(ms = 1_767_225_600_000): TestClock {
 export function publicKeyIn(directory: string): string {
   const name = readdirSync(directory).find((file) => file.startsWith('public-key-'))
   return readFileSync(join(directory, name ?? ''), 'utf8')
+}
+
+/** A head as whoever has the key could sign it again, changed. */
+export function unsigned(head: SignedHead | null): UnsignedHead {
+  if (head?.v !== 2) throw new Error('no linked head')
+  const { v: _, keyId: __, signature: ___, ...rest } = head
+  return rest
 }

@@ -14,12 +14,12 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { canonicalJson } from './canonical.ts'
 import type { SignedHead } from './event.ts'
-import { anchorToFile, HEADS_FILE, signHead } from './heads.ts'
+import { anchorToFile, decodeHead, HEADS_FILE, linkBehind, signHead } from './heads.ts'
 import { generateSigningKey, loadSigningKey, publicKeyPem } from './keys.ts'
-import { leafHash } from './merkle.ts'
+import { leafHash, NO_HASH } from './merkle.ts'
 import { openAuditLog } from './open.ts'
 import { segmentPath } from './segments.ts'
-import { clockAt, publicKeyIn, temporaryDirectory } from './testing.ts'
+import { clockAt, publicKeyIn, temporaryDirectory, unsigned } from './testing.ts'
 import { outcome, statement } from './testing-events.ts'
 import { type VerifyReport, verifyLog } from './verify.ts'
 
@@ -266,6 +266,7 @@ describe('verifyLog', () => {
     expect(findings).toMatchObject([
       { code: 'head-mismatch', seq: 3 },
       { code: 'head-mismatch', seq: 6 },
+      { code: 'head-missing', seq: 6 },
     ])
   })
 
@@ -275,8 +276,8 @@ describe('verifyLog', () => {
     const heads = join(directory, HEADS_FILE)
     for (const change of [{ root: '0'.repeat(64) }, { records: 1 }, { segment: 2 }]) {
       const lines = linesOf(join(pristine, HEADS_FILE))
-      const { at, segment, seq, head, records, root } = JSON.parse(lines.at(-1) ?? '') as SignedHead
-      const other = signHead({ at, segment, seq, head, records, root, ...change }, signer)
+      const head = unsigned(decodeHead(lines.at(-1) ?? ''))
+      const other = signHead({ ...head, ...change }, signer)
       writeLines(heads, lines.with(-1, canonicalJson(other)))
       expect(codesOf(await verify(directory))).toEqual(['head-mismatch'])
     }
@@ -288,14 +289,17 @@ describe('verifyLog', () => {
     generateSigningKey(file)
     const other = loadSigningKey({ file, create: false })
     const heads = join(directory, HEADS_FILE)
+    let link = { heads: 0, previous: NO_HASH }
     const lines = linesOf(heads).map((line) => {
-      const { at, segment, seq, head, records, root } = JSON.parse(line) as SignedHead
-      return canonicalJson(signHead({ at, segment, seq, head, records, root }, other))
+      const head = signHead({ ...unsigned(decodeHead(line)), ...link }, other)
+      link = linkBehind(head)
+      return canonicalJson(head)
     })
     writeLines(heads, lines)
     expect(codesOf(await verify(directory))).toContain('unknown-key')
     const both = await verifyLog(directory, { publicKeys: [key, publicKeyPem(other)] })
-    expect(both.ok).toBe(true)
+    // Well signed, and not those that were: a footer names one.
+    expect(new Set(codesOf(both))).toEqual(new Set(['head-mismatch']))
   })
 
   test('detects a signature that belongs to another head', async () => {
@@ -304,7 +308,7 @@ describe('verifyLog', () => {
     const lines = linesOf(heads)
     const signature = /"signature":"[^"]*"/
     const anchored = linesOf(join(root, 'anchored.jsonl'))
-    const borrowed = signature.exec(anchored[0] ?? '')?.[0] ?? ''
+    const borrowed = signature.exec(anchored.at(-1) ?? '')?.[0] ?? ''
     writeLines(heads, lines.with(0, (lines[0] ?? '').replace(signature, borrowed)))
     expect(codesOf(await verify(directory))).toEqual(['bad-signature'])
   })

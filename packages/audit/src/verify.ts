@@ -15,6 +15,7 @@ import { AuditError } from './errors.ts'
 import type { SignedHead, Tombstone } from './event.ts'
 import { type Finding, type FindingCode, Findings } from './findings.ts'
 import { HeadCursor } from './head-cursor.ts'
+import { HeadLinks } from './head-links.ts'
 import { checkHead, HEADS_FILE, isHead } from './heads.ts'
 import {
   isKeyChange,
@@ -105,6 +106,8 @@ class Verification {
   readonly #findings = new Findings()
   readonly #chain = new ChainCheck(this.#findings)
   readonly #tree = new MerkleFrontier()
+  readonly #links = new HeadLinks(this.#findings)
+  /** Of heads.jsonl, and of each file of heads kept elsewhere. */
   readonly #cursors: readonly HeadCursor[]
   #segment = 0
   #line = 0
@@ -136,9 +139,9 @@ class Verification {
     this.#tombstones = new TombstoneChecks(this.#findings, this.#keys)
     const tools = { findings: this.#findings, keys: this.#keys }
     this.#cursors = [
-      { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), live: this.#live },
-      ...outside.map((file) => ({ name: file, file, live: this.#live })),
-    ].map((source) => new HeadCursor(source, tools))
+      { name: HEADS_FILE, file: join(parts.directory, HEADS_FILE), links: this.#links },
+      ...outside.map((file) => ({ name: file, file })),
+    ].map((source) => new HeadCursor({ ...source, live: this.#live }, tools))
   }
 
   /** `present`: the segments that are there. */
@@ -163,6 +166,7 @@ class Verification {
     }
     this.#chain.end()
     this.#endHeads()
+    this.#links.end(this.#live)
     this.#endChanges()
     this.#tombstones.end((segment) => basename(tombstonePath('', segment)))
     await this.#recordings?.run(this.#findings)
@@ -273,6 +277,7 @@ class Verification {
       this.#checkRemovedHeads(tombstone, footer)
       if (!isSigned) return
       this.#footers++
+      this.#links.footer(footer.head, { file, line: 1, seq: footer.record.seq })
       this.#provenTo = Math.max(this.#provenTo, footer.head.seq)
     } else if (this.#ends.first !== tombstone.first.hash || this.#ends.last !== footer.hash) {
       add('tombstone-mismatch', `segment ${this.#segment} is not the one the tombstone is of`)
@@ -306,6 +311,7 @@ class Verification {
         const isOf = isEmpty ? head.root === EMPTY_ROOT : head.segment === segment
         if (head.head !== known || head.records !== records || !isOf) this.#mismatch(cursor, head)
         else this.#tombstones.passHead()
+        this.#nameHead(cursor, head)
         cursor.advance()
       }
     }
@@ -324,6 +330,8 @@ class Verification {
       return
     }
     this.#footers++
+    const file = basename(segmentPath('', this.#segment))
+    this.#links.footer(head, { file, line: this.#line, seq: record.seq })
     const fits =
       head.seq === before.seq && head.head === before.head && this.#fitsTree(head, this.#segment)
     if (fits) this.#provenTo = Math.max(this.#provenTo, head.seq)
@@ -338,9 +346,16 @@ class Verification {
         if (isSame) this.#chain.vouch()
         if (isSame && this.#fitsPlace(head)) this.#provenTo = Math.max(this.#provenTo, head.seq)
         else this.#mismatch(cursor, head)
+        this.#nameHead(cursor, head)
         cursor.advance()
       }
     }
+  }
+
+  /** What was kept elsewhere must be among the log's own. */
+  #nameHead(cursor: HeadCursor, head: SignedHead): void {
+    if (cursor === this.#cursors[0]) return
+    this.#links.outside(head, { file: cursor.name, line: cursor.line, seq: head.seq })
   }
 
   #mismatch(cursor: HeadCursor, head: SignedHead): void {

@@ -14,6 +14,7 @@ import type { AuditEvent } from '../event.ts'
 import { openAuditLog } from '../open.ts'
 import { publicKeyIn, temporaryDirectory } from '../testing.ts'
 import { type VerifyReport, verifyLog } from '../verify.ts'
+import { journalPath } from './journal.ts'
 import { recordingKeyPath, recordingPath } from './recording-file.ts'
 import { Recordings } from './recordings.ts'
 
@@ -113,14 +114,39 @@ describe('verification of recordings', () => {
     rmSync(join(recordings, 'zz'), { recursive: true })
   })
 
-  test('says what an unfinished recording holds behind its seal, and that is not proven', async () => {
+  test('detects what follows an unfinished recording of a log that was closed', async () => {
     const unfinished = recordingPath(recordings, 'bbbb-3')
     const kept = readFileSync(unfinished)
     writeFileSync(unfinished, Buffer.concat([kept, Buffer.from('more')]))
+    expect(await codes()).toEqual(['recording-changed'])
+    writeFileSync(unfinished, kept)
+  })
+
+  test('says that the end of an unfinished recording is not proven while it may go on', async () => {
+    const unfinished = recordingPath(recordings, 'bbbb-3')
+    const kept = readFileSync(unfinished)
+    const tails = { kind: 'recording-tails', recordings: 1 }
+    writeFileSync(unfinished, Buffer.concat([kept, Buffer.from('more')]))
+    // A journal is left to be taken apart.
+    const journal = journalPath(recordings, 9)
+    writeFileSync(journal, '')
     const report = await verify()
     expect(report.ok).toBe(true)
-    expect(report.unproven).toContainEqual({ kind: 'recording-tails', recordings: 1 })
+    expect(report.unproven).toContainEqual(tails)
+    rmSync(journal)
+    // The process was killed before it could close its log.
+    const segment = join(directory, '00000001.jsonl')
+    const lines = readFileSync(segment, 'utf8')
+    const heads = join(directory, 'heads.jsonl')
+    const headLines = readFileSync(heads, 'utf8')
+    writeFileSync(segment, lines.replace(/[^\n]*\n$/, ''))
+    writeFileSync(heads, headLines.replace(/[^\n]*\n$/, ''))
+    const killed = await verify()
+    expect(killed.findings).toEqual([])
+    expect(killed.unproven).toContainEqual(tails)
     writeFileSync(unfinished, kept)
+    writeFileSync(segment, lines)
+    writeFileSync(heads, headLines)
   })
 
   test('needs no key, and none of it is lost when keys are destroyed', async () => {

@@ -1,6 +1,6 @@
 /**
  * Recordings held against the log: each must begin with exactly the bytes whose hash its newest seal gives,
- * and hold nothing more once its session has ended. Keys are not needed: the hash is of the file.
+ * and hold nothing more once its session has ended, or the log was closed. Keys are not needed: the hash is of the file.
  */
 
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Findings } from '../findings.ts'
 import type { AuditRecord } from '../record.ts'
+import { listJournals } from './journal.ts'
 import { recordingPath, type Seal, sealOf } from './recording-file.ts'
 
 interface Expected {
@@ -21,6 +22,8 @@ export class RecordingChecks {
   readonly #directory: string
   readonly #live: boolean
   readonly #expected = new Map<string, Expected>()
+  /** The last record says that the log was closed, and so the recordings before it. */
+  #isStopped = false
   #checked = 0
   #tails = 0
 
@@ -40,6 +43,7 @@ export class RecordingChecks {
   }
 
   note({ seq, event }: AuditRecord): void {
+    this.#isStopped = event.type === 'log-stopped'
     const { session, bytes, sha256, final } = event
     if (typeof session !== 'string') return
     if (event.type === 'recording-erased' && event['what'] === 'recording') {
@@ -53,14 +57,20 @@ export class RecordingChecks {
   }
 
   async run(findings: Findings): Promise<void> {
+    // With a journal that was not taken apart, it may be what follows.
+    const mayFollow = !this.#isStopped || this.#hasJournals()
     for (const [session, expected] of this.#expected) {
-      this.#check(session, expected, findings)
+      this.#check(session, expected, { findings, mayFollow })
       await setImmediate()
     }
     if (!this.#live) this.#findUnknown(findings)
   }
 
-  #check(session: string, { seal, seq, isErased }: Expected, findings: Findings): void {
+  #check(
+    session: string,
+    { seal, seq, isErased }: Expected,
+    { findings, mayFollow }: { findings: Findings; mayFollow: boolean },
+  ): void {
     const file = recordingPath(this.#directory, session)
     const add = (code: 'recording-changed' | 'recording-missing', message: string): void =>
       findings.add({ code, message, file: basename(file), line: null, seq })
@@ -77,8 +87,12 @@ export class RecordingChecks {
     }
     this.#checked++
     if (statSync(file).size === seal.bytes) return
-    if (!seal.final) this.#tails++
+    if (!seal.final && mayFollow) this.#tails++
     else add('recording-changed', `something follows the recording of session ${session}`)
+  }
+
+  #hasJournals(): boolean {
+    return existsSync(this.#directory) && listJournals(this.#directory).length > 0
   }
 
   #findUnknown(findings: Findings): void {
