@@ -14,6 +14,7 @@ COPY bench/package.json bench/
 COPY test/package.json test/
 COPY protocols/mysql/package.json protocols/mysql/
 COPY protocols/postgres/package.json protocols/postgres/
+COPY protocols/wire/package.json protocols/wire/
 COPY packages/audit/package.json packages/audit/
 COPY packages/cli/package.json packages/cli/
 COPY packages/gateway/package.json packages/gateway/

@@ -10,19 +10,34 @@ const SCOPE = '@sallyport/'
 
 /** Which workspaces of ours each may import at run time. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'protocols/postgres': [],
-  'protocols/mysql': [],
+  'protocols/wire': [],
+  'protocols/postgres': ['protocol-wire'],
+  'protocols/mysql': ['protocol-wire'],
   'packages/sql': [],
-  'packages/policy': ['sql'],
+  'packages/policy': ['sql', 'protocol-wire'],
   'packages/identity': [],
   'packages/audit': [],
-  'packages/gateway': ['protocol-postgres', 'protocol-mysql', 'sql', 'policy', 'identity', 'audit'],
+  'packages/gateway': [
+    'protocol-wire',
+    'protocol-postgres',
+    'protocol-mysql',
+    'sql',
+    'policy',
+    'identity',
+    'audit',
+  ],
   'packages/cli': ['gateway', 'policy', 'audit', 'sql', 'identity'],
   'packages/langgraph': [],
 }
 
 /** No sockets, files, clock, timers or randomness: they come in as arguments. */
-const PURE = ['protocols/postgres', 'protocols/mysql', 'packages/sql', 'packages/policy'] as const
+const PURE = [
+  'protocols/wire',
+  'protocols/postgres',
+  'protocols/mysql',
+  'packages/sql',
+  'packages/policy',
+] as const
 const IMPURE_IMPORT =
   /^node:(net|tls|fs|http|https|http2|dgram|dns|child_process|worker_threads|timers)/
 const IMPURE_CALL =

@@ -1,7 +1,9 @@
 /** What a row of ten text columns costs under masks, and what each mask costs alone. */
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { type CellMask, compileCellMask, type MaskSpec } from '@sallyport/policy'
-import { encodeBackend, GrowingSink, rewriteDataRow } from '@sallyport/protocol-postgres'
+import { compileCellMask, type MaskSpec } from '@sallyport/policy'
+import { encodeBackend, rewriteDataRow } from '@sallyport/protocol-postgres'
+import type { CellMask } from '@sallyport/protocol-wire'
+import { GrowingSink } from '@sallyport/protocol-wire'
 import { type Case, suite } from './suite.ts'
 
 const TEXT = 25

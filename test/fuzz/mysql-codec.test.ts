@@ -8,7 +8,6 @@ import {
   type BulkValue,
   ByteWriter,
   type Capabilities,
-  type CellMask,
   CLIENT,
   ClientLogin,
   type ColumnDefinition,
@@ -59,6 +58,7 @@ import {
   writeMaskedTextRow,
   writeParameters,
 } from '@sallyport/protocol-mysql'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { describe, expect, test } from 'vitest'
 import { damaged, fuzzer, pieces, SEED } from './streams.ts'
 

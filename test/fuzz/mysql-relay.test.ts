@@ -5,7 +5,6 @@
  */
 import {
   type Admission,
-  type CellMask,
   CLIENT,
   COM,
   type ColumnDefinition,
@@ -30,6 +29,7 @@ import {
   refusalPayload,
   TYPE,
 } from '@sallyport/protocol-mysql'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { describe, expect, test } from 'vitest'
 import { damaged, fuzzer, Random, SEED } from './streams.ts'
 

@@ -9,7 +9,6 @@ import {
   type BackendMessage,
   ByteWriter,
   bindNames,
-  type CellMask,
   ClientLogin,
   type CopyRowsOptions,
   CopyRowsRewriter,
@@ -46,6 +45,7 @@ import {
   UpstreamLogin,
   writeStartupMessage,
 } from '@sallyport/protocol-postgres'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { describe, expect, test } from 'vitest'
 import { damaged, fuzzer, pieces, SEED } from './streams.ts'
 

@@ -15,7 +15,6 @@ export {
 } from './explain.ts'
 export { cellMaskNote, compileCellMask } from './masks/cell.ts'
 export type { MaskKeys } from './masks/keys.ts'
-export type { ByteSink, CellMask } from './masks/sink.ts'
 export { DETECTORS, type Detector, MASK_KINDS, type MaskSpec } from './masks/spec.ts'
 export { REDACTED } from './masks/type-info.ts'
 export type { CellType } from './masks/types.ts'

@@ -5,7 +5,8 @@
  *
  * https://mariadb.com/docs/server/reference/clientserver-protocol/3-binary-protocol-prepared-statements/com_stmt_bulk_execute
  */
-import { ByteReader, type ByteSink, writeUint8, writeUint16, writeUint32 } from './bytes.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
+import { ByteReader, writeUint8, writeUint16, writeUint32 } from './bytes.ts'
 import type { ColumnDefinition } from './columns.ts'
 import { COM } from './commands.ts'
 import { ProtocolError } from './errors.ts'

@@ -9,24 +9,9 @@
  */
 
 import { isUtf8 } from 'node:buffer'
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { ProtocolError } from './errors.ts'
 import { SINK_BYTES_MAX } from './limits.ts'
-
-/** For what is kept long: not a piece of a pool, which would stay as a whole. */
-export function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
-}
-
-/** Somewhere to put bytes: write into `buf` from `at` after `ensure(n)`, then advance `at` by n. */
-export interface ByteSink {
-  /** May be replaced by `ensure`: read it again after every call that could grow the sink. */
-  buf: Buffer
-  at: number
-  /** Makes `buf.length - at >= extra`, keeping the bytes before `at`. */
-  ensure(extra: number): void
-}
 
 /** First bytes of a length-encoded integer that are not its value. */
 export const LENENC = { NULL: 0xfb, UINT16: 0xfc, UINT24: 0xfd, UINT64: 0xfe } as const

@@ -13,7 +13,7 @@ export {
   INDICATOR,
   writeBulkExecute,
 } from './bulk.ts'
-export { ByteReader, type ByteSink, ByteWriter, writeLenenc } from './bytes.ts'
+export { ByteReader, ByteWriter, writeLenenc } from './bytes.ts'
 export {
   agreed,
   type Capabilities,
@@ -25,7 +25,6 @@ export {
   type RequestOptions,
   requestFor,
 } from './capabilities.ts'
-export type { CellMask } from './cell-mask.ts'
 export { type ChangeUser, decodeChangeUser } from './change-user.ts'
 export {
   type ClientCharset,
@@ -111,7 +110,6 @@ export {
   type SessionCommand,
   WAIT,
 } from './relay/gatekeeper.ts'
-export { GrowingSink, OutputQueue } from './relay/output.ts'
 export type { Cursor, PreparedStatement } from './relay/prepared-statement.ts'
 export type { ProbeAnswer } from './relay/probe.ts'
 export { refusalPayload } from './relay/refusal-text.ts'

@@ -6,64 +6,15 @@
  * The layouts are drawn in `rows.ts` and `values.ts`.
  */
 
-import { type ByteSink, LENENC, lenencBytesOf, uint16At, uint24At, uint32At } from './bytes.ts'
-import type { CellMask } from './cell-mask.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
+import { type CellMask, copyRange, forgetViews, viewOfSource } from '@sallyport/protocol-wire'
+import { LENENC, lenencBytesOf, uint16At, uint24At, uint32At } from './bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { NULL_BITMAP_OFFSET, nullBitmapBytes } from './rows.ts'
 import { isTemporalLength, WIDTH, widthOf } from './values.ts'
 
-/** Up to this many bytes, eight at a time beats the call into native code; measured on Node 24. */
-const WORD_COPY_BYTES_MAX = 128
-
-/** A buffer that had to grow for a larger row than this is not kept alive by the views below. */
+/** A buffer that had to grow for a larger row than this is not kept alive by what copies it. */
 const VIEWED_ROW_BYTES_MAX = 65_536
-
-const NOTHING: Buffer = Buffer.alloc(0)
-
-// Views of the buffer last read and of the one last written: rows come from, and go to, the same two
-// buffers many times over. Only speed depends on them; both are checked before each use.
-let source = NOTHING
-let sourceView = viewOf(NOTHING)
-let target = NOTHING
-let targetView = sourceView
-
-function viewOf(buf: Buffer): DataView {
-  return new DataView(buf.buffer, buf.byteOffset, buf.length)
-}
-
-/** Copies `src[start, end)` to `out`. Not the same memory as `out.buf`. */
-function copy(src: Buffer, start: number, end: number, out: ByteSink): void {
-  const length = end - start
-  out.ensure(length)
-  const { buf, at } = out
-  if (length <= WORD_COPY_BYTES_MAX) {
-    if (source !== src) {
-      source = src
-      sourceView = viewOf(src)
-    }
-    if (target !== buf) {
-      target = buf
-      targetView = viewOf(buf)
-    }
-    const from = sourceView
-    const to = targetView
-    const words = length & ~7
-    let i = 0
-    // The compiler keeps these 64 bits in a register: no BigInt is made.
-    for (; i < words; i += 8) to.setBigInt64(at + i, from.getBigInt64(start + i))
-    for (; i < length; i++) buf[at + i] = src[start + i]!
-  } else {
-    src.copy(buf, at, start, end)
-  }
-  out.at = at + length
-}
-
-function forgetViews(): void {
-  source = NOTHING
-  sourceView = viewOf(NOTHING)
-  target = NOTHING
-  targetView = sourceView
-}
 
 /** Where the length-encoded integer that `readLength` read ends. */
 let lengthEnd = 0
@@ -113,6 +64,7 @@ function textRow(
   masks: readonly (CellMask | null)[],
   out: ByteSink,
 ): void {
+  const view = viewOfSource(src)
   // Bytes [from, at) are copied as they are: unmasked values and NULLs.
   let from = start
   let at = start
@@ -124,7 +76,7 @@ function textRow(
     if (at > end) throw cut(column)
     const mask = masks[column]!
     if (mask === null || (length < 0 && mask.masksNull !== true)) continue
-    copy(src, from, valueStart, out)
+    copyRange(src, view, from, valueStart, out)
     from = at
     if (writeString(mask, src, bodyStart, at, out, column) < 0) {
       out.ensure(1)
@@ -132,7 +84,7 @@ function textRow(
     }
   }
   if (at !== end) throw trailing(end - at)
-  copy(src, from, end, out)
+  copyRange(src, view, from, end, out)
 }
 
 /**
@@ -164,12 +116,13 @@ function binaryRow(
   types: Uint8Array,
   out: ByteSink,
 ): void {
+  const view = viewOfSource(src)
   const bitmap = start + 1
   let at = bitmap + nullBitmapBytes(masks.length)
   if (at > end) throw cut(0)
   if (src[start] !== 0) throw new ProtocolError('bad-value', 'remote', 'not a binary row')
   const madeBitmap = out.at + 1
-  copy(src, start, at, out)
+  copyRange(src, view, start, at, out)
   let from = at
   for (let column = 0; column < masks.length; column++) {
     const bit = column + NULL_BITMAP_OFFSET
@@ -180,13 +133,13 @@ function binaryRow(
     if (!isNull) at = bodyEnd
     const mask = masks[column]!
     if (mask === null || (isNull && mask.masksNull !== true)) continue
-    copy(src, from, valueStart, out)
+    copyRange(src, view, from, valueStart, out)
     from = at
     const written = writeCell(mask, src, bodyStart, at, out, type, column)
     if (written < 0 !== isNull) out.buf[madeBitmap + (bit >> 3)]! ^= 1 << (bit & 7)
   }
   if (at !== end) throw trailing(end - at)
-  copy(src, from, end, out)
+  copyRange(src, view, from, end, out)
 }
 
 /** Where the value `bodyOf` found ends. */

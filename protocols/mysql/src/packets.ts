@@ -9,7 +9,8 @@
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_packets.html
  */
 
-import { type ByteSink, putUint24, uint24At } from './bytes.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
+import { putUint24, uint24At } from './bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { PACKET_PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_MAX } from './limits.ts'
 

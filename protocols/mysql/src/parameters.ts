@@ -8,14 +8,8 @@
  * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query.html
  */
 
-import {
-  ByteReader,
-  type ByteSink,
-  writeBytes,
-  writeLenenc,
-  writeUint8,
-  writeUint32,
-} from './bytes.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
+import { ByteReader, writeBytes, writeLenenc, writeUint8, writeUint32 } from './bytes.ts'
 import { TYPE } from './columns.ts'
 import { COM } from './commands.ts'
 import { ProtocolError } from './errors.ts'

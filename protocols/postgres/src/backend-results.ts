@@ -6,9 +6,9 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import {
   ByteReader,
-  type ByteSink,
   closeFrame,
   openFrame,
   writeCString,

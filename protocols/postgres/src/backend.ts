@@ -6,6 +6,7 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import {
   type AuthenticationMessage,
   type BackendKeyData,
@@ -31,7 +32,6 @@ import {
 } from './backend-results.ts'
 import {
   ByteReader,
-  type ByteSink,
   ByteWriter,
   closeFrame,
   openFrame,

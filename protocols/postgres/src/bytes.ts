@@ -7,30 +7,15 @@
  */
 
 import { isUtf8 } from 'node:buffer'
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { ProtocolError } from './errors.ts'
 import { SINK_BYTES_MAX } from './limits.ts'
-
-/** Somewhere to put bytes: write into `buf` from `at` after `ensure(n)`, then advance `at` by n. */
-export interface ByteSink {
-  /** May be replaced by `ensure`: read it again after every call that could grow the sink. */
-  buf: Buffer
-  at: number
-  /** Makes `buf.length - at >= extra`, keeping the bytes before `at`. */
-  ensure(extra: number): void
-}
 
 /** The same memory as a Buffer; no copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes)
     ? bytes
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-/** For what is kept long: not a piece of a pool, which would stay as a whole. */
-export function ownCopy(bytes: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
 }
 
 /** Bytes [start, end), one character each; `known` where it is the same again: comparing costs less than making it. */

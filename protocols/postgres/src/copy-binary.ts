@@ -6,10 +6,10 @@
  *     | Int16 n | n times: Int32 length or -1, bytes |  ...  | Int16 -1 |
  */
 
-import { type ByteSink, int32At, putInt32, uint16At, writeRange } from './bytes.ts'
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
+import { int32At, putInt32, uint16At, writeRange } from './bytes.ts'
 import { malformed, wrongCount } from './copy-field.ts'
 import type { BinaryCopyOptions, CopyFormat } from './copy-rows.ts'
-import type { CellMask } from './data-row.ts'
 import { ProtocolError } from './errors.ts'
 import { COPY_HEADER_EXTENSION_BYTES_MAX } from './limits.ts'
 

@@ -7,7 +7,8 @@
  *     field,"quo""ted",,last LF
  */
 
-import { type ByteSink, type ByteWriter, writeRange } from './bytes.ts'
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
+import { type ByteWriter, writeRange } from './bytes.ts'
 import {
   cellSink,
   equalsRange,
@@ -18,7 +19,6 @@ import {
   wrongCount,
 } from './copy-field.ts'
 import type { CopyFormat, CsvCopyOptions } from './copy-rows.ts'
-import type { CellMask } from './data-row.ts'
 import { ProtocolError } from './errors.ts'
 
 const LF = 0x0a

@@ -3,8 +3,8 @@
  * ranges, and checking the single characters of COPY's options. Not public.
  */
 
-import { type ByteSink, ByteWriter } from './bytes.ts'
-import type { CellMask } from './data-row.ts'
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
+import { ByteWriter } from './bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { MASKED_ROW_BYTES_MAX } from './limits.ts'
 

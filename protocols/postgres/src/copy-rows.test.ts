@@ -1,8 +1,8 @@
+import type { CellMask } from '@sallyport/protocol-wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from './bytes.ts'
 import { type CopyRowsOptions, CopyRowsRewriter, copyEncodingIsSafe } from './copy-rows.ts'
-import type { CellMask } from './data-row.ts'
 import { ProtocolError } from './errors.ts'
 import { COLUMNS_MAX } from './limits.ts'
 

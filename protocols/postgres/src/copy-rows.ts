@@ -8,11 +8,11 @@
  * https://www.postgresql.org/docs/18/sql-copy.html (File Formats)
  */
 
-import { type ByteSink, ByteWriter } from './bytes.ts'
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
+import { ByteWriter } from './bytes.ts'
 import { BinaryCopyRows } from './copy-binary.ts'
 import { CsvCopyRows } from './copy-csv.ts'
 import { TextCopyRows } from './copy-text.ts'
-import type { CellMask } from './data-row.ts'
 import { ProtocolError } from './errors.ts'
 import { COLUMNS_MAX, COPY_ROW_BYTES_MAX } from './limits.ts'
 

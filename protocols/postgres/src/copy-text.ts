@@ -6,7 +6,8 @@
  *     field TAB field TAB ... field LF
  */
 
-import { type ByteSink, type ByteWriter, writeRange } from './bytes.ts'
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
+import { type ByteWriter, writeRange } from './bytes.ts'
 import {
   cellSink,
   equalsRange,
@@ -17,7 +18,6 @@ import {
   wrongCount,
 } from './copy-field.ts'
 import type { CopyFormat, TextCopyOptions } from './copy-rows.ts'
-import type { CellMask } from './data-row.ts'
 
 const LF = 0x0a
 const BACKSLASH = 0x5c

@@ -1,9 +1,10 @@
+import type { CellMask } from '@sallyport/protocol-wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeBackend, encodeBackend } from './backend.ts'
 import { decodeDataRow } from './backend-results.ts'
 import { ByteWriter } from './bytes.ts'
-import { type CellMask, rewriteDataRow } from './data-row.ts'
+import { rewriteDataRow } from './data-row.ts'
 import { ProtocolError } from './errors.ts'
 
 const row = (...values: (string | null)[]): Buffer =>

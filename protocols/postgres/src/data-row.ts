@@ -8,71 +8,19 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html (DataRow)
  */
 
-import { type ByteSink, putInt32 } from './bytes.ts'
+import {
+  type ByteSink,
+  type CellMask,
+  copyRange,
+  forgetViews,
+  viewOfSource,
+} from '@sallyport/protocol-wire'
+import { putInt32 } from './bytes.ts'
 import { ProtocolError } from './errors.ts'
 import { BACKEND, HEADER_BYTES } from './frames.ts'
 
-export type { ByteSink } from './bytes.ts'
-
-/**
- * Writes the masked form of the value `src[start, end)` to `out` at `out.at` (after `out.ensure`),
- * advances `out.at`, and returns the bytes written, or -1 for NULL (nothing written). The value is in
- * the column's text or binary representation, and the mask's output must be in the same. NULL values
- * are passed (as an empty range) only where `masksNull`. `src` is only to be read, and not to be kept.
- */
-export interface CellMask {
-  (src: Buffer, start: number, end: number, out: ByteSink): number
-  /** What it writes is the same for every value and for NULL: that there is none must not show. */
-  readonly masksNull?: boolean
-}
-
-/** Up to this many bytes, eight at a time beats the call into native code; measured on Node 24. */
-const WORD_COPY_BYTES_MAX = 128
-
-/** A buffer that had to grow for a larger row than this is not kept alive by the views below. */
+/** A buffer that had to grow for a larger row than this is not kept alive by what copies it. */
 const VIEWED_FRAME_BYTES_MAX = 65_536
-
-const NOTHING: Buffer = Buffer.alloc(0)
-
-// Views of the buffer last read and of the one last written: rows come from, and go to, the same two
-// buffers many times over. Only speed depends on them; both are checked before each use.
-let source = NOTHING
-let sourceView = viewOf(NOTHING)
-let target = NOTHING
-let targetView = sourceView
-
-function viewOf(buf: Buffer): DataView {
-  return new DataView(buf.buffer, buf.byteOffset, buf.length)
-}
-
-/** Copies `src[start, end)` to `out`; `from` is a view of `src`. Not the same memory as `out.buf`. */
-function copy(src: Buffer, from: DataView, start: number, end: number, out: ByteSink): void {
-  const length = end - start
-  out.ensure(length)
-  const { buf, at } = out
-  if (length <= WORD_COPY_BYTES_MAX) {
-    if (target !== buf) {
-      target = buf
-      targetView = viewOf(buf)
-    }
-    const to = targetView
-    const words = length & ~7
-    let i = 0
-    // The compiler keeps these 64 bits in a register: no BigInt is made.
-    for (; i < words; i += 8) to.setBigInt64(at + i, from.getBigInt64(start + i))
-    for (; i < length; i++) buf[at + i] = src[start + i]!
-  } else {
-    src.copy(buf, at, start, end)
-  }
-  out.at = at + length
-}
-
-function forgetViews(): void {
-  source = NOTHING
-  sourceView = viewOf(NOTHING)
-  target = NOTHING
-  targetView = sourceView
-}
 
 /**
  * Appends to `out` the DataRow frame `buf[frameStart, frameEnd)` with each non-null value of a column
@@ -105,11 +53,7 @@ function rewrite(
   masks: readonly (CellMask | null)[],
   out: ByteSink,
 ): void {
-  if (source !== buf) {
-    source = buf
-    sourceView = viewOf(buf)
-  }
-  const view = sourceView
+  const view = viewOfSource(buf)
   checkHead(view, frameStart, frameEnd, masks.length)
   const begin = out.at
   // Bytes [from, at) are copied as they are: frame head, unmasked values, NULLs, length words.
@@ -129,7 +73,7 @@ function rewrite(
     if (at > frameEnd) throw cut(column)
     const mask = masks[column]!
     if (mask === null) continue
-    copy(buf, view, from, start, out)
+    copyRange(buf, view, from, start, out)
     from = at
     const valueAt = out.at
     const written = mask(buf, start, at, out)
@@ -139,7 +83,7 @@ function rewrite(
     putInt32(out.buf, valueAt - 4, written)
   }
   if (at !== frameEnd) throw trailing(frameEnd - at)
-  copy(buf, view, from, frameEnd, out)
+  copyRange(buf, view, from, frameEnd, out)
   putInt32(out.buf, begin + 1, out.at - begin - 1)
 }
 

@@ -7,9 +7,9 @@
  * https://www.postgresql.org/docs/18/protocol-error-fields.html
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import {
   ByteReader,
-  type ByteSink,
   closeFrame,
   cStringEnd,
   decodeUtf8,

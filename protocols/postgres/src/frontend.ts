@@ -7,10 +7,10 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { type Format, readFormat } from './backend-results.ts'
 import {
   ByteReader,
-  type ByteSink,
   ByteWriter,
   closeFrame,
   openFrame,

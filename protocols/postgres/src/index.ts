@@ -29,7 +29,6 @@ export {
 export {
   asBuffer,
   ByteReader,
-  type ByteSink,
   ByteWriter,
   cStringEnd,
   decodeUtf8,
@@ -48,7 +47,7 @@ export {
   copyEncodingIsSafe,
   type TextCopyOptions,
 } from './copy-rows.ts'
-export { type CellMask, rewriteDataRow } from './data-row.ts'
+export { rewriteDataRow } from './data-row.ts'
 export {
   decodeErrorFields,
   type ErrorFields,
@@ -117,7 +116,6 @@ export {
   WAIT,
 } from './relay/gatekeeper.ts'
 export { formatOf, type Portal, type PreparedStatement } from './relay/named.ts'
-export { GrowingSink, OutputQueue } from './relay/output.ts'
 export { Relay, type RelayOptions } from './relay/relay.ts'
 export type { Question } from './relay/requests.ts'
 export type { ProbeAnswer } from './relay/state.ts'

@@ -5,15 +5,8 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html
  */
 
-import {
-  ByteReader,
-  type ByteSink,
-  closeFrame,
-  openFrame,
-  writeBytes,
-  writeCString,
-  writeInt32,
-} from './bytes.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
+import { ByteReader, closeFrame, openFrame, writeBytes, writeCString, writeInt32 } from './bytes.ts'
 import { ProtocolError, SQLSTATE } from './errors.ts'
 import { FRONTEND } from './frames.ts'
 

@@ -7,10 +7,10 @@
  * https://www.postgresql.org/docs/18/protocol-message-formats.html, ProcessStartupPacket in the server
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { checkSecret } from './backend-auth.ts'
 import {
   ByteReader,
-  type ByteSink,
   ByteWriter,
   int32At,
   putInt32,

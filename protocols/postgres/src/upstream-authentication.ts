@@ -9,8 +9,9 @@
  */
 
 import { createHash } from 'node:crypto'
+import type { ByteSink } from '@sallyport/protocol-wire'
 import type { AuthenticationMessage } from './backend-auth.ts'
-import { asBuffer, type ByteSink, decodeUtf8 } from './bytes.ts'
+import { asBuffer, decodeUtf8 } from './bytes.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import {
   writePasswordMessage,

@@ -13,9 +13,10 @@
  * https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-START-UP
  */
 
+import { ownCopy } from '@sallyport/protocol-wire'
 import { type BackendMessage, decodeBackend } from './backend.ts'
 import { isAuthentication } from './backend-auth.ts'
-import { ByteWriter, ownCopy, writeBytes } from './bytes.ts'
+import { ByteWriter, writeBytes } from './bytes.ts'
 import { decodeErrorFields, type ErrorFields } from './error-fields.ts'
 import { assertNever, ProtocolError } from './errors.ts'
 import { BACKEND, FrameCursor, frameTable } from './frames.ts'

@@ -6,8 +6,9 @@
  * Text:   [lower:upper]…= prefix where bounds are not 1, then nested braces; elements quoted as array_out does.
  */
 
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
 import { ARRAY_DIMENSIONS_MAX } from '../limits.ts'
-import { type ByteSink, type CellMask, Scratch, writeBytes, writeText } from './sink.ts'
+import { Scratch, writeBytes, writeText } from './sink.ts'
 
 export function binaryArrayMask(element: CellMask, elementId: number, empty: Buffer): CellMask {
   return (src, start, end, out) => {

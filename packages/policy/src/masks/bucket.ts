@@ -1,8 +1,9 @@
 /** `bucket`: the largest multiple of the width that is not above the value. */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import { integerCodec } from './integer.ts'
 import { readDecimal, writeDecimal } from './keyed.ts'
-import { type CellMask, writeBytes, writeText } from './sink.ts'
+import { writeBytes, writeText } from './sink.ts'
 import type { TypeInfo } from './type-info.ts'
 import type { CellType } from './types.ts'
 

@@ -5,6 +5,7 @@
  * composite, extension types) becomes NULL. The functions never throw: what they cannot read becomes the constant.
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import { assertNever } from '../errors.ts'
 import type { ColumnMask } from '../model.ts'
 import { binaryArrayMask, textArrayMask } from './array.ts'
@@ -17,7 +18,7 @@ import { type JsonStep, parseJsonPath } from './json-path.ts'
 import { hashMask, type Keyed } from './keyed.ts'
 import type { MaskKeys } from './keys.ts'
 import { regexMask } from './regex.ts'
-import { type CellMask, constantMask, NULL_MASK, wholeMask, writeSlice } from './sink.ts'
+import { constantMask, NULL_MASK, wholeMask, writeSlice } from './sink.ts'
 import type { MaskSpec } from './spec.ts'
 import { emailMask, partialMask } from './text.ts'
 import { tokenizeMask } from './tokenize.ts'

@@ -4,7 +4,8 @@
  * constant.
  */
 
-import { type CellMask, writeBytes } from './sink.ts'
+import type { CellMask } from '@sallyport/protocol-wire'
+import { writeBytes } from './sink.ts'
 import type { DateUnit } from './spec.ts'
 import type { TypeInfo } from './type-info.ts'
 import type { CellType } from './types.ts'

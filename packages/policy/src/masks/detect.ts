@@ -12,10 +12,11 @@
  * api-key known prefixes, PEM private keys, or 32 and more mixed characters of high entropy
  */
 
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
 import { type Enabled, type Found, isAlnum, isDigitByte, isToken } from './detect-bytes.ts'
 import { findKey, findPem } from './detect-keys.ts'
 import { findIban, findNumber } from './detect-numbers.ts'
-import { type ByteSink, type CellMask, writeBytes, writeSlice } from './sink.ts'
+import { writeBytes, writeSlice } from './sink.ts'
 import { DETECTORS, type Detector } from './spec.ts'
 
 const MARKS: Readonly<Record<Detector, Buffer>> = Object.fromEntries(

@@ -6,9 +6,10 @@
  */
 
 import { createHmac, hash, type KeyObject } from 'node:crypto'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { KEYED_CACHE_CELL_BYTES, KEYED_CACHE_ENTRIES, KEYED_CACHES_MAX } from '../limits.ts'
 import { checksum } from './checksum.ts'
-import { type CellMask, writeSlice } from './sink.ts'
+import { writeSlice } from './sink.ts'
 
 /** Of SHA-256, bytes. */
 const BLOCK_BYTES = 64

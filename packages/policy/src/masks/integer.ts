@@ -1,6 +1,6 @@
 /** Integers as cells hold them: decimal text, or 1, 2, 4 or 8 bytes of either byte order. */
 
-import type { ByteSink } from './sink.ts'
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { writeText } from './sink.ts'
 import type { Shape, TypeInfo } from './type-info.ts'
 import type { CellType } from './types.ts'

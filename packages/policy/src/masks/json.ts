@@ -4,9 +4,10 @@
  * JSON, or is nested deeper than JSON_DEPTH_MAX, becomes the constant as a whole.
  */
 
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
 import { JSON_DEPTH_MAX } from '../limits.ts'
 import type { JsonStep } from './json-path.ts'
-import { type ByteSink, type CellMask, Scratch, writeBytes, writeSlice, writeText } from './sink.ts'
+import { Scratch, writeBytes, writeSlice, writeText } from './sink.ts'
 
 /** What a selected value becomes. */
 export interface JsonLeaf {

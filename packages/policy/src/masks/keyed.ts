@@ -15,11 +15,12 @@
  */
 
 import type { KeyObject } from 'node:crypto'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { checksum } from './checksum.ts'
 import { digest } from './hmac.ts'
 import { type IntegerCodec, integerCodec } from './integer.ts'
 import { canonicalDecimal, decimalText, numericText, writeNumeric } from './numeric.ts'
-import { type CellMask, writeBytes, writeText } from './sink.ts'
+import { writeBytes, writeText } from './sink.ts'
 import type { TypeInfo } from './type-info.ts'
 import type { CellType } from './types.ts'
 

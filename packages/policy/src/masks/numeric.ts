@@ -6,8 +6,8 @@
  * Value = Σ digit[i] · 10000^(weight − i). Source: numeric_send/numeric_recv, utils/adt/numeric.c.
  */
 
+import type { ByteSink } from '@sallyport/protocol-wire'
 import { NUMERIC_DIGITS_MAX } from '../limits.ts'
-import type { ByteSink } from './sink.ts'
 
 const NEGATIVE = 0x4000
 /** Digits, sign and point. */

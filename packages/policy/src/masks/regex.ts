@@ -4,9 +4,10 @@
  * that is not UTF-8.
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import { REGEX_INPUT_BYTES_MAX } from '../limits.ts'
 import { unboundedCount } from './regex-safety.ts'
-import { type CellMask, writeBytes, writeSlice, writeText } from './sink.ts'
+import { writeBytes, writeSlice, writeText } from './sink.ts'
 import type { MaskSpec } from './spec.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,24 +1,6 @@
 /** Where masked bytes go, and the small writers every mask uses. */
 
-/**
- * A growing output buffer. `ensure(extra)` makes room for `extra` bytes at `at`, possibly replacing `buf`: read
- * `buf` again after calling it.
- */
-export interface ByteSink {
-  buf: Buffer
-  at: number
-  ensure(extra: number): void
-}
-
-/**
- * Writes the masked form of `src[start, end)` at `out.at`, advances it and returns the number of bytes written;
- * -1: the cell becomes NULL and nothing is written. Never throws, whatever the bytes.
- */
-export interface CellMask {
-  (src: Buffer, start: number, end: number, out: ByteSink): number
-  /** Called for NULL too, with an empty range; without it NULL stays NULL. */
-  readonly masksNull?: boolean
-}
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
 
 export const NULL_MASK: CellMask = () => -1
 

@@ -1,9 +1,10 @@
 /** Shared by this folder's tests: a sink, and one-call masking of text and binary cells. */
 
 import { createSecretKey } from 'node:crypto'
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { ColumnMask } from '../model.ts'
 import { compileCellMask } from './cell.ts'
-import { type CellMask, Scratch } from './sink.ts'
+import { Scratch } from './sink.ts'
 import { type MaskSpec, strengthOf } from './spec.ts'
 import type { CellType } from './types.ts'
 

@@ -3,7 +3,8 @@
  * starts one. Bytes in, bytes out, no allocation.
  */
 
-import { type CellMask, writeBytes } from './sink.ts'
+import type { CellMask } from '@sallyport/protocol-wire'
+import { writeBytes } from './sink.ts'
 import type { MaskSpec } from './spec.ts'
 
 const isStart = (byte: number): boolean => (byte & 0xc0) !== 0x80

@@ -4,11 +4,12 @@
  * format allows: two of 10^6 six-digit numbers surely do); use `hash` where that matters.
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import { digest } from './hmac.ts'
 import { type IntegerCodec, integerCodec } from './integer.ts'
 import { hashUuid, type Keyed, readDecimal, writeDecimal } from './keyed.ts'
 import { canonicalDecimal } from './numeric.ts'
-import { type CellMask, writeBytes } from './sink.ts'
+import { writeBytes } from './sink.ts'
 import type { TypeInfo } from './type-info.ts'
 import type { CellType } from './types.ts'
 

@@ -3,9 +3,11 @@
  * comparing them costs less than reading them: equal bytes give the same array of columns, so that what was made for
  * one (its masks) is found by identity. Sessions of one process share them, and each looks first at those it met last.
  */
-import { ByteWriter, ownCopy, writeRange } from '../bytes.ts'
+
+import type { CellMask } from '@sallyport/protocol-wire'
+import { ownCopy } from '@sallyport/protocol-wire'
+import { ByteWriter, writeRange } from '../bytes.ts'
 import type { Capabilities } from '../capabilities.ts'
-import type { CellMask } from '../cell-mask.ts'
 import { type ColumnDefinition, decodeColumn } from '../columns.ts'
 import { ProtocolError } from '../errors.ts'
 import { DESCRIPTION_BYTES_MAX } from '../limits.ts'

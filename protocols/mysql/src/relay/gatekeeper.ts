@@ -5,8 +5,8 @@
  * again. Errors and answers are payloads: the relay puts the right sequence id in front of them.
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { BulkParameters } from '../bulk.ts'
-import type { CellMask } from '../cell-mask.ts'
 import type { ColumnDefinition } from '../columns.ts'
 import type { Parameters } from '../parameters.ts'
 import type { SessionChange } from '../session-state.ts'

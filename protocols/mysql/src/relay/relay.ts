@@ -6,13 +6,13 @@
  * ids in the read buffers may be changed in place.
  */
 
+import type { GrowingSink, OutputQueue } from '@sallyport/protocol-wire'
 import type { ChangeUser } from '../change-user.ts'
 import { STATEMENT_BYTES_MAX } from '../limits.ts'
 import { encodePacket } from '../packets.ts'
 import { STATUS } from '../responses.ts'
 import { ClientLeg } from './client-leg.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
-import type { GrowingSink, OutputQueue } from './output.ts'
 import { mayGoOn } from './parking.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 import { ask, type ProbeAnswer } from './probe.ts'

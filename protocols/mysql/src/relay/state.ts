@@ -2,6 +2,8 @@
  * What both legs of a relayed session share: prepared statements, owed replies, status, output.
  * Nothing outside this folder touches it.
  */
+
+import { GrowingSink, OutputQueue } from '@sallyport/protocol-wire'
 import { type Capabilities, CLIENT, has, MARIADB_CLIENT } from '../capabilities.ts'
 import type { ChangeUser } from '../change-user.ts'
 import { assertNever } from '../errors.ts'
@@ -9,7 +11,6 @@ import { encodePacket } from '../packets.ts'
 import { Parameters } from '../parameters.ts'
 import { type Effect, type Expected, ExpectedQueue, expect, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
-import { GrowingSink, OutputQueue } from './output.ts'
 import type { Parked } from './parking.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 import type { Probe } from './probe.ts'

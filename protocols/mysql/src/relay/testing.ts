@@ -2,10 +2,10 @@
  * For tests: a gatekeeper that decides by words in the text, and a client and a server by hand with a relay
  * between them. Bytes move only when told to.
  */
+
+import type { ByteSink, CellMask } from '@sallyport/protocol-wire'
 import type { BulkParameters } from '../bulk.ts'
-import type { ByteSink } from '../bytes.ts'
 import { type Capabilities, CLIENT } from '../capabilities.ts'
-import type { CellMask } from '../cell-mask.ts'
 import { type ColumnDefinition, encodeColumn, encodeColumnCount, TYPE } from '../columns.ts'
 import { COM } from '../commands.ts'
 import { ER } from '../errors.ts'

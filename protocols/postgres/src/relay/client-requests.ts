@@ -4,7 +4,8 @@
  * Methods return false when the request was not consumed because the leg is parked; it is then offered
  * again. A request is forwarded only after the gatekeeper admitted it.
  */
-import { cStringEnd, latin1At, ownCopy } from '../bytes.ts'
+import { ownCopy } from '@sallyport/protocol-wire'
+import { cStringEnd, latin1At } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import { FRONTEND, HEADER_BYTES } from '../frames.ts'
 import { NAMED_PORTALS_MAX, NAMED_STATEMENTS_MAX, SESSION_NAME_BYTES_MAX } from '../limits.ts'

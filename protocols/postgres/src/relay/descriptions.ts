@@ -3,8 +3,9 @@
  * words. Equal bytes give the same array, so that what was made for one (its masks) is found by identity.
  * Sessions of one process share them, and each looks first at those it met last.
  */
+
+import { ownCopy } from '@sallyport/protocol-wire'
 import { decodeRowDescription, type FieldDescription } from '../backend.ts'
-import { ownCopy } from '../bytes.ts'
 
 /** Descriptions a session remembers, latest first. */
 const DESCRIPTIONS_MAX = 4

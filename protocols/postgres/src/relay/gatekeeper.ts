@@ -4,9 +4,9 @@
  * until `relay.resume()`, and the same question is then asked again.
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { FieldDescription } from '../backend.ts'
 import type { CopyRowsRewriter } from '../copy-rows.ts'
-import type { CellMask } from '../data-row.ts'
 import type { ProtocolError } from '../errors.ts'
 import type { Portal, PreparedStatement } from './named.ts'
 

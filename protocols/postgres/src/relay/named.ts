@@ -6,8 +6,8 @@
  * waits for that segment's ReadyForQuery first (see Relay, "Waiting").
  */
 
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { FieldDescription } from '../backend.ts'
-import type { CellMask } from '../data-row.ts'
 import type { Admission } from './gatekeeper.ts'
 
 export interface PreparedStatement {

@@ -4,11 +4,12 @@
  * Sans-I/O: the pump hands in read buffers and writes `toUpstream` / `toClient`. Decisions come from the
  * gatekeeper, synchronously or after `resume()`. Any ProtocolError thrown is final for the session.
  */
+
+import type { GrowingSink, OutputQueue } from '@sallyport/protocol-wire'
 import { ClientLeg } from './client-leg.ts'
 import { expectDropped, REPLY } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import { type PreparedStatement, wireName } from './named.ts'
-import type { GrowingSink, OutputQueue } from './output.ts'
 import { NOT_PARKED } from './parked.ts'
 import { canBeAlone, mayGoOn } from './parking.ts'
 import { encodeProbe, type Question, SYNC_FRAME } from './requests.ts'

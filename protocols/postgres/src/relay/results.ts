@@ -5,9 +5,11 @@
  * INVARIANT: a DataRow or CopyData of a masked admission passes only through masks compiled from the
  * server's own description of it; without one the session ends.
  */
+
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { FieldDescription } from '../backend.ts'
 import type { CopyRowsRewriter } from '../copy-rows.ts'
-import { type CellMask, rewriteDataRow } from '../data-row.ts'
+import { rewriteDataRow } from '../data-row.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES } from '../frames.ts'
 import { type Expected, isRefused } from './expected.ts'

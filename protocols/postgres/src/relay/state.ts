@@ -3,11 +3,11 @@
  * Nothing outside this folder touches it.
  */
 
+import { GrowingSink, OutputQueue } from '@sallyport/protocol-wire'
 import { Descriptions } from './descriptions.ts'
 import { type Expected, ExpectedQueue, REPLY, type ReplyKind } from './expected.ts'
 import type { Gatekeeper } from './gatekeeper.ts'
 import { Names, type Portal, type PreparedStatement } from './named.ts'
-import { GrowingSink, OutputQueue } from './output.ts'
 import { NOT_PARKED, type Parked } from './parked.ts'
 
 /** A question of ours to the upstream, asked between the client's requests; see Relay.probe. */

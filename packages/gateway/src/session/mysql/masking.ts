@@ -2,14 +2,9 @@
  * From a decided statement and what the server says of a result to the masks of its cells: per column the
  * stricter of lineage and result metadata, compiled for the column's type and the kind of row.
  */
-import {
-  type CellMask,
-  type CellType,
-  compileCellMask,
-  type MaskKeys,
-  mergePlan,
-} from '@sallyport/policy'
+import { type CellType, compileCellMask, type MaskKeys, mergePlan } from '@sallyport/policy'
 import { COLUMN_FLAG, type ColumnDefinition } from '@sallyport/protocol-mysql'
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { Catalog, CatalogRelation, ColumnRef, StatementFacts } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'

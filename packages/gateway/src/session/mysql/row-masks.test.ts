@@ -1,4 +1,5 @@
-import type { CellMask, ColumnDefinition } from '@sallyport/protocol-mysql'
+import type { ColumnDefinition } from '@sallyport/protocol-mysql'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { describe, expect, test } from 'vitest'
 import { rowMasks } from './row-masks.ts'
 

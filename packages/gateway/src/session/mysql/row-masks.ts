@@ -4,7 +4,8 @@
  * stored in them.
  */
 import type { ResultPlan } from '@sallyport/policy'
-import type { CellMask, ColumnDefinition } from '@sallyport/protocol-mysql'
+import type { ColumnDefinition } from '@sallyport/protocol-mysql'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { tellsAmount } from '@sallyport/sql'
 import { redactErr } from './redaction.ts'
 

@@ -9,10 +9,10 @@ import {
   encodeTextRow,
   HEADER,
   limits,
-  OutputQueue,
   plainOk,
   TYPE,
 } from '@sallyport/protocol-mysql'
+import { OutputQueue } from '@sallyport/protocol-wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { replayFrames, type ShownItem } from '../../recordings/replay.ts'

@@ -3,7 +3,6 @@
  * stricter of lineage and result metadata, compiled for the column's type and format.
  */
 import {
-  type CellMask,
   type CellType,
   compileCellMask,
   type MaskKeys,
@@ -13,6 +12,7 @@ import {
   type Witness,
 } from '@sallyport/policy'
 import { CopyRowsRewriter, type FieldDescription, formatOf } from '@sallyport/protocol-postgres'
+import type { CellMask } from '@sallyport/protocol-wire'
 import { type Catalog, type ColumnRef, type CopyFacts, columnRef } from '@sallyport/sql'
 import type { Decided } from '../decisions.ts'
 import type { Ground } from '../grounds.ts'

@@ -1,6 +1,7 @@
 /** How the data of a COPY FROM STDIN is kept in a recording: what goes into protected columns is masked. */
-import type { CellMask } from '@sallyport/policy'
+
 import { ByteWriter, limits } from '@sallyport/protocol-postgres'
+import type { CellMask } from '@sallyport/protocol-wire'
 import type { CopyFacts, StatementFacts } from '@sallyport/sql'
 import type { SentPlan } from '../sent.ts'
 import type { Admitted } from './admitted.ts'

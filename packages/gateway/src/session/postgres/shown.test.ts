@@ -1,5 +1,5 @@
 import type { SessionRecording } from '@sallyport/audit'
-import { OutputQueue } from '@sallyport/protocol-postgres'
+import { OutputQueue } from '@sallyport/protocol-wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ShownOptions } from '../shown.ts'

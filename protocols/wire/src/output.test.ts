@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { GrowingSink, OutputQueue } from './output.ts'
+import { GrowingSink } from './growing-sink.ts'
+import { OutputQueue } from './output-queue.ts'
 
 function write(sink: GrowingSink, bytes: Uint8Array): void {
   sink.ensure(bytes.length)
