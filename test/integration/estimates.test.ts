@@ -1,13 +1,14 @@
 /** What the planner expects of a statement decides about it, and is shown to whoever approves it. */
+import type { FrontendMessage } from '@sallyport/protocol-postgres'
 import mysql, { type Connection } from 'mysql2/promise'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
+import { cancelAt, errorsOf, extended, type Frame, say, WireClient } from '../support/wire.ts'
 
 const AGENT = { subject: 'agent', kind: 'machine' } as const
 const READER = { subject: 'reader', kind: 'human', groups: ['readers', 'free'] } as const
@@ -282,17 +283,123 @@ describe('postgres', () => {
     expect(say(await wire.replies())).toBe(expected)
   })
 
-  test('what the server refuses to plan has no estimate, and waits', async () => {
+  test('what the server refuses to plan is its error at once: nobody is asked', async () => {
     await using wire = await open(FREE)
-    wire.send({ kind: 'Query', text: 'DELETE FROM held WHERE nowhere = 1' })
-    await noticeOf(wire)
-    const { id } = await pendingApproval(ann)
-    expect((await shown(id)).estimate).toEqual({
-      kind: 'none',
-      why: 'the server does not plan it: SQLSTATE 42703',
+    const frames = await wire.query('DELETE FROM held WHERE n = $$many$$::text::int')
+    expect(say(frames)).toBe('E:22P02 Z:I')
+    wire.send(...extended('DELETE FROM held WHERE n = $1', ['many']))
+    const [error] = errorsOf(await wire.replies())
+    expect(error).toMatchObject({
+      sqlstate: '22P02',
+      message: 'invalid input syntax for type integer: "many"',
     })
-    await decide(id, 'approve')
-    expect(say(await wire.replies())).toBe('E:42703 Z:I')
+  })
+
+  describe('in the middle of a pipeline', () => {
+    /** Without its Sync, and without a Describe. */
+    const inside = (text: string, ...parameters: string[]) =>
+      extended(text, parameters).filter(({ kind }) => kind !== 'Sync' && kind !== 'Describe')
+    const SYNC = { kind: 'Sync' } as const
+    const openReading = (): Promise<WireClient> => open({ ...AGENT, groups: ['readers'] })
+
+    test('the estimate sees what is before it, and what is small runs, in one transaction', async () => {
+      await using wire = await openReading()
+      wire.send(
+        ...inside('CREATE TEMP TABLE mine AS SELECT i AS n FROM generate_series(1, 5) i'),
+        ...inside('SELECT n FROM mine WHERE n = $1', '3'),
+        ...inside("UPDATE big SET x = 'p' WHERE n = $1", '20'),
+        ...inside("UPDATE big SET x = 'p' WHERE n = $1", '21'),
+        SYNC,
+      )
+      expect(say(await wire.replies())).toBe(
+        '1 2 C:SELECT 5 1 2 D1 C:SELECT 1 1 2 C:UPDATE 1 1 2 C:UPDATE 1 Z:I',
+      )
+      const changed = await database.sql("SELECT n FROM big WHERE x = 'p' ORDER BY n")
+      expect(changed).toEqual([{ n: 20 }, { n: 21 }])
+    })
+
+    test('what is too much fails it there: nothing before it commits, the rest is skipped', async () => {
+      await using wire = await openReading()
+      wire.send(
+        ...inside("UPDATE big SET x = 'q' WHERE n = $1", '30'),
+        ...inside('SELECT n FROM big WHERE n > $1', '1'),
+        ...inside("UPDATE big SET x = 'q' WHERE n = $1", '31'),
+        SYNC,
+      )
+      expect(say(await wire.replies())).toBe('1 2 C:UPDATE 1 1 E:53400 Z:I')
+      expect(await database.sql("SELECT n FROM big WHERE x = 'q'")).toEqual([])
+      expect(say(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
+    })
+
+    test('people are asked about a big one, and it runs with the rest', async () => {
+      await using wire = await open()
+      wire.send(
+        ...inside("UPDATE big SET x = 'r' WHERE n = $1", '40'),
+        ...inside("UPDATE big SET x = 's' WHERE n > $1", '10'),
+        SYNC,
+      )
+      await noticeOf(wire)
+      const { id } = await pendingApproval(ann)
+      expect((await shown(id)).estimate.rows).toBeGreaterThan(900)
+      await decide(id, 'approve')
+      expect(say(await wire.replies())).toMatch(/C:UPDATE \d+ Z:I$/)
+      expect(await database.sql("SELECT n FROM big WHERE x = 'r'")).toEqual([])
+    })
+
+    test('what the server does not plan is its error, as at the statement itself', async () => {
+      await using wire = await openReading()
+      wire.send(
+        ...inside("UPDATE big SET x = 't' WHERE n = $1", '50'),
+        ...inside('SELECT n FROM big WHERE n < $1', 'many'),
+        ...inside("UPDATE big SET x = 't' WHERE n = $1", '51'),
+        SYNC,
+      )
+      const frames = await wire.replies()
+      expect(say(frames)).toBe('1 2 C:UPDATE 1 1 E:22P02 Z:I')
+      expect(JSON.stringify(errorsOf(frames))).not.toContain('sallyport')
+      expect(await database.sql("SELECT n FROM big WHERE x = 't'")).toEqual([])
+      expect(say(await wire.query('SELECT 1'))).toBe('T D1 C:SELECT 1 Z:I')
+    })
+
+    test('in a transaction block it fails as the block does, and goes on after ROLLBACK', async () => {
+      await using wire = await openReading()
+      wire.send(
+        ...inside('BEGIN'),
+        ...inside('SELECT n FROM big WHERE n = $1', '7'),
+        ...inside('SELECT n FROM big WHERE n > $1', '1'),
+        SYNC,
+        { kind: 'Query', text: 'ROLLBACK' },
+      )
+      const answered = say(await wire.replies(2))
+      expect(answered).toBe('1 2 C:BEGIN 1 2 D1 C:SELECT 1 1 E:53400 Z:E C:ROLLBACK Z:I')
+    })
+
+    test('a cancel request ends it while the server is asked', async () => {
+      await using wire = await openReading()
+      const { key } = wire
+      if (key === null) throw new Error('no key')
+      const named = { ...inside('SELECT x FROM held WHERE n = $1')[0], statement: 's' }
+      wire.send(named as FrontendMessage, SYNC)
+      await wire.replies()
+      const locker = new pg.Client({ ...database, ...database.superuser })
+      await locker.connect()
+      await locker.query('BEGIN; LOCK TABLE held')
+      const [, bind, execute] = inside('', '1')
+      wire.send(...inside('SELECT 1'), { ...bind, statement: 's' } as FrontendMessage)
+      wire.send(execute as FrontendMessage, SYNC)
+      await wire.until(({ type }) => type === 'C')
+      await vi.waitFor(async () => expect(await waitingFor('held')).toBe(1), 20_000)
+      await cancelAt({ host: gateway.host, port: gateway.plainPort }, key)
+      expect(say(await wire.replies())).toBe('E:57014 Z:I')
+      await locker.end()
+    })
+
+    const waitingFor = async (table: string): Promise<number> => {
+      const [row] = await database.sql<{ n: string }>(
+        `SELECT count(*) n FROM pg_locks WHERE relation = '${table}'::regclass AND NOT granted`,
+      )
+      return Number(row?.n)
+    }
   })
 
   describe('held at Bind', () => {
@@ -321,15 +428,15 @@ describe('postgres', () => {
       expect(say(await wire.replies(2))).toBe('E:42703 Z:I T D1 C:SELECT 1 Z:I')
     })
 
-    test('in the middle of a pipeline there is no estimate, and nothing commits early', async () => {
+    test('in the middle of a pipeline has its estimate too, and nothing commits early', async () => {
       await using wire = await open(FREE)
       const insert = extended("INSERT INTO big VALUES (5001, 'x')").slice(0, 4)
       wire.send(...insert, ...extended('DELETE FROM held WHERE n = $1', ['8']))
       await noticeOf(wire)
       const { id } = await pendingApproval(ann)
-      expect((await shown(id)).estimate).toEqual({
-        kind: 'none',
-        why: 'it is in the middle of a pipeline',
+      expect((await shown(id)).estimate).toMatchObject({
+        kind: 'estimate',
+        rows: expect.any(Number),
       })
       await decide(id, 'deny')
       expect(errorsOf(await wire.replies())).toHaveLength(1)

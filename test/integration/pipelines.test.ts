@@ -1,10 +1,11 @@
 /**
  * Random pipelines, sent to the server and through the gateway: the same frames must come back.
  *
- * Three gateways: one that allows everything; one whose principal is under masks (so that results are
- * described, and every statement takes that way) but reads nothing masked; and one that refuses a relation
- * that exists there and does not exist where the direct connection looks. A refusal must leave pipeline,
- * transaction and connection exactly as the server's own error at that place does.
+ * Four gateways: one that allows everything; one whose principal is under masks (so that results are
+ * described, and every statement takes that way) but reads nothing masked; one that refuses a relation
+ * that exists there and does not exist where the direct connection looks; and one that asks the server for an
+ * estimate of everything. A refusal must leave pipeline, transaction and connection exactly as the server's own
+ * error at that place does.
  */
 import { encodeFrontend, type FrontendMessage } from '@sallyport/protocol-postgres'
 import fc from 'fast-check'
@@ -32,6 +33,12 @@ masks:
 rules:
   - { name: all, who: everyone, allow: { effects: ['*'], functions: ['*'], settings: ['*'] } }
   - { name: not this, who: everyone, deny: { relations: [public.vault] } }
+`,
+  estimated: `version: 1
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*', unknown], functions: ['*'], settings: ['*'] } }
+limits:
+  - { name: few, who: everyone, estimated-rows: 1000000 }
 `,
 }
 type Kind = keyof typeof POLICIES
@@ -110,10 +117,9 @@ function stepsOf(kind: Kind): fc.Arbitrary<Step> {
   const single = fc.constantFrom<string[]>(...TEXTS, ...vault, ...(kind === 'open' ? NAMED : []))
   // A text of several is read as a whole before any of it runs; the server finds the relation missing only
   // when it gets there. There the gateway refuses earlier, by design: such texts are compared elsewhere.
-  const whole = fc.oneof(
-    { weight: 4, arbitrary: single },
-    fc.constantFrom<string[]>(...SEVERAL, ...NAMED),
-  )
+  // And what the planner cannot be asked about, or asks at Bind for a name that nobody gave, is refused there.
+  const several = kind === 'estimated' ? ['BEGIN; SELECT 2'] : [...SEVERAL, ...NAMED]
+  const whole = fc.oneof({ weight: 4, arbitrary: single }, fc.constantFrom<string[]>(...several))
   const parse = fc.tuple(statement, single).map(([name, text]): FrontendMessage => {
     return { kind: 'Parse', statement: name, text, parameterTypes: [] }
   })

@@ -11,9 +11,10 @@ import type { SessionHolds } from './holds.ts'
 import type { PreviewRequest } from './previews.ts'
 import { hangingOn, settledBy } from './settling.ts'
 
-export interface LeaveOptions<Planned, Previewed> {
+export interface LeaveOptions<Planned, Previewed, R> {
   readonly holds: SessionHolds
-  readonly estimating: Beforehand<Planned, Estimated>
+  /** A refusal: the server says that it would not run it. */
+  readonly estimating: Beforehand<Planned, Estimated | R>
   readonly previewing: Beforehand<Previewed, Preview>
   /** Records that what has this number is about to be run and rolled back; false: it cannot be, so it is not. */
   readonly previewed: (record: number, binding: string) => boolean
@@ -51,11 +52,11 @@ export interface Granted {
 }
 
 export class Leave<Planned, Previewed, R extends { readonly kind: 'refusal' }> {
-  readonly #options: LeaveOptions<Planned, Previewed>
+  readonly #options: LeaveOptions<Planned, Previewed, R>
   /** Number of the record of what is to be held, where it was run and rolled back first. */
   #ahead: number | null = null
 
-  constructor(options: LeaveOptions<Planned, Previewed>) {
+  constructor(options: LeaveOptions<Planned, Previewed, R>) {
     this.#options = options
   }
 
@@ -72,6 +73,10 @@ export class Leave<Planned, Previewed, R extends { readonly kind: 'refusal' }> {
     if (given === null) return this.#notNeeded()
     const estimate = this.#options.estimating.of(wish.planned)
     if (estimate === 'wait' || estimate === 'alone') return estimate
+    if (estimate.kind === 'refusal') {
+      this.unneeded()
+      return estimate
+    }
     const verdict = settledBy(given, estimate)
     if (verdict.kind === 'allow') return this.#notNeeded()
     const settled = { ...decided, verdict }

@@ -14,8 +14,8 @@ export const WAIT: unique symbol = Symbol('wait')
 /** It depends on what an unanswered request may yet undo or change: ask again when all are answered. */
 export const SETTLE: unique symbol = Symbol('settle')
 /**
- * It asks the upstream something first (Relay.probe): ask again when nothing else is under way. Only where
- * `Relay.canBeAlone`.
+ * It asks the upstream something first (Relay.probe): ask again when nothing else is under way, or, in the middle of a
+ * pipeline (not `Relay.canBeAlone`), when all before it is answered.
  */
 export const ALONE: unique symbol = Symbol('alone')
 export type NotYet = typeof WAIT | typeof SETTLE | typeof ALONE

@@ -9,6 +9,8 @@ export type Parked =
   | { readonly kind: 'limit' }
   /** Until nothing is under way. */
   | { readonly kind: 'alone' }
+  /** Until all that was sent is answered, in the middle of a pipeline. */
+  | { readonly kind: 'answers' }
   /** COPY data came before the server could ask for it. */
   | { readonly kind: 'copy' }
   /** Too many replies are owed. */

@@ -3,7 +3,6 @@
  * changed by a request whose outcome is not known yet must not be relied on. Inside one segment it may be:
  * if the change fails, the server skips the user of it too. Across segments the leg waits for the outcome.
  */
-import { ProtocolError } from '../errors.ts'
 import { EXPECTED_REPLIES_MAX } from '../limits.ts'
 import { expectDropped, REPLY } from './expected.ts'
 import type { Parked } from './parked.ts'
@@ -11,6 +10,7 @@ import { FLUSH_FRAME, SYNC_FRAME } from './requests.ts'
 import { type RelayState, TX_IDLE } from './state.ts'
 
 const ALONE: Parked = { kind: 'alone' }
+const ANSWERS: Parked = { kind: 'answers' }
 const LIMIT: Parked = { kind: 'limit' }
 const COPY: Parked = { kind: 'copy' }
 const ROOM: Parked = { kind: 'room' }
@@ -54,10 +54,10 @@ export function canBeAlone(state: RelayState): boolean {
 
 /**
  * Parks until nothing is under way. Without a Sync the server would keep what it locked to parse the statement:
- * the open segment is ended by one of ours.
+ * the open segment is ended by one of ours. Where that may not be, all before it is answered first.
  */
 export function beAlone(state: RelayState): false {
-  if (!canBeAlone(state)) throw new ProtocolError('illegal-call', 'local', 'cannot be alone')
+  if (!canBeAlone(state)) return park(state, ANSWERS)
   if (state.openSegment) {
     state.toUpstream.give(SYNC_FRAME)
     state.owe(expectDropped(REPLY.sync, state.segment))
@@ -99,6 +99,8 @@ export function mayGoOn(state: RelayState): boolean {
     }
     case 'alone':
       return state.quiescent
+    case 'answers':
+      return state.copyIn || expected.size === 0
     case 'limit':
       return state.limited === 0 && !state.cancelling
     case 'copy':

@@ -12,7 +12,7 @@ import type { Gatekeeper } from './gatekeeper.ts'
 import { type PreparedStatement, wireName } from './named.ts'
 import { NOT_PARKED } from './parked.ts'
 import { canBeAlone, mayGoOn } from './parking.ts'
-import { encodeProbe, type Question, SYNC_FRAME } from './requests.ts'
+import { encodeProbe, FLUSH_FRAME, type Question, SYNC_FRAME } from './requests.ts'
 import { type ProbeAnswer, RelayState, TX_IDLE } from './state.ts'
 import { UpstreamLeg } from './upstream-leg.ts'
 
@@ -66,7 +66,11 @@ export class Relay {
   get quiescent(): boolean {
     return this.#state.quiescent
   }
-  /** The gatekeeper may answer ALONE: nothing it would have to wait for depends on what it is asked. */
+  /** All that was sent is answered, perhaps in the middle of a pipeline. */
+  get answered(): boolean {
+    return this.#state.answered
+  }
+  /** What is asked of the server need not be part of the client's pipeline: ending that now loses and commits nothing. */
   get canBeAlone(): boolean {
     return canBeAlone(this.#state)
   }
@@ -127,16 +131,22 @@ export class Relay {
 
   /**
    * Asks the upstream questions of ours (the first cell of each row of an answer is kept, as text) that the
-   * client never sees; only while `quiescent`. Where the server refuses one, it does not run the rest.
+   * client never sees; only while `answered`. Where the server refuses one, it does not run the rest. In the middle of
+   * a pipeline that ends the pipeline for the client, too: it gets the error, and what it sends is skipped to its Sync.
    */
   probe(questions: readonly Question[], done: (answer: ProbeAnswer) => void): void {
     const state = this.#state
-    state.probe = { answers: [], error: null, done }
+    const inside = !state.quiescent
+    state.probe = { inside, answers: [], refused: null, done }
     for (const question of questions) {
       state.toUpstream.give(encodeProbe(question, this.#probeName))
       for (const kind of PROBE_REPLIES) {
         state.owe(expectDropped(kind, state.segment))
       }
+    }
+    if (inside) {
+      state.toUpstream.give(FLUSH_FRAME)
+      return
     }
     state.toUpstream.give(SYNC_FRAME)
     state.owe(expectDropped(REPLY.sync, state.segment))

@@ -12,15 +12,18 @@ import { NOT_PARKED, type Parked } from './parked.ts'
 
 /** A question of ours to the upstream, asked between the client's requests; see Relay.probe. */
 export interface Probe {
+  /** In the middle of a pipeline: no Sync follows it. */
+  readonly inside: boolean
   readonly answers: string[]
-  /** SQLSTATE of what the server refused; null: nothing. */
-  error: string | null
+  /** What the server said where it refused one; null: it has not. */
+  refused: Extract<ProbeAnswer, { kind: 'refused' }> | null
   readonly done: (answer: ProbeAnswer) => void
 }
 
 export type ProbeAnswer =
   | { readonly kind: 'answers'; readonly answers: readonly string[] }
-  | { readonly kind: 'refused'; readonly sqlstate: string }
+  /** `error`: the server's ErrorResponse frame, as far as it is not about our own words. */
+  | { readonly kind: 'refused'; readonly sqlstate: string; readonly error: Buffer }
 
 export const TX_IDLE = 0x49 // 'I'
 export const TX_BLOCK = 0x54 // 'T'
@@ -83,9 +86,14 @@ export class RelayState {
     this.refusedPortal = refusedPortal
   }
 
+  /** Nothing is owed, but for a Sync where there is none yet. */
+  get answered(): boolean {
+    return this.expected.size === 0 && !this.copyIn
+  }
+
   /** Nothing is owed and nothing is half-sent: the server is waiting for a request. */
   get quiescent(): boolean {
-    return this.expected.size === 0 && !this.openSegment && !this.copyIn
+    return this.answered && !this.openSegment
   }
 
   /** All but the current segment have had their ReadyForQuery. */
@@ -121,7 +129,7 @@ export class RelayState {
   }
 
   /** Takes the reply owed next off the queue: it has come, or never will. */
-  answered(): Expected {
+  pop(): Expected {
     const entry = this.expected.pop()
     if (entry.barrier) this.barriers--
     if (entry.limited) this.limited--

@@ -5,8 +5,8 @@
  * that pass unchanged leave as views of the read buffer. Data of results goes through Results.
  */
 import { encodeBackend, type FieldDescription } from '../backend.ts'
-import { latin1At } from '../bytes.ts'
-import { sqlstateOf } from '../error-fields.ts'
+import { ByteWriter, latin1At } from '../bytes.ts'
+import { type ErrorFields, rewriteErrorResponse, sqlstateOf } from '../error-fields.ts'
 import { ProtocolError } from '../errors.ts'
 import { BACKEND, HEADER_BYTES, typeName } from '../frames.ts'
 import { MASKED_ROW_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
@@ -187,8 +187,10 @@ export class UpstreamLeg {
     at: number,
     frameEnd: number,
   ): void {
+    const state = this.#state
     this.#give(this.#head(kind, other, 'acknowledgement'), buf, at, frameEnd)
-    this.#state.answered()
+    state.pop()
+    if (state.probe?.inside && state.answered) this.#probeDone()
   }
 
   #rowDescription(buf: Buffer, at: number, frameEnd: number): void {
@@ -212,7 +214,7 @@ export class UpstreamLeg {
       return this.#described(null, buf, at, frameEnd)
     }
     state.toClient.forward(buf, at, frameEnd)
-    state.answered()
+    state.pop()
   }
 
   #described(
@@ -227,7 +229,7 @@ export class UpstreamLeg {
       if (entry.portal !== null) entry.portal.fields = fields
     }
     this.#give(entry, buf, at, frameEnd)
-    this.#state.answered()
+    this.#state.pop()
   }
 
   #complete(
@@ -259,7 +261,7 @@ export class UpstreamLeg {
       entry.spent = false
       return
     }
-    state.answered()
+    state.pop()
     // Nothing follows it but, where that does no harm, its Sync: the rest waits for this moment.
     if (entry.told && state.expected.size === 0) failExtended(state, null)
   }
@@ -313,7 +315,7 @@ export class UpstreamLeg {
     if (this.#isSpare()) this.#spareReady()
     else {
       const entry = this.#readyEntry()
-      state.answered()
+      state.pop()
       state.settled = entry.segment
       if (entry.kind === REPLY.functionCall && !entry.failed)
         this.#outcome(entry, 'complete', '', '')
@@ -379,8 +381,8 @@ export class UpstreamLeg {
     const { probe } = this.#state
     this.#state.probe = null
     if (probe === null) return
-    const { answers, error, done } = probe
-    done(error === null ? { kind: 'answers', answers } : { kind: 'refused', sqlstate: error })
+    const { answers, refused, done } = probe
+    done(refused ?? { kind: 'answers', answers })
   }
 
   /** §protocol-flow: after an error the server skips what follows, to the next Sync (extended) or at once (Query). */
@@ -401,6 +403,7 @@ export class UpstreamLeg {
     }
     if (entry.kind === REPLY.sync) return
     this.#skipToSync(sqlstate)
+    if (state.probe?.inside) this.#probeDone()
   }
 
   /** What the client reads of an error that answers `entry`, or nothing it asked. */
@@ -409,7 +412,12 @@ export class UpstreamLeg {
     if (entry?.fate === 'substitute') {
       if (entry.error !== null) toClient.give(entry.error)
     } else if (entry?.fate === 'drop' && probe !== null) {
-      probe.error ??= sqlstateOf(buf, at + HEADER_BYTES, frameEnd) ?? 'XX000'
+      const error = withoutPlaces(buf, at, frameEnd)
+      const sqlstate = sqlstateOf(buf, at + HEADER_BYTES, frameEnd) ?? 'XX000'
+      probe.refused ??= { kind: 'refused', sqlstate, error }
+      if (!probe.inside) return
+      // The server skips what is behind it: an error of the client's pipeline like any other.
+      toClient.give(gatekeeper.redactReport('error', null, error, 0, error.length) ?? error)
     } else if (entry !== undefined && (entry.told || (entry.over && isRefused(entry)))) {
       this.#tell(entry, false)
     } else {
@@ -430,7 +438,7 @@ export class UpstreamLeg {
     const early = skipped < expected.size && expected.at(skipped).fate === 'drop'
     const none = skipped === expected.size || (early && state.probe === null)
     for (let i = 0; i < skipped; i++) {
-      const entry = state.answered()
+      const entry = state.pop()
       if (entry.execution === 0 || entry.told) continue
       if (i === 0) this.#outcome(entry, 'error', '', sqlstate)
       else this.#outcome(entry, 'skipped', '', '')
@@ -494,6 +502,14 @@ export class UpstreamLeg {
     }
     this.#give(entry, buf, at, frameEnd)
   }
+}
+
+/** An error about a question of ours: it points into our text, and names our portal. */
+function withoutPlaces(buf: Buffer, at: number, frameEnd: number): Buffer {
+  const out = new ByteWriter()
+  const kept = ({ where: _, position: __, ...rest }: ErrorFields): ErrorFields => rest
+  rewriteErrorResponse(buf, at, frameEnd, kept, out)
+  return out.take()
 }
 
 /** §protocol-error-fields, V: the severity in English. */

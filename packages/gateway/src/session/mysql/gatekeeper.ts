@@ -161,7 +161,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       records: this.#records,
       layOut: (text) => options.texts.layOut(text, this.names),
     })
-    this.#leave = new Leave({
+    this.#leave = new Leave<Planned, Previewed, Refusal>({
       ...options,
       previewed: (record, binding) => this.#recorder.previewed(record, binding),
       estimating: mysqlEstimating({

@@ -148,6 +148,16 @@ export class SessionGatekeeper implements Gatekeeper {
         relay: () => this.#attached,
         copied: (text) => options.texts.copied(text),
         parts: (text) => options.texts.parts(text),
+        unplanned: ({ text, bind }, { sqlstate, error }) => {
+          const reason = `the database does not plan it: SQLSTATE ${sqlstate}`
+          this.#recorder.refused(bind === null ? 'simple' : 'bind', text, {
+            code: 'unplanned',
+            reason,
+          })
+          const said = this.redactReport('error', null, error, 0, error.length)
+          return { kind: 'refusal', error: said ?? error }
+        },
+        failed: () => this.#leave.unneeded(),
       }),
       previewing: postgresPreviewing({
         ...options,
