@@ -12,8 +12,8 @@
 
 import type { StoredEvent } from '../event.ts'
 import type { AuditRecord } from '../record.ts'
-import { addressOf, defined, outcomeOf, type Plain, some, textOf } from './plain.ts'
-import type { SessionContext } from './session-context.ts'
+import { addressOf, defined, doerOf, outcomeOf, type Plain, some, textOf } from './plain.ts'
+import { agentOf, type SessionContext } from './session-context.ts'
 
 const OCSF_VERSION = '1.6.0'
 const PRODUCT = { name: 'Sallyport', vendor_name: 'Sallyport' }
@@ -69,6 +69,8 @@ export function ocsfOf(record: AuditRecord, context: SessionContext = {}): Plain
   const { seq, at, event } = record
   const kind = kindOf(event)
   const outcome = outcomeOf(event)
+  const tags = agentOf(event, context).map(([name, value]) => ({ name, value }))
+  const micros = event['micros']
   return defined({
     class_uid: kind.class,
     category_uid: Math.floor(kind.class / 1_000),
@@ -77,17 +79,19 @@ export function ocsfOf(record: AuditRecord, context: SessionContext = {}): Plain
     type_uid: kind.class * 100 + kind.activity,
     severity_id: severityOf(event),
     time: at,
+    duration: typeof micros === 'number' ? Math.round(micros / 1_000) : undefined,
     message: textOf(event, 'sql') ?? textOf(event, 'reason'),
     status_id: outcome === 'unknown' ? undefined : outcome === 'success' ? 1 : 2,
     status_code: textOf(event, 'sqlstate') ?? textOf(event, 'code'),
     status_detail: textOf(event, 'reason'),
-    metadata: {
+    metadata: defined({
       version: OCSF_VERSION,
       product: PRODUCT,
       log_name: 'audit',
       sequence: seq,
       event_code: event.type,
-    },
+      tags: tags.length === 0 ? undefined : tags,
+    }),
     ...membersOf(kind, record, context),
     unmapped: { sallyport: record },
   })
@@ -115,19 +119,22 @@ function membersOf(kind: Kind, { seq, event }: AuditRecord, context: SessionCont
   const user = userOf(event, context)
   const session = some({ uid: textOf(event, 'session') })
   const actor = defined({ user, session, app_name: actorAppOf(user, session, context) })
-  const endpoint = addressOf(textOf(event, 'client') ?? context.client) ?? { svc_name: 'sallyport' }
+  const client = textOf(event, 'client') ?? context.client
+  const endpoint = addressOf(client) ?? { name: client ?? 'sallyport' }
   const connection = textOf(event, 'connection') ?? context.connection
+  const target = some({ svc_name: connection })
   switch (kind.class) {
     case 0:
       return {}
     case 3002: {
       const someone = user ?? { name: 'unknown' }
-      return {
+      return defined({
         user: someone,
-        ...(session && { session }),
+        session,
         service: { name: connection ?? 'sallyport' },
         src_endpoint: endpoint,
-      }
+        dst_endpoint: target,
+      })
     }
     case 6002:
       return { app: PRODUCT }
@@ -137,7 +144,8 @@ function membersOf(kind: Kind, { seq, event }: AuditRecord, context: SessionCont
       return defined({
         actor,
         src_endpoint: endpoint,
-        database: { name: connection ?? 'unknown', type_id: RELATIONAL },
+        dst_endpoint: target,
+        database: { name: databaseOf(event, context) ?? 'unknown', type_id: RELATIONAL },
         type_id: 1,
         query_info: queryOf(event, seq),
       })
@@ -153,10 +161,14 @@ function actorAppOf(
 }
 
 function userOf(event: StoredEvent, context: SessionContext): Plain | undefined {
-  const name =
-    textOf(event, 'subject') ?? textOf(event, 'by') ?? textOf(event, 'actor') ?? context.subject
+  const name = doerOf(event) ?? context.subject
   const groups = context.groups?.map((group) => ({ name: group }))
   return name === undefined ? undefined : defined({ name, groups })
+}
+
+function databaseOf(event: StoredEvent, context: SessionContext): string | undefined {
+  const connection = textOf(event, 'connection') ?? context.connection
+  return textOf(event, 'database') ?? context.database ?? connection
 }
 
 function queryOf(event: StoredEvent, seq: number): Plain | undefined {

@@ -20,6 +20,11 @@ export function textOf(event: StoredEvent, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/** Who did it; of a hold, the token or the recording of somebody else, not that somebody. */
+export function doerOf(event: StoredEvent): string | undefined {
+  return textOf(event, 'by') ?? textOf(event, 'actor') ?? textOf(event, 'subject')
+}
+
 /** `ip:port`, as connection-opened has it. */
 export function addressOf(
   client: string | undefined,
@@ -32,6 +37,8 @@ export function addressOf(
 export function outcomeOf(event: StoredEvent): 'success' | 'failure' | 'unknown' {
   switch (event.type) {
     case 'statement':
+      // One that waits for approval has not gone either way.
+      if (event['verdict'] === 'approve') return 'unknown'
       return event['verdict'] === 'allow' ? 'success' : 'failure'
     case 'outcome':
       return event['status'] === 'ok' ? 'success' : 'failure'

@@ -3,8 +3,10 @@
  * from where. Records in order in; bounded.
  */
 
+import type { StoredEvent } from '../event.ts'
 import { EXPORT_SESSIONS_MAX } from '../limits.ts'
 import type { AuditRecord } from '../record.ts'
+import { textOf } from './plain.ts'
 
 export interface SessionContext {
   readonly subject?: string
@@ -15,9 +17,22 @@ export interface SessionContext {
   /** `ip:port`, or `unix`. */
   readonly client?: string
   readonly applicationName?: string
+  /** Of the agent, as its token says. */
+  readonly graph?: string
+  readonly node?: string
+  readonly run?: string
 }
 
-const TEXTS = ['subject', 'role', 'connection', 'database', 'client', 'applicationName'] as const
+const AGENT = ['graph', 'node', 'run'] as const
+const TEXTS = [
+  'subject',
+  'role',
+  'connection',
+  'database',
+  'client',
+  'applicationName',
+  ...AGENT,
+] as const
 const SAYS: ReadonlySet<string> = new Set([
   'connection-opened',
   'authentication',
@@ -50,4 +65,15 @@ export class SessionContexts {
     }
     return next
   }
+}
+
+/** The agent's graph, node and run, as far as they are known, by name. */
+export function agentOf(
+  event: StoredEvent,
+  context: SessionContext,
+): [name: string, text: string][] {
+  return AGENT.flatMap((name) => {
+    const text = textOf(event, name) ?? context[name]
+    return text === undefined ? [] : [[name, text] as [string, string]]
+  })
 }
