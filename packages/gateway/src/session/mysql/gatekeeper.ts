@@ -20,13 +20,10 @@ import {
   type BulkParameters,
   type ColumnDefinition,
   type ExecutionOutcome,
-  encodeOk,
   type Gatekeeper,
-  HEADER,
   type NotYet,
   type Parameters,
   type PreparedStatement,
-  plainOk,
   type Refusal,
   type Relay,
   type RelayRefusal,
@@ -56,16 +53,11 @@ import { Standing } from '../standing.ts'
 import type { SessionWatch } from '../watch.ts'
 import { type Admitted, factsOf } from './admitted.ts'
 import { Admitting } from './admitting.ts'
+import { Afterthoughts } from './afterthoughts.ts'
 import { type Asking, mysqlEstimating, type Planned } from './estimating.ts'
 import { Holding } from './holding.ts'
-import {
-  type Killer,
-  Killing,
-  type KillRequest,
-  killRequestOf,
-  type ServerIds,
-  withServerIds,
-} from './kill.ts'
+import type { Killer, ServerIds } from './kill.ts'
+import { Killing } from './killing.ts'
 import { compileMasks } from './masking.ts'
 import { MysqlSessionNames, type Prepared, type ServerSide } from './names.ts'
 import { boundOf, parameterTexts, readParameters, recordedParameters } from './parameters.ts'
@@ -75,6 +67,7 @@ import { refusal, refusalOf } from './refusals.ts'
 import type { MysqlShown } from './shown.ts'
 import { readText } from './text-encoding.ts'
 import type { MysqlTexts } from './texts.ts'
+import { Tracking } from './tracking.ts'
 
 export interface GatekeeperOptions extends CheckOptions {
   readonly session: string
@@ -129,18 +122,14 @@ export class MysqlGatekeeper implements Gatekeeper {
   readonly #checks: SessionChecks
   readonly #holding: Holding
   readonly #leave: Leave<Planned, Previewed, Refusal>
-  /** Why nothing may be tried beside what the session has begun. */
-  #engaged: string | null = null
+  readonly #tracking: Tracking
   readonly #killing: Killing
   readonly #hiding = new Hiding()
+  readonly #afterthoughts = new Afterthoughts()
   /** What people, or nobody, said of a result beyond its limit. */
   #beyond: { readonly admission: Admission; readonly report: Report } | null = null
   /** What is said of a result that budgets leave no more for. */
   #spent: ((stands: { readonly stands: boolean }) => Report) | null = null
-  /** The server may still have warnings of what read masked columns: they tell of values. */
-  #quiet = false
-  /** ROW_COUNT() tells how many masked values were others than what they were set to. */
-  #changed = false
   #relay: Relay | null = null
   #rereading = false
 
@@ -161,6 +150,7 @@ export class MysqlGatekeeper implements Gatekeeper {
       records: this.#records,
       layOut: (text) => options.texts.layOut(text, this.names),
     })
+    this.#tracking = new Tracking({ ...options, names: this.names, holding: this.#holding })
     this.#leave = new Leave<Planned, Previewed, Refusal>({
       ...options,
       previewed: (record, binding) => this.#recorder.previewed(record, binding),
@@ -173,10 +163,14 @@ export class MysqlGatekeeper implements Gatekeeper {
         ...options,
         names: this.names,
         relay: () => this.#attached(),
-        engaged: () => this.#engaged,
+        engaged: () => this.#tracking.engaged,
       }),
     })
-    this.#killing = new Killing(options.kill)
+    this.#killing = new Killing({
+      ...options,
+      names: this.names,
+      status: () => this.#relay?.status ?? 0,
+    })
     this.#admitting = new Admitting({
       ...options,
       names: this.names,
@@ -208,7 +202,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { bytes, text } = readText(buf, start, end, this.names.charset)
     const recordedVia = via === 'query' ? 'simple' : 'parse'
     if (via === 'query' && text !== null) {
-      const killed = this.#killed(killRequestOf(text), text)
+      const killed = this.#killing.text(text)
       if (killed !== null) return killed
     }
     const { decided, forward } = this.#admitting.decide(context, bytes, text)
@@ -219,7 +213,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     const over = via === 'query' && !this.#leave.busy ? this.#checks.overspent(context.view) : null
     if (over === 'wait') return WAIT
     if (over !== null) return this.#records.refuse('simple', text, over.code, over.report)
-    const sent = this.#withServerIds(decided, text) ?? forward
+    const sent = this.#killing.forwarded(decided, text, this.#catalog) ?? forward
     const admitted = this.#admitting.admit(recordedVia, decided, { own: text, forward: sent })
     if (via === 'prepare' || admitted.kind === 'refusal') return admitted
     const spent = this.#probesSpent('simple', admitted, null)
@@ -232,7 +226,7 @@ export class MysqlGatekeeper implements Gatekeeper {
   ): Admission | Answer | Refusal | NotYet {
     const admitted = this.#readmitted(statement, [parameters])
     if (typeof admitted === 'symbol' || admitted.kind === 'refusal') return admitted
-    const killed = this.#killedBy(admitted, parameters)
+    const killed = this.#killing.execution(admitted, parameters)
     if (killed !== null) return killed
     const held = admitted.decided !== null && hangingOn(admitted.decided) !== null
     if (!admitted.masked && !held) return this.#limited(admitted, parameters)
@@ -318,10 +312,8 @@ export class MysqlGatekeeper implements Gatekeeper {
       case 'statistics':
         return this.#decideCommandAs(context, COMMAND_TEXTS.statistics())
       case 'process-kill': {
-        const { connectionId } = command
-        const text = COMMAND_TEXTS['process-kill'](String(connectionId))
-        const killed = this.#killed({ connectionId, query: false }, text)
-        return killed ?? this.#decideCommandAs(context, text)
+        const text = COMMAND_TEXTS['process-kill'](String(command.connectionId))
+        return this.#killing.text(text) ?? this.#decideCommandAs(context, text)
       }
       default: {
         const never: never = command
@@ -342,20 +334,14 @@ export class MysqlGatekeeper implements Gatekeeper {
       throw new Error('what needs approval was about to run without')
     }
     const via = parameters === null ? 'simple' : 'execute'
-    const isTelling =
-      (decided.diagnostics && (this.#quiet || decided.touchesMasked)) ||
-      (decided.asksCount && (this.#changed || decided.changesMasked))
-    if (isTelling) {
+    if (this.#afterthoughts.wouldTell(decided)) {
       return this.#records.refuse(via, own, 'masked-catalog', REPORTS.diagnosticsWithheld)
     }
     const recorded = granted ?? this.#record(via, decided, own, parameters)
     if (typeof recorded !== 'number') return recorded
     this.#recorder.begins(recorded)
     this.#hiding.runs(decided)
-    // MariaDB keeps them over statements that read no table.
-    this.#changed = decided.changesMasked
-    if (decided.touchesMasked) this.#quiet = true
-    else if (decided.relations.length > 0) this.#quiet = false
+    this.#afterthoughts.runs(decided)
     return recorded
   }
 
@@ -454,14 +440,14 @@ export class MysqlGatekeeper implements Gatekeeper {
     const { decided } = admitted
     if (decided === null) {
       if (outcome.status === 'complete' && admitted.barrier) {
-        this.names.reset()
-        this.#holding.reset()
-        this.#engaged = null
+        this.#tracking.reset()
       }
       return
     }
     const facts = factsOf(decided)
-    if (outcome.status === 'complete') this.#completed(facts, admitted.own, outcome.result)
+    if (outcome.status === 'complete') {
+      this.#tracking.completed(facts, { own: admitted.own, index: outcome.result }, this.#catalog)
+    }
     const { execution, rows, bytes, sqlstate } = outcome
     this.#options.budgets.used(rows, bytes)
     this.#spent = null
@@ -505,6 +491,10 @@ export class MysqlGatekeeper implements Gatekeeper {
   }
 
   // Deciding.
+
+  get #catalog(): Catalog | null {
+    return this.#standing.ground?.catalog ?? null
+  }
 
   #currentContext(): DecisionContext | Refusal | NotYet {
     const options = this.#options
@@ -585,34 +575,6 @@ export class MysqlGatekeeper implements Gatekeeper {
     )
   }
 
-  /** Null: not the id of a session of the same principal. */
-  #killed(request: KillRequest | null, text: string): Answer | NotYet | null {
-    const killed = this.#killing.ask(request, text)
-    if (killed === null) return null
-    if (killed === 'done') {
-      return { kind: 'answer', ok: encodeOk(plainOk(this.#relay?.status ?? 0), OK_LAYOUT) }
-    }
-    if (killed !== 'wait') this.#options.seeTo(killed)
-    return WAIT
-  }
-
-  /** `KILL ?`, executed. */
-  #killedBy({ decided, own }: Admitted, parameters: Parameters): Answer | NotYet | null {
-    if (!kills(decided)) return null
-    const values = parameterTexts(readParameters(parameters)).map((value) => value ?? 'NULL')
-    const text = this.#options.texts.withParameters(own, values, this.names) ?? own
-    return this.#killed(killRequestOf(text), text)
-  }
-
-  /** A text with a KILL among others, which run in their turn: the ids of greetings mean nothing to the server. */
-  #withServerIds(decided: Decided, text: string | null): string | null {
-    if (text === null || !kills(decided)) return null
-    const { texts, serverIds } = this.#options
-    const read = texts.analyze(text, this.#standing.ground?.catalog ?? null, this.names)
-    const each = read.kind === 'statements' ? (read.texts ?? []) : []
-    return withServerIds(each, serverIds)?.join('; ') ?? null
-  }
-
   #checkParameters(
     admitted: Admitted,
     view: PrincipalView,
@@ -668,11 +630,7 @@ export class MysqlGatekeeper implements Gatekeeper {
     this.#rereading = true
     try {
       const names = this.names.at(home)
-      const analysis = this.#options.texts.analyze(
-        text,
-        this.#standing.ground?.catalog ?? null,
-        names,
-      )
+      const analysis = this.#options.texts.analyze(text, this.#catalog, names)
       return analysis.kind === 'statements' ? analysis.statements : []
     } finally {
       this.#rereading = false
@@ -689,24 +647,6 @@ export class MysqlGatekeeper implements Gatekeeper {
     const bound = kept ? recordedParameters(decided, parameters) : undefined
     return this.#records.statement(via, decided, own, bound)
   }
-
-  // Tracking.
-
-  #completed(facts: readonly StatementFacts[] | null, own: string, index: number): void {
-    this.#holding.moment.completed()
-    // What was not understood may have changed anything.
-    if (facts?.[index]?.effects.includes('unknown') !== false) this.#holding.apply(ANYTHING)
-    if (facts === null) return this.names.doubt()
-    const { command = '', state = [] } = facts[index] ?? {}
-    if (mayAssign(facts[index], this.#standing.ground?.catalog ?? null)) this.#holding.assigned()
-    this.#engaged = engagedAfter(command, this.#engaged)
-    for (const change of state) {
-      this.names.apply(change, own, index)
-      this.#holding.apply(change)
-      // DDL commits by itself.
-      if (change.kind === 'catalog') this.#options.catalogDoubted(true)
-    }
-  }
 }
 
 /** What a text's values are in. */
@@ -717,39 +657,14 @@ const probedIn =
     parameters,
   })
 
-/** What was not understood may have changed anything. */
-const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
-
 /** Of a batch: nobody can say what its values are to whoever is asked for the rest of its result. */
 const NOT_KEPT = { parameters: [], exact: null }
-
-/** May triggers or routines that nobody has read have assigned user variables? */
-function mayAssign(facts: StatementFacts | undefined, catalog: Catalog | null): boolean {
-  if (facts === undefined || facts.effects.includes('procedural')) return true
-  if (facts.functions.some(({ purity }) => purity === 'opaque')) return true
-  return facts.relations.some(({ access, kind, schema, name }) => {
-    if (access !== 'write' || kind === 'temporary') return false
-    return schema === null || catalog?.relation(schema, name)?.triggers !== false
-  })
-}
-
-/** START TRANSACTION gives back what LOCK TABLES locked, and takes up what SET TRANSACTION said. */
-function engagedAfter(command: string, before: string | null): string | null {
-  if (command === 'select') return before
-  if (/^unlock\b/.test(command)) return null
-  if (/^(lock|flush|backup|xa)\b/.test(command)) return 'the session has locked tables'
-  return command === 'set transaction' ? 'the session has said how its next transaction is' : before
-}
 
 /** INVARIANT: what RETURNING gives comes first. */
 function isOfUnits({ unitResults, decided }: Admitted, result: number): boolean {
   return unitResults && result === (factsOf(decided)?.[0]?.outputs === null ? 0 : 1)
 }
 
-const kills = (decided: Decided | null): boolean =>
-  factsOf(decided)?.some(({ command }) => command === 'kill') === true
-
-const OK_LAYOUT = { sessionTrack: false, header: HEADER.OK }
 /** ER_QUERY_INTERRUPTED, ER_QUERY_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT and ER_CONNECTION_KILLED. */
 const INTERRUPTIONS = new Set([1317, 3024, 1969, 1927])
 

@@ -48,34 +48,6 @@ export function withServerIds(texts: readonly string[], idOf: ServerIds): string
   return translated.every((text, i) => text === texts[i]) ? null : translated
 }
 
-/** The KILL of one session that is under way: asked once, answered when it is known. */
-export class Killing {
-  readonly #kill: Killer
-  #under: { readonly text: string; done: boolean | null } | null = null
-
-  constructor(kill: Killer) {
-    this.#kill = kill
-  }
-
-  /** `done`: it may be answered; a promise: wait for it and ask again; null: not the principal's to kill. */
-  ask(request: KillRequest | null, text: string): 'done' | 'wait' | Promise<void> | null {
-    if (request === null) return null
-    const under = this.#under
-    if (under?.text === text) {
-      if (under.done === null) return 'wait'
-      this.#under = null
-      return under.done ? 'done' : null
-    }
-    const asked = this.#kill(request)
-    if (asked === null) return null
-    const killing: { text: string; done: boolean | null } = { text, done: null }
-    this.#under = killing
-    return asked.then((done) => {
-      killing.done = done
-    })
-  }
-}
-
 /** `KILL [HARD | SOFT] [CONNECTION | QUERY] id`, as text is forwarded: without comments. Null: another form. */
 export function killRequestOf(text: string): KillRequest | null {
   const match =
