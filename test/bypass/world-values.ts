@@ -82,7 +82,7 @@ export const PROTECTED: readonly ProtectedColumn[] = [
     name: 'score',
     type: 'float8',
     a: (row) => `${row}${digits(6)}.${digits(5)}7`,
-    b: () => '0.5',
+    b: (row) => `0.${rank('b', row)}`,
   },
   {
     name: 'born',
@@ -205,7 +205,7 @@ export const PROTECTED: readonly ProtectedColumn[] = [
     name: 'active',
     type: 'boolean',
     a: (row) => String(row % 2 === 0),
-    b: (row) => String(row % 3 === 0),
+    b: (row) => String(row % 2 !== 0),
   },
 ]
 

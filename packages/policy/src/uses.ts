@@ -3,7 +3,13 @@
  * does not compute it, or so that its rows are sorted by what is shown of them.
  */
 
-import type { ColumnUse, OutputColumn, StatementFacts, WithholdableColumn } from '@sallyport/sql'
+import type {
+  ColumnUse,
+  OutputColumn,
+  SortKey,
+  StatementFacts,
+  WithholdableColumn,
+} from '@sallyport/sql'
 import { assertNever } from './errors.ts'
 import type { ColumnMask } from './model.ts'
 import { columnPlan } from './plan.ts'
@@ -59,8 +65,8 @@ function withholding(
   return found.length === inColumns.length ? found : null
 }
 
-/** The result columns by which the rows must be sorted, from 1: their own order would tell that of masked values. */
-function sortedColumns(view: PrincipalView, facts: StatementFacts): readonly number[] {
+/** By what the rows must be sorted: their own order would tell that of masked values. */
+function sortedColumns(view: PrincipalView, facts: StatementFacts): readonly SortKey[] {
   if (facts.sortable === undefined) return []
   const found = facts.uses.some(
     (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
@@ -75,20 +81,25 @@ function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse
   return shownColumns(view, facts) !== null
 }
 
-/** All that is shown of rows: by which columns to sort them, from 1; null: masks may tell rows apart. */
-function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly number[] | null {
+/**
+ * By which of all that is shown of rows to sort them; null: what is shown is not known. Rows that this leaves in any order
+ * are shown alike, or come by chance.
+ */
+function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly SortKey[] | null {
   if (!Array.isArray(outputs)) return null
   const clear: number[] = []
   const redacted: number[] = []
+  let tells = false
   for (const [i, { lineage }] of (outputs as readonly OutputColumn[]).entries()) {
     const plan = columnPlan(view, lineage)
     if (plan.kind === 'clean') clear.push(i + 1)
     else if (plan.kind !== 'mask') return null
     else if (plan.mask.spec.kind === 'redact') redacted.push(i + 1)
-    else if (plan.mask.spec.kind !== 'null') return null
+    else if (plan.mask.spec.kind !== 'null') tells = true
   }
-  // Last, so that where its values are NULL, which is shown, comes last. Beside another, that would tell of the first.
-  return redacted.length > 1 ? null : [...clear, ...redacted]
+  // Last, so that where its values are NULL, which is shown, comes last. Beside another, that would tell of the first; and
+  // what a mask shows of values (a hash, some of its characters), of their order.
+  return tells || redacted.length > 1 ? [...clear, 'chance'] : [...clear, ...redacted]
 }
 
 /** The result columns that must not be computed: what they would use of masked columns may not be used. */

@@ -1,6 +1,6 @@
 /** The answer to one client message, as the gateway and `policy explain` read it. */
 
-import type { StatementFacts } from '@sallyport/sql'
+import type { SortKey, StatementFacts } from '@sallyport/sql'
 import type { EstimateGate } from './estimates.ts'
 import type { ApproverRequirement, ColumnMask, PreviewAllowed } from './model.ts'
 import type { Probes } from './probes.ts'
@@ -55,8 +55,8 @@ export interface WithheldColumn {
 /** What is to be done to the text before it may run; absent: nothing. */
 export interface Rewriting {
   readonly withheld?: readonly WithheldColumn[]
-  /** Positions of result columns, from 1: its rows are to be sorted by them, too. */
-  readonly sortedBy?: readonly number[]
+  /** Its rows are to be sorted by these, too. */
+  readonly sortedBy?: readonly SortKey[]
 }
 
 interface Words {

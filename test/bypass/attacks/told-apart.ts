@@ -98,4 +98,23 @@ export const attacks: AttackList = [
   'select ssn, min(id), keep_it(1) from people group by ssn',
   'select ssn, min(id), gen_random_uuid() is null from people group by ssn',
   "select ssn, min(id), current_setting('app.x', true) from people group by ssn",
+
+  // Several masked columns, or masks that show something: rows come by chance.
+  'select ssn, email, count(*) from people group by ssn, email limit 3',
+  'select ssn, salary, born, min(id) from people group by 1, 2, 3 order by 4 limit 1',
+  'select distinct ssn, email from people limit 2',
+  'select distinct ssn, email from people order by ssn limit 2',
+  'select distinct ssn, email from people order by 2, 1',
+  'select distinct ssn, email, upper(city) from people',
+  'select distinct email, city from people order by city limit 3',
+  ['select setseed(0.25)', 'select ssn, email, random() from people group by ssn, email'],
+  'select ssn, email, row_number() over () from people group by ssn, email',
+  'select ssn, email, min(id) from people group by ssn, email order by count(*) fetch first 2 rows with ties',
+  'select distinct ssn, email from people order by ssn fetch first 2 rows with ties',
+  'select ssn, email, array_agg(id) from people group by ssn, email',
+  'select ssn, email, first_value(id) over () from people group by ssn, email, id',
+  'select p.ssn, q.email, count(*) from people p join people q on q.id = p.manager_id group by 1, 2',
+  'create temp table pg_temp.u as select ssn, email, count(*) from people group by 1, 2',
+  ['prepare g2 as select ssn, email, min(id) from people group by ssn, email', 'execute g2'],
+  ['begin', 'declare d cursor for select distinct ssn, email from people', 'fetch 1 d', 'rollback'],
 ]

@@ -22,6 +22,7 @@ import type {
   ColumnRef,
   Defined,
   Lineage,
+  SortKey,
   StatementFacts,
 } from '@sallyport/sql'
 import { isUncertain, type LeftOut, leftOutOf, sourcesOf } from './left-out.ts'
@@ -41,8 +42,8 @@ export interface TextReader<Names> {
   fingerprint(text: string, names: Names): string | null
   /** The text with these result columns not computed; null: that cannot be had. Absent: never asked for. */
   withhold?(text: string, columns: readonly WithheldColumn[]): string | null
-  /** The text with its rows sorted by these result columns, too; null, absent: as above. */
-  sorted?(text: string, columns: readonly number[]): string | null
+  /** The text with its rows sorted by these, too; null, absent: as above. */
+  sorted?(text: string, keys: readonly SortKey[]): string | null
 }
 
 export interface Decided {

@@ -19,7 +19,7 @@ import { partsOf } from './parts.ts'
 import { type PreviewWanted, previewText } from './preview.ts'
 import { rejectionFor } from './rejections.ts'
 import { catalogWith, NO_SCHEMA_CHANGES } from './schema-changes.ts'
-import { sortedText } from './sorted.ts'
+import { type SortKey, sortedText } from './sorted.ts'
 import { type Analyzer, analyzeStatement } from './statements/analyze-statement.ts'
 import { RelationColumnsReader } from './views.ts'
 import { type WithheldTarget, withhold } from './withhold.ts'
@@ -108,9 +108,9 @@ export class PostgresReader {
     return this.#tree?.sql === sql ? withhold(this.#parser, this.#tree, columns) : null
   }
 
-  /** The text so that its rows are also sorted by these result columns, from 1 (sorted.ts); null: as above. */
-  sorted(sql: string, columns: readonly number[]): string | null {
-    return sortedText(this.#parser, sql, columns)
+  /** The text so that its rows are also sorted by these (sorted.ts); null: as above. */
+  sorted(sql: string, keys: readonly SortKey[]): string | null {
+    return sortedText(this.#parser, sql, keys)
   }
 
   /** The text so written that it also tells what it changed (preview.ts); null: it cannot be done with certainty. */

@@ -36,6 +36,34 @@ test.each([
   expect(sortedText(parser, sql, columns)).toBe(expected)
 })
 
+const CHANCE = 'pg_catalog.gen_random_uuid()'
+test.each([
+  [
+    'select a, b, count(*) from t group by a, b limit 3',
+    `select a, b, count(*) from t group by a, b ORDER BY 3, ${CHANCE}  limit 3`,
+  ],
+  [
+    'select distinct a, t.b from t where c order by a limit 3',
+    `select a, t.b from t where c GROUP BY 1, 2  order by a, 3, ${CHANCE}  limit 3`,
+  ],
+  [
+    '/* x */ SELECT\nDISTINCT a FROM t',
+    `/* x */ SELECT a FROM t GROUP BY 1 ORDER BY 3, ${CHANCE}  `,
+  ],
+])('%s, by a column and by chance', (sql, expected) => {
+  expect(sortedText(parser, sql, [3, 'chance'])).toBe(expected)
+})
+
+test.each([
+  'select distinct * from t',
+  'select distinct upper(a) from t',
+  'select distinct a, count(*) from t group by a',
+  'select distinct a from t having true',
+  'with c as (select 1) select distinct a from t',
+])('%s: not by chance', (sql) => {
+  expect(sortedText(parser, sql, ['chance'])).toBeNull()
+})
+
 test.each([
   'select 1; select 2',
   'insert into t values (1)',
@@ -75,10 +103,12 @@ test('what is made differs from the text in nothing but what it is sorted by', (
   fc.assert(
     fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
       const sql = `select ${parts.join(' ')}`
-      const text = sortedText(parser, sql, [1])
-      if (text === null) return
-      const [before, after] = [sql, text].map((one) => treeOf(parser, one)?.['SelectStmt'])
-      expect(treeText(after, ['sortClause'])).toBe(treeText(before, ['sortClause']))
+      for (const keys of [[1], ['chance']] as const) {
+        const text = sortedText(parser, sql, keys)
+        if (text === null) continue
+        const [before, after] = [sql, text].map((one) => treeOf(parser, one)?.['SelectStmt'])
+        expect(treeText(after, ['sortClause'])).toBe(treeText(before, ['sortClause']))
+      }
     }),
     { numRuns: 2000 },
   )
@@ -112,6 +142,7 @@ describe('sortable', () => {
     'select 1 from (select ssn from people group by ssn) s',
     'select ssn from people group by ssn union all select name from people',
     'select ssn from people group by ssn for update',
+    'select ssn from people group by ssn order by count(*) fetch first 1 row with ties',
     'create table n as select ssn from people group by ssn',
     'explain select ssn from people group by ssn',
     'copy (select ssn from people group by ssn) to stdout',

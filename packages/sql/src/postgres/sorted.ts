@@ -1,27 +1,88 @@
 /**
  * A SELECT that is also sorted by some of its result columns, after what it sorts by itself. Rows that these leave in
- * any order then differ in nothing else that is shown. Spliced from the text, and only where its tree is the same but for that.
+ * any order then differ in nothing else that is shown, or come in an order of chance. Spliced from the text, and only
+ * where its tree is the same but for that.
  */
 import type { Parser } from './parse.ts'
 import { piecesOf } from './pieces.ts'
 import { type Tree, treeOf, treeText } from './same-tree.ts'
 
-/** `columns`: positions, from 1. Null: it is no SELECT of its own, or that is not certain. */
-export function sortedText(parser: Parser, sql: string, columns: readonly number[]): string | null {
-  const select = treeOf(parser, sql)?.['SelectStmt'] as Tree | undefined
-  const at = select === undefined ? null : endOfSorting(sql)
+/** A result column, from 1; or chance that nobody can choose, as setseed() does random()'s. */
+export type SortKey = number | 'chance'
+
+/** Null: it is no SELECT of its own, or that is not certain. */
+export function sortedText(parser: Parser, sql: string, keys: readonly SortKey[]): string | null {
+  const grouped = keys.includes('chance') ? groupedText(parser, sql) : sql
+  return grouped === null ? null : withKeys(parser, grouped, keys)
+}
+
+function withKeys(parser: Parser, sql: string, keys: readonly SortKey[]): string | null {
+  const select = selectOf(parser, sql)
+  const at = select === undefined ? null : placeBefore(sql, AFTER_SORTING)
   if (select === undefined || at === null) return null
   const own = (select['sortClause'] ?? []) as readonly unknown[]
-  const added = `${own.length === 0 ? ' ORDER BY' : ','} ${columns.join(', ')} `
-  const text = sql.slice(0, at) + added + sql.slice(at)
-  const made = treeOf(parser, text)?.['SelectStmt'] as Tree | undefined
+  const added = keys.map((key) => (key === 'chance' ? CHANCE.text : key)).join(', ')
+  const text = inserted(sql, at, `${own.length === 0 ? ' ORDER BY' : ','} ${added} `)
+  const made = selectOf(parser, text)
   const sorts = (made?.['sortClause'] ?? []) as readonly Tree[]
-  const meant = columns.map((position) => ({ A_Const: { ival: { ival: position } } }))
+  const meant = keys.map((key) => (key === 'chance' ? CHANCE.tree : position(key)))
   const isMeant =
     treeText(made, ['sortClause']) === treeText(select, ['sortClause']) &&
     treeText(sorts.slice(0, own.length)) === treeText(own) &&
     treeText(sorts.slice(own.length).map(keyOf)) === treeText(meant)
   return isMeant ? text : null
+}
+
+/** As GROUP BY where it is DISTINCT, which allows no other sorting than by its result columns. */
+function groupedText(parser: Parser, sql: string): string | null {
+  const select = selectOf(parser, sql)
+  if (select?.['distinctClause'] === undefined) return sql
+  const {
+    targetList = [],
+    groupClause,
+    havingClause,
+  } = select as { targetList?: readonly Tree[] } & Tree
+  if (groupClause !== undefined || havingClause !== undefined || !targetList.every(isColumn))
+    return null
+  const [first, second] = piecesOf(sql)?.pieces ?? []
+  const at = placeBefore(sql, AFTER_GROUPING)
+  if (first?.key !== 'SELECT' || second?.key !== 'DISTINCT' || at === null) return null
+  const begin = first.gap.length + first.text.length
+  const end = begin + second.gap.length + second.text.length
+  const positions = targetList.map((_, index) => index + 1)
+  const grouped = inserted(sql, at, ` GROUP BY ${positions.join(', ')} `)
+  const text = `${grouped.slice(0, begin)}${grouped.slice(end)}`
+  const made = selectOf(parser, text)
+  const isMeant =
+    treeText(made, ['groupClause']) === treeText(select, ['distinctClause']) &&
+    treeText(made?.['groupClause']) === treeText(positions.map(position))
+  return isMeant ? text : null
+}
+
+const CHANCE = {
+  text: 'pg_catalog.gen_random_uuid()',
+  tree: {
+    FuncCall: {
+      funcname: ['pg_catalog', 'gen_random_uuid'].map((sval) => ({ String: { sval } })),
+      funcformat: 'COERCE_EXPLICIT_CALL',
+    },
+  },
+} as const
+
+const selectOf = (parser: Parser, sql: string): Tree | undefined =>
+  treeOf(parser, sql)?.['SelectStmt'] as Tree | undefined
+
+const position = (at: number): Tree => ({ A_Const: { ival: { ival: at } } })
+
+const inserted = (sql: string, at: number, text: string): string =>
+  sql.slice(0, at) + text + sql.slice(at)
+
+/** A result column that is nothing but a name; not `*`. */
+function isColumn(target: Tree): boolean {
+  const { val } = (target['ResTarget'] ?? {}) as {
+    val?: { ColumnRef?: { fields?: readonly Tree[] } }
+  }
+  return val?.ColumnRef?.fields?.every((field) => 'String' in field) === true
 }
 
 /** What is sorted by, in the server's own order of it; undefined where it has another. */
@@ -33,10 +94,12 @@ function keyOf(sort: Tree): unknown {
 }
 
 /** What may follow ORDER BY. */
-const AFTER = new Set(['LIMIT', 'OFFSET', 'FETCH', 'FOR'])
+const AFTER_SORTING = new Set(['LIMIT', 'OFFSET', 'FETCH', 'FOR'])
+/** What may follow GROUP BY, without HAVING. */
+const AFTER_GROUPING = new Set([...AFTER_SORTING, 'ORDER', 'WINDOW'])
 
-/** Where the ORDER BY of a SELECT ends, or would begin; null: that cannot be read with certainty. */
-function endOfSorting(sql: string): number | null {
+/** Where a clause of a SELECT ends, or would begin, that one of `words` may follow; null: that cannot be read with certainty. */
+function placeBefore(sql: string, words: ReadonlySet<string>): number | null {
   const read = piecesOf(sql)
   if (read === null) return null
   let at = 0
@@ -45,7 +108,7 @@ function endOfSorting(sql: string): number | null {
   let before = ''
   for (const { text, key, gap } of read.pieces) {
     const start = at + gap.length
-    const ends = depth === 0 && before !== '.' && (AFTER.has(key) || key === ';')
+    const ends = depth === 0 && before !== '.' && (words.has(key) || key === ';')
     if (ends && end === null) end = at
     if (/^[([]$/.test(text)) depth++
     if (/^[)\]]$/.test(text)) depth--

@@ -1,6 +1,13 @@
 /** Reading PostgreSQL texts for decisions. */
 import type { WithheldColumn } from '@sallyport/policy'
-import type { Analysis, Catalog, PostgresReader, PreviewWanted, SessionNames } from '@sallyport/sql'
+import type {
+  Analysis,
+  Catalog,
+  PostgresReader,
+  PreviewWanted,
+  SessionNames,
+  SortKey,
+} from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 
 /** The server reads text by rules the parser cannot be set to: nothing is known about any statement. */
@@ -63,8 +70,8 @@ export class PostgresTexts implements TextReader<SessionNames> {
     return this.#reader.withhold(text, columns)
   }
 
-  sorted(text: string, columns: readonly number[]): string | null {
-    return this.#reader.sorted(text, columns)
+  sorted(text: string, keys: readonly SortKey[]): string | null {
+    return this.#reader.sorted(text, keys)
   }
 
   copied(text: string): string | null {

@@ -97,9 +97,10 @@ const onlyReads = (draft: FactsDraft): boolean =>
   EFFECTS.every((effect) => effect === 'read' || !draft.hasEffect(effect)) &&
   draft.flows.length + draft.constantWrites.length + draft.state.length === 0
 
-/** One that groups rows or leaves out equal ones, and neither numbers nor locks them. */
+/** One that groups rows or leaves out equal ones, and neither numbers nor locks them, nor keeps all that are sorted alike. */
 const isPlain = ({ op, groupClause, distinctClause = [], ...more }: SelectStmt): boolean =>
   (op ?? 'SETOP_NONE') === 'SETOP_NONE' &&
+  more.limitOption !== 'LIMIT_OPTION_WITH_TIES' &&
   (groupClause !== undefined || distinctClause.length > 0) &&
   distinctClause.every((node) => Object.keys(node).length === 0) &&
   [more.windowClause, more.lockingClause, more.intoClause].every((clause) => clause === undefined)
