@@ -207,6 +207,45 @@ describe('rows and bytes', () => {
     )
   })
 
+  test.each([1, 3])('of endless results at %i gateways are the whole budget', async (count) => {
+    const shared = ledger()
+    const gateways = Array.from({ length: count }, () => open(shared))
+    const all = [budget('run', { rows: 9_999 })]
+    const sent = await Promise.all(
+      Array.from({ length: 7 }, (_, i) =>
+        send(gateways[i % count] as Budgets, payer(`${i}`, 'r'), all, { rows: 20_000 }),
+      ),
+    )
+    expect(sent.reduce((sum, n) => sum + n, 0)).toBe(9_999)
+  })
+
+  test('a result that its client does not read keeps few of them from the others', async () => {
+    const budgets = open()
+    const all = [budget('run', { rows: 100_000 })]
+    const unread = { wanted: { rows: 1, bytes: 1 }, drawn: new Map() }
+    expect(await draw(budgets, payer('slow', 'r'), all, unread)).toMatchObject({ rows: 64 })
+    const sent = await send(budgets, payer('fast', 'r'), all, { rows: 200_000 })
+    expect(sent).toBe(100_000 - 64)
+  })
+
+  test('what a gateway has taken and nobody uses is given back', async () => {
+    vi.useFakeTimers()
+    const shared = ledger()
+    const [one, other] = [open(shared), open(shared)]
+    const all = [budget('token', { rows: 1_000, statements: 100 })]
+    expect(await admit(one, payer('a'), all)).toBeNull()
+    expect(await send(one, payer('a'), all, { rows: 1 })).toBe(1)
+    for (let i = 0; i < 9; i++) {
+      now += 250
+      await vi.advanceTimersByTimeAsync(250)
+    }
+    vi.useRealTimers()
+    expect(await send(other, payer('a'), all, { rows: 5_000 })).toBe(999)
+    let more = 0
+    while ((await admit(other, payer('a'), [budget('token', { statements: 100 })])) === null) more++
+    expect(more).toBe(99)
+  })
+
   test('what a gateway keeps of a budget that is nearly spent is given back when nobody uses it', async () => {
     vi.useFakeTimers()
     const shared = ledger()

@@ -3,9 +3,9 @@
  * sessions, here and at the other gateways of a store, and before this gateway was started.
  *
  * Not a question to the ledger for each statement or row: they are taken from it some at a time, before they are used,
- * so there are never more than the budget has, however many results are under way and wherever. What a result has not
- * used when it ends is there for the next one, and given back where the budget is nearly spent. While the ledger does
- * not answer, what needs it does not run, and a result under way ends where its part does.
+ * so there are never more than the budget has, however many results are under way and wherever. What is taken gets less
+ * as the budget ends, is shared by the results of a gateway row by row in the end, and given back when it is not used.
+ * While the ledger does not answer, what needs it does not run, and a result under way ends where its part does.
  */
 import { createHash } from 'node:crypto'
 import type { Budget, PrincipalView } from '@sallyport/policy'
@@ -17,9 +17,14 @@ const METERS_MAX = 200_000
 const CHARGE_MS = 250
 /** An older answer is not gone by, ms. */
 const STALE_MS_MAX = 2_000
-/** A twentieth of the budget is taken at a time, and no more than this. */
+/** A twentieth of the budget is taken at a time, and no more than this; near its end an eighth of what is left. */
 const TAKEN_MAX = { statements: 100, rows: 100_000, bytes: 64 * 1024 * 1024 } as const
 const TAKEN_PART = 20
+const TAKEN_PART_OF_REST = 8
+/** But so much of the budget: its end is not asked for row by row. */
+const TAKEN_PART_LEAST = 400
+/** A result draws so much of that at a time, until the end is near: while its client does not read, nobody has it. */
+const DRAWN_MAX = { rows: 64, bytes: 64 * 1024 } as const
 
 type Unit = keyof typeof TAKEN_MAX
 const UNITS = ['statements', 'rows', 'bytes'] as const
@@ -35,6 +40,8 @@ interface Meter {
   total: number | null
   /** When the ledger last answered, or failed to, ms. */
   answeredAt: number
+  /** When some of it was last used, ms. */
+  usedAt: number
   failed: boolean
   /** To be taken with the next charge; below 0: given back. */
   wanted: number
@@ -109,7 +116,11 @@ export class Budgets {
       if (isSpent) return { name, kind: 'spent' }
     }
     const counted = limits.filter(({ meter }) => meter.unit === 'statements')
-    for (const meter of new Set(counted.map((one) => one.meter))) meter.left--
+    for (const meter of new Set(counted.map((one) => one.meter))) {
+      meter.left--
+      this.#used(meter)
+    }
+    this.#chargeSoon()
     return null
   }
 
@@ -136,10 +147,13 @@ export class Budgets {
     }
     if (waits.length > 0) return Promise.all(waits).then(() => undefined)
     const given = { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
-    for (const { meter } of limits) {
+    for (const { meter, most } of limits) {
       if (meter.unit === 'statements') continue
+      const rest = most - (meter.total ?? 0) + meter.left
       // Half of it, so that there is some for others under way.
-      const part = Math.max(wantedOf(wanted, meter), Math.ceil(meter.left / 2))
+      const ahead =
+        rest > most / TAKEN_PART ? Math.min(Math.ceil(meter.left / 2), DRAWN_MAX[meter.unit]) : 0
+      const part = Math.max(wantedOf(wanted, meter), ahead)
       given[meter.unit] = Math.min(given[meter.unit], part)
     }
     for (const { meter, most } of limits) {
@@ -161,7 +175,7 @@ export class Budgets {
         const meter = this.#meters.get(`${payer} ${unit}`)
         if (meter === undefined) continue
         meter.left += (drawn.get(meter) ?? 0) - used[unit]
-        this.#dirty.add(meter)
+        this.#used(meter)
       }
     }
     drawn.clear()
@@ -204,16 +218,23 @@ export class Budgets {
     this.#timer ??= setTimeout(() => {
       this.#timer = null
       for (const meter of this.#dirty) this.#chargeIdle(meter)
+      this.#chargeSoon()
     }, CHARGE_MS).unref()
   }
 
-  /** Gives back what is left where it might be the last there is. */
+  #used(meter: Meter): void {
+    meter.usedAt = this.#now()
+    this.#dirty.add(meter)
+  }
+
+  /** Gives back what is left where it might be the last there is, or has not been used for so long that it is asked for anew. */
   #chargeIdle(meter: Meter): void {
     if (meter.charging !== null) return
-    this.#dirty.delete(meter)
-    const isNearlySpent = (meter.total ?? 0) + chunkOf(meter, meter.most) > meter.most
-    if (meter.left > 0 && isNearlySpent) meter.wanted = -meter.left
+    const isNearlySpent = (meter.total ?? 0) > meter.most * (1 - 1 / TAKEN_PART)
+    const isIdle = this.#now() - meter.usedAt >= STALE_MS_MAX
+    if (meter.left > 0 && (isNearlySpent || isIdle)) meter.wanted = -meter.left
     if (meter.left < 0 || meter.wanted !== 0) void this.#charge(meter)
+    else if (meter.left === 0) this.#dirty.delete(meter)
   }
 
   #ask(meter: Meter, { wanted, most }: Pick<Meter, 'wanted' | 'most'>): Promise<void> {
@@ -295,6 +316,7 @@ function newMeter(name: string, unit: Unit): Meter {
     left: 0,
     total: null,
     answeredAt: Number.NEGATIVE_INFINITY,
+    usedAt: Number.NEGATIVE_INFINITY,
     failed: false,
     wanted: 0,
     most: 0,
@@ -302,8 +324,10 @@ function newMeter(name: string, unit: Unit): Meter {
   }
 }
 
-const chunkOf = ({ unit }: Pick<Meter, 'unit'>, most: number): number =>
-  Math.max(1, Math.min(TAKEN_MAX[unit], Math.floor(most / TAKEN_PART)))
+function chunkOf({ unit, total }: Pick<Meter, 'unit' | 'total'>, most: number): number {
+  const rest = Math.max((most - (total ?? 0)) / TAKEN_PART_OF_REST, most / TAKEN_PART_LEAST)
+  return Math.max(1, Math.floor(Math.min(TAKEN_MAX[unit], most / TAKEN_PART, rest)))
+}
 
 const wantedOf = (wanted: Amount, { unit }: Pick<Meter, 'unit'>): number =>
   unit === 'statements' ? 0 : wanted[unit]
