@@ -30,13 +30,14 @@ const HARMLESS = words(`
 
 /**
  * Does it choose how the server finds and joins rows? The order in which rows come tells the order of values
- * where a plan reads an index on them or merges by them. Or does it refuse what is estimated to read more rows?
+ * where a plan reads an index on them or merges by them. Or does it refuse what is estimated to read more rows, or tell
+ * values apart by how they begin?
  */
 export function choosesPlans(name: string, values: readonly string[]): boolean {
   const setting = name.toLowerCase().replace(/^(@@)?((session|local)\.)?/, '')
   // A cursor planned as the query by itself would be; what Tableau begins with.
   if (setting === 'cursor_tuple_fraction' && /^1(\.0*)?$/.test(values.join())) return false
-  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch|max_join_size|sql_big_selects)$/.test(
+  return /^enable_|_cost$|^(cursor_tuple_fraction|geqo.*|.*_collapse_limit|optimizer_switch|max_join_size|sql_big_selects|max_sort_length)$/.test(
     setting,
   )
 }

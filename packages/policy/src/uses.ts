@@ -85,11 +85,15 @@ function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse
  * By which of all that is shown of rows to sort them; null: what is shown is not known. Rows that this leaves in any order
  * are shown alike, or come by chance.
  */
-function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly SortKey[] | null {
+function shownColumns(
+  view: PrincipalView,
+  { outputs, engine }: StatementFacts,
+): readonly SortKey[] | null {
   if (!Array.isArray(outputs)) return null
   const clear: number[] = []
   const redacted: number[] = []
-  let tells = false
+  // There an order by values has not the same values next to each other: `a` and `A` may be equal.
+  let tells = engine !== 'postgres'
   for (const [i, { lineage }] of (outputs as readonly OutputColumn[]).entries()) {
     const plan = columnPlan(view, lineage)
     if (plan.kind === 'clean') clear.push(i + 1)

@@ -357,3 +357,6 @@ export type Analysis =
       /** What went wrong inside, where that is our fault (`internal`): for the operator's log, never shown. */
       readonly fault?: string
     }
+
+/** What rows are to be sorted by: a result column, from 1; or chance that nobody can choose, as seeds do random()'s. */
+export type SortKey = number | 'chance'

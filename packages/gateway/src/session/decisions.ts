@@ -42,8 +42,8 @@ export interface TextReader<Names> {
   fingerprint(text: string, names: Names): string | null
   /** The text with these result columns not computed; null: that cannot be had. Absent: never asked for. */
   withhold?(text: string, columns: readonly WithheldColumn[]): string | null
-  /** The text with its rows sorted by these, too; null, absent: as above. */
-  sorted?(text: string, keys: readonly SortKey[]): string | null
+  /** The text with its rows sorted by these, too; null: as above. */
+  sorted(text: string, keys: readonly SortKey[], names: Names): string | null
 }
 
 export interface Decided {
@@ -116,7 +116,7 @@ export class DecisionContext {
       ? reader.analyze(input.text, this.catalog, input.names)
       : reader.unreadable
     const verdict = decide(view, analysis, { now: input.now })
-    const decided = summarise(analysis, ...rewritten(reader, input.text, verdict), this)
+    const decided = summarise(analysis, ...rewritten(reader, input, verdict), this)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
       // Where its columns are hangs on the literals before them.
@@ -155,7 +155,7 @@ const rewritingOf = (verdict: Verdict | undefined): Rewriting =>
 /** The verdict, and the text that it is about. */
 function rewritten<Names>(
   reader: TextReader<Names>,
-  text: string,
+  { text, names }: { readonly text: string; readonly names: Names },
   verdict: Verdict,
 ): [Verdict, string | null] {
   const { withheld, sortedBy } = rewritingOf(verdict)
@@ -165,7 +165,7 @@ function rewritten<Names>(
     if (sent === null) return [UNWITHHELD, null]
   }
   if (sortedBy !== undefined) {
-    sent = reader.sorted?.(sent ?? text, sortedBy) ?? null
+    sent = reader.sorted(sent ?? text, sortedBy, names)
     if (sent === null) return [UNSORTED, null]
   }
   return [verdict, sent]

@@ -9,7 +9,7 @@ import { faultOf } from '../fault.ts'
 import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
-import { analyzeStatement } from './facts/analyze-statement.ts'
+import { analyzeStatement, unsortable } from './facts/analyze-statement.ts'
 import { lex } from './lex/lexer.ts'
 import type { Token } from './lex/token.ts'
 import { parseTokens } from './parse.ts'
@@ -37,9 +37,10 @@ export class MysqlReader {
       const analyzer = { context, relations: this.#relations }
       return {
         kind: 'statements',
-        statements: parsed.map(({ statement, parameters }) =>
-          analyzeStatement(analyzer, statement, { text: sql, parameters }),
-        ),
+        statements: parsed.map(({ statement, parameters }) => {
+          const facts = analyzeStatement(analyzer, statement, { text: sql, parameters })
+          return parsed.length === 1 ? facts : unsortable(facts)
+        }),
         texts: parsed.map(({ text }) => text),
         fingerprint: identityOf(tokensWithoutLiterals(sql, tokens)),
       }

@@ -3,12 +3,10 @@
  * any order then differ in nothing else that is shown, or come in an order of chance. Spliced from the text, and only
  * where its tree is the same but for that.
  */
+import type { SortKey } from '../facts.ts'
 import type { Parser } from './parse.ts'
 import { piecesOf } from './pieces.ts'
 import { type Tree, treeOf, treeText } from './same-tree.ts'
-
-/** A result column, from 1; or chance that nobody can choose, as setseed() does random()'s. */
-export type SortKey = number | 'chance'
 
 /** Null: it is no SELECT of its own, or that is not certain. */
 export function sortedText(parser: Parser, sql: string, keys: readonly SortKey[]): string | null {

@@ -16,6 +16,7 @@ import { attacks as nullResults } from './null-results.ts'
 import { attacks as predicates } from './predicates.ts'
 import { attacks as sessions } from './sessions.ts'
 import { attacks as shapes } from './shapes.ts'
+import { attacks as toldApart } from './told-apart.ts'
 import { attacks as waysOut } from './ways-out.ts'
 import { attacks as writes } from './writes.ts'
 
@@ -43,6 +44,7 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'results that are NULL for some': nullResults,
   'numbers and conditions in disguise': disguises,
   'copies between masked columns': copies,
+  'rows told apart': toldApart,
   'what is left for the next statement': sessions,
   'how much is stored': amounts,
   writes,

@@ -121,6 +121,14 @@ export const masked: readonly Messages[] = [
   ],
   'SELECT /*!40001 SQL_NO_CACHE */ * FROM `users`',
   'SELECT SQL_CALC_FOUND_ROWS id, email FROM users ORDER BY id LIMIT 2',
+  'SELECT DISTINCT email FROM users',
+  "SELECT DISTINCT u.email, u.country FROM users u JOIN invoices i ON i.user_id = u.id WHERE i.state = 'paid' ORDER BY u.country",
+  'SELECT email, COUNT(*) FROM users GROUP BY email',
+  'SELECT email, COUNT(*) AS c FROM users GROUP BY email HAVING c > 1 ORDER BY c DESC LIMIT 10',
+  'SELECT `users`.`full_name` AS `full_name`, SUM(`invoices`.`total`) AS `sum` FROM `users` INNER JOIN `invoices` ON `invoices`.`user_id` = `users`.`id` GROUP BY `users`.`full_name` ORDER BY `sum` DESC LIMIT 10000',
+  'SELECT department, salary, COUNT(*) FROM employees GROUP BY department, salary',
+  'SELECT phone, email FROM users GROUP BY 1, 2;',
+  'SELECT DISTINCT salary, bonus FROM employees -- all of them',
 ]
 
 /** What only one of the servers understands. */

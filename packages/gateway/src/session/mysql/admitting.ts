@@ -136,6 +136,9 @@ export class Admitting {
     const decided = same
       ? this.decide(context, bytes, own).decided
       : this.#decideAt(home, context, admitted.decided, own)
+    // The server has another text than would be sent now.
+    if (decided.sent !== admitted.decided.sent)
+      return this.#options.records.refuse('execute', own, 'meaning-changed', REPORTS.policyMoved)
     const again = this.admit('execute', decided, { own, forward: null })
     return again.kind === 'refusal' ? again : { ...again, home, readUnder }
   }
@@ -144,12 +147,13 @@ export class Admitting {
   #decideAt(
     home: Admitted['home'],
     context: DecisionContext,
-    { fingerprint }: Decided,
+    earlier: Decided,
     own: string,
   ): Decided {
     const { rereadAt, texts, names, now } = this.#options
     const again = rereadAt(own, home)
-    if (again.length > 0) return context.decideFacts(again, now(), { fingerprint })
+    if (again.length > 0)
+      return context.decideFacts(again, now(), { fingerprint: earlier.fingerprint, earlier })
     // No statements would need no leave: what cannot be read there is decided as unreadable.
     const unreadable = { bytes: `\0${own}`, text: own, names, readable: false, now: now() }
     return context.decide(texts, unreadable).decided
@@ -185,7 +189,8 @@ export class Admitting {
 }
 
 /** What is sent for its text: what was read, and nothing else. Null: the text as it came. */
-function forwardOf({ analysis }: Decided, text: string | null): string | null {
+function forwardOf({ analysis, sent }: Decided, text: string | null): string | null {
+  if (sent !== null) return sent
   if (analysis.kind !== 'statements' || analysis.texts === undefined) return null
   const [first = ''] = analysis.texts
   const read = analysis.texts.length === 1 ? first : analysis.texts.join('; ')

@@ -9,6 +9,8 @@ import {
   type MysqlReader,
   mysqlChangedRows,
   mysqlValuesRows,
+  type SortKey,
+  sortedMysql,
   withMysqlParameters,
   withoutMysqlComments,
   withoutMysqlLiterals,
@@ -42,6 +44,10 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
 
   fingerprint(text: string, names: MysqlSessionNames): string | null {
     return fingerprintMysql(text, dialectOf(names))
+  }
+
+  sorted(text: string, keys: readonly SortKey[], names: MysqlSessionNames): string | null {
+    return sortedMysql(text, keys, dialectOf(names))
   }
 
   /** Null: there are not as many markers, or it cannot be read. */

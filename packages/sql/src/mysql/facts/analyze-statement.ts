@@ -51,7 +51,7 @@ export function analyzeStatement(
     walk,
     survey: seen,
     nested: (inner, innerText = text) =>
-      analyzeStatement(analyzer, inner, { text: innerText, parameters: 0 }),
+      unsortable(analyzeStatement(analyzer, inner, { text: innerText, parameters: 0 })),
     requireAllVisited() {
       for (const node of seen.meaningful) {
         if (!walk.visited.has(node)) draft.unknown(`${node.kind} not understood where it stands`)
@@ -68,4 +68,9 @@ export function analyzeStatement(
   // Nothing that is not understood may look like a clean result.
   if (draft.hasEffect('unknown') && draft.outputs !== null) draft.outputs = 'unknown'
   return draft.finish()
+}
+
+/** Of a statement that is not all of its text. */
+export function unsortable({ sortable: _, ...facts }: StatementFacts): StatementFacts {
+  return facts
 }

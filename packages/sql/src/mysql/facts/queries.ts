@@ -12,12 +12,28 @@ import { noteSettings } from './settings.ts'
 
 const query: Handler<'query'> = (run, node) => {
   const { draft } = run
+  if (isPlain(node)) draft.sortable = node.body
   const result = run.walk.query(node, null)
   draft.command = 'select'
   draft.effect('read')
   draft.limit = constantLimit(node)
   draft.outputs = hasInto(node) ? null : outputsOf(run, result)
   run.requireAllVisited()
+}
+
+/** A SELECT that groups rows or leaves out equal ones, and neither adds rows for groups nor locks, numbers or stores them. */
+function isPlain({ body, limit, locking, into, procedure }: Query): boolean {
+  if (body.kind !== 'select' || locking.length > 0 || into !== null || procedure !== null)
+    return false
+  if (limit !== null && (limit.ties || limit.examined !== null)) return false
+  const { distinct, groupBy, windows, qualify } = body
+  return (
+    (distinct || groupBy !== null) &&
+    groupBy?.rollup !== true &&
+    body.into === null &&
+    windows.length === 0 &&
+    qualify === null
+  )
 }
 
 /** INTO stands at the end, or in the SELECT of the only or last branch. */

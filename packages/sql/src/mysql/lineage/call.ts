@@ -22,8 +22,12 @@ import type { Walk } from './walk.ts'
 export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Value {
   const args = call.arguments.map((arg) => walk.value(arg, scope))
   const known = knownCall(walk, call, args)
-  if (known !== null) return known
+  if (known !== null) {
+    walk.draft.sortable = null
+    return known
+  }
   const facts = functionFacts(walk.context, call)
+  if (call.over !== null || hangsOnOrder(facts)) walk.draft.sortable = null
   const { use } = facts
   walk.draft.function(use)
   if (isNoFunction(walk.context, call)) walk.draft.missing('function', call.name.value)
@@ -37,6 +41,17 @@ export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Val
   const observed = noteClauses(walk, call, { args, scope })
   return resultOf(walk, { call, facts, args, observed, scope })
 }
+
+/** May its results tell in which order it was given rows, or is called for them? */
+function hangsOnOrder({ use, kind, varies }: FunctionFacts): boolean {
+  if (use.purity === 'opaque' || varies || kind === 'window') return true
+  return kind === 'aggregate' ? !IN_ANY_ORDER.has(use.name) : use.name === 'last_insert_id'
+}
+const IN_ANY_ORDER = new Set(
+  'count sum avg min max bit_and bit_or bit_xor std stddev stddev_pop stddev_samp variance var_pop var_samp'.split(
+    ' ',
+  ),
+)
 
 /** Functions whose arguments are conditions, or compared with each other. */
 function noteConditions(

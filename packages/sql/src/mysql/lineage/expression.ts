@@ -180,9 +180,9 @@ function literalValue(node: Literal): Value {
 
 /** Whatever flows into a variable is noted where it does; inside one statement it may change row by row. */
 function variableValue(walk: Walk, node: UserVariable): Value {
-  return walk.assigned.has(node.name.toLowerCase())
-    ? { ...CONSTANT, varies: 'computed' }
-    : constantOf(null, null)
+  if (!walk.assigned.has(node.name.toLowerCase())) return constantOf(null, null)
+  walk.draft.sortable = null
+  return { ...CONSTANT, varies: 'computed' }
 }
 
 function assignmentValue(walk: Walk, node: VariableAssignment, scope: Scope): Value {
@@ -200,6 +200,7 @@ export function noteVariable(
   text: string | null = null,
 ): void {
   walk.visited.add(variable)
+  walk.draft.sortable = null
   walk.draft.effect('session')
   const name = variable.name.toLowerCase()
   walk.draft.state.push({ kind: 'set-variable', name, value: text })
@@ -407,6 +408,7 @@ function defaultValue(walk: Walk, node: Default, scope: Scope): Value {
 
 function sequenceValue(walk: Walk, node: SequenceValue, scope: Scope): Value {
   const access = node.operation === 'previous' ? 'read' : 'write'
+  walk.draft.sortable = null
   walk.draft.effect(access)
   useRelation(walk.context, walk.draft, { name: node.sequence, access })
   const args = derive(

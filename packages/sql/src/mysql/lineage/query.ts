@@ -127,7 +127,7 @@ function selectOutput(walk: Walk, select: Select, scope: Scope): Output {
     const none = idle(list ?? [])
     result.columns.forEach(({ value }, index) => {
       if (list?.length !== result.columns.length || none[index] !== true)
-        walk.draft.useAll(value, 'distinct')
+        walk.draft.useAll(value, 'distinct', { apart: tellsApart(walk, select, value) })
     })
     if (result.open !== null) walk.draft.useAll(result.open, 'distinct')
   }
@@ -262,6 +262,11 @@ const listOf = (walk: Walk, { items }: Select, scope: Scope) =>
     scope,
   )
 
+/** See ColumnUse. Of what is no scalar it is not said that it is told apart as `=` does. */
+const tellsApart = (walk: Walk, select: Select, { kind, type }: Value): boolean =>
+  walk.draft.sortable === select && kind === 'direct' && type !== null && !STRUCTURED.test(type)
+const STRUCTURED = /^(json|geom|point|linestring|polygon|multi|vector)/
+
 /** GROUP BY sees columns before outputs. */
 function noteGroups(walk: Walk, select: Select, { result, scope }: Output): void {
   const { groupBy } = select
@@ -286,7 +291,8 @@ function noteGroups(walk: Walk, select: Select, { result, scope }: Output): void
     ]) {
       noteRead(walk, item.expression, value)
       if (none[index] === true) continue
-      walk.draft.useAll(value, value.kind === 'direct' ? 'group' : 'predicate')
+      const apart = tellsApart(walk, select, value)
+      walk.draft.useAll(value, value.kind === 'direct' ? 'group' : 'predicate', { apart })
     }
   }
 }
