@@ -6,7 +6,8 @@ import type { AttackList } from '../attack-list.ts'
 const STOPS = ['EXP(IF(id = 3, 1000, 1)) > 0', "IF(id = 3, JSON_EXTRACT('{', '$'), 1) IS NOT NULL"]
 
 export const attacks: AttackList = [
-  ...everywhere.filter((one) => typeof one === 'string'),
+  // Which of them comes is chance, and that one of them is NULL is shown.
+  ...everywhere.filter((one) => typeof one === 'string' && !/distinct email, city/.test(one)),
   ...STOPS.flatMap((stop) => [
     `SELECT DISTINCT ssn FROM people WHERE ssn IS NOT NULL AND ${stop} LIMIT 1`,
     `SELECT DISTINCT city, ssn FROM people WHERE ssn IS NOT NULL AND ${stop} ORDER BY city LIMIT 1`,
