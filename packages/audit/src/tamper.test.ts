@@ -15,6 +15,8 @@ const ALL = process.env['SALLYPORT_TAMPER'] === 'all'
 /** Of each file, unless all. */
 const BYTES = 4
 const NEWLINE = 10
+/** So that most segments hold several records, and the store is small. */
+const SEGMENT_BYTES = 1_700
 /** What proves nothing and is not proven (the index, locks, keys), and what the verifier brings. */
 const BESIDE = /index\.db|lock\.db|\.pem$|\.key$|\.journal$|\.spare$|^anchored\.jsonl$/
 interface Store {
@@ -25,7 +27,7 @@ interface Store {
 }
 
 async function store(): Promise<Store> {
-  const of = await aged((log) => log.rotateKey().then(() => undefined))
+  const of = await aged((log) => log.rotateKey().then(() => undefined), SEGMENT_BYTES)
   const { root, directory, log, key, clock, anchored } = of
   const recordings = new Recordings({
     directory: of.recordings,

@@ -23,20 +23,26 @@ export interface Aged {
   readonly key: string
 }
 
-export async function openAged(directory: string, clock: TestClock, keepDays = KEEP_DAYS) {
+export async function openAged(
+  directory: string,
+  clock: TestClock,
+  keepDays = KEEP_DAYS,
+  segmentBytes = 600,
+) {
   const anchor = anchorToFile(join(directory, '..', 'anchored.jsonl'))
   const { now } = clock
-  return openAuditLog({ directory, now, keepDays, anchor, index: false, segmentBytes: 600 })
+  return openAuditLog({ directory, now, keepDays, anchor, index: false, segmentBytes })
 }
 
 /** A log that has a session of ann's on day 0, one of bob's on day 5, and goes on on day 20. */
 export async function aged(
   between: (log: AuditLog) => Promise<void> | void = () => {},
+  segmentBytes?: number,
 ): Promise<Aged> {
   const root = temporaryDirectory()
   const directory = join(root, 'log')
   const clock = clockAt()
-  const log = await openAged(directory, clock)
+  const log = await openAged(directory, clock, KEEP_DAYS, segmentBytes)
   const key = publicKeyIn(directory)
   session(log, 's1', 'ann', 'SELECT zebra FROM stripes')
   clock.ms += 5 * DAY_MS
