@@ -62,14 +62,14 @@ async function stepsFor(
   const directory =
     flags.recordings ?? config?.audit.recordings.directory ?? join(at.directory, 'recordings')
   const { replayFrames } = await import('@sallyport/gateway')
-  let frames: Iterable<RecordingFrame> = []
+  let frames: Iterable<RecordingFrame> | null = null
   if (existsSync(recordingPath(directory, session))) {
     const keys = await keysOf(flags, config?.audit.recordings ?? null, cli)
     frames = readRecording({ directory, session, keys })
   } else if ((await at.reader.sessions({ session, limit: 1 })).items.length > 0) {
     cli.out.note('this session was not recorded: only its records are shown')
   }
-  return stepsOf(recordsOf(at.reader, session), replayFrames(frames))
+  return stepsOf(recordsOf(at.reader, session), frames === null ? null : replayFrames(frames))
 }
 
 async function keysOf(

@@ -30,3 +30,16 @@ test('a refusal stands behind the statement it refuses, in front of the next', a
   }
   expect(steps).toEqual([1, [12, null, null, null], 2, [32, 2, 2, 'SELECT 1']])
 })
+
+test('how a statement went is told by its record where the session was not recorded', async () => {
+  const went = { type: 'outcome', v: 1, session: 's', statement: 1, status: 'ok', rows: 3 }
+  const outcome: AuditRecord = { seq: 2, at: 12, prev: '', event: { ...went, bytes: 9, micros: 5 } }
+  const kindsOf = async (shown: ShownItem[] | null): Promise<string[]> => {
+    const kinds: string[] = []
+    const records = inOrder([statement(1, 10, 'allow'), outcome])
+    for await (const { kind } of stepsOf(records, shown)) kinds.push(kind)
+    return kinds
+  }
+  expect(await kindsOf(null)).toEqual(['statement', 'record'])
+  expect(await kindsOf([])).toEqual(['statement'])
+})

@@ -57,10 +57,10 @@ export async function* recordsOf(
   }
 }
 
-/** `shown`: nothing where the session was not recorded. */
+/** `shown`: null where the session was not recorded; then records say how each statement went. */
 export async function* stepsOf(
   records: AsyncIterable<AuditRecord>,
-  shown: Iterable<ShownItem>,
+  shown: Iterable<ShownItem> | null,
 ): AsyncGenerator<Step> {
   /** When the statements that were asked last were recorded. */
   const asked = new Map<number, number>()
@@ -69,14 +69,14 @@ export async function* stepsOf(
     const since = asked.get(step.statement)
     return since === undefined ? step : { ...step, ms: step.at - since }
   }
-  const results = resultSteps(shown)[Symbol.iterator]()
+  const results = resultSteps(shown ?? [])[Symbol.iterator]()
   let next = results.next()
   for await (const record of records) {
     while (next.done !== true && next.value.at < record.at) {
       yield timed(next.value)
       next = results.next()
     }
-    const step = recordStep(record)
+    const step = recordStep(record, shown !== null)
     if (step?.kind === 'statement') remember(asked, step)
     if (step !== null) yield step
   }
@@ -90,13 +90,14 @@ function remember(asked: Map<number, number>, { seq, at }: Step & { kind: 'state
 }
 
 /** Null for what a reader of a session need not see. */
-function recordStep(record: AuditRecord): Step | null {
+function recordStep(record: AuditRecord, isRecorded: boolean): Step | null {
   const { at, seq, event } = record
   if (!isKnownEvent(event)) return { at, kind: 'record', record }
   switch (event.type) {
     case 'statement':
       return { at, kind: 'statement', seq, statement: event }
     case 'outcome':
+      return isRecorded ? null : { at, kind: 'record', record }
     case 'recording-sealed':
       return null
     default:
