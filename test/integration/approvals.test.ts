@@ -106,6 +106,7 @@ describe('a held statement', () => {
       requester: { subject: 'agent' },
       rule: 'writes',
       mayDecide: true,
+      mayApprove: true,
       shown: { sql: DELETE, layout: DELETE, parameters: [] },
     })
     expect((await approve(ann, id)).status).toBe(200)

@@ -227,6 +227,12 @@ describe('the approvals page', () => {
     expect(await page.evaluate('document.querySelectorAll("img").length')).toBe(0)
     expect(await page.evaluate('document.body.innerText')).toMatch(/Requester\s+agent/)
     await page.evaluate('document.querySelector("input").value = "looks right"')
+    // Enter in the reason decides nothing.
+    expect(
+      await page.evaluate(
+        'document.querySelectorAll("form :not([type=button]):is(button)").length',
+      ),
+    ).toBe(0)
     await page.evaluate('document.querySelector("button[value=approve]").click()')
     expect(say(await wire.replies())).toBe('C:INSERT 0 1 Z:I')
     // Told by the stream of changes, not by asking again.

@@ -198,6 +198,10 @@ function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): Ap
     })),
     ended: status.kind === 'cancelled' || status.kind === 'ended' ? status.why : null,
     mayDecide: !isOver(status) && mayDecide(approval, caller),
+    mayApprove:
+      !isOver(status) &&
+      mayDecide(approval, caller) &&
+      !decisions.some(({ event }) => event.by === caller.principal.subject),
     shown,
   }
 }

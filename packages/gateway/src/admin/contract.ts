@@ -43,6 +43,8 @@ export interface ApprovalView {
   readonly ended: string | null
   /** The caller may decide it. */
   readonly mayDecide: boolean
+  /** And has not done so: who has may still deny. */
+  readonly mayApprove: boolean
   /** To the requester and approvers, while it is not over. */
   readonly shown: ShownView | null
 }

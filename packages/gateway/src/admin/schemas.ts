@@ -83,6 +83,7 @@ export const APPROVAL = object({
   ),
   ended: orNull(TEXT),
   mayDecide: FLAG,
+  mayApprove: FLAG,
   shown: orNull(SHOWN),
 })
 export const APPROVALS = object({ approvals: list(APPROVAL) })

@@ -242,15 +242,17 @@ function decision(one) {
     : null
   const button = (word, choice) => {
     const made = element('button', word)
+    made.type = 'button'
     made.value = choice
+    made.addEventListener('click', () => {
+      void decide(one.id, choice, reason.value, ticket?.value ?? '')
+    })
     return made
   }
   form.append(reason, ...(ticket === null ? [] : [ticket]))
-  form.append(button('Approve', 'approve'), button('Deny', 'deny'))
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    void decide(one.id, event.submitter.value, reason.value, ticket?.value ?? '')
-  })
+  form.append(...(one.mayApprove ? [button('Approve', 'approve')] : []), button('Deny', 'deny'))
+  // Enter in a text field decides nothing: a reason is typed before it is said which of the two it is for.
+  form.addEventListener('submit', (event) => event.preventDefault())
   return form
 }
 

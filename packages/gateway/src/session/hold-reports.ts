@@ -39,7 +39,7 @@ function returnedReport({ id, request, requestedAt }: Approval, link: ApprovalLi
     sqlstate: SQLSTATE.HELD,
     message: `approval ${id} is needed by the rule "${request.rule}"`,
     detail: JSON.stringify(detail),
-    hint: `${howTo(id, link)} Then send exactly the same statement again.`,
+    hint: `Once it is approved, send exactly the same statement again. ${howTo(id, link)}`,
   }
 }
 
