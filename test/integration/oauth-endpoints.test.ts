@@ -251,6 +251,15 @@ test('who asks without end is told to slow down', async () => {
   expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0)
 })
 
+test('who guesses tokens of the control API is told to slow down', async () => {
+  const guess = (n: number): Promise<Response> =>
+    fetch(`${base}/v1/approvals`, { headers: { authorization: `Bearer spt_${n}` } })
+  let last = await guess(0)
+  expect(last.status).toBe(401)
+  for (let n = 1; n < 700 && last.status !== 429; n++) last = await guess(n)
+  expect([last.status, (await last.json()).error]).toEqual([429, 'too_many_requests'])
+})
+
 /** With a subject token that is none. */
 function request0(): Record<string, string> {
   return { grant_type: EXCHANGE, subject_token: 'x', subject_token_type: ACCESS_TOKEN }

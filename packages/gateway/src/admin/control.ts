@@ -96,6 +96,9 @@ export async function addControlRoutes(app: FastifyInstance, deps: ControlDeps):
         if (origin !== undefined && origin !== deps.page()?.origin) {
           throw new ApiError(403, 'cross_origin', 'not for pages of other origins')
         }
+      })
+      // Behind the rate limit, which is a hook of each route, and so behind those of the scope for the same moment.
+      scope.addHook('preParsing', async (request) => {
         request.caller = await callerOf(request, deps.verifier(), deps.standing())
       })
       scope.setErrorHandler(answerError)
