@@ -45,7 +45,7 @@ async function told(
 }
 
 /** Every definition makes the gateway read the schema again, so these run in fewer ways. */
-const SLOW = new Set(['definitions', 'type names'])
+const SLOW = new Set(['definitions', 'type names', 'made and named'])
 
 /** Plans are shown with what they cost, which hangs on what the attacks before left in the files of each world. */
 const PLANNED = new Set(['order of rows, and plans', 'EXPLAIN and COPY'])

@@ -6,6 +6,8 @@ import { attacks as definitions } from './definitions.ts'
 import { attacks as errors } from './errors.ts'
 import { attacks as explained } from './explained.ts'
 import { attacks as expressions } from './expressions.ts'
+import { attacks as kinds } from './kinds.ts'
+import { attacks as madeAndNamed } from './made-and-named.ts'
 import { attacks as nullTests } from './null-tests.ts'
 import { attacks as order } from './order.ts'
 import { attacks as predicates } from './predicates.ts'
@@ -34,4 +36,6 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'type names': typeNames,
   'rows told apart': toldApart,
   'EXPLAIN and COPY': explained,
+  'every kind of type, clause and statement': kinds,
+  'made and named': madeAndNamed,
 }

@@ -3,10 +3,12 @@ import type { Frame, WireClient } from '../../support/wire.ts'
 import type { Masked } from '../identities.ts'
 import type { World } from '../world.ts'
 
-export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'different'
+export type Outcome = 'refused' | 'failed' | 'same' | 'same rows' | 'different' | 'unsteady'
 
 /** Another lane may have changed something again meanwhile. */
 const REWRITES_MAX = 3
+/** Rows that come by chance come in another order, or are others, in one of so many runs of a statement. */
+const RUNS_ALIKE = 5
 
 /** Run in a transaction that is rolled back. */
 export const CHANGES = /^(UPDATE|DELETE|INSERT|REPLACE|EXPLAIN)|\b(NEXTVAL|SETVAL)\(/i
@@ -57,13 +59,28 @@ export class Comparison implements Disposable {
   /**
    * `same rows`: in another order, where nobody asked for one. A difference has to stay with tables as they were written:
    * what others changed and took back makes them longer, in one world more than in the other, and the planner looks at that.
+   * `unsteady`: one world's answers differ among themselves.
    */
   async run(statement: string): Promise<Outcome> {
     for (let again = 0; ; again++) {
       const outcome = await this.#once(statement)
       if (outcome !== 'different' || again === REWRITES_MAX) return outcome
+      if (await this.#varies(statement)) return 'unsteady'
       await this.#world.rewrite()
     }
+  }
+
+  /** No value is among its answers, and those of one world are not all the same. */
+  async #varies(statement: string): Promise<boolean> {
+    const answers = this.#wires.map(() => new Set<string>())
+    for (let i = 0; i < RUNS_ALIKE; i++) {
+      for (const [world, wire] of this.#wires.entries())
+        answers[world]?.add(bytesOf(await shown(wire, statement)))
+    }
+    const found = [...(answers[0] ?? [])].some(
+      (bytes) => this.#world.detector.find(Buffer.from(bytes, 'latin1')).length > 0,
+    )
+    return !found && answers.some(({ size }) => size > 1)
   }
 
   async #once(statement: string): Promise<Outcome> {

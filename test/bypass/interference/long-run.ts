@@ -23,7 +23,7 @@ export async function runLong(
   { statements, open }: LongRun,
 ): Promise<void> {
   const seed = Number(given ?? Date.now() % 1_000_000)
-  const counts: Record<Outcome | 'unsteady', number> = {
+  const counts: Record<Outcome, number> = {
     refused: 0,
     failed: 0,
     same: 0,

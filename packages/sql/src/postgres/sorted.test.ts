@@ -57,6 +57,7 @@ test.each([
 test.each([
   'select distinct * from t',
   'select distinct upper(a) from t',
+  'select distinct a from t order by 1 + 1',
   'select distinct a, count(*) from t group by a',
   'select distinct a from t having true',
   'with c as (select 1) select distinct a from t',

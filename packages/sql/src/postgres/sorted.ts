@@ -37,11 +37,18 @@ function groupedText(parser: Parser, sql: string): string | null {
   if (select?.['distinctClause'] === undefined) return sql
   const {
     targetList = [],
-    groupClause,
-    havingClause,
-  } = select as { targetList?: readonly Tree[] } & Tree
-  if (groupClause !== undefined || havingClause !== undefined || !targetList.every(isColumn))
-    return null
+    sortClause = [],
+    ...others
+  } = select as { targetList?: readonly Tree[]; sortClause?: readonly Tree[] } & Tree
+  if (others['groupClause'] !== undefined || others['havingClause'] !== undefined) return null
+  const isSortedByColumns = sortClause.every((sort) => {
+    const { node } = (sort['SortBy'] ?? {}) as { node?: Tree }
+    return isName(node) || node?.['A_Const'] !== undefined
+  })
+  const isOfColumns = targetList.every((target) =>
+    isName((target['ResTarget'] as { val?: Tree } | undefined)?.val),
+  )
+  if (!isOfColumns || !isSortedByColumns) return null
   const [first, second] = piecesOf(sql)?.pieces ?? []
   const at = placeBefore(sql, AFTER_GROUPING)
   if (first?.key !== 'SELECT' || second?.key !== 'DISTINCT' || at === null) return null
@@ -75,12 +82,10 @@ const position = (at: number): Tree => ({ A_Const: { ival: { ival: at } } })
 const inserted = (sql: string, at: number, text: string): string =>
   sql.slice(0, at) + text + sql.slice(at)
 
-/** A result column that is nothing but a name; not `*`. */
-function isColumn(target: Tree): boolean {
-  const { val } = (target['ResTarget'] ?? {}) as {
-    val?: { ColumnRef?: { fields?: readonly Tree[] } }
-  }
-  return val?.ColumnRef?.fields?.every((field) => 'String' in field) === true
+/** A column's name; not `*`. */
+function isName(node: Tree | undefined): boolean {
+  const { fields } = (node?.['ColumnRef'] ?? {}) as { fields?: readonly Tree[] }
+  return fields?.every((field) => 'String' in field) === true
 }
 
 /** What is sorted by, in the server's own order of it; undefined where it has another. */
