@@ -94,6 +94,8 @@ async function until(condition: () => Promise<boolean>): Promise<boolean> {
 test('is over: the session at the database ends with it', async () => {
   const dev = developer('dev8')
   const { body } = await ask(dev)
+  const seen = (await ann.get(`/v1/approvals/${body.id}`)).body
+  expect(seen.grant).toEqual({ seconds: 60, breakGlass: false })
   await approve(body.id)
   expect(await until(() => isLetIn(dev))).toBe(true)
   const wire = await asWriter(dev)

@@ -65,7 +65,7 @@ function addApprovals(program: Command, cli: Cli, exit: Exit): void {
     .command('approvals')
     .summary('see and decide what waits for people')
     .addHelpText('after', '\nExamples:\n  $ sallyport approvals list')
-  controlling(approvals.command('list'))
+  controlling(approvals.command('list').alias('ls'))
     .summary('what waits, and whether you may decide it')
     .option('--all', 'also what is over')
     .addHelpText('after', '\nExamples:\n  $ sallyport approvals list --all')
@@ -133,7 +133,7 @@ function addGrants(program: Command, cli: Cli, exit: Exit): void {
     .command('grants')
     .summary('roles held for a time')
     .addHelpText('after', '\nExamples:\n  $ sallyport grants ls')
-  controlling(grants.command('ls'))
+  controlling(grants.command('ls').alias('list'))
     .summary('who asked for which role, and who holds it')
     .addHelpText('after', '\nExamples:\n  $ sallyport grants ls')
     .action(async (flags: ControlFlags) => {
@@ -154,7 +154,7 @@ function addSessions(program: Command, cli: Cli, exit: Exit): void {
     .command('sessions')
     .summary('live sessions: your own, or all for operators')
     .addHelpText('after', '\nExamples:\n  $ sallyport sessions ls')
-  controlling(sessions.command('ls'))
+  controlling(sessions.command('ls').alias('list'))
     .summary('who is connected, and what they are doing')
     .addHelpText('after', '\nExamples:\n  $ sallyport sessions ls')
     .action(async (flags: ControlFlags) => {

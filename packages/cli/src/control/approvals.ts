@@ -1,7 +1,7 @@
 /** `sallyport approvals …`: what is asked for, and deciding it. */
 
 import type { Cli } from '../context.ts'
-import { formatMoment, relativeTo } from '../duration.ts'
+import { formatDuration, formatMoment, relativeTo } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { counted } from '../numbers.ts'
 import { type Style, styled } from '../output.ts'
@@ -124,11 +124,12 @@ function print(one: ApprovalView, cli: Cli): void {
   out.line([styled('bold', one.id), '  ', styled(STYLES[one.status], one.status)])
   field('requester', `${whoOf(one)}, ${one.requester.issuer}`)
   field('run', one.requester.run)
-  field('role', one.requester.role)
-  field(
-    'on',
-    one.database === one.connection ? one.connection : `${one.connection}/${one.database}`,
-  )
+  if (one.grant === null) field('role', one.requester.role)
+  else
+    field('wants', `the role ${one.requester.role} for ${formatDuration(one.grant.seconds * 1000)}`)
+  if (one.grant?.breakGlass === true) field('', 'taken already, by breaking glass: to be reviewed')
+  if (one.what === 'result') field('wants', 'the rest of a result')
+  field('on', [...new Set([one.connection, one.database])].filter((part) => part !== '').join('/'))
   field('rule', one.rule)
   field('reason', one.reason)
   field('asked', formatMoment(Date.parse(one.requestedAt)))
@@ -155,6 +156,7 @@ function print(one: ApprovalView, cli: Cli): void {
     for (const line of estimate.plan) out.line(`             ${line}`)
   } else if (estimate !== null) field('estimate', `none: ${estimate.why}`)
   printPreview(shown.preview, field, cli)
+  if (shown.sql === '') return
   out.line()
   out.block(shown.layout ?? shown.sql, '  ')
   for (const [i, value] of shown.parameters.entries()) out.line(`  $${i + 1} = ${value ?? 'NULL'}`)

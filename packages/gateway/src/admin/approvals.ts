@@ -196,6 +196,13 @@ function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): Ap
       reason: event.reason,
       ticket: event.ticket ?? null,
     })),
+    grant:
+      request.grant === undefined
+        ? null
+        : {
+            seconds: request.grant.forMs / 1000,
+            breakGlass: request.grant.breakGlass === true,
+          },
     ended: status.kind === 'cancelled' || status.kind === 'ended' ? status.why : null,
     mayDecide: !isOver(status) && mayDecide(approval, caller),
     mayApprove:

@@ -39,6 +39,8 @@ export interface ApprovalView {
     readonly reason: string
     readonly ticket: string | null
   }[]
+  /** Of a request for a role: how long it is held once it is given; `breakGlass`: it was taken, to be reviewed. */
+  readonly grant: { readonly seconds: number; readonly breakGlass: boolean } | null
   /** Why it ended, where somebody said so. */
   readonly ended: string | null
   /** The caller may decide it. */

@@ -81,6 +81,7 @@ export const APPROVAL = object({
       ticket: orNull(TEXT),
     }),
   ),
+  grant: orNull(object({ seconds: NUMBER, breakGlass: FLAG })),
   ended: orNull(TEXT),
   mayDecide: FLAG,
   mayApprove: FLAG,

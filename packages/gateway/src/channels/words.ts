@@ -6,11 +6,11 @@ import { counted } from '../counted.ts'
 
 /** Who wants what, under which rule, and why: a sentence or two. */
 export function sayRequest({ id, request }: Approval): string {
-  const { subject, graph, node, connection, rule, reason, what, role } = request
+  const { subject, graph, node, connection, rule, reason, what, role, grant } = request
   const place = [graph, node].filter((part) => part !== undefined).join('/')
   const who = place === '' ? subject : `${subject} (${place})`
   const wants = {
-    grant: `the role ${role}`,
+    grant: `the role ${role} for ${counted((grant?.forMs ?? 0) / 60_000, 'minute')}`,
     statement: 'to run a statement',
     result: 'the rest of a result',
   }[what]

@@ -162,12 +162,9 @@ function article(one) {
     facts({
       Requester: `${requester.subject}${place.length === 0 ? '' : ` (${place.join(' / ')})`}`,
       Issuer: requester.issuer,
-      Wants: one.what === 'grant' ? `the role ${requester.role}` : 'to run a statement, once',
+      Wants: wantedBy(one),
       'As role': one.what === 'grant' ? null : requester.role,
-      On:
-        one.connection === one.database || one.database === ''
-          ? one.connection
-          : `${one.connection}/${one.database}`,
+      On: [...new Set([one.connection, one.database])].filter((part) => part !== '').join('/'),
       Rule: one.rule,
       Reason: one.reason,
       'Decide by': new Date(one.decideBy).toLocaleString(),
@@ -180,6 +177,17 @@ function article(one) {
   if (one.shown !== null) found.append(...statement(one.shown))
   if (one.mayDecide) found.append(decision(one))
   return found
+}
+
+function wantedBy({ what, requester, grant }) {
+  switch (what) {
+    case 'grant':
+      return `the role ${requester.role} for ${grant.seconds / 60} min${grant.breakGlass ? ', taken already: to be reviewed' : ''}`
+    case 'result':
+      return 'the rest of a result'
+    default:
+      return 'to run a statement, once'
+  }
 }
 
 function facts(named) {
