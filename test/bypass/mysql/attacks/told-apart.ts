@@ -7,7 +7,9 @@ const STOPS = ['EXP(IF(id = 3, 1000, 1)) > 0', "IF(id = 3, JSON_EXTRACT('{', '$'
 
 export const attacks: AttackList = [
   // Which of them comes is chance, and that one of them is NULL is shown.
-  ...everywhere.filter((one) => typeof one === 'string' && !/distinct email, city/.test(one)),
+  ...everywhere.flatMap((one) =>
+    typeof one === 'string' && !/distinct email, city/.test(one) ? [one] : [],
+  ),
   ...STOPS.flatMap((stop) => [
     `SELECT DISTINCT ssn FROM people WHERE ssn IS NOT NULL AND ${stop} LIMIT 1`,
     `SELECT DISTINCT city, ssn FROM people WHERE ssn IS NOT NULL AND ${stop} ORDER BY city LIMIT 1`,
