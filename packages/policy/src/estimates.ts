@@ -83,12 +83,13 @@ export function settleEstimate(
   if (asking.length === 0) return settled
   const before = verdict.kind === 'approve' ? verdict.approvers : []
   const hint = exceeded.find((gate) => gate.hint !== null)?.hint ?? null
-  const { results, probes, reports, withheld, sortedBy } = verdict
+  const { results, probes, reports, withheld, sortedBy, unset } = verdict
   const all = [...before, ...asking]
   return {
     ...approving(all, hint),
     ...(withheld && { withheld }),
     ...(sortedBy && { sortedBy }),
+    ...(unset && { unset }),
     results,
     probes,
     reports,

@@ -18,7 +18,7 @@ import { assertNever } from './errors.ts'
 import { strengthOf } from './masks/spec.ts'
 import type { ColumnMask, MaskRule } from './model.ts'
 import { columnPlan, protectedAmong, trustedLineage } from './plan.ts'
-import { choosesPlans } from './settings.ts'
+import { choosesPlans, isSurplus } from './settings.ts'
 import { refusedUses } from './uses.ts'
 import { type Deny, deny, SQLSTATE_NO_RELATION } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
@@ -85,6 +85,7 @@ function guardState(facts: StatementFacts): Deny | null {
   for (const change of facts.state) {
     if (change.kind !== 'set' || change.values === null) continue
     if (!choosesPlans(change.name, change.values)) continue
+    if (facts.dividable === true && isSurplus(change.name)) continue
     return deny('masked-state', {
       message: `the setting ${change.name} chooses how rows are found, and columns are masked for you`,
       detail: 'which rows are read, and in which order, can tell of masked values',

@@ -42,6 +42,14 @@ export function choosesPlans(name: string, values: readonly string[]): boolean {
   )
 }
 
+/**
+ * What only refuses statements, for its user's own sake: what it says without is done, too. `mysql --safe-updates` sets
+ * it beside what it is asked for.
+ */
+export function isSurplus(name: string): boolean {
+  return name === 'max_join_size'
+}
+
 /** Lower-case values without separators; utf8 variants cannot move a quote. */
 const CHARSETS = words(
   `utf8 utf-8 unicode utf8mb3 utf8mb4 ascii us-ascii sql_ascii latin1 iso-8859-1 binary default`,

@@ -13,6 +13,7 @@ import type {
 import { assertNever } from './errors.ts'
 import type { ColumnMask } from './model.ts'
 import { columnPlan } from './plan.ts'
+import { isSurplus } from './settings.ts'
 import type { Rewriting, WithheldColumn } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 
@@ -33,11 +34,20 @@ export function rewritingFor(
   if (!view.masked) return null
   const withheld = statements.flatMap((facts) => withheldColumns(view, facts))
   const sortedBy = statements.flatMap((facts) => sortedColumns(view, facts))
-  if (withheld.length + sortedBy.length === 0) return null
+  const unset = statements.flatMap(surplusSettings)
+  if (withheld.length + sortedBy.length + unset.length === 0) return null
   return {
     ...(withheld.length > 0 && { withheld }),
     ...(sortedBy.length > 0 && { sortedBy }),
+    ...(unset.length > 0 && { unset }),
   }
+}
+
+function surplusSettings({ dividable, state }: StatementFacts): readonly string[] {
+  if (dividable === undefined) return []
+  return state.flatMap((change) =>
+    change.kind === 'set' && isSurplus(change.name) ? change.name : [],
+  )
 }
 
 function mayUse(view: PrincipalView, use: ColumnUse): boolean {

@@ -57,6 +57,8 @@ export interface Rewriting {
   readonly withheld?: readonly WithheldColumn[]
   /** Its rows are to be sorted by these, too. */
   readonly sortedBy?: readonly SortKey[]
+  /** Settings that its SET is to be sent without. */
+  readonly unset?: readonly string[]
 }
 
 interface Words {

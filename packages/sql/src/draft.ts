@@ -79,6 +79,8 @@ export class FactsDraft {
   isWithholdable = false
   /** The query whose rows may be sorted: see StatementFacts; null: none, or something in it hangs on their order. */
   sortable: object | null = null
+  /** See StatementFacts. */
+  dividable = false
   /** Result columns of the statement inside this one, which it need not compute; null: there is none, or it must. */
   inner: readonly WithholdableColumn[] | null = null
   readonly #computed: Computed[] = []
@@ -279,6 +281,7 @@ export class FactsDraft {
     if (this.doubtfulType !== null) facts.doubtfulType = this.doubtfulType
     if (this.isWithholdable) facts.withholdable = this.inner ?? this.#withholdable()
     if (this.sortable !== null) facts.sortable = true
+    if (this.dividable) facts.dividable = true
     if (this.wholeRows || (this.spread && this.flows.length > 0)) facts.wholeRows = true
     if (this.localFile !== null) facts.localFile = this.localFile
     if (this.#missing.size > 0) facts.missing = [...this.#missing.values()]

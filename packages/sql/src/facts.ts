@@ -287,6 +287,8 @@ export interface StatementFacts {
   readonly withholdable?: readonly WithholdableColumn[]
   /** A query whose rows may come in any order, and whose values do not depend on that. Absent: it is none. */
   readonly sortable?: true
+  /** A SET, all of its text, that sets more than one thing: what it sets it may be sent without. Absent: it is none. */
+  readonly dividable?: true
   readonly flows: readonly Flow[]
   /**
    * It takes all columns that its tables have, by whole rows or by a `*` that is stored: what such a value holds hangs

@@ -44,6 +44,8 @@ export interface TextReader<Names> {
   withhold?(text: string, columns: readonly WithheldColumn[]): string | null
   /** The text with its rows sorted by these, too; null: as above. */
   sorted(text: string, keys: readonly SortKey[], names: Names): string | null
+  /** The SET without these settings; null, absent: as above. */
+  without?(text: string, settings: readonly string[], names: Names): string | null
 }
 
 export interface Decided {
@@ -144,7 +146,8 @@ export class DecisionContext {
     // What was sent computes too much for what it is now, or comes in another order.
     const isLate =
       asked.withheld?.some(({ at }) => !withheld.has(at)) === true ||
-      (asked.sortedBy !== undefined && asked.sortedBy.join() !== then.sortedBy?.join())
+      (asked.sortedBy !== undefined && asked.sortedBy.join() !== then.sortedBy?.join()) ||
+      (asked.unset !== undefined && asked.unset.join() !== then.unset?.join())
     return summarise(analysis, isLate ? UNWITHHELD : verdict, earlier?.sent ?? null, this)
   }
 }
@@ -158,7 +161,7 @@ function rewritten<Names>(
   { text, names }: { readonly text: string; readonly names: Names },
   verdict: Verdict,
 ): [Verdict, string | null] {
-  const { withheld, sortedBy } = rewritingOf(verdict)
+  const { withheld, sortedBy, unset } = rewritingOf(verdict)
   let sent: string | null = null
   if (withheld !== undefined) {
     sent = reader.withhold?.(text, withheld) ?? null
@@ -167,6 +170,10 @@ function rewritten<Names>(
   if (sortedBy !== undefined) {
     sent = reader.sorted(sent ?? text, sortedBy, names)
     if (sent === null) return [UNSORTED, null]
+  }
+  if (unset !== undefined) {
+    sent = reader.without?.(text, unset, names) ?? null
+    if (sent === null) return [UNDIVIDED, null]
   }
   return [verdict, sent]
 }
@@ -187,6 +194,14 @@ const UNSORTED: Deny = {
   message: 'rows told apart by a masked column come in an order that could tell of its values',
   detail: 'it cannot be sent so that they are sorted by its other result columns',
   hint: 'Group by columns that are not masked, for example by the key beside the masked column.',
+}
+
+const UNDIVIDED: Deny = {
+  ...UNWITHHELD,
+  code: 'masked-state',
+  message: 'this statement sets what chooses how rows are found, and columns are masked for you',
+  detail: 'it cannot be sent without that',
+  hint: 'Leave the planner its own choice.',
 }
 
 export class DecisionContexts {

@@ -9,7 +9,7 @@ import { faultOf } from '../fault.ts'
 import type { ParsedStatement } from './ast.ts'
 import type { MysqlContext } from './context.ts'
 import { SqlError, type SqlErrorCode } from './errors.ts'
-import { analyzeStatement, unsortable } from './facts/analyze-statement.ts'
+import { amongOthers, analyzeStatement } from './facts/analyze-statement.ts'
 import { lex } from './lex/lexer.ts'
 import type { Token } from './lex/token.ts'
 import { parseTokens } from './parse.ts'
@@ -39,7 +39,7 @@ export class MysqlReader {
         kind: 'statements',
         statements: parsed.map(({ statement, parameters }) => {
           const facts = analyzeStatement(analyzer, statement, { text: sql, parameters })
-          return parsed.length === 1 ? facts : unsortable(facts)
+          return parsed.length === 1 ? facts : amongOthers(facts)
         }),
         texts: parsed.map(({ text }) => text),
         fingerprint: identityOf(tokensWithoutLiterals(sql, tokens)),

@@ -56,6 +56,18 @@ export const attacks: AttackList = [
     'SET max_join_size = 60',
     'SELECT COUNT(*) FROM people p JOIN people q',
   ],
+  ['SET max_join_size = 60, sql_safe_updates = 0', 'SELECT COUNT(*) FROM people p JOIN people q'],
+  [
+    "PREPARE s FROM 'SET max_join_size = 3, sql_safe_updates = 0'",
+    'EXECUTE s',
+    'SELECT COUNT(*) FROM people p JOIN people q',
+    'SELECT @@max_join_size',
+  ],
+  ['SET max_join_size = 3, sql_safe_updates = 0; SELECT COUNT(*) FROM people p JOIN people q'],
+  ['SET @@local.max_join_size = 3, @@session.max_join_size = 3', 'SELECT @@max_join_size'],
+  [
+    'SET STATEMENT max_join_size = 3, sql_select_limit = 5 FOR SELECT COUNT(*) FROM people p JOIN people q',
+  ],
   ['SET max_join_size = 60, sql_big_selects = 0', 'SELECT COUNT(*) FROM people p JOIN people q'],
   'SELECT /*+ SET_VAR(max_join_size=3) */ COUNT(*) FROM people p JOIN people q',
   'SET STATEMENT max_join_size = 3 FOR SELECT COUNT(*) FROM people p JOIN people q',

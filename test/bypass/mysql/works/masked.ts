@@ -121,6 +121,12 @@ export const masked: readonly Messages[] = [
   ],
   'SELECT /*!40001 SQL_NO_CACHE */ * FROM `users`',
   'SELECT SQL_CALC_FOUND_ROWS id, email FROM users ORDER BY id LIMIT 2',
+  // The client's --safe-updates.
+  [
+    'SET sql_safe_updates=1,sql_select_limit=1000,max_join_size=1000000',
+    'SELECT COUNT(*) FROM users u JOIN invoices i ON i.user_id = u.id',
+    'SET sql_safe_updates=0,sql_select_limit=DEFAULT,max_join_size=DEFAULT',
+  ],
   'SELECT DISTINCT email FROM users',
   "SELECT DISTINCT u.email, u.country FROM users u JOIN invoices i ON i.user_id = u.id WHERE i.state = 'paid' ORDER BY u.country",
   'SELECT email, COUNT(*) FROM users GROUP BY email',

@@ -14,6 +14,7 @@ import {
   withMysqlParameters,
   withoutMysqlComments,
   withoutMysqlLiterals,
+  withoutMysqlSettings,
 } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 import { type MysqlSessionNames, movesNames } from './names.ts'
@@ -48,6 +49,10 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
 
   sorted(text: string, keys: readonly SortKey[], names: MysqlSessionNames): string | null {
     return sortedMysql(text, keys, dialectOf(names))
+  }
+
+  without(text: string, settings: readonly string[], names: MysqlSessionNames): string | null {
+    return withoutMysqlSettings(text, settings, dialectOf(names))
   }
 
   /** Null: there are not as many markers, or it cannot be read. */

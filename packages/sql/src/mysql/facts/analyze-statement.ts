@@ -51,7 +51,7 @@ export function analyzeStatement(
     walk,
     survey: seen,
     nested: (inner, innerText = text) =>
-      unsortable(analyzeStatement(analyzer, inner, { text: innerText, parameters: 0 })),
+      amongOthers(analyzeStatement(analyzer, inner, { text: innerText, parameters: 0 })),
     requireAllVisited() {
       for (const node of seen.meaningful) {
         if (!walk.visited.has(node)) draft.unknown(`${node.kind} not understood where it stands`)
@@ -71,6 +71,10 @@ export function analyzeStatement(
 }
 
 /** Of a statement that is not all of its text. */
-export function unsortable({ sortable: _, ...facts }: StatementFacts): StatementFacts {
+export function amongOthers({
+  sortable: _,
+  dividable: __,
+  ...facts
+}: StatementFacts): StatementFacts {
   return facts
 }

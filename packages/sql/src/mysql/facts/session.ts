@@ -7,6 +7,7 @@ import { noteSettings } from './settings.ts'
 
 const set: Handler<'set'> = (run, node) => {
   run.draft.command = commandOf(node.items)
+  run.draft.dividable = node.items.length > 1
   for (const item of node.items) noteItem(run, item)
   run.requireAllVisited()
 }
