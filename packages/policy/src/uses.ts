@@ -92,28 +92,14 @@ function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse
 }
 
 /**
- * By which of all that is shown of rows to sort them; null: what is shown is not known. Rows that this leaves in any order
- * are shown alike, or come by chance.
+ * By what to sort rows so that their order tells nothing: the columns that are not masked, and chance; null: it is not
+ * known which these are.
  */
-function shownColumns(
-  view: PrincipalView,
-  { outputs, engine }: StatementFacts,
-): readonly SortKey[] | null {
+function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly SortKey[] | null {
   if (!Array.isArray(outputs)) return null
-  const clear: number[] = []
-  const redacted: number[] = []
-  // There an order by values has not the same values next to each other: `a` and `A` may be equal.
-  let tells = engine !== 'postgres'
-  for (const [i, { lineage }] of (outputs as readonly OutputColumn[]).entries()) {
-    const plan = columnPlan(view, lineage)
-    if (plan.kind === 'clean') clear.push(i + 1)
-    else if (plan.kind !== 'mask') return null
-    else if (plan.mask.spec.kind === 'redact') redacted.push(i + 1)
-    else if (plan.mask.spec.kind !== 'null') tells = true
-  }
-  // Last, so that where its values are NULL, which is shown, comes last. Beside another, that would tell of the first; and
-  // what a mask shows of values (a hash, some of its characters), of their order.
-  return tells || redacted.length > 1 ? [...clear, 'chance'] : [...clear, ...redacted]
+  const plans = (outputs as readonly OutputColumn[]).map(({ lineage }) => columnPlan(view, lineage))
+  if (plans.some(({ kind }) => kind !== 'clean' && kind !== 'mask')) return null
+  return [...plans.flatMap(({ kind }, i) => (kind === 'clean' ? i + 1 : [])), 'chance']
 }
 
 /** The result columns that must not be computed: what they would use of masked columns may not be used. */

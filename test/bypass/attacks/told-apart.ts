@@ -3,6 +3,8 @@ import type { AttackList } from './attack-list.ts'
 
 export const attacks: AttackList = [
   'select distinct ssn from people',
+  'select distinct ssn from people where 1 / (id - 3) <> 5 limit 1',
+  'select city, ssn from people where 1 / (id - 3) <> 5 group by city, ssn order by city limit 1',
   'select distinct ssn, city from people',
   'select distinct ssn, salary, city from people',
   'select ssn, count(*) from people group by ssn',

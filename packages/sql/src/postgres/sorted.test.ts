@@ -10,53 +10,40 @@ beforeAll(async () => {
   parser = await Parser.create()
 })
 
+const CHANCE = 'pg_catalog.gen_random_uuid()'
+const FIRST = `${CHANCE} IS NULL`
+
 test.each([
-  ['select distinct ssn from people', [1], 'select distinct ssn from people ORDER BY 1 '],
   [
     'select a, count(*) from t group by a limit 3',
-    [2],
-    'select a, count(*) from t group by a ORDER BY 2  limit 3',
+    `select a, count(*) from t group by a ORDER BY ${FIRST}, 2, ${CHANCE}  limit 3`,
   ],
   [
     'select a, b from t group by a, b order by b desc offset 2',
-    [1, 2],
-    'select a, b from t group by a, b order by b desc, 1, 2  offset 2',
+    `select a, b from t group by a, b ORDER BY ${FIRST},  b desc, 2, ${CHANCE}  offset 2`,
   ],
   [
     'select a as "limit", \'limit ; order by\' from t group by 1 -- limit\n;',
-    [2],
-    'select a as "limit", \'limit ; order by\' from t group by 1 ORDER BY 2  -- limit\n;',
+    `select a as "limit", 'limit ; order by' from t group by 1 ORDER BY ${FIRST}, 2, ${CHANCE}  -- limit\n;`,
   ],
   [
-    'select t.limit from (select 1 from u order by 1 limit 1) t group by 1',
-    [1],
-    'select t.limit from (select 1 from u order by 1 limit 1) t group by 1 ORDER BY 1 ',
-  ],
-])('%s, by %j', (sql, columns, expected) => {
-  expect(sortedText(parser, sql, columns)).toBe(expected)
-})
-
-const CHANCE = 'pg_catalog.gen_random_uuid()'
-test.each([
-  [
-    'select a, b, count(*) from t group by a, b limit 3',
-    `select a, b, count(*) from t group by a, b ORDER BY 3, ${CHANCE}  limit 3`,
+    'select t.limit, 1 from (select 1 from u order by 1 limit 1) t group by 1',
+    `select t.limit, 1 from (select 1 from u order by 1 limit 1) t group by 1 ORDER BY ${FIRST}, 2, ${CHANCE} `,
   ],
   [
     'select distinct a, t.b from t where c order by a limit 3',
-    `select a, t.b from t where c GROUP BY 1, 2  order by a, 3, ${CHANCE}  limit 3`,
+    `select a, t.b from t where c GROUP BY 1, 2 ORDER BY ${FIRST},  a, 2, ${CHANCE}  limit 3`,
   ],
   [
-    '/* x */ SELECT\nDISTINCT a FROM t',
-    `/* x */ SELECT a FROM t GROUP BY 1 ORDER BY 3, ${CHANCE}  `,
+    '/* x */ SELECT\nDISTINCT upper(a), b FROM t ORDER BY upper(a)',
+    `/* x */ SELECT upper(a), b FROM t GROUP BY 1, 2 ORDER BY ${FIRST},  upper(a), 2, ${CHANCE} `,
   ],
-])('%s, by a column and by chance', (sql, expected) => {
-  expect(sortedText(parser, sql, [3, 'chance'])).toBe(expected)
+])('%s', (sql, expected) => {
+  expect(sortedText(parser, sql, [2, 'chance'])).toBe(expected)
 })
 
 test.each([
   'select distinct * from t',
-  'select distinct upper(a) from t',
   'select distinct a from t order by 1 + 1',
   'select distinct a, count(*) from t group by a',
   'select distinct a from t having true',
@@ -104,12 +91,10 @@ test('what is made differs from the text in nothing but what it is sorted by', (
   fc.assert(
     fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
       const sql = `select ${parts.join(' ')}`
-      for (const keys of [[1], ['chance']] as const) {
-        const text = sortedText(parser, sql, keys)
-        if (text === null) continue
-        const [before, after] = [sql, text].map((one) => treeOf(parser, one)?.['SelectStmt'])
-        expect(treeText(after, ['sortClause'])).toBe(treeText(before, ['sortClause']))
-      }
+      const text = sortedText(parser, sql, [1, 'chance'])
+      if (text === null) return
+      const [before, after] = [sql, text].map((one) => treeOf(parser, one)?.['SelectStmt'])
+      expect(treeText(after, ['sortClause'])).toBe(treeText(before, ['sortClause']))
     }),
     { numRuns: 2000 },
   )

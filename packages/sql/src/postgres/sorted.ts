@@ -1,7 +1,6 @@
 /**
- * A SELECT that is also sorted by some of its result columns, after what it sorts by itself. Rows that these leave in
- * any order then differ in nothing else that is shown, or come in an order of chance. Spliced from the text, and only
- * where its tree is the same but for that.
+ * A SELECT that is also sorted by some of its result columns and by chance, after what it sorts by itself: the order that a
+ * plan gives its rows is not told. Spliced from the text, and only where its tree is the same but for that.
  */
 import type { SortKey } from '../facts.ts'
 import type { Parser } from './parse.ts'
@@ -10,22 +9,25 @@ import { type Tree, treeOf, treeText } from './same-tree.ts'
 
 /** Null: it is no SELECT of its own, or that is not certain. */
 export function sortedText(parser: Parser, sql: string, keys: readonly SortKey[]): string | null {
-  const grouped = keys.includes('chance') ? groupedText(parser, sql) : sql
+  const grouped = groupedText(parser, sql)
   return grouped === null ? null : withKeys(parser, grouped, keys)
 }
 
 function withKeys(parser: Parser, sql: string, keys: readonly SortKey[]): string | null {
   const select = selectOf(parser, sql)
-  const at = select === undefined ? null : placeBefore(sql, AFTER_SORTING)
-  if (select === undefined || at === null) return null
+  const end = select === undefined ? null : placeBefore(sql, AFTER_SORTING)
+  const begin = end === null ? null : placeBefore(sql, SORTING)
+  if (select === undefined || end === null || begin === null) return null
   const own = (select['sortClause'] ?? []) as readonly unknown[]
   const added = keys.map((key) => (key === 'chance' ? CHANCE.text : key)).join(', ')
-  const text = inserted(sql, at, `${own.length === 0 ? ' ORDER BY' : ','} ${added} `)
+  const last = ` ${own.length === 0 ? '' : `${sql.slice(begin, end).replace(ORDER_BY, '')}, `}${added} `
+  const text = `${sql.slice(0, begin)} ORDER BY ${FIRST.text},${last}${sql.slice(end)}`
   const made = selectOf(parser, text)
-  const sorts = (made?.['sortClause'] ?? []) as readonly Tree[]
+  const [first, ...sorts] = (made?.['sortClause'] ?? []) as readonly Tree[]
   const meant = keys.map((key) => (key === 'chance' ? CHANCE.tree : position(key)))
   const isMeant =
     treeText(made, ['sortClause']) === treeText(select, ['sortClause']) &&
+    treeText(keyOf(first ?? {})) === treeText(FIRST.tree) &&
     treeText(sorts.slice(0, own.length)) === treeText(own) &&
     treeText(sorts.slice(own.length).map(keyOf)) === treeText(meant)
   return isMeant ? text : null
@@ -41,14 +43,17 @@ function groupedText(parser: Parser, sql: string): string | null {
     ...others
   } = select as { targetList?: readonly Tree[]; sortClause?: readonly Tree[] } & Tree
   if (others['groupClause'] !== undefined || others['havingClause'] !== undefined) return null
-  const isSortedByColumns = sortClause.every((sort) => {
-    const { node } = (sort['SortBy'] ?? {}) as { node?: Tree }
-    return isName(node) || node?.['A_Const'] !== undefined
-  })
-  const isOfColumns = targetList.every((target) =>
-    isName((target['ResTarget'] as { val?: Tree } | undefined)?.val),
+  const values = targetList.map(
+    (target) => (target['ResTarget'] as { val?: Tree } | undefined)?.val,
   )
-  if (!isOfColumns || !isSortedByColumns) return null
+  // `*` stands for more than one.
+  if (values.some((value) => treeText(value)?.includes('"A_Star"') !== false)) return null
+  const known = new Set(values.map((value) => treeText(value)))
+  const isSortedByThem = sortClause.every((sort) => {
+    const { node } = (sort['SortBy'] ?? {}) as { node?: Tree }
+    return isName(node) || node?.['A_Const'] !== undefined || known.has(treeText(node))
+  })
+  if (!isSortedByThem) return null
   const [first, second] = piecesOf(sql)?.pieces ?? []
   const at = placeBefore(sql, AFTER_GROUPING)
   if (first?.key !== 'SELECT' || second?.key !== 'DISTINCT' || at === null) return null
@@ -74,6 +79,15 @@ const CHANCE = {
   },
 } as const
 
+/**
+ * Always false, which the planner does not know: all rows are computed before any is sorted. Where an index gives them in
+ * the order of the keys, those that a LIMIT leaves out would not be, and whether one of them fails would tell its place.
+ */
+const FIRST = {
+  text: `${CHANCE.text} IS NULL`,
+  tree: { NullTest: { arg: CHANCE.tree, nulltesttype: 'IS_NULL' } },
+} as const
+
 const selectOf = (parser: Parser, sql: string): Tree | undefined =>
   treeOf(parser, sql)?.['SelectStmt'] as Tree | undefined
 
@@ -96,6 +110,8 @@ function keyOf(sort: Tree): unknown {
   return isPlain ? node : undefined
 }
 
+const ORDER_BY = /^\s*ORDER\s+BY\b/i
+const SORTING = new Set(['ORDER', 'LIMIT', 'OFFSET', 'FETCH', 'FOR'])
 /** What may follow ORDER BY. */
 const AFTER_SORTING = new Set(['LIMIT', 'OFFSET', 'FETCH', 'FOR'])
 /** What may follow GROUP BY, without HAVING. */
