@@ -114,6 +114,7 @@ describe.skipIf(!existsSync(PRLIMIT))('a disk that takes no more', () => {
     // The sessions whose statements were in the very write that failed are ended; others are refused, and stay.
     await expect(insert(idle, 'refused')).rejects.toThrow(/audit|record/i)
     await expect(idle.run('SELECT 1')).rejects.toThrow(/audit|record/i)
+    await expect(connect(server, gateway)).rejects.toThrow(/the audit log cannot be written/)
     await client.end()
     const marks = async () => (await sql('SELECT mark FROM marks')).map(({ mark }) => mark)
     expect(await marks()).toHaveLength(1 + fitted)

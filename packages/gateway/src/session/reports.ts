@@ -3,6 +3,7 @@
  * objects, never values. Codes are PostgreSQL's SQLSTATEs; another protocol's room translates them.
  */
 
+import { AuditError } from '@sallyport/audit'
 import type { Deny, PrincipalView } from '@sallyport/policy'
 import { SQLSTATE } from '@sallyport/protocol-postgres'
 import { counted } from '../counted.ts'
@@ -14,6 +15,17 @@ export interface Report {
   readonly hint?: string
   /** 1-based character of the statement. */
   readonly position?: number | null
+}
+
+const NOTHING_UNRECORDED = 'Nothing runs unrecorded. Tell whoever operates the gateway.'
+
+/** A login came to an error that is not the client's. */
+export function failedLogin(error: unknown): Report {
+  if (error instanceof AuditError) {
+    const message = 'connection refused: the audit log cannot be written'
+    return { sqlstate: SQLSTATE.SYSTEM_ERROR, message, hint: NOTHING_UNRECORDED }
+  }
+  return { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' }
 }
 
 type Limits = PrincipalView['limits']
@@ -93,7 +105,7 @@ export const REPORTS = {
   auditUnavailable: {
     sqlstate: SQLSTATE.SYSTEM_ERROR,
     message: 'statement refused: the audit log cannot be written',
-    hint: 'Nothing runs unrecorded. Tell whoever operates the gateway.',
+    hint: NOTHING_UNRECORDED,
   },
   catalogUnavailable: {
     sqlstate: SQLSTATE.CANNOT_CONNECT_NOW,

@@ -6,6 +6,7 @@
  */
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino'
 import { REDACTED } from '../secrets/secret.ts'
+import { LogOutput } from './log-output.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type { Logger }
@@ -35,6 +36,8 @@ const SENSITIVE = [
   'literals',
 ]
 
+const STDOUT = 1
+
 export interface LoggerOptions {
   readonly level: LogLevel
   /** Where lines go; standard output when absent. */
@@ -59,7 +62,7 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
     },
     hooks: { logMethod: withOwnMessage },
   }
-  return destination === undefined ? pino(options) : pino(options, destination)
+  return pino(options, destination ?? new LogOutput(STDOUT))
 }
 
 /** pino takes an error's message as the line's when the line has none: give it one. */

@@ -35,7 +35,7 @@ import {
   sessionStarted,
 } from '../admission.ts'
 import type { SessionGround } from '../grounds.ts'
-import type { Report } from '../reports.ts'
+import { failedLogin, type Report } from '../reports.ts'
 import { Session } from '../session.ts'
 import { noteEnd, openWithCredential } from '../upstream.ts'
 import { type Caller, MysqlGreeting, turnAway } from './client-login.ts'
@@ -150,14 +150,14 @@ async function attend(visit: Visit, deps: MysqlDeps): Promise<void> {
             sqlstate: SQLSTATE.INVALID_AUTHORIZATION,
             message: `authentication failed: ${error.message}`,
           }
-        : { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' },
+        : failedLogin(error),
     )
   }
 }
 
 function unreachable(error: unknown): Report {
   if (error instanceof GatewayError) return { sqlstate: error.sqlstate, message: error.message }
-  return { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' }
+  return failedLogin(error)
 }
 
 /** A login that broke off after it had said what it wanted. Never throws. */

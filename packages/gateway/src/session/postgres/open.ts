@@ -29,7 +29,7 @@ import {
 } from '../admission.ts'
 import type { SessionGround } from '../grounds.ts'
 import { secretHash } from '../interrupts.ts'
-import type { Report } from '../reports.ts'
+import { failedLogin, type Report } from '../reports.ts'
 import { Session } from '../session.ts'
 import { noteEnd, openWithCredential } from '../upstream.ts'
 import { type ClientChannel, Greeting } from './client-login.ts'
@@ -107,7 +107,7 @@ export async function openSession(
     await greeting.refuse(
       error instanceof ProtocolError
         ? { sqlstate: error.sqlstate, message: error.message }
-        : { sqlstate: SQLSTATE.INTERNAL_ERROR, message: 'internal error of the gateway' },
+        : failedLogin(error),
     )
   } finally {
     clearTimeout(deadline)
