@@ -193,6 +193,22 @@ test('Slack: a message with the statement; a click of an approver releases it; t
   wire.close()
 })
 
+test('Slack: nothing hides what would run, or looks like it', async () => {
+  received.length = 0
+  const reason = 'ok `DELETE nothing`'
+  const { wire, id } = await held(
+    `INSERT INTO t VALUES (5) -- \u202e )6( \u200b\n/*reason='${reason}'*/`,
+  )
+  const { body } = await got(({ path }) => path === '/api/chat.postMessage')
+  expect(body).toContain('INSERT INTO t VALUES (5) -- [U+202E] )6( [U+200B]')
+  expect(body).not.toMatch(/[\u202e\u200b]/)
+  const [head] = JSON.parse(body).blocks
+  expect(head.text.text).toContain("Reason: ok 'DELETE nothing'")
+  await control.post(`/v1/approvals/${id}/decision`, { decision: 'deny' })
+  await wire.replies()
+  wire.close()
+})
+
 test('Slack: a click counts only signed, fresh, and of somebody who may decide', async () => {
   received.length = 0
   const { wire, id } = await held('INSERT INTO t VALUES (3)')

@@ -12,7 +12,7 @@ import type { Shown } from '../approvals/journal.ts'
 import { type Approval, type ApprovalEvent, isOver } from '../approvals/state.ts'
 import type { ApprovalLink } from '../session/hold-reports.ts'
 import { type Deliveries, Undeliverable } from './delivery.ts'
-import { sayRequest, sayShown } from './words.ts'
+import { sayRequest, sayShown, visible } from './words.ts'
 
 /** Older clicks are replays, seconds. */
 const CLICK_AGE_SECONDS_MAX = 300
@@ -119,7 +119,7 @@ export class Slack {
     const link = template?.replaceAll('{id}', encodeURIComponent(approval.id)) ?? null
     const sql = shown?.layout ?? shown?.sql ?? ''
     const parameters = (shown?.parameters ?? []).map((value, i) => `$${i + 1} = ${value ?? 'NULL'}`)
-    const statement = plain([sql, ...parameters].join('\n'))
+    const statement = plain(visible([sql, ...parameters].join('\n')))
     const isWhole = statement.length <= STATEMENT_CHARS_MAX && !statement.includes('```')
     const where = link === null ? `\`sallyport approvals show ${approval.id}\`` : `<${link}>`
     const known = sayShown(shown).map(plain)
@@ -220,7 +220,8 @@ function clickIn(body: string): Click | null {
   }
 }
 
-const summary = (approval: Approval): string => plain(sayRequest(approval))
+/** Without code of the requester's making above that which would run. */
+const summary = (approval: Approval): string => plain(sayRequest(approval)).replaceAll('`', "'")
 
 const section = (text: string): object => ({ type: 'section', text: { type: 'mrkdwn', text } })
 

@@ -8,14 +8,27 @@ import { counted } from '../counted.ts'
 export function sayRequest({ id, request }: Approval): string {
   const { subject, graph, node, connection, rule, reason, what, role, grant } = request
   const place = [graph, node].filter((part) => part !== undefined).join('/')
-  const who = place === '' ? subject : `${subject} (${place})`
+  const who = inLine(place === '' ? subject : `${subject} (${place})`)
   const wants = {
-    grant: `the role ${role} for ${counted((grant?.forMs ?? 0) / 60_000, 'minute')}`,
+    grant: `the role ${inLine(role)} for ${counted((grant?.forMs ?? 0) / 60_000, 'minute')}`,
     statement: 'to run a statement',
     result: 'the rest of a result',
   }[what]
-  const why = reason === undefined ? '' : `\nReason: ${reason}`
+  const why = reason === undefined ? '' : `\nReason: ${inLine(reason)}`
   return `${who} wants ${wants} on ${connection}. Rule: ${rule}. ${id}${why}`
+}
+
+/** Text of somebody else's: what would not be seen, or turns the rest around, is said by its number. */
+export function visible(text: string): string {
+  return text.replace(/[^\P{C}\n\t]/gu, (hidden) => {
+    const code = (hidden.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    return `[U+${code}]`
+  })
+}
+
+/** And on the line it is on: nothing below it looks as if we had said it. */
+function inLine(text: string): string {
+  return visible(text.replace(/\s*[\n\t]\s*/g, ' '))
 }
 
 /** A line for each thing that is known of what it would do. */
