@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
-const START_MS_MAX = 30_000
+const START_MS_MAX = 120_000
 const STOP_MS_MAX = 15_000
 const POLL_MS = 50
 
