@@ -92,15 +92,16 @@ describe('RecordWriter', () => {
     })
     fc.assert(
       fc.property(statements.map(compact), texts, count, (event, others, at) => {
-        const { session, ordinal, sql, cut: _, ...fields } = event as Statement
+        const { session, ordinal, sql, parameters, cut: _, ...fields } = event as Statement
+        const bound = parameters === undefined ? {} : { parameters }
         const form = StatementForm.of(fields)
         expect(form).not.toBeNull()
         if (form === null) return
         const writer = newWriter()
         for (const one of [sql, sql, sql, ...others, ...others, sql]) {
           const prev = writer.chain.head
-          const seq = writer.appendForm(form, { session, ordinal, sql: one }, at)
-          const whole = { ...fields, session, ordinal, sql: one }
+          const seq = writer.appendForm(form, { session, ordinal, sql: one, ...bound }, at)
+          const whole = { ...fields, session, ordinal, sql: one, ...bound }
           expect(linesOf(writer)).toEqual([lineFor(whole, { at, prev, seq })])
           writer.clear()
         }
@@ -135,6 +136,24 @@ describe('RecordWriter', () => {
       expect(linesOf(formed)).toEqual(linesOf(plain))
     },
   )
+
+  test.each([
+    ['a long value', ['x'.repeat(STRING_CHARS_MAX + 1)]],
+    ['many values', Array.from({ length: LIST_ITEMS_MAX + 1 }, (_, i) => `${i}`)],
+    [
+      'values that fill a record',
+      Array.from({ length: LIST_ITEMS_MAX }, () => 'x'.repeat(STRING_CHARS_MAX)),
+    ],
+  ])('writes %s with a form as without', (_name, parameters) => {
+    const event = statement({ parameters })
+    const { session, ordinal, sql, parameters: _p, ...fields } = event
+    const form = StatementForm.of(fields)
+    if (form === null) throw new Error('no form')
+    const [plain, formed] = [newWriter(1_000_000), newWriter(1_000_000)]
+    plain.append(event, 1)
+    formed.appendForm(form, { session, ordinal, sql, parameters }, 1)
+    expect(linesOf(formed)).toEqual(linesOf(plain))
+  })
 
   test('refuses a session that does not fit, and changes nothing', () => {
     const { session: _s, ordinal, sql, ...fields } = statement()

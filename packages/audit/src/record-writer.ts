@@ -107,11 +107,15 @@ export class RecordWriter {
 
   /** The same for a statement whose record is encoded already but for these. */
   appendForm(form: StatementForm, of: StatementOf, at: number): number {
-    const { session, ordinal, sql } = of
+    const { session, ordinal, sql, parameters } = of
     if (sql.length > SQL_CHARS_MAX) return this.append({ ...form.fields, ...of }, at)
     const json = this.#begin(at)
     json.piece(form.before)
     json.integer(ordinal)
+    if (parameters !== undefined) {
+      json.piece(PARAMETERS)
+      writeStrings(json, parameters)
+    }
     json.piece(form.between)
     json.string(session, STRING_CHARS_MAX)
     json.piece(SQL)
@@ -119,6 +123,7 @@ export class RecordWriter {
     if (encoded === null) json.string(sql, SQL_CHARS_MAX)
     else json.piece(encoded)
     json.piece(form.behind)
+    if (json.overflow && parameters !== undefined) return this.append({ ...form.fields, ...of }, at)
     return this.#finish(at, 'statement')
   }
 
@@ -165,6 +170,7 @@ const SEQ = ascii('","seq":')
 const END = ascii('}')
 const BYTES = ascii('{"bytes":')
 const MICROS = ascii(',"micros":')
+const PARAMETERS = ascii(',"parameters":')
 const ROWS = ascii(',"rows":')
 const SESSION = ascii(',"session":')
 const SQL = ascii(',"sql":')

@@ -1,10 +1,10 @@
 /**
- * A statement as it is recorded, but for who ran it, which of the session's it was and its text, encoded once: the
- * same statements are run again and again, with other literals or the same, and everything else of their records is
- * the same.
+ * A statement as it is recorded, but for who ran it, which of the session's it was, its text and what was bound,
+ * encoded once: the same statements are run again and again, with other values or the same, and everything else of
+ * their records is the same.
  *
- *     {"effects":[…],…,"ordinal":7,…,"session":"…","sql":"…",…,"via":"…"}
- *     ^before                    ^between                   ^behind
+ *     {"effects":[…],…,"ordinal":7,"parameters":[…],…,"session":"…","sql":"…",…,"via":"…"}
+ *     ^before                                      ^between                  ^behind
  */
 
 import { canonicalJson } from './canonical.ts'
@@ -12,13 +12,14 @@ import type { Statement } from './event.ts'
 import { FORM_BYTES_MAX } from './limits.ts'
 import { fittedEventJson } from './shorten.ts'
 
-export type StatementFields = Omit<Statement, 'ordinal' | 'session' | 'sql' | 'cut'>
+export type StatementFields = Omit<Statement, 'ordinal' | 'parameters' | 'session' | 'sql' | 'cut'>
 
 /** What differs between records of one form. */
 export interface StatementOf {
   readonly session: string
   readonly ordinal: number
   readonly sql: string
+  readonly parameters?: readonly (string | null)[]
 }
 
 export class StatementForm {
@@ -39,10 +40,9 @@ export class StatementForm {
 
   /** Null: over a cap, so that each record of it must be shortened by itself. */
   static of(fields: StatementFields): StatementForm | null {
-    const { code, effects, fingerprint, masks, parameters, reason, relations, rule, ...last } =
-      fields
+    const { code, effects, fingerprint, masks, reason, relations, rule, ...last } = fields
     const before = `{${members({ code, effects, fingerprint, masks })},"ordinal":`
-    const between = `,${members({ parameters, reason, relations, rule })},"session":`
+    const between = `,${members({ reason, relations, rule })},"session":`
     const behind = `,${members(last)}}`
     // As the plain encoder has it, which knows the caps.
     const whole = fittedEventJson({ ...fields, ordinal: 0, session: '', sql: '' })

@@ -220,7 +220,7 @@ export class Recordings {
     for (let at = start; at < end; at += RECORDING_PIECE_BYTES) {
       const to = Math.min(at + RECORDING_PIECE_BYTES, end)
       if (to - at < RECORDING_DIRECT_BYTES) {
-        buf.copy(this.#buffer, this.#entry(session, kind, to - at), at, to)
+        copy(buf, at, to, this.#buffer, this.#entry(session, kind, to - at))
       } else {
         const number = this.#roomFor(session, 0)
         const payload = buf.subarray(at, to)
@@ -316,6 +316,15 @@ export class Recordings {
     this.#failed = true
     return error
   }
+}
+
+/** Up to this, bytes, a loop beats the call into native code. */
+const LOOP_BYTES_MAX = 128
+
+function copy(from: Buffer, start: number, end: number, to: Buffer, at: number): void {
+  if (end - start > LOOP_BYTES_MAX) from.copy(to, at, start, end)
+  // Safe: within both.
+  else for (let i = start; i < end; i++) to[at + i - start] = from[i] as number
 }
 
 function unavailable(): AuditError {

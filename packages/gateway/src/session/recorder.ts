@@ -14,15 +14,14 @@ const RECORDED_VALUE_BYTES_MAX = 4096
 /** Stands for a value that may be of a column that is masked for somebody. */
 const WITHHELD = '[withheld]'
 
-/** A bound value as it is recorded. `text`: of its first bytes. */
+/** A bound value of so many bytes as it is recorded. `text`: of its first so many. */
 export function recordedValue(
   { leftOut }: Decided,
-  value: Uint8Array | null,
-  text: (bytes: Buffer) => string,
-): string | null {
-  if (value === null) return null
+  bytes: number,
+  text: (bytes: number) => string,
+): string {
   if (leftOut === 'values') return WITHHELD
-  return text(Buffer.from(value.subarray(0, RECORDED_VALUE_BYTES_MAX)))
+  return text(Math.min(bytes, RECORDED_VALUE_BYTES_MAX))
 }
 
 export type Via = 'simple' | 'parse' | 'bind' | 'execute'
@@ -83,9 +82,13 @@ export class StatementRecorder {
     const known = knownOf(decided)
     const sql = decided.leftOut === 'nothing' ? text : this.#without(decided.leftOut, known, text)
     try {
-      if (parameters === undefined && !watch.watches(session)) {
+      if (!watch.watches(session)) {
         const form = formOf(known, via, decided)
-        if (form !== null) return audit.appendForm(form, { session, ordinal: ++this.#ordinal, sql })
+        if (form !== null) {
+          const ordinal = ++this.#ordinal
+          const of = { session, ordinal, sql }
+          return audit.appendForm(form, parameters === undefined ? of : { ...of, parameters })
+        }
       }
     } catch {
       return null
@@ -141,7 +144,7 @@ export class StatementRecorder {
     if (this.#append(fields) !== null) this.#options.recorded()
   }
 
-  #append(fields: StatementFields & { readonly sql: string }): number | null {
+  #append(fields: Omit<Statement, 'session' | 'ordinal'>): number | null {
     const { audit, session, watch } = this.#options
     try {
       const event: Statement = { ...fields, session, ordinal: ++this.#ordinal }

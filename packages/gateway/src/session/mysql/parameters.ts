@@ -67,9 +67,11 @@ export function recordedParameters(
 function recordedRow(decided: Decided, parameters: Parameters): (string | null)[] {
   return Array.from({ length: parameters.markers }, (_, i) => {
     const value = parameters.value(i)
-    const bytes = value === null || value instanceof Uint8Array ? value : Buffer.from(String(value))
-    return recordedValue(decided, bytes, (kept) =>
-      isUtf8(kept) ? kept.toString('utf8') : `\\x${kept.toString('hex')}`,
-    )
+    if (value === null) return null
+    const bytes = value instanceof Uint8Array ? value : Buffer.from(String(value))
+    return recordedValue(decided, bytes.length, (kept) => {
+      const first = Buffer.from(bytes.buffer, bytes.byteOffset, kept)
+      return isUtf8(first) ? first.toString('utf8') : `\\x${first.toString('hex')}`
+    })
   })
 }

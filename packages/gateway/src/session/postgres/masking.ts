@@ -44,7 +44,11 @@ export function compileMasks(
 ): CompiledMasks {
   const { decided, before, ground, keys } = masking
   const latest = before.length === 0 ? LATEST.get(fields) : undefined
-  if (latest?.decided === decided && latest.result === result && sameFormats(latest, formats)) {
+  if (
+    latest?.decided === decided &&
+    latest.result === result &&
+    sameFormats(latest.formats, formats)
+  ) {
     return latest.compiled
   }
   const key = before.length === 0 ? shapeKey(result, fields, formats) : null
@@ -84,10 +88,7 @@ const LATEST = new WeakMap<
   }
 >()
 
-function sameFormats(
-  { formats }: { formats: readonly number[] },
-  asked: readonly number[],
-): boolean {
+export function sameFormats(formats: readonly number[], asked: readonly number[]): boolean {
   return formats.length === asked.length && formats.every((format, i) => format === asked[i])
 }
 

@@ -11,6 +11,7 @@ import { formatOf, HEADER_BYTES, type Portal } from '@sallyport/protocol-postgre
 import type { Output } from '../../sockets/writer.ts'
 import { SentData } from '../sent.ts'
 import { eachView, NONE_SENT, type Shown, type ShownOptions, ShownResults } from '../shown.ts'
+import { sameFormats } from './masking.ts'
 import { redactReport } from './redaction.ts'
 
 const DATA_ROW = 0x44
@@ -26,8 +27,9 @@ export class PostgresShown implements Shown {
   readonly #results: ShownResults
   /** What the client sends as data. */
   readonly sent: SentData
-  /** Shapes said already: by the fields the server described, then by formats. */
+  /** Shapes said already: by the fields the server described, then by formats; and the newest. */
   readonly #shapes = new WeakMap<object, Map<string, number>>()
+  #shape: { fields: object; formats: readonly number[]; id: number } | null = null
   #shapeCount = 0
   /** Bytes of the frame at hand that are still to come, and whether they are kept. */
   #rest = 0
@@ -161,6 +163,8 @@ export class PostgresShown implements Shown {
   #shapeOf(portal: Portal | null): number | null {
     const fields = portal?.fields ?? portal?.statement?.fields
     if (portal === null || fields === undefined || fields === null) return null
+    const newest = this.#shape
+    if (newest?.fields === fields && sameFormats(newest.formats, portal.formats)) return newest.id
     const formats = portal.formats.join()
     let known = this.#shapes.get(fields)
     if (known === undefined) {
@@ -182,6 +186,7 @@ export class PostgresShown implements Shown {
       )
       this.#recording.shape({ id, columns })
     }
+    this.#shape = { fields, formats: portal.formats, id }
     return id
   }
 }
