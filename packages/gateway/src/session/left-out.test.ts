@@ -76,6 +76,10 @@ describe.each([
     `SELECT name FROM people WHERE ssn IS NULL AND id = 4`,
     `SELECT (SELECT ssn FROM people p WHERE p.id = o.person_id) FROM orders o WHERE o.id = 4`,
     `SELECT x.s FROM (SELECT id, ssn AS s FROM people) x WHERE x.id = 4`,
+    `SELECT ssn, count(*) FROM people WHERE name = 'ann' GROUP BY ssn HAVING count(*) > 4`,
+    `SELECT s FROM (SELECT ssn AS s, id FROM people) x WHERE x.id > 4 GROUP BY s`,
+    `SELECT DISTINCT ssn FROM people WHERE name = 'ann'`,
+    `SELECT DISTINCT name, ssn FROM people WHERE id = 4`,
   ])('a comment where one is shown and no more: %s', (sql) => {
     expect(leftOut(sql)).toBe('comments')
   })
@@ -97,7 +101,12 @@ describe.each([
     `SELECT count(*) FROM people GROUP BY ssn HAVING ssn = '1'`,
     `SELECT ssn FROM people UNION SELECT '1'`,
     `SELECT ssn FROM people UNION ALL SELECT '1'`,
-    `SELECT DISTINCT ssn, '1' FROM people`,
+    `SELECT count(*) FROM people GROUP BY ssn || '1'`,
+    `SELECT ssn FROM people GROUP BY ssn HAVING max(ssn) > '1'`,
+    `SELECT count(*) FROM (SELECT ssn AS s FROM people UNION ALL SELECT '1') x GROUP BY s`,
+    `SELECT count(*) FROM (SELECT ssn FROM people UNION SELECT '1') x`,
+    `SELECT DISTINCT coalesce(ssn, '1') FROM people`,
+    `SELECT id FROM people WHERE ssn IN (SELECT '1' FROM people GROUP BY ssn)`,
     `INSERT INTO people (id, ssn) VALUES (4, '1')`,
     `INSERT INTO people VALUES (4, 'ann', '1')`,
     `UPDATE people SET ssn = '1' WHERE id = 4`,

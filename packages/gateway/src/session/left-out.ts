@@ -1,7 +1,7 @@
 /**
  * What of a statement's text and bound values the record must not hold: what could be a value of a column that is
- * masked for anybody. A column whose cells are only shown, or asked for NULL, meets no value of the text; where it is
- * used in any other way, all of the text's values are left out: which of them meets it cannot be proven.
+ * masked for anybody. A column whose cells are only shown, grouped by or asked for NULL meets no value of the text; where
+ * it is used in any other way, all of the text's values are left out: which of them meets it cannot be proven.
  */
 import type { PrincipalView } from '@sallyport/policy'
 import type { Analysis, ColumnRef, Lineage, StatementFacts } from '@sallyport/sql'
@@ -61,8 +61,11 @@ function onlyShows(statement: StatementFacts, isProtected: IsProtected): boolean
       ({ lineage, into }) => meets(lineage) || (into.kind === 'column' && isProtected(into.column)),
     ) &&
     uses.every(
-      ({ column, with: other, context }) =>
+      ({ column, with: other, context, apart }) =>
         context === 'is-null' ||
+        // Its values are held against each other alone: these are said of a column itself, never of an expression.
+        context === 'group' ||
+        apart === true ||
         !(isProtected(column) || (other !== undefined && isProtected(other))),
     ) &&
     (outputs === null ||
