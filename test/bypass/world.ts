@@ -90,7 +90,11 @@ export async function openWorlds(
   { statistics = 'collected' }: { readonly statistics?: 'collected' | 'none' } = {},
 ): Promise<World> {
   const template = `worlds_${randomBytes(6).toString('hex')}`
-  const file = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
+  const file = async (name: string) => {
+    const text = await readFile(new URL(name, import.meta.url), 'utf8')
+    // Virtual columns are of PostgreSQL 18.
+    return Number.parseInt(server.version) < 18 ? text.replaceAll(' VIRTUAL', ' STORED') : text
+  }
   const columns = PROTECTED.map(({ name, type }) => `ADD COLUMN ${name} ${type}`).join(', ')
   const inside = (database: string, text: string) => postgresSql(server, { database, text })
   await inside('postgres', `CREATE DATABASE ${template} TEMPLATE template0`)

@@ -5,6 +5,7 @@ import { works as catalogs } from './catalogs.ts'
 import { works as crm } from './crm.ts'
 import { works as django } from './django.ts'
 import { works as drivers } from './drivers.ts'
+import { works as everyTool } from './every-tool.ts'
 import { works as jvm } from './jvm.ts'
 import { works as langgraph } from './langgraph.ts'
 import { works as node } from './node.ts'
@@ -28,4 +29,5 @@ export const CLEAN: Readonly<Record<string, readonly string[]>> = {
   LangGraph: langgraph,
   'an application': crm,
   'with extensions': applications,
+  'every tool': everyTool,
 }
