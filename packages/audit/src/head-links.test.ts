@@ -119,7 +119,7 @@ describe('heads', () => {
     expect((await verifyLog(directory, { ...options, heads: outside })).findings).toEqual([])
     write(lines.toSpliced(1, 1))
     expect((await verifyLog(directory, options)).findings).toMatchObject([
-      { code: 'head-missing', message: 'heads 2 to 2 are missing', file: HEADS_FILE, line: 2 },
+      { code: 'head-missing', message: 'head 2 is missing', file: HEADS_FILE, line: 2 },
     ])
   })
 })

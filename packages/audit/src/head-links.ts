@@ -71,10 +71,16 @@ export class HeadLinks {
   ): void {
     const { heads, previous, seq } = head
     if (heads > expected.heads) {
-      const message = `heads ${expected.heads + 1} to ${heads} are missing`
+      const first = expected.heads + 1
+      const message =
+        heads === first ? `head ${heads} is missing` : `heads ${first} to ${heads} are missing`
       this.#add('head-missing', message, { line, seq })
     } else if (heads < expected.heads) {
-      const message = `head ${numberOf(head)} stands behind head ${expected.heads}`
+      const number = numberOf(head)
+      const message =
+        number === expected.heads
+          ? `head ${number} stands there twice`
+          : `head ${number} stands behind head ${expected.heads}`
       this.#add('head-order', message, { line, seq })
     } else if (previous !== expected.previous) {
       const message = `head ${numberOf(head)} does not follow the one before it`
