@@ -1,5 +1,6 @@
 /** Two gateways over one store: what is approved at one runs at the other, once, and nobody is left waiting. */
 import { execFile } from 'node:child_process'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -8,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { errorsOf, say, WireClient } from '../support/wire.ts'
+import { cancelAt, errorsOf, say, WireClient } from '../support/wire.ts'
 
 const POLICY = `version: 1
 rules:
@@ -34,13 +35,13 @@ let database: TestDatabase
 let store: TestDatabase
 const gateways: TestGateway[] = []
 
-async function start(): Promise<TestGateway> {
+async function start(url: string = store.url): Promise<TestGateway> {
   const gateway = await startTestGateway({
     upstream: database,
     database: database.database,
     via: 'tcp',
     policies: [POLICY],
-    config: { admin: { port: 0 }, store: { url: `plain:${store.url}` } },
+    config: { admin: { port: 0 }, store: { url: `plain:${url}` } },
   })
   gateways.push(gateway)
   return gateway
@@ -58,6 +59,43 @@ afterAll(async () => {
   await database.drop()
   await store.drop()
 })
+
+/** A way to a database on which everything can stand still, as where its server is stopped by SIGSTOP. */
+async function stoppable(to: URL) {
+  const sockets = new Set<Socket>()
+  const server = createServer((from) => {
+    const target = connect(Number(to.port), to.hostname)
+    for (const [one, other] of [
+      [from, target],
+      [target, from],
+    ] as const) {
+      sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => other.destroy())
+      if (stopped) one.pause()
+    }
+  })
+  let stopped = false
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = new URL(to)
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    stop: () => {
+      stopped = true
+      for (const socket of sockets) socket.pause()
+    },
+    go: () => {
+      stopped = false
+      for (const socket of sockets) socket.resume()
+    },
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
 
 const [first, second] = [() => at(0), () => at(1)]
 function at(index: number): TestGateway {
@@ -195,6 +233,35 @@ test('what a gateway that is gone was waiting for is cancelled by the other', as
   expect(status).toBe('cancelled')
   expect(errorsOf(await wire.replies())[0]?.sqlstate).toBe('57014')
   wire.close()
+})
+
+test('a store that stands still while statements wait: the rest goes on, and what was decided is known afterwards', async () => {
+  await using line = await stoppable(new URL(store.url))
+  const gateway = await start(line.url)
+  await using wire = await open(gateway)
+  await using given = await open(gateway)
+  const waiting = async (one: WireClient): Promise<string> => {
+    one.send({ kind: 'Query', text: 'INSERT INTO t VALUES (77)' })
+    await one.until(({ type }) => type === 'N')
+    return (await pendingApproval(await controlOf(second(), ANN), seen)).id
+  }
+  const seen: string[] = []
+  const id = await waiting(wire)
+  seen.push(id)
+  await waiting(given)
+  line.stop()
+  expect((await approve(await controlOf(second(), ANN), id)).status).toBe(200)
+  const { key } = given
+  if (key === null) throw new Error('no key')
+  await cancelAt({ host: gateway.host, port: gateway.plainPort }, key)
+  expect(say(await given.replies())).toBe('E:57014 Z:I')
+  expect(say(await given.query('BEGIN'))).toBe('C:BEGIN Z:T')
+  line.go()
+  expect(say(await wire.replies())).toBe('C:INSERT 0 1 Z:I')
+  expect(await database.sql('SELECT 1 FROM t WHERE n = 77')).toHaveLength(1)
+  // Before the way to its store is gone.
+  gateways.splice(gateways.indexOf(gateway), 1)
+  await gateway.close()
 })
 
 test('a store that does not answer: statements are refused, and none runs', async () => {
