@@ -167,7 +167,9 @@ export function survey(root: Node): Survey {
     }
     for (const key in node) {
       const value = (node as unknown as Record<string, unknown>)[key]
-      if (typeof value === 'object' && value !== null) open.push(value)
+      // Names are the most of a tree, and hold nothing.
+      if (typeof value === 'object' && value !== null && (value as Node).kind !== 'identifier')
+        open.push(value)
     }
   }
   return { meaningful, calls, tables, assigned }

@@ -23,7 +23,7 @@ import type { Dialect, Query } from './ast.ts'
 import { type MysqlContext, plain } from './context.ts'
 import { createWalk, type RelationReader } from './lineage/create-walk.ts'
 import { leafOf, scopeOf } from './lineage/scope.ts'
-import type { Walk } from './lineage/walk.ts'
+import { isUnderstood as isKnown, type Walk } from './lineage/walk.ts'
 import { isSystemDatabase } from './names.ts'
 import { parseMysql } from './parse.ts'
 import { survey } from './survey.ts'
@@ -167,7 +167,7 @@ export class RelationColumnsReader {
     const readRelation = this.readerFor(context)
     const walk = createWalk(context, draft, { readRelation, text, assigned, bodies: false })
     const isUnderstood = () =>
-      !draft.hasEffect('unknown') && meaningful.every((node) => walk.visited.has(node))
+      !draft.hasEffect('unknown') && meaningful.every((node) => isKnown(walk, node))
     return { walk, draft, isUnderstood }
   }
 }

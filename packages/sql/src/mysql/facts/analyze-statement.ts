@@ -4,6 +4,7 @@ import type { StatementFacts } from '../../facts.ts'
 import type { Statement } from '../ast.ts'
 import type { MysqlContext } from '../context.ts'
 import { createWalk } from '../lineage/create-walk.ts'
+import { isUnderstood } from '../lineage/walk.ts'
 import { survey } from '../survey.ts'
 import type { RelationColumnsReader } from '../views.ts'
 import { administrationStatements } from './administration.ts'
@@ -54,7 +55,7 @@ export function analyzeStatement(
       amongOthers(analyzeStatement(analyzer, inner, { text: innerText, parameters: 0 })),
     requireAllVisited() {
       for (const node of seen.meaningful) {
-        if (!walk.visited.has(node)) draft.unknown(`${node.kind} not understood where it stands`)
+        if (!isUnderstood(walk, node)) draft.unknown(`${node.kind} not understood where it stands`)
       }
     },
   }

@@ -67,7 +67,6 @@ export function expressionValue(walk: Walk, node: Expression, scope: Scope): Val
   const known = walk.values.get(node)
   if (known?.scope === scope) return known.value
   spend(1)
-  walk.visited.add(node)
   const value = valueOfKind(walk, node, scope)
   walk.values.set(node, { scope, value })
   return value

@@ -13,7 +13,7 @@ import { onlyStoredFunction } from '../functions.ts'
 import { relationOf } from '../names.ts'
 import { survey } from '../survey.ts'
 import { leafOf, newScope, type Scope } from './scope.ts'
-import type { Walk } from './walk.ts'
+import { isUnderstood, type Walk } from './walk.ts'
 
 /** Functions in bodies of functions. */
 const BODY_DEPTH_MAX = 8
@@ -65,7 +65,7 @@ function walked(
   const values = body.values.map((node) => inner.value(node, scope))
   const results = body.queries.map((query) => inner.query(query, scope))
   if (results.some(({ open }) => open !== null)) return null
-  const isVisited = meaningful.every((node) => inner.visited.has(node))
+  const isVisited = meaningful.every((node) => isUnderstood(inner, node))
   if (!isVisited || !isKnown(draft) || hidesColumns(inner, body, meaningful)) return null
   const read = [...values, ...results.flatMap(({ columns }) => columns.map((one) => one.value))]
   return { draft, read: readsTables(draft) ? read : [] }

@@ -125,7 +125,7 @@ export function findCte(scope: Scope | null, name: string): Cte | undefined {
 
 /** Column maps of shared column lists (relations, views), built once per list. */
 const indexes = new WeakMap<readonly Column[], Map<string, number>>()
-const INDEXED_COLUMNS_MIN = 8
+const INDEXED_COLUMNS_MIN = 3
 const AMBIGUOUS = -2
 
 function indexIn(columns: readonly Column[], name: string): number {
@@ -147,7 +147,7 @@ function indexIn(columns: readonly Column[], name: string): number {
     }
     indexes.set(columns, index)
   }
-  return index.get(name.toLowerCase()) ?? -1
+  return index.get(name) ?? index.get(name.toLowerCase()) ?? -1
 }
 
 type Lookup = Value | 'none' | 'ambiguous'

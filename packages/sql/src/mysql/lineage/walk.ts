@@ -23,7 +23,7 @@ export interface Walk {
   readonly draft: FactsDraft
   /** Text that offsets of nodes count in: an output without alias is named by it. */
   readonly text: string
-  /** Nodes this walk has understood; what the survey finds beside them makes the statement unknown. */
+  /** Nodes this walk has understood, beside those of `values`; what the survey finds besides makes the statement unknown. */
   readonly visited: Set<object>
   /**
    * Value of an expression in the scope it was last looked at. Conditions are looked at twice, as a value and as
@@ -69,3 +69,7 @@ export interface Walk {
     readonly columns: readonly string[]
   }): readonly Column[]
 }
+
+/** Has this walk understood the node? */
+export const isUnderstood = ({ values, visited }: Walk, node: object): boolean =>
+  values.has(node) || visited.has(node)
