@@ -48,7 +48,7 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(process.env.SALLYPORT_READY_URL).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # SIGTERM lets running statements finish.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "packages/cli/src/main.ts"]
+ENTRYPOINT ["node", "packages/cli/bin/sallyport.js"]
 CMD ["serve", "--config", "/etc/sallyport/sallyport.yaml"]
 
 FROM gateway AS demo

@@ -17,7 +17,7 @@ import { DATABASE, type Postgres, startPostgres, USER } from './postgres.ts'
 import { freePort, run, startService } from './processes.ts'
 import { findPostgres, findProgram, PACKAGES, unprivilegedAccount } from './programs.ts'
 
-const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../packages/cli/bin/sallyport.js', import.meta.url))
 const WARM_ROUNDS = 10
 const STORE = 'store'
 

@@ -29,7 +29,7 @@ import { joinCpuGroup } from './machine.ts'
 import { freePort, run, startService } from './processes.ts'
 import { findProgram, unprivilegedAccount } from './programs.ts'
 
-const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../packages/cli/bin/sallyport.js', import.meta.url))
 const DATABASE = 'bench'
 const ROWS = 200_000
 /** Before the first round of a workload, ms: a process that has just started is not what users run. */

@@ -10,7 +10,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-export const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../packages/cli/bin/sallyport.js', import.meta.url))
 const START_MS_MAX = 120_000
 const STOP_MS_MAX = 15_000
 const POLL_MS = 50

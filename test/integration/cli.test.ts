@@ -132,13 +132,13 @@ interface Ran {
 interface RunOptions {
   readonly stdin?: string
   readonly env?: Record<string, string>
-  readonly command?: readonly [string, string]
+  readonly command?: readonly [string, ...string[]]
 }
 
 async function sallyport(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { SALLYPORT_TOKEN: _, ...inherited } = process.env
-  const [node, script] = options.command ?? [NODE, MAIN]
-  const child = spawn(node, [script, ...args], {
+  const [node, ...command] = options.command ?? [NODE, MAIN]
+  const child = spawn(node, [...command, ...args], {
     cwd: folder,
     env: { ...inherited, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -675,6 +675,21 @@ describe('starting', () => {
   test('the launcher runs the command on a new Node', async () => {
     const ran = await sallyport(['--version'], { command: [NODE, LAUNCHER] })
     expect(ran).toMatchObject({ exit: 0, stdout: '0.1.0\n' })
+  })
+
+  test('the launcher gives a gateway its young generation, unless told otherwise', async () => {
+    const tells = `data:text/javascript,process.on('exit',()=>console.log(...process.execArgv))`
+    const started = (...options: string[]): ReturnType<typeof sallyport> =>
+      sallyport(['serve', '-c', 'missing.yaml'], {
+        command: [NODE, '--import', tells, ...options, LAUNCHER],
+      })
+    expect(await started()).toMatchObject({
+      exit: 2,
+      stdout: expect.stringContaining('--min-semi-space-size=16 --max-semi-space-size=16 --import'),
+    })
+    const own = await started('--max-semi-space-size=4')
+    expect(own.stdout).not.toContain('--min-semi-space-size')
+    expect(own.stdout).toContain('--max-semi-space-size=4')
   })
 
   const old = oldNode()

@@ -11,7 +11,7 @@ import { DATABASE, USER } from '../postgres.ts'
 import { freePort, run, startService } from '../processes.ts'
 import type { Site, Target } from './target.ts'
 
-const CLI = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../../packages/cli/bin/sallyport.js', import.meta.url))
 
 const POLICY = `version: 1
 rules:

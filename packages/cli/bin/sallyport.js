@@ -12,6 +12,11 @@ import { fileURLToPath } from 'node:url'
 const NODE_MAJOR_MIN = 24
 /** Set for the process started here, so that a wrong answer about versions cannot start it again. */
 const STARTED = 'SALLYPORT_NODE_STARTED'
+/**
+ * MiB. The young generation of a gateway has its full size from the start: while it grows, what logins leave behind
+ * is kept as if it were for long, and each session costs the process several times its own memory.
+ */
+const SEMI_SPACE = 16
 
 const majorOf = (version) => Number(/^v?(\d+)/.exec(version)?.[1] ?? 0)
 
@@ -30,8 +35,17 @@ function installedNode() {
   }
 }
 
+/** What a gateway is to be started with and this process was not; nothing where somebody has said otherwise. */
+function youngGeneration() {
+  const isGateway = process.argv.slice(2).find((word) => !word.startsWith('-')) === 'serve'
+  const said = [process.env.NODE_OPTIONS ?? '', ...process.execArgv].join(' ')
+  if (!isGateway || /semi[-_]space/.test(said)) return []
+  return [`--min-semi-space-size=${SEMI_SPACE}`, `--max-semi-space-size=${SEMI_SPACE}`]
+}
+
 function startOn(node) {
-  const argv = [fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  const options = [...youngGeneration(), ...process.execArgv]
+  const argv = [...options, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const env = { ...process.env, [STARTED]: '1' }
   // Where it exists this process becomes the new one, and there is nothing to pass on.
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
@@ -58,10 +72,15 @@ function fail(message) {
   process.exit(2)
 }
 
+const isStarted = process.env[STARTED] !== undefined
+// Commands that a gateway runs for its secrets may be this one, and start anew.
+delete process.env[STARTED]
 if (majorOf(process.versions.node) >= NODE_MAJOR_MIN) {
-  await import('../src/main.ts')
+  const canStart = typeof process.execve === 'function' && process.platform !== 'win32'
+  if (!isStarted && canStart && youngGeneration().length > 0) startOn(process.execPath)
+  else await import('../src/main.ts')
 } else {
-  const node = process.env[STARTED] === undefined ? installedNode() : null
+  const node = isStarted ? null : installedNode()
   if (node !== null) startOn(node)
   else {
     fail(
