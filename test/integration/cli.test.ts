@@ -685,7 +685,7 @@ describe('starting', () => {
       })
     expect(await started()).toMatchObject({
       exit: 2,
-      stdout: expect.stringContaining('--min-semi-space-size=16 --max-semi-space-size=16 --import'),
+      stdout: expect.stringContaining('--min-semi-space-size=8 --max-semi-space-size=8 --import'),
     })
     const own = await started('--max-semi-space-size=4')
     expect(own.stdout).not.toContain('--min-semi-space-size')

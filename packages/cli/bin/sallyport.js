@@ -16,7 +16,7 @@ const STARTED = 'SALLYPORT_NODE_STARTED'
  * MiB. The young generation of a gateway has its full size from the start: while it grows, what logins leave behind
  * is kept as if it were for long, and each session costs the process several times its own memory.
  */
-const SEMI_SPACE = 16
+const SEMI_SPACE = 8
 
 const majorOf = (version) => Number(/^v?(\d+)/.exec(version)?.[1] ?? 0)
 
