@@ -149,6 +149,17 @@ describe('verification of recordings', () => {
     writeFileSync(heads, headLines)
   })
 
+  test('takes a record that names no session for damage', async () => {
+    const segment = join(directory, '00000001.jsonl')
+    const lines = readFileSync(segment, 'utf8')
+    const sealed = /"session":"aaaa-1"(,"sha256")/
+    for (const id of ['aaaa;1', '../../aaaa-1', '']) {
+      writeFileSync(segment, lines.replace(sealed, `"session":"${id}"$1`))
+      expect(await codes(), id).toEqual(expect.arrayContaining(['changed', 'recording-missing']))
+    }
+    writeFileSync(segment, lines)
+  })
+
   test('needs no key, and none of it is lost when keys are destroyed', async () => {
     const key = recordingKeyPath(recordings, 'aaaa-1')
     const kept = readFileSync(key)

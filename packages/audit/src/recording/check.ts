@@ -71,11 +71,13 @@ export class RecordingChecks {
     { seal, seq, isErased }: Expected,
     { findings, mayFollow }: { findings: Findings; mayFollow: boolean },
   ): void {
-    const file = recordingPath(this.#directory, session)
+    const file = pathOf(this.#directory, session)
+    const name = file === null ? session : basename(file)
     const add = (code: 'recording-changed' | 'recording-missing', message: string): void =>
-      findings.add({ code, message, file: basename(file), line: null, seq })
-    const found = sealOf(this.#directory, session, seal.bytes)
-    if (found === null) {
+      findings.add({ code, message, file: name, line: null, seq })
+    // An id that no session has: the record was changed.
+    const found = file === null ? null : sealOf(this.#directory, session, seal.bytes)
+    if (file === null || found === null) {
       if (!isErased) add('recording-missing', `the recording of session ${session} is missing`)
       return
     }
