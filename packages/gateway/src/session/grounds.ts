@@ -85,6 +85,8 @@ export class SessionGround {
   readonly #catalogs: () => CatalogStore
   #ground: (Ground & { readonly policy: Policy }) | null = null
   #refreshing: Promise<void> | null = null
+  /** The snapshot could not be taken anew since this session changed the schema. */
+  #behind = false
   #failedAt = -Infinity
 
   constructor(options: {
@@ -116,7 +118,7 @@ export class SessionGround {
       if (!needsCatalog(bare.view)) return this.#stand(policy, bare, null)
     }
     if (this.#refreshing !== null) return 'wait'
-    const catalog = this.#catalogs().get()
+    const catalog = this.#behind ? null : this.#catalogs().get()
     if (catalog === null) return performance.now() - this.#failedAt < 1000 ? 'unavailable' : 'wait'
     if (before?.catalog === catalog) return before
     const view = this.#views.of(policy, this.#subject, this.#connection, catalog)
@@ -127,7 +129,8 @@ export class SessionGround {
   readonly prepare = async (): Promise<void> => {
     if (this.#refreshing !== null) return this.#refreshing
     try {
-      await this.#catalogs().ensure()
+      await (this.#behind ? this.#catalogs().refresh('ddl') : this.#catalogs().ensure())
+      this.#behind = false
     } catch {
       this.#failedAt = performance.now()
     }
@@ -147,13 +150,19 @@ export class SessionGround {
   /** The schema may have changed: decisions of this session wait for a snapshot taken from now on. */
   readonly doubt = (ddl: boolean): void => {
     if (this.#ground?.catalog === null) return
-    const done = (): void => {
-      this.#refreshing = null
+    const refresh = this.#catalogs().refresh(ddl ? 'ddl' : 'metadata')
+    if (!ddl) return void refresh.catch(() => undefined)
+    const failed = (): void => {
+      this.#behind = true
+      this.#failedAt = performance.now()
     }
-    const refresh = this.#catalogs()
-      .refresh(ddl ? 'ddl' : 'metadata')
-      .then(done, done)
-    if (ddl) this.#refreshing = refresh
+    // INVARIANT: only the last one ends the waiting; what began before it may not know the last change.
+    const refreshing = refresh
+      .then(() => undefined, failed)
+      .then(() => {
+        if (this.#refreshing === refreshing) this.#refreshing = null
+      })
+    this.#refreshing = refreshing
   }
 
   #stand(
