@@ -98,6 +98,8 @@ async function open() {
     connection: 'crm',
     catalogs: () => store,
   })
+  await ground.prepare()
+  if (typeof ground.now() === 'string') throw new Error('the schema was not read')
   return {
     ground,
     read: (how: Manner): void => {
