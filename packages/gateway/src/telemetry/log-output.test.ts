@@ -1,9 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { LOG_WAITING_BYTES_MAX, LogOutput } from './log-output.ts'
+import { LOG_WAITING_BYTES_MAX, LogOutput, unblocked } from './log-output.ts'
 import { createLogger } from './logger.ts'
 
 /** Every write to it fails for want of space. */
@@ -20,11 +29,11 @@ describe.skipIf(!existsSync(FULL))('a log that cannot be written', () => {
 
 describe.skipIf(process.platform === 'win32')('a log whose reader is slow', () => {
   /** Both ends of a pipe that takes what it has room for. */
-  function pipe(): number {
+  function pipe(flags = constants.O_NONBLOCK): number {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-log-'))
     const file = join(directory, 'pipe')
     execFileSync('mkfifo', [file])
-    const fd = openSync(file, constants.O_RDWR | constants.O_NONBLOCK)
+    const fd = openSync(file, constants.O_RDWR | flags)
     onTestFinished(() => {
       closeSync(fd)
       rmSync(directory, { recursive: true })
@@ -63,5 +72,19 @@ describe.skipIf(process.platform === 'win32')('a log whose reader is slow', () =
     expect(last.lost).toBeGreaterThan(500)
     output.write('again\n')
     expect(read(fd)).toBe('again\n')
+  })
+
+  test.skipIf(!existsSync('/proc/self/fdinfo'))('is not waited for where its pipe is', () => {
+    const fd = pipe(0)
+    const own = unblocked(fd)
+    onTestFinished(() => closeSync(own))
+    const isNonBlocking = (one: number): boolean => {
+      const info = readFileSync(`/proc/self/fdinfo/${one}`, 'utf8')
+      return (Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '', 8) & constants.O_NONBLOCK) > 0
+    }
+    expect([isNonBlocking(fd), isNonBlocking(own)]).toEqual([false, true])
+    const output = new LogOutput(own)
+    for (let n = 0; n < 200; n++) output.write(`${'x'.repeat(1_000)}\n`)
+    expect(read(fd)).toMatch(/^x{1000}\n/)
   })
 })

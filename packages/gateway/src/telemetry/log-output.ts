@@ -3,7 +3,7 @@
  * is full or its reader slow, is kept up to a bound and tried again; what is over that is lost, and a line says how much.
  * The gateway goes on either way: it is not to stand still, nor to end, for its log.
  */
-import { writeSync } from 'node:fs'
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { DestinationStream } from 'pino'
 
 /** Bytes of lines that wait. */
@@ -58,6 +58,21 @@ export class LogOutput implements DestinationStream {
       this.#bytes -= line.length
       this.#written = 0
     }
+  }
+}
+
+/**
+ * The same pipe or terminal, but never waited for: who started this process may have left it blocking, and its flags are
+ * everybody's who has it. What cannot be opened anew (a file, a socket) is as it was.
+ */
+export function unblocked(fd: number): number {
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFIFO() && !stat.isCharacterDevice()) return fd
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  } catch {
+    return fd
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino'
 import { REDACTED } from '../secrets/secret.ts'
-import { LogOutput } from './log-output.ts'
+import { LogOutput, unblocked } from './log-output.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type { Logger }
@@ -62,7 +62,7 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
     },
     hooks: { logMethod: withOwnMessage },
   }
-  return pino(options, destination ?? new LogOutput(STDOUT))
+  return pino(options, destination ?? new LogOutput(unblocked(STDOUT)))
 }
 
 /** pino takes an error's message as the line's when the line has none: give it one. */
