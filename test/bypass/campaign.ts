@@ -7,8 +7,11 @@ import type { Identity } from './identities.ts'
 import type { LeakDetector } from './leaks.ts'
 import type { WorldName } from './world-values.ts'
 
-/** How often worlds that differ are asked again: they must differ in the same way each time. */
-const AGAIN = 3
+/**
+ * How often worlds that differ are asked again: they must differ in the same way each time. Where two rows come by chance,
+ * each answer is as likely as not to be the one before.
+ */
+const AGAIN = 12
 
 interface AnyAttack {
   readonly steps: readonly unknown[]
