@@ -183,13 +183,19 @@ function addSessions(program: Command, cli: Cli, exit: Exit): void {
     })
 }
 
+const CLIENT_EXAMPLES = {
+  psql: ['psql crm', "psql crm --role writer -- -c 'SELECT now()'"],
+  mysql: ['mysql shop', "mysql shop --role writer -- -e 'SELECT now()'"],
+} as const
+
 function addClient(program: Command, cli: Cli, exit: Exit, name: 'psql' | 'mysql'): void {
+  const examples = CLIENT_EXAMPLES[name].map((example) => `\n  $ sallyport ${example}`)
   connecting(program.command(`${name} <connection> [arguments...]`))
     .summary(`${name} through the gateway, with address and token filled in`)
     .option('--role <name>', 'the role to take')
     .option('--host <name>', 'of the gateway, where it is reached under another name')
     .option('--port <number>', 'of the gateway')
-    .addHelpText('after', `\nExamples:\n  $ sallyport ${name} crm -- -e`)
+    .addHelpText('after', `\nExamples:${examples.join('')}`)
     .action(async (connection: string, more: readonly string[], flags: ClientFlags) => {
       const { runClient } = await import('../control/client-program.ts')
       exit(await runClient(name, connection, more, flags, cli))
