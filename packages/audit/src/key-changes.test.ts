@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { canonicalJson } from './canonical.ts'
 import { encodeHead, HEADS_FILE, newestHead, signHead } from './heads.ts'
-import { appendKeyChange, KEYS_FILE, readKeyChanges, signKeyChange } from './key-changes.ts'
+import {
+  appendKeyChange,
+  isKeyChange,
+  KEYS_FILE,
+  readKeyChanges,
+  signKeyChange,
+} from './key-changes.ts'
 import { generateSigningKey, loadSigningKey, publicKeyPem, type SigningKey } from './keys.ts'
 import type { AuditLog } from './log.ts'
 import { openAuditLog } from './open.ts'
@@ -131,6 +137,21 @@ test('a change of any single byte of keys.jsonl is found', async () => {
     expect(report.ok, `byte ${at}`).toBe(false)
   }
 }, 120_000)
+
+test('a signature has one text: another that decodes alike is none', async () => {
+  const directory = temporaryDirectory()
+  await rotatedLog(directory)
+  const [change] = readKeyChanges(directory)
+  const { signature = '' } = change ?? {}
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const bytes = Buffer.from(signature, 'base64url')
+  const others = [...alphabet]
+    .map((last) => signature.slice(0, -1) + last)
+    .filter((other) => other !== signature && Buffer.from(other, 'base64url').equals(bytes))
+  expect(others).toHaveLength(15)
+  expect(others.filter((other) => isKeyChange({ ...change, signature: other }))).toEqual([])
+  expect(isKeyChange(change)).toBe(true)
+})
 
 test('keys that are given need nobody to vouch for them', async () => {
   const directory = temporaryDirectory()

@@ -24,6 +24,7 @@ import { join } from 'node:path'
 import { canonicalJson } from './canonical.ts'
 import type { KeyChange } from './event.ts'
 import type { Findings } from './findings.ts'
+import { isSignature } from './heads.ts'
 import { loadSigningKey, type PublicKey, type SigningKey } from './keys.ts'
 import { isCount, isMap } from './record.ts'
 import { endOfLines } from './segments.ts'
@@ -93,7 +94,8 @@ export function isKeyChange(value: unknown): value is KeyChange {
     value['v'] === 1 &&
     isCount(value['at']) &&
     isCount(value['seq']) &&
-    ['from', 'to', 'publicKey', 'signature'].every((name) => typeof value[name] === 'string')
+    ['from', 'to', 'publicKey'].every((name) => typeof value[name] === 'string') &&
+    isSignature(value['signature'])
   )
 }
 
