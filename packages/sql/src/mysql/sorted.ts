@@ -6,9 +6,8 @@
  * order of chance either, so all of them are computed before LIMIT leaves some out.
  */
 import type { SortKey } from '../facts.ts'
-import type { Dialect, Query } from './ast.ts'
-import { SqlError } from './errors.ts'
-import { parseMysql } from './parse.ts'
+import type { Dialect } from './ast.ts'
+import { soleStatement, treeText } from './same-tree.ts'
 
 /** RANDOM_BYTES: MySQL 5.6.17, MariaDB 10.10.0. */
 const CHANCE_VERSION = { mysql: 50_617, mariadb: 101_000 }
@@ -22,39 +21,19 @@ export function sortedMysql(
 ): string | null {
   if (dialect.version < CHANCE_VERSION[dialect.flavour]) return null
   // Without comments, as it is sent.
-  const text = only(sql, dialect)?.text ?? ''
-  const query = only(text, dialect)?.query
+  const text = soleStatement(sql, 'query', dialect)?.text ?? ''
+  const query = soleStatement(text, 'query', dialect)?.statement
   if (query === undefined) return null
   const { orderBy, limit } = query
   const at = orderBy.at(-1)?.end ?? limit?.start ?? query.end
   const added = keys.map((key) => (key === 'chance' ? CHANCE : key)).join(', ')
   const made = `${text.slice(0, at)}${orderBy.length === 0 ? ' ORDER BY' : ','} ${added} ${text.slice(at)}`
-  const again = only(made, dialect)
+  const again = soleStatement(made, 'query', dialect)
   if (again === null) return null
-  const sorts = again.query.orderBy
+  const sorts = again.statement.orderBy
   const found = sorts.slice(orderBy.length).map((item) => made.slice(item.start, item.end))
   const isMeant =
-    meaning({ ...again.query, orderBy: sorts.slice(0, orderBy.length) }) === meaning(query) &&
+    treeText({ ...again.statement, orderBy: sorts.slice(0, orderBy.length) }) === treeText(query) &&
     found.join(', ') === added
   return isMeant ? again.text : null
 }
-
-function only(
-  sql: string,
-  dialect: Dialect,
-): { readonly query: Query; readonly text: string } | null {
-  try {
-    const [parsed, ...more] = parseMysql(sql, dialect)
-    if (parsed?.statement.kind !== 'query' || more.length > 0) return null
-    return { query: parsed.statement, text: parsed.text }
-  } catch (error) {
-    if (error instanceof SqlError) return null
-    throw error
-  }
-}
-
-/** Equal for equal trees, wherever they stand. */
-const meaning = (query: Query): string =>
-  JSON.stringify(query, (key, value: unknown) =>
-    key === 'start' || key === 'end' ? undefined : value,
-  )

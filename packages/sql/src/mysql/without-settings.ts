@@ -1,7 +1,6 @@
 /** A SET without some of what it sets. */
 import type { Dialect, SetItem } from './ast.ts'
-import { SqlError } from './errors.ts'
-import { parseMysql } from './parse.ts'
+import { soleStatement, treeText } from './same-tree.ts'
 
 /** `names`: lower case. Null: it is no SET of its own, or nothing would be left of it. */
 export function withoutMysqlSettings(
@@ -10,26 +9,13 @@ export function withoutMysqlSettings(
   dialect: Dialect,
 ): string | null {
   // Without comments, as it is sent.
-  const text = settings(sql, dialect)?.text ?? ''
-  const kept = settings(text, dialect)?.items.filter((item) => !names.includes(nameOf(item)))
+  const text = soleStatement(sql, 'set', dialect)?.text ?? ''
+  const set = soleStatement(text, 'set', dialect)?.statement
+  const kept = set?.items.filter((item) => !names.includes(nameOf(item)))
   if (kept === undefined || kept.length === 0) return null
   const made = `SET ${kept.map(({ start, end }) => text.slice(start, end)).join(', ')}`
-  const again = settings(made, dialect)
-  return meaning(again?.items) === meaning(kept) ? made : null
-}
-
-function settings(
-  sql: string,
-  dialect: Dialect,
-): { readonly items: readonly SetItem[]; readonly text: string } | null {
-  try {
-    const [parsed, ...more] = parseMysql(sql, dialect)
-    if (parsed?.statement.kind !== 'set' || more.length > 0) return null
-    return { items: parsed.statement.items, text: parsed.text }
-  } catch (error) {
-    if (error instanceof SqlError) return null
-    throw error
-  }
+  const again = soleStatement(made, 'set', dialect)
+  return treeText(again?.statement.items) === treeText(kept) ? made : null
 }
 
 /** Of the session's own; empty: it is none. */
@@ -39,9 +25,3 @@ function nameOf(item: SetItem): string {
   const own = instance === null && (scope === null || scope === 'session' || scope === 'local')
   return own ? name.toLowerCase() : ''
 }
-
-/** Equal for equal trees, wherever they stand. */
-const meaning = (items: readonly SetItem[] | undefined): string | undefined =>
-  JSON.stringify(items, (key, value: unknown) =>
-    key === 'start' || key === 'end' ? undefined : value,
-  )
