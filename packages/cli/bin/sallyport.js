@@ -18,6 +18,9 @@ const STARTED = 'SALLYPORT_NODE_STARTED'
  */
 const SEMI_SPACE = 8
 
+/** This process can become another one. */
+const CAN_BECOME = typeof process.execve === 'function' && process.platform !== 'win32'
+
 const majorOf = (version) => Number(/^v?(\d+)/.exec(version)?.[1] ?? 0)
 
 /** The Node of this installation's node_modules, looked for upwards from here; null when there is none. */
@@ -47,10 +50,8 @@ function startOn(node) {
   const options = [...youngGeneration(), ...process.execArgv]
   const argv = [...options, fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const env = { ...process.env, [STARTED]: '1' }
-  // Where it exists this process becomes the new one, and there is nothing to pass on.
-  if (typeof process.execve === 'function' && process.platform !== 'win32') {
-    process.execve(node, [node, ...argv], env)
-  }
+  // Then there is nothing to pass on.
+  if (CAN_BECOME) process.execve(node, [node, ...argv], env)
   const child = spawn(node, argv, { stdio: 'inherit', env })
   // A terminal sends SIGINT to both of us: passed on as well, it would count as the second one.
   const passed = process.stdin.isTTY ? ['SIGTERM'] : ['SIGTERM', 'SIGINT', 'SIGHUP']
@@ -76,8 +77,7 @@ const isStarted = process.env[STARTED] !== undefined
 // Commands that a gateway runs for its secrets may be this one, and start anew.
 delete process.env[STARTED]
 if (majorOf(process.versions.node) >= NODE_MAJOR_MIN) {
-  const canStart = typeof process.execve === 'function' && process.platform !== 'win32'
-  if (!isStarted && canStart && youngGeneration().length > 0) startOn(process.execPath)
+  if (!isStarted && CAN_BECOME && youngGeneration().length > 0) startOn(process.execPath)
   else await import('../src/main.ts')
 } else {
   const node = isStarted ? null : installedNode()
