@@ -7,6 +7,7 @@ export const TARGETS = [
   'haproxy',
   'gateway',
   'gateway-socket',
+  'gateway-sleeping',
   'recording',
   'recording-all',
 ] as const

@@ -17,6 +17,7 @@ import { findPostgres, findProgram, PACKAGES, unprivilegedAccount } from './prog
 import { type Failed, type Measured, type Result, resultOf, summarise, tableOf } from './report.ts'
 import { directTarget } from './targets/direct.ts'
 import {
+  gatewaySleepingTarget,
   gatewaySocketTarget,
   gatewayTarget,
   recordingAllTarget,
@@ -46,6 +47,7 @@ const MAKERS: Readonly<Record<Target['name'], (site: Site) => Target | Promise<T
   haproxy: haproxyTarget,
   gateway: gatewayTarget,
   'gateway-socket': gatewaySocketTarget,
+  'gateway-sleeping': gatewaySleepingTarget,
   recording: recordingTarget,
   'recording-all': recordingAllTarget,
 }

@@ -93,7 +93,7 @@ export async function openWorlds(
   const file = async (name: string) => {
     const text = await readFile(new URL(name, import.meta.url), 'utf8')
     // Virtual columns are of PostgreSQL 18.
-    return Number.parseInt(server.version) < 18 ? text.replaceAll(' VIRTUAL', ' STORED') : text
+    return Number.parseInt(server.version, 10) < 18 ? text.replaceAll(' VIRTUAL', ' STORED') : text
   }
   const columns = PROTECTED.map(({ name, type }) => `ADD COLUMN ${name} ${type}`).join(', ')
   const inside = (database: string, text: string) => postgresSql(server, { database, text })

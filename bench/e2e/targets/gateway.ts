@@ -36,12 +36,15 @@ masks:
 const RECORD = {
   gateway: '',
   'gateway-socket': '',
+  'gateway-sleeping': '',
   recording: 'record: [{ who: everyone }]\n',
   'recording-all': 'record: [{ who: everyone, rows: all }]\n',
 } as const
 
 export const gatewayTarget = (site: Site): Promise<Target> => start(site, 'gateway')
 export const gatewaySocketTarget = (site: Site): Promise<Target> => start(site, 'gateway-socket')
+export const gatewaySleepingTarget = (site: Site): Promise<Target> =>
+  start(site, 'gateway-sleeping')
 export const recordingTarget = (site: Site): Promise<Target> => start(site, 'recording')
 export const recordingAllTarget = (site: Site): Promise<Target> => start(site, 'recording-all')
 
@@ -53,7 +56,8 @@ async function start(site: Site, name: keyof typeof RECORD): Promise<Target> {
   writeFileSync(join(home, 'policy.yaml'), POLICY + RECORD[name])
   writeFileSync(join(home, 'upstream.password'), site.postgres.password, { mode: 0o600 })
   const overSocket = name === 'gateway-socket' || site.options.upstream === 'socket'
-  writeFileSync(config, configText(site, { home, port, tlsPort, overSocket }))
+  const sleeps = name === 'gateway-sleeping'
+  writeFileSync(config, configText(site, { home, port, tlsPort, overSocket, sleeps }))
   const { profile } = site.options
   if (profile !== null) mkdirSync(profile, { recursive: true })
   const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
@@ -82,9 +86,9 @@ async function start(site: Site, name: keyof typeof RECORD): Promise<Target> {
 /** JSON is YAML. */
 function configText(
   { postgres, certificate, options }: Site,
-  at: { home: string; port: number; tlsPort: number; overSocket: boolean },
+  at: { home: string; port: number; tlsPort: number; overSocket: boolean; sleeps: boolean },
 ): string {
-  const { home, port, tlsPort, overSocket } = at
+  const { home, port, tlsPort, overSocket, sleeps } = at
   const connections = options.idleSessions + 200
   const tls =
     certificate === null
@@ -115,7 +119,12 @@ function configText(
     policies: ['policy.yaml'],
     audit: { directory: 'audit' },
     state: { directory: 'state' },
-    limits: { connections, 'connections-per-subject': connections, 'drain-seconds': 1 },
+    limits: {
+      connections,
+      'connections-per-subject': connections,
+      'drain-seconds': 1,
+      ...(sleeps && { 'busy-poll-microseconds': 0 }),
+    },
     log: { level: 'warn' },
   })
 }

@@ -27,6 +27,7 @@ import { PostgresTexts } from './session/postgres/texts.ts'
 import { SessionRegistry } from './session/registry.ts'
 import { Turnstile } from './session/turnstile.ts'
 import { SessionWatch } from './session/watch.ts'
+import { busyPoll } from './sockets/busy-poll.ts'
 import { checkDirectSockets } from './sockets/direct-socket.ts'
 import type { Logger, ReadyPiece } from './telemetry/index.ts'
 import { generateRsaKey } from './tls/rsa-key.ts'
@@ -177,6 +178,7 @@ class Gateway implements RunningGateway {
     await this.#approvals.sweep()
     await this.#grants.start()
     if (!(await checkDirectSockets())) log.info('direct socket reads are not possible here')
+    busyPoll.limitTo(this.#config.limits.busyPollMicroseconds)
     for (const config of this.#config.listeners) {
       const { tls, certificate } = await listenerTls(config, {
         stateDirectory: this.#config.stateDirectory,
@@ -209,6 +211,7 @@ class Gateway implements RunningGateway {
       const before = this.#connections
       this.#connections = this.#buildConnections(next)
       this.#config = next
+      busyPoll.limitTo(next.limits.busyPollMicroseconds)
       this.#verifier = verifier
       for (const connection of before.values()) void connection.close()
       await verifier.warm()

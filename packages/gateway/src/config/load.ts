@@ -10,6 +10,7 @@ import { nearest } from '@sallyport/policy'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { ConfigError, type ConfigProblem } from '../errors.ts'
+import { busyPollDefault } from '../sockets/busy-poll.ts'
 import { checkConfig, problem } from './check.ts'
 import type {
   ApprovalsConfig,
@@ -362,5 +363,6 @@ function buildLimits(raw: RawConfig): LimitsConfig {
     sessionSeconds: limits['session-seconds'] ?? 12 * 3600,
     statementBytes: limits['statement-bytes'] ?? 1024 * 1024,
     drainSeconds: limits['drain-seconds'] ?? 30,
+    busyPollMicroseconds: limits['busy-poll-microseconds'] ?? busyPollDefault(),
   }
 }

@@ -193,4 +193,6 @@ export interface LimitsConfig {
   readonly sessionSeconds: number
   readonly statementBytes: number
   readonly drainSeconds: number
+  /** See sockets/busy-poll.ts. */
+  readonly busyPollMicroseconds: number
 }

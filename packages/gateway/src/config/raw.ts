@@ -139,6 +139,7 @@ export interface RawConfig {
     readonly 'session-seconds'?: number
     readonly 'statement-bytes'?: number
     readonly 'drain-seconds'?: number
+    readonly 'busy-poll-microseconds'?: number
   }
   readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' }
 }

@@ -195,6 +195,7 @@ export const CONFIG_SCHEMA = object(
       'session-seconds': seconds,
       'statement-bytes': { type: 'integer', minimum: 1024, maximum: 67_108_864 },
       'drain-seconds': { type: 'integer', minimum: 0 },
+      'busy-poll-microseconds': { type: 'integer', minimum: 0, maximum: 10_000 },
     }),
     log: object({ level: { enum: ['debug', 'info', 'warn', 'error'] } }),
   },

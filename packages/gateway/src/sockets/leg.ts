@@ -5,6 +5,7 @@
  * (direct-socket.ts); TLS hands over chunks of its own, which are used as they are.
  */
 import type { Socket } from 'node:net'
+import { busyPoll } from './busy-poll.ts'
 import { moveToDirect } from './direct-socket.ts'
 import { InputBuffer } from './input-buffer.ts'
 import { type Output, StreamWriter, type Writer } from './writer.ts'
@@ -151,6 +152,7 @@ export class Leg {
 
   #chunk(chunk: Buffer): void {
     if (this.#done) return
+    busyPoll.read()
     try {
       this.#input.chunk(chunk, this.#owner.wanted())
       this.#process()
@@ -182,6 +184,7 @@ export class Leg {
 
   #arrived(bytes: number): boolean {
     if (this.#done) return false
+    busyPoll.read()
     this.#hasRead = true
     try {
       this.#input.arrived(bytes)
