@@ -25,6 +25,7 @@ const events: fc.Arbitrary<AuditEvent> = fc.oneof(
       relations: fc.array(fc.record({ access: fc.constant('read' as const), name: text }), {
         maxLength: 2,
       }),
+      parameters: fc.array(fc.option(text), { maxLength: 3 }),
       tags: fc.dictionary(fc.constantFrom('session', 'ordinal', 'run'), text),
     })
     .map((fields) => statement(fields)),
@@ -94,8 +95,9 @@ describe('lines of a segment', () => {
     )
   })
 
-  test('say the same when they differ in session, ordinal and text alone', () => {
-    const fields = fc.record({ session: text, ordinal: count, sql: text })
+  test('say the same when they differ in session, ordinal, parameters and text alone', () => {
+    const parameters = fc.array(fc.option(text), { maxLength: 3 })
+    const fields = fc.record({ session: text, ordinal: count, sql: text, parameters })
     fc.assert(
       fc.property(fc.array(fields, { maxLength: 12 }), (statements) => {
         const lines = statements.map((one, i) => line(statement(one), i + 1, i))
@@ -127,18 +129,20 @@ describe('lines of a segment', () => {
     expect(read(new LineReader(), Buffer.concat(lines))).toEqual(lines.map(expected))
   })
 
-  test('are known again whatever their session, ordinal and text are', () => {
+  test('are known again whatever their session, ordinal, parameters and text are', () => {
     const reader = new LineReader()
     const bytes = Buffer.concat([
       line(statement({ session: 'one', ordinal: 1 }), 1, 1),
       line(statement({ session: 'two', ordinal: 20 }), 2, 1),
       line(statement({ sql: 'SELECT 1' }), 3, 1),
       line(statement({ rule: 'another' }), 4, 1),
+      line(statement({ parameters: ['4711', null] }), 5, 1),
     ])
-    const [first, second, third, other] = reader.read(bytes).map(({ record }) => record)
+    const [first, second, third, other, bound] = reader.read(bytes).map(({ record }) => record)
     expect(second?.terms).toBe(first?.terms)
     expect(third?.terms).toBe(first?.terms)
     expect(other?.terms).not.toBe(first?.terms)
+    expect(bound?.terms).toBe(first?.terms)
     expect(second?.session).toBe('two')
     expect(third?.event['sql']).toBe('SELECT 1')
   })

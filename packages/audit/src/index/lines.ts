@@ -14,7 +14,9 @@ import { recordTermsOf } from './terms.ts'
 
 const NEWLINE = 0x0a
 const QUOTE = 0x22
+const COMMA = 0x2c
 const BACKSLASH = 0x5c
+const BRACKET = 0x5d
 const BRACE = 0x7d
 const DIGIT_0 = 0x30
 const DIGIT_9 = 0x39
@@ -25,8 +27,8 @@ const HASH_CHARS = 64
 const ALIKE_MAX = 4
 const NONE: readonly Known[] = []
 /**
- * Statements with recorded parameters are all different: remembering them costs more than parsing them. With this many more misses
- * than hits, so many statements are not looked for.
+ * Statements that are all different cost more to be remembered than to be parsed. With this many more misses than
+ * hits, so many are not looked for.
  */
 const CREDIT_MAX = 64
 const SPARED = 2048
@@ -45,13 +47,15 @@ const STATEMENT = ascii(',"statement":')
 const STATUS = ascii(',"status":"')
 const OUTCOME_END = ascii(',"type":"outcome","v":1}')
 const ORDINAL = ',"ordinal":'
+const PARAMETERS = ascii(',"parameters":[')
+const NULL = ascii('null')
 const TAIL = ascii(',"prev":"')
 const SEQ = ascii('","seq":')
 const OK = ascii('ok"')
 
 /** What a record says by itself. The index has its terms once for all lines that differ in `IndexedRecord` and text. */
 export interface Said {
-  /** Of lines that have one text, the first: its ordinal and session are its own. */
+  /** Of lines that have one text, the first: its ordinal, parameters and session are its own. */
   readonly event: StoredEvent
   readonly terms: readonly string[]
 }
@@ -74,8 +78,8 @@ export interface Line {
 const OUTCOME_TERMS = recordTermsOf({ type: 'outcome', v: 1 })
 
 /**
- * A statement met before, and what its line has between its ordinal and its session, as its text (to the quote
- * behind it), and behind that.
+ * A statement met before, and what its line has between its ordinal (and its parameters, where it has any) and its
+ * session, as its text (to the quote behind it), and behind that.
  */
 interface Known extends Said {
   readonly between: Uint8Array
@@ -185,10 +189,10 @@ export class LineReader {
     return this.#ordinalAt
   }
 
-  /** Null: it differs in more than ordinal, session and text. */
+  /** Null: it differs in more than ordinal, parameters, session and text. */
   #statementLike(known: Known, at: number, ordinalAt: number): IndexedRecord | null {
     this.#at = ordinalAt + ORDINAL.length
-    if (this.#digits() < 0 || !this.#take(known.between)) return null
+    if (this.#digits() < 0 || !this.#skipParameters() || !this.#take(known.between)) return null
     const session = this.#plain()
     if (session === null || !this.#take(SQL)) return null
     const sql = this.#take(known.sql) ? null : this.#quoted()
@@ -207,11 +211,11 @@ export class LineReader {
     const end = eventEnd(bytes, newline)
     if (ordinalAt >= end || end - eventAt > INDEX_STATEMENT_CHARS_MAX) return null
     this.#at = ordinalAt + ORDINAL.length
-    if (this.#digits() < 0) return null
-    const ordinalEnd = this.#at
-    const between = text.indexOf(SESSION_LABEL, ordinalEnd) + SESSION_LABEL.length
+    if (this.#digits() < 0 || !this.#skipParameters()) return null
+    const from = this.#at
+    const between = text.indexOf(SESSION_LABEL, from) + SESSION_LABEL.length
     this.#at = between
-    const session = between > ordinalEnd && between < end ? this.#plain() : null
+    const session = between > from && between < end ? this.#plain() : null
     if (session === null) return null
     if (!this.#take(SQL)) return null
     const sqlAt = this.#at
@@ -219,16 +223,15 @@ export class LineReader {
     const sqlEnd = this.#at
     if (sql === undefined || sqlEnd >= end) return null
     const event = eventOf(bytes.subarray(eventAt, end))
-    // What was left out below is what it says of these three, and nothing else says them again.
-    const rest =
-      text.slice(eventAt, ordinalAt) + text.slice(ordinalEnd, between - SESSION_LABEL.length)
+    // What was left out below is what it says of these, and nothing else says them again.
+    const rest = text.slice(eventAt, ordinalAt) + text.slice(from, between - SESSION_LABEL.length)
     if (event?.['session'] !== session || event['sql'] !== sql) return null
     if (!isStatement(event) || isAmbiguous(rest + text.slice(sqlEnd, end))) return null
     if (this.#statements.size >= INDEX_STATEMENTS_MAX) this.#statements.clear()
     const one: Known = {
       event,
       terms: recordTermsOf(event),
-      between: new Uint8Array(bytes.subarray(ordinalEnd, between)),
+      between: new Uint8Array(bytes.subarray(from, between)),
       sql: new Uint8Array(bytes.subarray(sqlAt, sqlEnd)),
       behind: new Uint8Array(bytes.subarray(sqlEnd, end)),
     }
@@ -267,6 +270,25 @@ export class LineReader {
     this.#at = at
     const leads = digits > 1 && bytes[from] === DIGIT_0
     return digits === 0 || digits > DIGITS_MAX || leads ? -1 : value
+  }
+
+  /** Past what was bound, if anything: `null` and strings of printable ASCII; false: something else is there. */
+  #skipParameters(): boolean {
+    if (!this.#take(PARAMETERS)) return true
+    const bytes = this.#bytes
+    if (bytes[this.#at] === BRACKET) {
+      this.#at++
+      return true
+    }
+    for (;;) {
+      if (bytes[this.#at] === QUOTE) {
+        this.#at++
+        if (!this.#skipPlain()) return false
+      } else if (!this.#take(NULL)) return false
+      const next = bytes[this.#at++]
+      if (next === BRACKET) return true
+      if (next !== COMMA) return false
+    }
   }
 
   /** Past the rest of a string of printable ASCII without escapes, with its quote; false: it is another. */
