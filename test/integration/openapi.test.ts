@@ -114,10 +114,42 @@ test('the document is valid, and every route answers as it says', async () => {
   await answers('post', '/v1/policy/explain', { body: explained })
   await answers('post', '/v1/policy/validate', { body: { files: [{ path: 'p', text: '' }] } })
   await answers('get', '/v1/audit/records')
+  await answers('get', '/healthz')
+  await answers('get', '/readyz')
+
+  /** As forms. */
+  const asked = async (route: string, form: Record<string, string>, by = '') => {
+    const answer = await fetch(`${ann.base}${route}`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+      ...(by !== '' && { headers: { authorization: `Bearer ${by}` } }),
+    })
+    const { status } = answer
+    const body = await answer.json()
+    return answers('post', route, {
+      by: { ...ann, post: async () => ({ status, body }) },
+    })
+  }
+  const exchange = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: ann.token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    scope: `connection:${gateway.connection}`,
+  }
+  const issued = await asked('/oauth/token', exchange)
+  expect(issued.body).toMatchObject({ token_type: 'Bearer' })
+  await asked('/oauth/token', { ...exchange, subject_token: 'nothing' })
+  const token = issued.body.access_token
+  expect(await asked('/oauth/introspect', { token })).toMatchObject({ status: 401 })
+  expect((await asked('/oauth/introspect', { token }, ann.token)).body.active).toBe(true)
+  expect(await asked('/oauth/revoke', { token })).toMatchObject({ status: 200, body: {} })
+  expect((await asked('/oauth/introspect', { token }, ann.token)).body).toEqual({ active: false })
+  await asked('/oauth/revoke', {})
 
   const all = Object.entries(document.paths).flatMap(([route, operations]) =>
     Object.keys(operations).map((method) => `${method} ${route}`),
   )
-  // Streams are read in control.test.ts and login.test.ts.
-  expect(all.filter((one) => !tried.has(one) && !one.endsWith('/events'))).toEqual([])
+  // Streams are read in control.test.ts and login.test.ts; metrics are no JSON.
+  const elsewhere = /\/events$|^get \/metrics$/
+  expect(all.filter((one) => !tried.has(one) && !elsewhere.test(one))).toEqual([])
 })

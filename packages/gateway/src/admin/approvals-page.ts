@@ -7,6 +7,7 @@ import rateLimit from '@fastify/rate-limit'
 import { discoverLogin, type LoginEndpoints } from '@sallyport/identity'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { PageConfig } from '../config/model.ts'
+import { httpErrorOf } from '../telemetry/index.ts'
 
 /** Requests for the page's files per address and minute. */
 const REQUESTS_PER_MINUTE_MAX = 300
@@ -30,7 +31,7 @@ export async function addApprovalsPage(app: FastifyInstance, deps: PageDeps): Pr
     await scope.register(rateLimit, { max: REQUESTS_PER_MINUTE_MAX, timeWindow: MINUTE_MS })
     const hidden = { schema: { hide: true } } as const
     scope.addHook('onRequest', async (_request, reply) => {
-      if (deps.page() === null) return reply.code(404).send({ error: 'not_found' })
+      if (deps.page() === null) return reply.code(404).send(httpErrorOf(404))
     })
     const shell = async (_request: unknown, reply: FastifyReply) => {
       const { tokenEndpoint } = await login()

@@ -5,6 +5,7 @@ import type { AdminConfig } from '../config/model.ts'
 import { GatewayError } from '../errors.ts'
 import { listenerTls } from '../listeners/tls.ts'
 import {
+  addHealthRoutes,
   createAdminServer,
   type Logger,
   type ReadyPiece,
@@ -12,6 +13,7 @@ import {
 } from '../telemetry/index.ts'
 import type { PemPair } from '../tls/server.ts'
 import { addControlRoutes, type ControlDeps } from './control.ts'
+import { addDocument } from './document.ts'
 import { addTokenRoutes, type TokenRoutesDeps } from './tokens.ts'
 
 export interface AdminAddress {
@@ -54,13 +56,16 @@ export async function serveAdmin(config: AdminConfig, deps: AdminDeps): Promise<
   if (tls === null && control.insecure()) {
     log.warn({ port: config.port }, 'tokens are accepted in clear on the admin address')
   }
-  const server = createAdminServer({ registry: metrics, logger: log, pieces, tls: newest })
+  const server = createAdminServer({ logger: log, tls: newest })
   renew = (pair) => renewCertificate(server, pair)
   const stop = async (): Promise<void> => {
     await server.close()
     tls?.[Symbol.dispose]()
   }
   try {
+    // Before the routes that it describes.
+    await addDocument(server)
+    addHealthRoutes(server, { registry: metrics, pieces })
     await addTokenRoutes(server, tokens)
     await addControlRoutes(server, control)
     await server.listen({ host: config.host, port: config.port })

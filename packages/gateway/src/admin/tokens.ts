@@ -15,6 +15,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenState } from '../state/token-state.ts'
 import { bearerOf, challengeTo, IN_CLEAR, isInClear } from './caller.ts'
+import { EXCHANGE, INTROSPECT, REVOKE } from './token-schemas.ts'
 
 /** A token request: a JWT with many groups, URL-encoded. */
 const BODY_BYTES_MAX = 128 * 1024
@@ -51,9 +52,18 @@ export async function addTokenRoutes(app: FastifyInstance, deps: TokenRoutesDeps
       (_request, body, done) => done(null, new URLSearchParams(String(body))),
     )
     scope.setErrorHandler(answerError)
-    scope.post('/oauth/token', (request, reply) => exchange(request, reply, deps))
-    scope.post('/oauth/introspect', (request, reply) => introspect(request, reply, deps))
-    scope.post('/oauth/revoke', (request, reply) => revoke(request, reply, deps))
+    // They describe: the RFCs' own rules are checked where they are followed, and nothing is cut from an answer.
+    scope.setValidatorCompiler(() => () => true)
+    scope.setSerializerCompiler(() => (data) => JSON.stringify(data))
+    scope.post('/oauth/token', { schema: EXCHANGE }, (request, reply) =>
+      exchange(request, reply, deps),
+    )
+    scope.post('/oauth/introspect', { schema: INTROSPECT }, (request, reply) =>
+      introspect(request, reply, deps),
+    )
+    scope.post('/oauth/revoke', { schema: REVOKE }, (request, reply) =>
+      revoke(request, reply, deps),
+    )
   })
 }
 
@@ -109,7 +119,10 @@ async function introspect(
   const caller = bearerOf(request)
   if (caller === null || !(await isLive(caller, deps.verifier()))) {
     reply.header('www-authenticate', challengeTo(request))
-    await answer(reply, 401, { error: 'invalid_token' })
+    await answer(reply, 401, {
+      error: 'invalid_token',
+      error_description: 'who asks has to send a token of its own',
+    })
     return
   }
   const result = await processIntrospection(form(request), deps.verifier())
