@@ -278,6 +278,24 @@ onMysqlServers('%s', (flavour) => {
     })
   })
 
+  test('a deadlock while rows are looked for runs nothing', async () => {
+    const before = await tableT()
+    const somebody = await other()
+    await somebody.query('BEGIN')
+    // More than the gateway has changed: who has changed less is undone.
+    await somebody.query("UPDATE t SET b = x'01' WHERE n IN (4, 5)")
+    const running = previewOf("UPDATE t SET x = 'dead' WHERE id >= 3")
+    const isLocked = async (): Promise<boolean> => {
+      const sql = "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%FOR UPDATE'"
+      return (await db.sql(sql)).length > 0
+    }
+    while (!(await isLocked())) await new Promise((next) => setTimeout(next, 5))
+    await somebody.query("UPDATE t SET b = x'01' WHERE n = 3")
+    await somebody.query('ROLLBACK')
+    expect(await running).toEqual({ kind: 'none', why: 'the database does not run it' })
+    expect(await tableT()).toEqual(before)
+  })
+
   test('sent again after SP001 it is not tried again', async () => {
     const connection = await client()
     const sql = 'INSERT INTO returned VALUES (1)'

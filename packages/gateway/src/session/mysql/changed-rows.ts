@@ -13,7 +13,7 @@ const HIDDEN = '[masked]'
 const BINARY_TYPES = /^(bit|(var)?binary|(tiny|medium|long)?blob|geometry|point|polygon|vector)/i
 const ROW = '`sallyport_row`'
 
-type Cells = ProbeAnswer[number]
+export type Cells = ProbeAnswer[number]
 
 /** As the statement itself finds them; they stay locked until it is undone. */
 export function beforeText(

@@ -20,7 +20,7 @@ import {
   unlessAskedBefore,
 } from '../previews.ts'
 import { factsOf } from './admitted.ts'
-import { afterText, beforeText, changedRows, literal } from './changed-rows.ts'
+import { afterText, beforeText, type Cells, changedRows, literal } from './changed-rows.ts'
 import { type Asking, keyOf, type Planned, textOf } from './estimating.ts'
 import type { MysqlSessionNames } from './names.ts'
 import { encodeText } from './text-encoding.ts'
@@ -137,19 +137,29 @@ function tryOn(
   const key = isFound && rows > 0 ? table.key : []
   const before =
     changed === null || key.length === 0 ? 'DO 0' : beforeText(target, { changed, key, rows })
-  const begin = [`SET SESSION ${settingsText(HURRY[names.flavour])}`, 'START TRANSACTION', before]
-  ask([...begin.map(utf8), trial, utf8('SELECT ROW_COUNT()')], (answers) => {
-    if (answers === null) return finish(none('the database does not run it'))
-    const [, , were = [], , counted] = answers
-    const columns = target.columns.map(({ name }) => name)
-    const preview = { kind: 'preview', affected: Number(counted?.[0]?.[0]), columns } as const
-    if (were.length === 0) return finish({ ...preview, rows: [] })
-    ask([utf8(afterText(target, { key, were }))], (again) =>
-      finish({ ...preview, rows: changedRows(were, again?.[0] ?? null) }),
-    )
-  })
+  const run = (were: readonly Cells[]): void =>
+    ask([trial, utf8('SELECT ROW_COUNT()')], (answers) => {
+      if (answers === null) return finish(none(REFUSED))
+      const columns = target.columns.map(({ name }) => name)
+      const affected = Number(answers[1]?.[0]?.[0])
+      const preview = { kind: 'preview', affected, columns } as const
+      if (were.length === 0) return finish({ ...preview, rows: [] })
+      ask([utf8(afterText(target, { key, were }))], (again) =>
+        finish({ ...preview, rows: changedRows(were, again?.[0] ?? null) }),
+      )
+    })
+  // INVARIANT: the trial is sent when all before it has been answered. A deadlock ends the transaction: what came
+  // behind it on the wire would be committed.
+  ask(
+    [`SET SESSION ${settingsText(HURRY[names.flavour])}`, 'START TRANSACTION'].map(utf8),
+    (begun) => {
+      if (begun === null || (relay().status & STATUS.IN_TRANS) === 0) return finish(none(REFUSED))
+      ask([utf8(before)], (found) => (found === null ? finish(none(REFUSED)) : run(found[0] ?? [])))
+    },
+  )
 }
 
+const REFUSED = 'the database does not run it'
 const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8')
 const settingsText = (settings: Readonly<Record<string, number | string>>): string =>
   Object.entries(settings)
