@@ -100,7 +100,7 @@ export class PostgresShown implements Shown {
         if (at >= end) break
         if (mark <= at) continue
         const type = buf[at] as number
-        this.#rest = 1 + buf.readUInt32BE(at + 1)
+        this.#rest = frameLength(buf, at)
         this.#keeps = isRow(type) ? results.keepsRow(this.#rest) : true
         if (!isRow(type)) results.endRows()
         if (this.#redacts && this.#keeps) {
@@ -123,12 +123,7 @@ export class PostgresShown implements Shown {
     while (to - at >= HEADER_BYTES) {
       const type = buf[at] as number
       if (type !== DATA_ROW && type !== COPY_DATA) break
-      const length =
-        1 +
-        (((buf[at + 1] as number) << 24) |
-          ((buf[at + 2] as number) << 16) |
-          ((buf[at + 3] as number) << 8) |
-          (buf[at + 4] as number))
+      const length = frameLength(buf, at)
       if (length > to - at) break
       rows++
       at += length
@@ -189,6 +184,17 @@ export class PostgresShown implements Shown {
     this.#shape = { fields, formats: portal.formats, id }
     return id
   }
+}
+
+/** Of the frame whose head is at `at`: the relay passes heads on whole, with lengths that it has checked. */
+function frameLength(buf: Buffer, at: number): number {
+  return (
+    1 +
+    (((buf[at + 1] as number) << 24) |
+      ((buf[at + 2] as number) << 16) |
+      ((buf[at + 3] as number) << 8) |
+      (buf[at + 4] as number))
+  )
 }
 
 function isRow(type: number): boolean {
