@@ -525,6 +525,12 @@ onMysqlServers('%s', (flavour) => {
     const connection = await client(READER)
     const [rows] = await connection.query('SELECT n FROM held WHERE n < 3 ORDER BY n')
     expect(rows).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }])
+    // The same but for a literal, which decides how many they are.
+    for (const n of [980, 970, 960]) {
+      await expect(
+        connection.query(`SELECT n FROM held WHERE n < ${n} ORDER BY n`),
+      ).rejects.toMatchObject({ message: expect.stringMatching(/expects more/) })
+    }
     const refused = { message: expect.stringMatching(/expects more .* 1000 rows/) }
     await expect(connection.query('SELECT n FROM held')).rejects.toMatchObject(refused)
     await expect(connection.execute('SELECT n FROM held')).rejects.toMatchObject(refused)

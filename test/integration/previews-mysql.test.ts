@@ -219,6 +219,16 @@ onMysqlServers('%s', (flavour) => {
     ).toEqual([{ c: 1, n: 2 }])
   })
 
+  test('of statements that differ in their literals, each its own', async () => {
+    const connection = await client()
+    for (const n of ['1', '2', '4']) {
+      expect(await previewOf(`DELETE FROM t WHERE t.n = ${n}`, connection)).toMatchObject({
+        affected: 1,
+        rows: [{ before: [n, n, expect.anything(), n === '1' ? '0xFF00' : null], after: null }],
+      })
+    }
+  })
+
   test('a prepared statement, with its values', async () => {
     expect(await previewOf('UPDATE t SET x = ? WHERE n = ?', undefined, ["o'p", 2])).toMatchObject({
       affected: 1,

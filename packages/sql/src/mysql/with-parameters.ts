@@ -1,6 +1,7 @@
 /** A prepared statement's text with values in the places of its markers, and what a plan does not say of an INSERT. */
 import type { Dialect } from './ast.ts'
 import { lex } from './lex/lexer.ts'
+import { parseTokens } from './parse.ts'
 
 /** `literals`: one for each marker, in order, as SQL. Null: there are not as many markers, or it cannot be read. */
 export function withMysqlParameters(
@@ -18,6 +19,15 @@ export function withMysqlParameters(
       at = end
     }
     return text + sql.slice(at)
+  } catch {
+    return null
+  }
+}
+
+/** The statements of a text, each as it was read. Null: it cannot be read. */
+export function mysqlParts(sql: string, dialect: Dialect): readonly string[] | null {
+  try {
+    return parseTokens(sql, lex(sql, dialect), dialect).map(({ text }) => text)
   } catch {
     return null
   }

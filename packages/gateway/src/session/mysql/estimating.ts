@@ -98,21 +98,24 @@ function plannedTexts(
   planned: Planned,
   { names, texts }: Pick<MysqlEstimatingOptions, 'names' | 'texts'>,
 ): readonly (string | null)[] {
-  const { analysis } = planned.decided
-  const parts = analysis.kind === 'statements' ? (analysis.texts ?? []) : []
+  const parts = texts.parts(planned.text, names) ?? []
   if (parts.length < 2) return [textOf(planned, names, texts)]
   return indexesOf(planned).map((at) => parts[at] ?? null)
 }
 
-/** The statement as it was read, with its parameters. Null: they cannot be written as SQL. */
+/**
+ * The statement as it was read, with its parameters. Null: they cannot be written as SQL. Not what it was decided by:
+ * texts that differ in their literals are decided once.
+ */
 export function textOf(
-  { text, decided: { analysis }, parameters }: Planned,
+  { text, parameters }: Planned,
   names: MysqlSessionNames,
   texts: MysqlTexts,
 ): string | null {
-  const read = analysis.kind === 'statements' ? analysis.texts?.[0] : undefined
-  if (parameters === null) return read ?? text
-  return texts.withParameters(read ?? text, parameters.map(literalOf), names)
+  const [read, ...more] = texts.parts(text, names) ?? []
+  if (read === undefined || more.length > 0) return null
+  if (parameters === null) return read
+  return texts.withParameters(read, parameters.map(literalOf), names)
 }
 
 /** Hexadecimal digits: no value can be anything else than a value. */
@@ -129,8 +132,7 @@ function estimated(
   { names, texts }: Pick<MysqlEstimatingOptions, 'names' | 'texts'>,
 ): Estimated {
   const { text, decided } = planned
-  const { analysis } = decided
-  const parts = analysis.kind === 'statements' ? (analysis.texts ?? []) : []
+  const parts = texts.parts(text, names) ?? []
   const each = FORMATS[names.flavour].length
   return togetherOf(
     indexesOf(planned).map((at, i) => {

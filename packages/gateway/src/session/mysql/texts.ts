@@ -8,6 +8,7 @@ import {
   layOutMysql,
   type MysqlReader,
   mysqlChangedRows,
+  mysqlParts,
   mysqlValuesRows,
   type SortKey,
   sortedMysql,
@@ -62,6 +63,11 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
     names: MysqlSessionNames,
   ): string | null {
     return withMysqlParameters(text, literals, dialectOf(names))
+  }
+
+  /** The statements of exactly this text. Null: it cannot be read. */
+  parts(text: string, names: MysqlSessionNames): readonly string[] | null {
+    return mysqlParts(text, dialectOf(names))
   }
 
   /** Rows in the VALUES of an INSERT. */
