@@ -4,10 +4,13 @@
  */
 import { DecisionContext, PostgresTexts } from '@sallyport/gateway'
 import { compilePolicy, formatPolicyError, viewFor } from '@sallyport/policy'
-import { PostgresReader } from '@sallyport/sql'
+import { MysqlReader, PostgresReader, parseMysql } from '@sallyport/sql'
+import type { TextReader } from '../../packages/gateway/src/session/decisions.ts'
+import { MysqlSessionNames } from '../../packages/gateway/src/session/mysql/names.ts'
+import { MysqlTexts } from '../../packages/gateway/src/session/mysql/texts.ts'
 import { Parser } from '../../packages/sql/src/postgres/parse.ts'
 import { ratios, suite } from './suite.ts'
-import { CATALOG, NAMES, TEXTS } from './texts.ts'
+import { CATALOG, MYSQL, NAMES, TEXTS } from './texts.ts'
 
 const POLICY = `version: 1
 rules:
@@ -72,22 +75,39 @@ const fresh = {
   'medium, withheld column': (n: number) =>
     TEXTS.medium(n).replace('c.name', 'c.card::int % 10 AS k'),
 }
+/** Everything that a text costs which is met for the first time: keys, parse, facts, verdict, masks. */
+function decideAnew<Names>(reader: TextReader<Names>, names: Names, bytes: string): void {
+  const context = new DecisionContext(view, CATALOG)
+  const { decided } = context.decide(reader, { bytes, text: bytes, names, readable: true, now: 0 })
+  if (decided.verdict.kind === 'deny') throw new Error(`${decided.verdict.message}: ${bytes}`)
+}
+
 ratios(
-  'Decisions made anew, times the parse alone',
+  'Decisions made anew, times the parse alone: PostgreSQL',
   Object.entries(fresh).map(([name, text]) => ({
     name,
     base: (i: number) => parser.parse(text(1000 + i)),
-    run: (i: number) => {
-      const bytes = text(1000 + i)
-      const context = new DecisionContext(view, CATALOG)
-      const { decided } = context.decide(reader, {
-        bytes,
-        text: bytes,
-        names: NAMES,
-        readable: true,
-        now: 0,
-      })
-      if (decided.verdict.kind !== 'allow') throw new Error(`the policy refuses the ${name} text`)
-    },
+    run: (i: number) => decideAnew(reader, NAMES, text(1000 + i)),
+  })),
+)
+
+const mysqlReader = new MysqlTexts(new MysqlReader(), console.error)
+const mysqlNames = new MysqlSessionNames(
+  {
+    version: { flavour: MYSQL.flavour, major: 9, minor: 7, patch: 4 },
+    charset: 'utf8mb4',
+    collation: 255,
+    database: 'public',
+  },
+  () => true,
+)
+mysqlNames.answered(['', 'public', 'utf8mb4'])
+const { short, medium, '20 columns, 4 joins': joins } = TEXTS
+ratios(
+  'Decisions made anew, times the parse alone: MySQL',
+  Object.entries({ short, medium, '20 columns, 4 joins': joins }).map(([name, text]) => ({
+    name,
+    base: (i: number) => parseMysql(text(1000 + i), MYSQL),
+    run: (i: number) => decideAnew(mysqlReader, mysqlNames, text(1000 + i)),
   })),
 )

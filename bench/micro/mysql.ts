@@ -1,16 +1,8 @@
 /** What a MySQL text costs that has not been seen before: its key, and its tree with the text to send. */
-import { type Dialect, fingerprintMysql, parseMysql } from '@sallyport/sql'
+import { fingerprintMysql, parseMysql } from '@sallyport/sql'
 import { suite } from './suite.ts'
+import { MYSQL } from './texts.ts'
 
-const DIALECT: Dialect = {
-  flavour: 'mysql',
-  version: 90704,
-  ansiQuotes: false,
-  noBackslashEscapes: false,
-  pipesAsConcat: false,
-  ignoreSpace: false,
-  highNotPrecedence: false,
-}
 const VARIANTS = 512
 
 /** `n` varies a literal and nothing else. */
@@ -32,8 +24,8 @@ const cases = Object.entries(TEXTS).flatMap(([size, text]) => {
   const pick = (i: number): string => texts[i % VARIANTS] as string
   const label = `${size}, ${text(1000).length} characters`
   return [
-    { name: `fingerprint, ${label}`, run: (i: number) => void fingerprintMysql(pick(i), DIALECT) },
-    { name: `parse, ${label}`, run: (i: number) => void parseMysql(pick(i), DIALECT) },
+    { name: `fingerprint, ${label}`, run: (i: number) => void fingerprintMysql(pick(i), MYSQL) },
+    { name: `parse, ${label}`, run: (i: number) => void parseMysql(pick(i), MYSQL) },
   ]
 })
 

@@ -1,5 +1,11 @@
 /** Statements of three lengths over one schema, as the micro benchmarks use them. */
-import { buildCatalog, type Catalog, type CatalogRelation, type SessionNames } from '@sallyport/sql'
+import {
+  buildCatalog,
+  type Catalog,
+  type CatalogRelation,
+  type Dialect,
+  type SessionNames,
+} from '@sallyport/sql'
 
 function relation(name: string, columns: readonly string[]): CatalogRelation {
   return {
@@ -44,6 +50,16 @@ export const NAMES: SessionNames = {
   temporariesCertain: true,
   prepared: () => undefined,
   cursors: () => undefined,
+}
+
+export const MYSQL: Dialect = {
+  flavour: 'mysql',
+  version: 90704,
+  ansiQuotes: false,
+  noBackslashEscapes: false,
+  pipesAsConcat: false,
+  ignoreSpace: false,
+  highNotPrecedence: false,
 }
 
 /** `n` varies a literal and nothing else. */
