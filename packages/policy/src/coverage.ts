@@ -190,9 +190,14 @@ export function coveringRules(
   need: Need,
   facts: StatementFacts,
 ): readonly Rule[] | null {
-  const fitting = rules.filter((rule) => covers(rule.match, need, facts))
+  const fitting: Rule[] = []
+  const whole: Rule[] = []
+  for (const rule of rules) {
+    if (!covers(rule.match, need, facts)) continue
+    fitting.push(rule)
+    if (rule.match.columns === null) whole.push(rule)
+  }
   if (fitting.length === 0) return null
-  const whole = fitting.filter((rule) => rule.match.columns === null)
   if (whole.length > 0) return whole
   if (need.kind !== 'relation') return null
   // Columns are all known only if the statement is.

@@ -6,7 +6,7 @@
 import type { Analysis, StatementFacts } from '@sallyport/sql'
 import { approving } from './approving.ts'
 import { gatesFor } from './estimates.ts'
-import { type Examined, examine } from './examine.ts'
+import { type ApproveRule, type Examined, examine } from './examine.ts'
 import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
 import { planFor } from './plan.ts'
@@ -26,15 +26,18 @@ export interface DecideContext {
 export function decide(view: PrincipalView, analysis: Analysis, context: DecideContext): Verdict {
   if (!view.mayConnect) return noAccess(view)
   if (analysis.kind === 'unparsable') return decideUnparsable(view, analysis)
-  const all = analysis.statements.flatMap((facts) => withNested(facts))
-  if (all.some((facts) => facts === null))
-    return deny('too-complex', {
-      message: 'statements are nested too deeply',
-      detail: `more than ${NESTED_FACTS_MAX} levels`,
-      hint: 'Send the inner statement by itself.',
-    })
-  const parts = all.flatMap((facts) => (facts === null ? [] : [examine(view, facts, context.now)]))
-  const reports = parts.flatMap((part) => part.reports)
+  const parts: Examined[] = []
+  const reports: string[] = []
+  const asking = new Set<ApproveRule>()
+  for (const statement of analysis.statements) {
+    for (const facts of withNested(statement)) {
+      if (facts === null) return tooDeep()
+      const part = examine(view, facts, context.now)
+      parts.push(part)
+      for (const report of part.reports) reports.push(report)
+      for (const rule of part.approving) asking.add(rule)
+    }
+  }
   const refused = firstRefusal(view, parts, context.now)
   if (refused !== null) return { ...refused, reports }
   const results: (ResultPlan | null)[] = []
@@ -46,10 +49,10 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
   const probes = probesFor(view, analysis.statements)
   const rewriting = rewritingFor(view, analysis.statements)
   const gates = gatesFor(view, analysis.statements, parts)
-  const asking = unique(parts.flatMap((part) => part.approving))
-  if (asking.length > 0) {
-    const hint = asking.find((rule) => rule.hint !== null)?.hint ?? null
-    const approvers = asking.map((rule) => rule.approvers)
+  if (asking.size > 0) {
+    const asked = [...asking]
+    const hint = asked.find((rule) => rule.hint !== null)?.hint ?? null
+    const approvers = asked.map((rule) => rule.approvers)
     return { ...approving(approvers, hint), ...rewriting, results, probes, reports, gates }
   }
   const rules = new Set<string>()
@@ -60,11 +63,17 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
   return rewriting === null ? allow : { ...allow, ...rewriting }
 }
 
-const unique = <T>(all: readonly T[]): readonly T[] => [...new Set(all)]
+const tooDeep = (): Deny =>
+  deny('too-complex', {
+    message: 'statements are nested too deeply',
+    detail: `more than ${NESTED_FACTS_MAX} levels`,
+    hint: 'Send the inner statement by itself.',
+  })
 
 /** A statement and the ones it prepares or declares; null past the depth a decision follows. */
 export function withNested(facts: StatementFacts, depth = 0): (StatementFacts | null)[] {
   if (depth > NESTED_FACTS_MAX) return [null]
+  if (facts.state.length === 0) return [facts]
   const nested = facts.state.flatMap((change) =>
     change.kind === 'prepare' || change.kind === 'declare-cursor' ? [change.facts] : [],
   )
@@ -74,9 +83,9 @@ export function withNested(facts: StatementFacts, depth = 0): (StatementFacts | 
 function firstRefusal(view: PrincipalView, parts: readonly Examined[], now: number): Deny | null {
   for (const { denied } of parts) if (denied !== null) return denied
   for (const { needs, facts } of parts) {
+    if (needs.every(({ by }) => by.length > 0)) continue
     const missing = needs.flatMap(({ need, by }) => (by.length === 0 ? [need] : []))
-    if (missing.length > 0)
-      return unknownName(view, facts, now) ?? notAllowed(missing, facts.unknowns)
+    return unknownName(view, facts, now) ?? notAllowed(missing, facts.unknowns)
   }
   for (const { facts } of parts) {
     const refused = guardMasked(view, facts)

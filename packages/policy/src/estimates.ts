@@ -7,7 +7,7 @@ import type { StatementFacts } from '@sallyport/sql'
 import { approving } from './approving.ts'
 import { catalogClass } from './catalogs.ts'
 import type { Examined } from './examine.ts'
-import type { ApproverRequirement, EstimateBounds } from './model.ts'
+import type { ApproverRequirement, EstimateBounds, Rule } from './model.ts'
 import { type Allow, type Approve, type Deny, deny } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
 
@@ -40,9 +40,11 @@ export function gatesFor(
   statements: readonly StatementFacts[],
   parts: readonly Examined[],
 ): readonly EstimateGate[] {
-  const rules = new Set(
-    parts.filter(({ facts }) => facts.command !== 'prepare').flatMap(({ gating }) => gating),
-  )
+  const rules = new Set<Rule>()
+  for (const { facts, gating } of parts) {
+    if (facts.command !== 'prepare') for (const rule of gating) rules.add(rule)
+  }
+  if (rules.size === 0 && view.estimateLimits.length === 0) return NONE
   const ofRules = [...rules].map(({ name, match, hint, ...rule }) => ({
     by: name,
     over: match.estimate ?? { rows: null, cost: null },
@@ -60,6 +62,8 @@ export function gatesFor(
   }))
   return [...ofRules, ...ofLimits]
 }
+
+const NONE: readonly EstimateGate[] = []
 
 /** Could it return or change many rows? Asking the planner about each `SELECT 1` would double what drivers wait for. */
 function isPlanned({ command, effects, relations, functions, copy }: StatementFacts): boolean {

@@ -10,6 +10,7 @@ import type {
   Flow,
   FunctionUse,
   Lineage,
+  OutputColumn,
   StatementFacts,
 } from '@sallyport/sql'
 import { catalogClass, isCounters } from './catalogs.ts'
@@ -161,8 +162,9 @@ function guardRelations(facts: StatementFacts): Deny | null {
 function guardOutputs(view: PrincipalView, facts: StatementFacts): Deny | null {
   if (facts.outputs === null) return null
   if (facts.outputs === 'unknown') return unknownLineage('the result', facts.unknowns)
-  for (const [i, output] of facts.outputs.entries()) {
-    const plan = columnPlan(view, output.lineage)
+  for (let i = 0; i < facts.outputs.length; i++) {
+    // Safe: within its length.
+    const plan = columnPlan(view, (facts.outputs[i] as OutputColumn).lineage)
     if (plan.kind === 'unknown') return unknownLineage(`result column ${i + 1}`, plan.why)
     if (plan.kind === 'refuse')
       return deny('masked-derived', {
@@ -184,6 +186,7 @@ function unknownLineage(what: string, why: readonly string[]): Deny {
 
 function guardUses(view: PrincipalView, facts: StatementFacts): Deny | null {
   const refused = refusedUses(view, facts)
+  if (refused.length === 0) return null
   const [use] = refused.toSorted((a, b) => TELLING.indexOf(a.context) - TELLING.indexOf(b.context))
   if (use === undefined) return null
   const other = use.with === undefined ? null : view.maskFor(use.with)

@@ -32,6 +32,8 @@ export function rewritingFor(
   statements: readonly StatementFacts[],
 ): Rewriting | null {
   if (!view.masked) return null
+  if (statements.every((facts) => surplusSettings(facts).length === 0 && mayUseAll(view, facts)))
+    return null
   const withheld = statements.flatMap((facts) => withheldColumns(view, facts))
   const sortedBy = statements.flatMap((facts) => sortedColumns(view, facts))
   const unset = statements.flatMap(surplusSettings)
@@ -43,8 +45,15 @@ export function rewritingFor(
   }
 }
 
+function mayUseAll(view: PrincipalView, { uses }: StatementFacts): boolean {
+  for (const use of uses) if (!mayUse(view, use)) return false
+  return true
+}
+
+const NONE: readonly never[] = []
+
 function surplusSettings({ dividable, state }: StatementFacts): readonly string[] {
-  if (dividable === undefined) return []
+  if (dividable === undefined) return NONE
   return state.flatMap((change) =>
     change.kind === 'set' && isSurplus(change.name) ? change.name : [],
   )
@@ -52,6 +61,7 @@ function surplusSettings({ dividable, state }: StatementFacts): readonly string[
 
 function mayUse(view: PrincipalView, use: ColumnUse): boolean {
   const mask = view.maskFor(use.column)
+  if (mask === null && use.with === undefined) return true
   const other = use.with === undefined ? null : view.maskFor(use.with)
   return (
     (mask === null || allowsUse(mask, use, other)) &&

@@ -27,17 +27,31 @@ import { lineageOf, type Value } from './lineage/value.ts'
 type UseDetail = Omit<ColumnUse, 'column' | 'context'>
 
 /** One use for all comparisons of a column with constants. */
-function withProbes(use: ColumnUse, more: UseDetail): ColumnUse {
-  const parameters = new Set([...(use.parameters ?? []), ...(more.parameters ?? [])])
-  return {
-    ...use,
-    values: (use.values ?? 0) + (more.values ?? 0),
-    ...(parameters.size > 0 && { parameters: [...parameters] }),
-    ...(more.asText === true && { asText: true }),
-  }
+function addProbes(use: Mutable<ColumnUse>, more: UseDetail): void {
+  use.values = (use.values ?? 0) + (more.values ?? 0)
+  if (use.parameters !== undefined || more.parameters !== undefined)
+    use.parameters = [...new Set([...(use.parameters ?? []), ...(more.parameters ?? [])])]
+  if (more.asText === true) use.asText = true
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+const isSameUse = (use: ColumnUse, context: UseContext, more: UseDetail | undefined): boolean =>
+  use.context === context &&
+  use.with === more?.with &&
+  use.groups === more?.groups &&
+  use.apart === more?.apart
+
+/** Not by Object.assign: that makes the object anew for each property. */
+function addDetail(use: Mutable<ColumnUse>, more: UseDetail): void {
+  if (more.with !== undefined) use.with = more.with
+  if (more.groups !== undefined) use.groups = more.groups
+  if (more.apart !== undefined) use.apart = more.apart
+  if (more.values !== undefined) use.values = more.values
+  if (more.parameters !== undefined) use.parameters = more.parameters
+  if (more.asText !== undefined) use.asText = more.asText
+  if (more.inColumns !== undefined) use.inColumns = more.inColumns
+}
 
 interface Computed {
   readonly at: number
@@ -45,10 +59,10 @@ interface Computed {
   readonly value: Value
 }
 
-function alsoIn(use: ColumnUse, column: number | null): ColumnUse {
-  const { inColumns, ...outside } = use
-  if (inColumns === undefined || column === null) return outside
-  return inColumns.includes(column) ? use : { ...use, inColumns: [...inColumns, column] }
+function alsoIn(use: Mutable<ColumnUse>, column: number | null): void {
+  if (use.inColumns === undefined) return
+  if (column === null) delete use.inColumns
+  else if (!use.inColumns.includes(column)) use.inColumns = [...use.inColumns, column]
 }
 
 export class FactsDraft {
@@ -89,7 +103,7 @@ export class FactsDraft {
   readonly #relations = new Map<string, RelationUse>()
   readonly #functions = new Map<string, FunctionUse>()
   readonly #columns = new Set<ColumnRef>()
-  readonly #uses = new Map<ColumnRef, ColumnUse[]>()
+  readonly #uses = new Map<ColumnRef, Mutable<ColumnUse>[]>()
   readonly #unknowns = new Set<string>()
   readonly #missing = new Map<string, MissingName>()
 
@@ -158,25 +172,18 @@ export class FactsDraft {
       this.#uses.set(column, uses)
     }
     spend(uses.length + 1)
-    const at = uses.findIndex(
-      (use) =>
-        use.context === context &&
-        use.with === more?.with &&
-        use.groups === more?.groups &&
-        use.apart === more?.apart,
-    )
-    const known = uses[at]
+    const known = uses.find((use) => isSameUse(use, context, more))
     const { inColumn } = this
     if (known === undefined) {
       // Not spread, see `finish`.
       const use: Mutable<ColumnUse> = { column, context }
-      if (more !== undefined) Object.assign(use, more)
+      if (more !== undefined) addDetail(use, more)
       if (inColumn !== null) use.inColumns = [inColumn]
       uses.push(use)
       return
     }
-    const use = context === 'equality-constant' ? withProbes(known, more ?? {}) : known
-    uses[at] = alsoIn(use, inColumn)
+    if (context === 'equality-constant') addProbes(known, more ?? {})
+    alsoIn(known, inColumn)
   }
 
   /** A result column that is computed, once it has been walked. */
@@ -204,10 +211,11 @@ export class FactsDraft {
   /** Every source of `value` is used in `context`; of what reveals only how many or whether, no more is. */
   useAll(value: Value, context: UseContext, { apart = false } = {}): void {
     spend(value.sources.length)
-    const more = {
-      ...(value.groups !== null && { groups: value.groups }),
-      ...(apart && { apart: true as const }),
-    }
+    const { groups } = value
+    const more =
+      groups === null && !apart
+        ? undefined
+        : { ...(groups !== null && { groups }), ...(apart && { apart: true as const }) }
     const told = value.revealsNoValue ? 'is-null' : context
     for (const source of value.sources) this.use(source, told, more)
   }
@@ -248,6 +256,12 @@ export class FactsDraft {
     this.parameters = Math.max(this.parameters, facts.parameters)
   }
 
+  #allUses(): readonly ColumnUse[] {
+    const all: ColumnUse[] = []
+    for (const uses of this.#uses.values()) for (const use of uses) all.push(use)
+    return all
+  }
+
   finish(): StatementFacts {
     if (this.outputs !== null && this.outputs !== 'unknown') {
       for (const { lineage } of this.outputs) {
@@ -266,7 +280,7 @@ export class FactsDraft {
       parameters: this.parameters,
       outputs: this.outputs,
       columns: [...this.#columns],
-      uses: [...this.#uses.values()].flat(),
+      uses: this.#allUses(),
       flows: this.flows,
       constantWrites: this.constantWrites,
       state: this.state,

@@ -260,28 +260,27 @@ function summarise(
   { view, catalog }: DecisionContext,
 ): Decided {
   const statements = analysis.kind === 'statements' ? analysis.statements : []
-  const isMasked = (column: ColumnRef): boolean => view.maskFor(column) !== null
+  const allows = view.masked && verdict.kind !== 'deny'
   return {
     analysis,
     verdict,
     fingerprint: (analysis.kind === 'statements' && analysis.fingerprint) || undefined,
     relations: relationsOf(statements),
     effects: analysis.kind === 'statements' ? effectsOf(statements) : ['unknown'],
-    masks: view.masked && verdict.kind !== 'deny' ? masksOf(verdict) : [],
+    masks: allows ? masksOf(verdict) : [],
     leftOut: leftOutOf(analysis, view),
     reveals: view.protects && (analysis.kind === 'unparsable' || reveals(statements, view)),
     carries: view.protects && statements.some((one) => carries(one, view)),
     touchesMasked:
-      view.masked &&
-      statements.some((one) => one.columns.some(isMasked) || written(one).some(isMasked)),
+      view.masked && statements.some((one) => readsMasked(one, view) || writesMasked(one, view)),
     changesMasked:
       view.masked &&
-      statements.some((one) => one.commands.includes('update') && written(one).some(isMasked)),
+      statements.some((one) => one.commands.includes('update') && writesMasked(one, view)),
     diagnostics: statements.some((one) => one.diagnostics === true),
     asksCount: statements.some((one) =>
       one.functions.some(({ schema, name }) => schema === null && name === 'row_count'),
     ),
-    views: view.masked && verdict.kind !== 'deny' ? definedIn(statements, catalog) : [],
+    views: allows ? definedIn(statements, catalog) : [],
     compiled: new Map(),
     sent,
   }
@@ -301,10 +300,12 @@ function reveals(statements: readonly StatementFacts[], view: PrincipalView): bo
   )
 }
 
-const written = ({ constantWrites, flows }: StatementFacts): readonly ColumnRef[] => [
-  ...constantWrites.map(({ column }) => column),
-  ...flows.flatMap(({ into }) => (into.kind === 'column' ? [into.column] : [])),
-]
+const readsMasked = ({ columns }: StatementFacts, view: PrincipalView): boolean =>
+  columns.some((column) => view.maskFor(column) !== null)
+
+const writesMasked = ({ constantWrites, flows }: StatementFacts, view: PrincipalView): boolean =>
+  constantWrites.some(({ column }) => view.maskFor(column) !== null) ||
+  flows.some(({ into }) => into.kind === 'column' && view.maskFor(into.column) !== null)
 
 /** Does it take what is masked for somebody to a column, a variable or a setting that is not? */
 function carries(statement: StatementFacts, view: PrincipalView): boolean {
@@ -327,19 +328,23 @@ function definedIn(
   catalog: Catalog | null,
 ): readonly Defined[] {
   const found = new Set<Defined>()
-  for (const { name, known } of statements.flatMap(({ functions }) => functions)) {
-    // With all of its name: another may be meant once one of them has gone.
-    if (known === true) for (const entry of catalog?.functionsNamed(name) ?? []) found.add(entry)
+  for (const { functions } of statements) {
+    for (const { name, known } of functions) {
+      // With all of its name: another may be meant once one of them has gone.
+      if (known === true) for (const entry of catalog?.functionsNamed(name) ?? []) found.add(entry)
+    }
   }
-  for (const use of statements.flatMap(({ relations }) => relations)) {
-    const { schema, name, kind, access } = use
-    if (schema === null || schema === 'pg_catalog' || schema === 'information_schema') continue
-    if (use.unlessThere === true) found.add({ ...NOT_THERE, schema, name })
-    if (kind !== 'view' && kind !== 'materialized-view') continue
-    // What it was does not matter to who makes it anew, and who has made it holds a lock that keeps us from asking.
-    if (access === 'define' || use.own === true) continue
-    const relation = catalog?.relation(schema, name)
-    if (relation !== undefined) found.add(relation)
+  for (const { relations } of statements) {
+    for (const use of relations) {
+      const { schema, name, kind, access } = use
+      if (schema === null || schema === 'pg_catalog' || schema === 'information_schema') continue
+      if (use.unlessThere === true) found.add({ ...NOT_THERE, schema, name })
+      if (kind !== 'view' && kind !== 'materialized-view') continue
+      // What it was does not matter to who makes it anew, and who has made it holds a lock that keeps us from asking.
+      if (access === 'define' || use.own === true) continue
+      const relation = catalog?.relation(schema, name)
+      if (relation !== undefined) found.add(relation)
+    }
   }
   if (statements.some(({ wholeRows }) => wholeRows === true)) {
     for (const table of tablesIn(statements, catalog)) found.add(table)
@@ -374,13 +379,16 @@ function relationsOf(statements: readonly StatementFacts[]): Decided['relations'
   for (const statement of statements) {
     for (const { access, schema, name } of statement.relations) {
       const full = schema === null ? name : `${schema}.${name}`
-      seen.set(`${access} ${full}`, { access, name: full })
+      const key = `${access} ${full}`
+      if (!seen.has(key)) seen.set(key, { access, name: full })
     }
   }
   return [...seen.values()]
 }
 
 function effectsOf(statements: readonly StatementFacts[]): readonly string[] {
+  // Those of one statement are each there once.
+  if (statements.length === 1) return statements[0]?.effects ?? []
   return [...new Set(statements.flatMap((statement) => statement.effects))]
 }
 

@@ -77,7 +77,22 @@ export const CONSTANT: Value = {
 export const ROW_COUNT: Value = { ...CONSTANT, kind: 'derived' }
 
 export function constantOf(constants: Constants | null, type: string | null): Value {
-  return { ...CONSTANT, constants, type }
+  // Not spread: this is made for every literal, and a spread goes through the slow path of making an object.
+  return {
+    kind: 'constant',
+    sources: NONE,
+    revealsNoValue: true,
+    why: NONE,
+    type,
+    constants,
+    row: null,
+    mayFail: false,
+    varies: 'no',
+    opaque: null,
+    groups: null,
+    stored: null,
+    copies: 1,
+  }
 }
 
 export function directOf(source: ColumnRef, type: string): Value {
@@ -339,6 +354,9 @@ export function valueFrom(lineage: Lineage): Value {
 export function probesOf({
   constants,
 }: Value): Pick<ColumnUse, 'values' | 'parameters' | 'asText'> {
+  // Most are a literal.
+  if (constants === null) return { values: 1 }
+  if ('kind' in constants && constants.kind !== 'parameter') return { values: 1 }
   const given = flattenConstants(constants, CONSTANT_WRITES_MAX)
   if (given === null) return { values: CONSTANT_WRITES_MAX }
   const parameters = given.flatMap((one) => (one.kind === 'parameter' ? [one.index] : []))

@@ -44,8 +44,10 @@ export function resolveRelation(context: MysqlContext, name: ObjectName): readon
 function resolveIn(context: MysqlContext, database: string, name: string): readonly Candidate[] {
   const { catalog, names } = context
   const candidates: Candidate[] = []
-  const key = temporaryKey(catalog, database, name)
-  const columns = names.temporaries.get(key)
+  const columns =
+    names.temporaries.size === 0
+      ? undefined
+      : names.temporaries.get(temporaryKey(catalog, database, name))
   const known = columns !== undefined
   if (known || !names.temporariesCertain) {
     candidates.push({

@@ -17,15 +17,14 @@ export const withoutMysqlLiterals = (sql: string, dialect: Dialect): string =>
 
 /** Never throws and never returns a character of a comment of `sql`. */
 export const withoutMysqlComments = (sql: string, dialect: Dialect): string =>
-  shownBy(sql, dialect, (text, { type, start, end }) =>
-    type === 'hint' || type === 'end' ? '' : text.slice(start, end),
-  )
+  shownBy(sql, dialect, ({ type }) => (type === 'hint' || type === 'end' ? '' : null))
 
 /** As `withoutMysqlLiterals`, of a text that has been lexed: `tokens` are its. */
 export const tokensWithoutLiterals = (sql: string, tokens: readonly Token[]): string =>
   joined(sql, tokens, withoutLiteral)
 
-type Shown = (sql: string, token: Token) => string
+/** What is shown of a token; null: it as it stands. */
+type Shown = (token: Token) => string | null
 
 function shownBy(sql: string, dialect: Dialect, shown: Shown): string {
   try {
@@ -37,12 +36,35 @@ function shownBy(sql: string, dialect: Dialect, shown: Shown): string {
 
 function joined(sql: string, tokens: readonly Token[], shown: Shown): string {
   let text = ''
-  for (const token of tokens) text += (token.gap === '' ? '' : ' ') + shown(sql, token)
-  return text.trim()
+  // What is shown as it stands is copied run by run.
+  let start = 0
+  let end = 0
+  for (const token of tokens) {
+    const instead = shown(token)
+    if (instead === null && start < end && isNext(sql, token, end)) {
+      end = token.end
+      continue
+    }
+    text += sql.slice(start, end) + (token.gap === '' ? '' : ' ') + (instead ?? '')
+    start = instead === null ? token.start : token.end
+    end = token.end
+  }
+  return (text + sql.slice(start, end)).trim()
 }
 
-function withoutLiteral(sql: string, { type, start, end, quote }: Token): string {
+/** Does nothing but its gap as it is shown stand between the offset and the token? */
+function isNext(sql: string, { gap, start }: Token, end: number): boolean {
+  return gap === '' ? start === end : start === end + 1 && sql.charCodeAt(end) === 32
+}
+
+function withoutLiteral({ type, quote }: Token): string | null {
   switch (type) {
+    case 'word':
+    case 'name':
+    case 'operator':
+    case 'introducer':
+    case 'parameter':
+      return null
     case 'string':
     case 'national':
     case 'dollar':
@@ -58,12 +80,6 @@ function withoutLiteral(sql: string, { type, start, end, quote }: Token): string
       return ''
     case 'variable':
       // Quoted like a string, and nobody says that it is a name.
-      return quote === "'" || quote === '"' ? '@…' : sql.slice(start, end)
-    case 'word':
-    case 'name':
-    case 'introducer':
-    case 'operator':
-    case 'parameter':
-      return sql.slice(start, end)
+      return quote === "'" || quote === '"' ? '@…' : null
   }
 }

@@ -75,10 +75,17 @@ const MARIADB_WORDS: Words = {
 }
 const MYSQL_FUNCTIONS = new Set([...FUNCTION_WORDS, ...FUNCTION_WORDS_MYSQL])
 const MYSQL_WORDS = new Map<string, Words>()
+/** Most sessions are with one server. */
+let latest: { readonly version: number; readonly words: Words } | null = null
 
-export function wordsFor(dialect: Dialect): Words {
-  if (dialect.flavour === 'mariadb') return MARIADB_WORDS
-  const later = Object.keys(MYSQL_SINCE).filter((word) => dialect.version < MYSQL_SINCE[word]!)
+export function wordsFor({ flavour, version }: Dialect): Words {
+  if (flavour === 'mariadb') return MARIADB_WORDS
+  if (latest?.version !== version) latest = { version, words: mysqlWords(version) }
+  return latest.words
+}
+
+function mysqlWords(version: number): Words {
+  const later = Object.keys(MYSQL_SINCE).filter((word) => version < MYSQL_SINCE[word]!)
   const key = later.join()
   const known = MYSQL_WORDS.get(key)
   if (known !== undefined) return known

@@ -10,7 +10,7 @@ import type { Walk } from './walk.ts'
 /** The column of a select list's item that is no wildcard. */
 export function outputColumn(
   walk: Walk,
-  { expression, alias }: SelectItem & { readonly expression: Expression },
+  { expression, alias }: Pick<SelectItem, 'alias'> & { readonly expression: Expression },
   { value, scope }: { readonly value: Value; readonly scope: Scope },
 ): Column {
   if (alias !== null) return { name: alias.value, value }

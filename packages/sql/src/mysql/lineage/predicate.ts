@@ -32,6 +32,7 @@ export function notePredicate(walk: Walk, node: Expression, scope: Scope): void 
       for (const item of node.list) {
         const right = walk.value(item, scope)
         if (!plain || !isPlain(item)) noteUnequal(walk, [left, right])
+        else if (left.row === null && right.row === null) compare(walk, left, right)
         else comparison(walk, { operator: '=', left: fieldsOf(left), right: fieldsOf(right) })
       }
       return
@@ -81,6 +82,7 @@ function noteComparison(walk: Walk, node: Binary, scope: Scope): void {
   const left = walk.value(node.left, scope)
   const right = walk.value(node.right, scope)
   if (!isPlain(node.left) || !isPlain(node.right)) return noteUnequal(walk, [left, right])
+  if (left.row === null && right.row === null) return compare(walk, left, right)
   comparison(walk, { operator: node.operator, left: fieldsOf(left), right: fieldsOf(right) })
 }
 

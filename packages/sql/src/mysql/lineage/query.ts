@@ -145,7 +145,7 @@ export function listColumns(walk: Walk, items: readonly SelectItem[], scope: Sco
     const { expression } = item
     if (expression.kind !== 'wildcard') {
       const value = walk.value(expression, scope)
-      columns.push(outputColumn(walk, { ...item, expression }, { value, scope }))
+      columns.push(outputColumn(walk, { expression, alias: item.alias }, { value, scope }))
       continue
     }
     const spread = wildcardColumns(walk, expression, scope)
@@ -343,8 +343,9 @@ function ordinalValues(
 export function noteLimit(walk: Walk, limit: Limit | null, scope: Scope): void {
   if (limit === null) return
   walk.visited.add(limit)
+  const inside = newScope(scope)
   for (const part of [limit.count, limit.offset, limit.examined]) {
-    if (part !== null) walk.draft.useAll(walk.value(part, newScope(scope)), 'cardinality')
+    if (part !== null) walk.draft.useAll(walk.value(part, inside), 'cardinality')
   }
 }
 

@@ -31,42 +31,90 @@ export interface WalkOptions {
   readonly body?: { readonly parameters: readonly Value[]; readonly depth: number }
 }
 
-export function createWalk(
+export const createWalk = (
   context: AnalysisContext,
   draft: FactsDraft,
   options: WalkOptions,
-): Walk {
-  const { readRelation, bodies, body } = options
-  const temporaries = new Map<string, readonly Column[]>()
-  const walk: Walk = {
-    context,
-    draft,
-    visited: new Set(),
-    values: new Map(),
-    windows: new Map(),
-    merged: new Map(),
-    subqueries: new Map(),
-    parameters: body?.parameters ?? null,
-    bodies,
-    depth: body?.depth ?? 0,
-    inside: (inner, parameters) =>
-      createWalk(context, inner, { ...options, body: { parameters, depth: walk.depth + 1 } }),
-    value: (node, scope) => expressionValue(walk, node, scope),
-    predicate: (node, scope) => notePredicate(walk, node, scope),
-    query: (select, scope) => query(walk, select, scope),
-    statement: (node, scope) => statement(walk, node, scope),
-    outputName: (node) => figureName(walk, node),
-    relationColumns: (relation, access) => readRelation(draft, relation, access),
-    temporaryColumns(name, columns) {
-      let known = temporaries.get(name)
-      if (known === undefined) {
-        known = columns.map((column) => temporaryColumn(name, column))
-        temporaries.set(name, known)
-      }
-      return known
-    },
+): Walk => new StatementWalk(context, draft, options)
+
+/** One for each statement: what few of them need is made when it is asked for. */
+class StatementWalk implements Walk {
+  readonly context: AnalysisContext
+  readonly draft: FactsDraft
+  readonly visited: Walk['visited'] = new Set()
+  readonly values: Walk['values'] = new Map()
+  readonly parameters: Walk['parameters']
+  readonly bodies: FunctionBodies | null
+  readonly depth: number
+  readonly #options: WalkOptions
+  #windows: Walk['windows'] | null = null
+  #merged: Walk['merged'] | null = null
+  #subqueries: Walk['subqueries'] | null = null
+  #temporaries: Map<string, readonly Column[]> | null = null
+
+  constructor(context: AnalysisContext, draft: FactsDraft, options: WalkOptions) {
+    const { bodies, body } = options
+    this.context = context
+    this.draft = draft
+    this.parameters = body?.parameters ?? null
+    this.bodies = bodies
+    this.depth = body?.depth ?? 0
+    this.#options = options
   }
-  return walk
+
+  get windows(): Walk['windows'] {
+    this.#windows ??= new Map()
+    return this.#windows
+  }
+
+  get merged(): Walk['merged'] {
+    this.#merged ??= new Map()
+    return this.#merged
+  }
+
+  get subqueries(): Walk['subqueries'] {
+    this.#subqueries ??= new Map()
+    return this.#subqueries
+  }
+
+  inside(draft: FactsDraft, parameters: readonly Value[]): Walk {
+    const body = { parameters, depth: this.depth + 1 }
+    return createWalk(this.context, draft, { ...this.#options, body })
+  }
+
+  value(node: Node, scope: Scope): Value {
+    return expressionValue(this, node, scope)
+  }
+
+  predicate(node: Node, scope: Scope): void {
+    notePredicate(this, node, scope)
+  }
+
+  query(select: SelectStmt, scope: Scope | null): QueryResult {
+    return query(this, select, scope)
+  }
+
+  statement(node: Node, scope: Scope | null): QueryResult {
+    return statement(this, node, scope)
+  }
+
+  outputName(node: Node): string {
+    return figureName(this, node)
+  }
+
+  relationColumns(relation: CatalogRelation, access: Access): readonly Column[] {
+    return this.#options.readRelation(this.draft, relation, access)
+  }
+
+  temporaryColumns(name: string, columns: readonly string[]): readonly Column[] {
+    this.#temporaries ??= new Map()
+    let known = this.#temporaries.get(name)
+    if (known === undefined) {
+      known = columns.map((column) => temporaryColumn(name, column))
+      this.#temporaries.set(name, known)
+    }
+    return known
+  }
 }
 
 function temporaryColumn(relation: string, column: string): Column {

@@ -85,13 +85,14 @@ export function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
     list === undefined
       ? [elements(walk, expr, walk.value(expr.rexpr, scope))]
       : (list.items ?? []).map((node) => walk.value(node, scope))
-  const [first = null] = rights
+  const first = rights[0] ?? null
   if (noteUserOperator(walk, expr.name, operandsOf(expr.kind, left, first))) {
     for (const value of [left, ...rights]) walk.draft.useAll(value, 'predicate')
     return true
   }
   for (const right of rights) {
-    comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(right) })
+    if (left.row === null && right.row === null) compare(walk, left, right)
+    else comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(right) })
   }
   return true
 }
