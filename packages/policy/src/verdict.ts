@@ -47,7 +47,7 @@ export interface ResultPlan {
 
 /** A computed result column that is to be sent to the server so that it does not compute it. */
 export interface WithheldColumn {
-  /** Where its expression begins, UTF-8 bytes of the text. */
+  /** See WithholdableColumn. */
   readonly at: number
   readonly name: string
 }

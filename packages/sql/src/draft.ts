@@ -91,6 +91,8 @@ export class FactsDraft {
   inColumn: number | null = null
   /** What of it may be withheld is told: see StatementFacts. */
   isWithholdable = false
+  /** MySQL: the query whose result columns may be withheld; null: none. */
+  withholding: object | null = null
   /** The query whose rows may be sorted: see StatementFacts; null: none, or something in it hangs on their order. */
   sortable: object | null = null
   /** See StatementFacts. */
@@ -117,6 +119,14 @@ export class FactsDraft {
 
   hasEffect(effect: Effect): boolean {
     return this.#effects.has(effect)
+  }
+
+  /** Nothing of it is noticed but its rows, and how long they take. */
+  onlyReads(): boolean {
+    return (
+      [...this.#effects].every((effect) => effect === 'read') &&
+      this.flows.length + this.constantWrites.length + this.state.length === 0
+    )
   }
 
   /** Something could not be determined: the whole statement carries the effect `unknown`. */

@@ -162,10 +162,10 @@ export interface ColumnUse {
 
 /**
  * A computed column of a query, its own or one inside of it: where nobody may see its value, it need not be computed
- * (PostgresReader.withhold), and what it uses is then not used.
+ * (PostgresReader.withhold, withholdMysql), and what it uses is then not used.
  */
 export interface WithholdableColumn {
-  /** Where its expression begins, UTF-8 bytes of the text. */
+  /** Where its expression begins: UTF-8 bytes of the text (MySQL: UTF-16 code units). */
   readonly at: number
   readonly name: string
   readonly lineage: Lineage

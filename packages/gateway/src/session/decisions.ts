@@ -40,8 +40,8 @@ export interface TextReader<Names> {
   analyze(text: string, catalog: Catalog | null, names: Names): Analysis
   /** The text with its literals replaced, equal for texts that differ in nothing else; null: unsure. */
   fingerprint(text: string, names: Names): string | null
-  /** The text with these result columns not computed; null: that cannot be had. Absent: never asked for. */
-  withhold?(text: string, columns: readonly WithheldColumn[]): string | null
+  /** The text with these result columns not computed; null: that cannot be had. */
+  withhold(text: string, columns: readonly WithheldColumn[], names: Names): string | null
   /** The text with its rows sorted by these, too; null: as above. */
   sorted(text: string, keys: readonly SortKey[], names: Names): string | null
   /** The SET without these settings; null, absent: as above. */
@@ -164,7 +164,7 @@ function rewritten<Names>(
   const { withheld, sortedBy, unset } = rewritingOf(verdict)
   let sent: string | null = null
   if (withheld !== undefined) {
-    sent = reader.withhold?.(text, withheld) ?? null
+    sent = reader.withhold(text, withheld, names)
     if (sent === null) return [UNWITHHELD, null]
   }
   if (sortedBy !== undefined) {

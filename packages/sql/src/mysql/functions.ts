@@ -41,6 +41,10 @@ function purityTable(flavour: 'mysql' | 'mariadb'): ReadonlyMap<string, string> 
   )
 }
 
+/** Of the rows of the query that it stands in. */
+export const isAggregate = ({ database, name, over }: FunctionCall): boolean =>
+  database === null && over === null && aggregates.has(name.value.toLowerCase())
+
 /** Session functions that give every row a value of its own. */
 const VARYING = /^(rand|random_bytes|uuid|uuid_short|uuid_v\d|sys_guid|sysdate|rownum)$/
 /** Locks give a status, waiting a number: never stored data. */

@@ -18,6 +18,7 @@ import { attacks as sessions } from './sessions.ts'
 import { attacks as shapes } from './shapes.ts'
 import { attacks as toldApart } from './told-apart.ts'
 import { attacks as waysOut } from './ways-out.ts'
+import { attacks as withheld } from './withheld.ts'
 import { attacks as writes } from './writes.ts'
 
 type OtherList = typeof columns
@@ -45,6 +46,7 @@ export const WRITTEN: Readonly<Record<string, AttackList>> = {
   'numbers and conditions in disguise': disguises,
   'copies between masked columns': copies,
   'rows told apart': toldApart,
+  'columns that are not computed': withheld,
   'what is left for the next statement': sessions,
   'how much is stored': amounts,
   writes,

@@ -135,6 +135,17 @@ export const masked: readonly Messages[] = [
   'SELECT department, salary, COUNT(*) FROM employees GROUP BY department, salary',
   'SELECT phone, email FROM users GROUP BY 1, 2;',
   'SELECT DISTINCT salary, bonus FROM employees -- all of them',
+  // Columns that are redacted, whatever they compute.
+  'SELECT id, salary - AVG(salary) OVER (PARTITION BY department) AS diff FROM employees ORDER BY id',
+  'SELECT id, RANK() OVER (PARTITION BY department ORDER BY salary DESC) AS `rank`, ROW_NUMBER() OVER (ORDER BY salary) FROM employees ORDER BY id',
+  "SELECT id, CASE WHEN salary > 52000 THEN 'high' ELSE 'low' END AS band, IF(bonus > 5000, 1, 0) FROM employees ORDER BY id",
+  'SELECT department, salary / (SELECT SUM(salary) FROM employees) * 100 AS pct FROM employees ORDER BY id',
+  'SELECT e.id, e.salary - d.average AS diff FROM employees e JOIN (SELECT department, AVG(salary) AS average FROM employees GROUP BY department) d ON d.department = e.department ORDER BY e.id',
+  "SELECT id, YEAR(CURDATE()) - YEAR(date_of_birth) AS age, REGEXP_REPLACE(phone, '[^0-9]', ''), email REGEXP '@corp' FROM users ORDER BY id",
+  'SELECT country, GROUP_CONCAT(DISTINCT full_name ORDER BY full_name SEPARATOR 0x3B) AS `names` FROM users GROUP BY country ORDER BY country',
+  'SELECT SUM(salary * 1.03) AS payroll, COUNT(*) FROM employees',
+  'SELECT id, vat(salary) FROM employees ORDER BY id',
+  'select (salary*12)yearly,id from employees order by id limit 3',
 ]
 
 /** What only one of the servers understands. */

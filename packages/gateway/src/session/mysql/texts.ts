@@ -1,4 +1,6 @@
 /** Reading MySQL texts for decisions. */
+
+import type { WithheldColumn } from '@sallyport/policy'
 import {
   type Analysis,
   type Catalog,
@@ -12,6 +14,7 @@ import {
   mysqlValuesRows,
   type SortKey,
   sortedMysql,
+  withholdMysql,
   withMysqlParameters,
   withoutMysqlComments,
   withoutMysqlLiterals,
@@ -46,6 +49,14 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
 
   fingerprint(text: string, names: MysqlSessionNames): string | null {
     return fingerprintMysql(text, dialectOf(names))
+  }
+
+  withhold(
+    text: string,
+    columns: readonly WithheldColumn[],
+    names: MysqlSessionNames,
+  ): string | null {
+    return withholdMysql(text, columns, dialectOf(names))
   }
 
   sorted(text: string, keys: readonly SortKey[], names: MysqlSessionNames): string | null {

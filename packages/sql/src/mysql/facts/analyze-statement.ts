@@ -75,6 +75,7 @@ export function analyzeStatement(
 export function amongOthers({
   sortable: _,
   dividable: __,
+  withholdable: ___,
   ...facts
 }: StatementFacts): StatementFacts {
   return facts

@@ -13,13 +13,19 @@ import { noteSettings } from './settings.ts'
 const query: Handler<'query'> = (run, node) => {
   const { draft } = run
   if (isPlain(node)) draft.sortable = node.body
+  if (isWithholdable(node)) draft.withholding = node.body
   const result = run.walk.query(node, null)
   draft.command = 'select'
   draft.effect('read')
   draft.limit = constantLimit(node)
   draft.outputs = hasInto(node) ? null : outputsOf(run, result)
+  draft.isWithholdable = draft.withholding !== null && draft.onlyReads()
   run.requireAllVisited()
 }
+
+/** A SELECT that neither locks nor stores rows. */
+const isWithholdable = ({ body, locking, into, procedure }: Query): boolean =>
+  body.kind === 'select' && locking.length === 0 && (body.into ?? into ?? procedure) === null
 
 /** A SELECT that groups rows or leaves out equal ones, and neither adds rows for groups nor locks, numbers or stores them. */
 function isPlain({ body, limit, locking, into, procedure }: Query): boolean {

@@ -30,6 +30,8 @@ export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Val
   if (call.over !== null || hangsOnOrder(facts)) walk.draft.sortable = null
   const { use } = facts
   walk.draft.function(use)
+  // What it does may be noticed elsewhere.
+  if (use.purity === 'opaque') walk.draft.mustCompute(walk.draft.inColumn)
   if (isNoFunction(walk.context, call)) walk.draft.missing('function', call.name.value)
   walk.draft.effect(...facts.effects)
   if (facts.runsSql) {
@@ -265,7 +267,13 @@ function overValues(
 ): readonly Value[] {
   if (over.kind === 'window') return windowValues(walk, over, scope)
   const window = scope.windows.get(over.value.toLowerCase())
-  return window === undefined ? [unknownOf('window not found')] : windowValues(walk, window, scope)
+  if (window === undefined) return [unknownOf('window not found')]
+  // It stands in the WINDOW clause, outside of the columns that name it.
+  const { inColumn } = walk.draft
+  walk.draft.inColumn = null
+  const values = windowValues(walk, window, scope)
+  walk.draft.inColumn = inColumn
+  return values
 }
 
 export function windowValues(

@@ -112,7 +112,9 @@ function selectOutput(walk: Walk, select: Select, scope: Scope): Output {
   if (select.where !== null) walk.predicate(select.where, scope)
   for (const { name, window } of select.windows) scope.windows.set(name.value.toLowerCase(), window)
   scope.groupSize = groupSize(walk, select, scope)
-  const result = listColumns(walk, select.items, scope)
+  const result = listColumns(walk, select.items, scope, {
+    withholds: walk.draft.withholding === select,
+  })
   // Clauses after the list may name its outputs, in subqueries, too.
   const after: Scope = { ...scope, outputs: result.columns, seesOutputs: true }
   noteGroups(walk, select, { result, scope: after })
@@ -136,7 +138,12 @@ function selectOutput(walk: Walk, select: Select, scope: Scope): Output {
 }
 
 /** Output columns of a select list, with `*` spread out; also of RETURNING. */
-export function listColumns(walk: Walk, items: readonly SelectItem[], scope: Scope): QueryResult {
+export function listColumns(
+  walk: Walk,
+  items: readonly SelectItem[],
+  scope: Scope,
+  { withholds = false } = {},
+): QueryResult {
   const columns: Column[] = []
   const opens: Value[] = []
   scope.outputs = columns
@@ -144,8 +151,13 @@ export function listColumns(walk: Walk, items: readonly SelectItem[], scope: Sco
     walk.visited.add(item)
     const { expression } = item
     if (expression.kind !== 'wildcard') {
+      const at = withholds && expression.kind !== 'column' ? expression.start : null
+      walk.draft.inColumn = at ?? walk.draft.inColumn
       const value = walk.value(expression, scope)
-      columns.push(outputColumn(walk, { expression, alias: item.alias }, { value, scope }))
+      if (at !== null) walk.draft.inColumn = null
+      const column = outputColumn(walk, { expression, alias: item.alias }, { value, scope })
+      if (at !== null) walk.draft.computed({ at, name: column.name, value: column.value })
+      columns.push(column)
       continue
     }
     const spread = wildcardColumns(walk, expression, scope)

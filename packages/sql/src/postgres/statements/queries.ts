@@ -14,14 +14,13 @@ import type {
 } from 'libpg-query'
 import type { CatalogColumn, MadeView } from '../../catalog.ts'
 import type { FactsDraft } from '../../draft.ts'
-import {
-  type ColumnRef,
-  type ColumnUse,
-  EFFECTS,
-  type Effect,
-  type OutputColumn,
-  type StatementFacts,
-  type WithholdableColumn,
+import type {
+  ColumnRef,
+  ColumnUse,
+  Effect,
+  OutputColumn,
+  StatementFacts,
+  WithholdableColumn,
 } from '../../facts.ts'
 import { type Column, lineageOf, unknownOf, type Value, valueFrom } from '../../lineage/value.ts'
 import { constantLimit } from '../lineage/query.ts'
@@ -83,7 +82,7 @@ export const selectStatement: Handler = (run, fields) => {
   const into = intoOf(select)
   if (into === undefined) {
     run.draft.outputs = outputsOf(run, result)
-    run.draft.isWithholdable = onlyReads(run.draft)
+    run.draft.isWithholdable = run.draft.onlyReads()
     if (!run.draft.isWithholdable) run.draft.sortable = null
   } else {
     run.draft.command = 'select into'
@@ -91,11 +90,6 @@ export const selectStatement: Handler = (run, fields) => {
   }
   run.requireAllVisited()
 }
-
-/** Nothing of it is noticed but its rows, and how long they take. */
-const onlyReads = (draft: FactsDraft): boolean =>
-  EFFECTS.every((effect) => effect === 'read' || !draft.hasEffect(effect)) &&
-  draft.flows.length + draft.constantWrites.length + draft.state.length === 0
 
 /** One that groups rows or leaves out equal ones, and neither numbers nor locks them, nor keeps all that are sorted alike. */
 const isPlain = ({ op, groupClause, distinctClause = [], ...more }: SelectStmt): boolean =>

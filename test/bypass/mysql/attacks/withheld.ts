@@ -1,0 +1,97 @@
+/**
+ * Result columns that nobody may see and that are sent so that nothing of them is computed: what else names them, or
+ * stands in them, must not be computed either.
+ */
+import type { AttackList } from '../attack-list.ts'
+
+/** Conditions, searches, failures and order over masked columns. */
+const EXPRESSIONS = [
+  "IF(salary > 42000000, 'a', 'b')",
+  "CASE WHEN ssn > 'm' THEN 1 ELSE 2 END",
+  'salary * 9223372036854775807',
+  'salary - 9223372036854775807 - 5',
+  'EXP(salary)',
+  "ssn REGEXP CONCAT(LEFT(ssn, 3), '(')",
+  "JSON_EXTRACT(ssn, '$')",
+  'CAST(ssn AS JSON)',
+  'GROUP_CONCAT(DISTINCT ssn ORDER BY ssn DESC)',
+  'GROUP_CONCAT(ssn ORDER BY salary)',
+  'SUM(salary * 9223372036854775807)',
+  'COUNT(DISTINCT ssn, email) + MAX(salary)',
+  'SUM(DISTINCT salary)',
+  'salary - AVG(salary) OVER (ORDER BY salary)',
+  'RANK() OVER (ORDER BY salary)',
+  'ROW_NUMBER() OVER (PARTITION BY ssn ORDER BY id)',
+  'SUM(salary) OVER (ORDER BY salary ROWS 1 PRECEDING)',
+  'FIRST_VALUE(id) OVER (ORDER BY salary)',
+  'salary > ANY (SELECT big FROM people)',
+  'ssn = (SELECT x.ssn FROM people x WHERE x.salary > people.salary LIMIT 1)',
+  '(SELECT x.ssn FROM people x ORDER BY x.salary LIMIT 1)',
+  'salary / (SELECT SUM(x.salary * 9223372036854775807) FROM people x)',
+  '(SELECT COUNT(*) FROM people x WHERE x.salary > people.salary) + salary',
+  'IF(salary > 42000000, SLEEP(0), ssn)',
+  "IF(salary > 42000000, GET_LOCK('w', 0), ssn)",
+  'IF(salary > 42000000, LAST_INSERT_ID(salary), ssn)',
+  'IF(salary > 42000000, @w := 1, ssn)',
+  'IF(salary > 42000000, store_it(1), ssn)',
+  "IF(salary > 42000000, raise_it('a'), ssn)",
+  'fits(ssn)',
+  'tells(ssn)',
+  'better(salary)',
+  'counts_to(salary)',
+]
+
+export const attacks: AttackList = [
+  ...EXPRESSIONS.flatMap(
+    (expression): AttackList => [
+      `SELECT ${expression} FROM people`,
+      `SELECT id, ${expression} AS x FROM people ORDER BY id`,
+      `SELECT id, ${expression} AS x FROM people ORDER BY x, id`,
+      `SELECT id, ${expression} AS x FROM people ORDER BY 2, id`,
+      `SELECT id, ${expression} AS x FROM people HAVING x > 1 ORDER BY id`,
+      `SELECT id, ${expression} AS x FROM people HAVING x IS NULL ORDER BY id`,
+      `SELECT COUNT(*), ${expression} AS x FROM people GROUP BY x`,
+      `SELECT city, ${expression} AS x FROM people GROUP BY city ORDER BY city`,
+      `SELECT city, ${expression} AS x FROM people GROUP BY city HAVING COUNT(x) > 1 ORDER BY city`,
+      `SELECT DISTINCT ${expression} AS x FROM people`,
+      `SELECT id, ${expression} AS x, (SELECT x IS NULL) AS y FROM people ORDER BY id`,
+      `SELECT id, ${expression} AS x, (SELECT COUNT(x)) AS y FROM people ORDER BY id`,
+      `SELECT id, ${expression} AS x, EXISTS (SELECT 1 FROM dept WHERE x > 1) AS y FROM people ORDER BY id`,
+      `SELECT id, ${expression} AS id FROM people ORDER BY id`,
+      `SELECT id, ${expression} AS city FROM people ORDER BY city`,
+      `SELECT id, ${expression} IS NULL AS x FROM people ORDER BY id`,
+      `SELECT COUNT(${expression}) FROM people`,
+      [`SELECT id, ${expression} AS x FROM people ORDER BY id`, 'SHOW WARNINGS'],
+      [`SELECT id, ${expression} AS x FROM people ORDER BY id`, 'SHOW COUNT(*) WARNINGS'],
+      [`SELECT id, ${expression} AS x FROM people ORDER BY id`, 'SELECT @w, LAST_INSERT_ID()'],
+      [
+        `SELECT SQL_CALC_FOUND_ROWS id, ${expression} AS x FROM people LIMIT 1`,
+        'SELECT FOUND_ROWS()',
+      ],
+      `EXPLAIN SELECT id, ${expression} AS x FROM people ORDER BY id`,
+      `SELECT x FROM (SELECT id, ${expression} AS x FROM people) t ORDER BY id`,
+      `SELECT COUNT(x) FROM (SELECT id, ${expression} AS x FROM people) t`,
+      `WITH t AS (SELECT id, ${expression} AS x FROM people) SELECT id, x FROM t ORDER BY x`,
+      `SELECT id, ${expression} AS x FROM people UNION ALL SELECT 1, 2`,
+      [
+        `PREPARE w FROM 'SELECT id, ${expression.replaceAll("'", "''")} AS x FROM people'`,
+        'EXECUTE w',
+      ],
+      [
+        `CREATE TEMPORARY TABLE w AS SELECT id, ${expression} AS x FROM people`,
+        'SELECT * FROM w ORDER BY id',
+      ],
+      `INSERT INTO notes (id, body) SELECT id + 900, ${expression} FROM people`,
+    ],
+  ),
+  // A window that is defined outside of the column, a table that it is not alone in reading.
+  'SELECT id, SUM(salary) OVER w FROM people WINDOW w AS (ORDER BY salary)',
+  'SELECT id, SUM(salary) OVER w, ROW_NUMBER() OVER w FROM people WINDOW w AS (ORDER BY salary)',
+  'SELECT id, SUM(salary) OVER (w ROWS 1 PRECEDING) AS s FROM people WINDOW w AS (ORDER BY salary)',
+  'WITH c AS (SELECT id FROM people WHERE salary > 42000000) SELECT id, salary > (SELECT COUNT(*) FROM c) AS x FROM people WHERE id IN (SELECT id FROM c)',
+  "SELECT id, IF(salary > 42000000, 'a', 'b') AS `x` -- y\n, city FROM people ORDER BY `x`",
+  "SELECT id, (IF(salary > 42000000, 'a', 'b')) FROM people ORDER BY (IF(salary > 42000000, 'a', 'b'))",
+  "SELECT id, IF(salary > 42000000, 'a', 'b') FROM people ORDER BY `IF(salary > 42000000, 'a', 'b')`",
+  "SELECT id, IF(salary > 42000000, 'a', 'b') AS x, IF(salary > 42000000, 'a', 'b') AS y FROM people ORDER BY y",
+  "SELECT id, /* ) */ IF(salary > 42000000, ')', 'b') x, city FROM people GROUP BY id, IF(salary > 42000000, ')', 'b')",
+]
