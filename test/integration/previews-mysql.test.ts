@@ -1,19 +1,20 @@
 /** What a held statement would do, on MySQL and MariaDB: run, rolled back, and run again once it is approved. */
 import { openAuditReader } from '@sallyport/audit'
 import mysql, { type Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
+const WRITTEN = 't people named ran returned unseen old fires parent child'.split(' ')
 const policyOf = (name: string): string => `version: 1
 rules:
   - { name: reading, who: everyone, allow: { effects: [read, session, transaction, lock], relations: ['${name}.*'] } }
-  - { name: settings, who: everyone, allow: { settings: [transaction_isolation] } }
+  - { name: settings, who: everyone, allow: { settings: [transaction_isolation, insert_id] } }
   - name: writes
     who: everyone
-    approve: { effects: [write], relations: ['${name}.*'] }
+    approve: { effects: [write], relations: [${WRITTEN.map((table) => `${name}.${table}`).join(', ')}] }
     approvers: { groups: [dba], within: 60s, use-within: 60s }
     preview: { rows: 2 }
   - name: returned
@@ -22,6 +23,11 @@ rules:
     approvers: { groups: [dba], within: 60s, use-within: 60s }
     mode: return
     preview: { rows: 1 }
+  - name: inside
+    who: everyone
+    approve: { effects: [write], relations: [${name}.inside] }
+    approvers: { groups: [dba], within: 60s, use-within: 60s }
+    preview: { rows: 2, in-transactions: true }
   - name: unseen
     who: everyone
     approve: { effects: [write], relations: [${name}.unseen] }
@@ -51,6 +57,8 @@ onMysqlServers('%s', (flavour) => {
       INSERT INTO ran VALUES (1);
       CREATE TABLE returned (n INT);
       CREATE TABLE unseen (n INT);
+      CREATE TABLE inside (id INT AUTO_INCREMENT PRIMARY KEY, n INT);
+      INSERT INTO inside (n) VALUES (1), (2), (3), (4);
       CREATE TABLE old (n INT) ENGINE = MyISAM;
       CREATE TABLE fires (n INT);
       CREATE TABLE parent (id INT PRIMARY KEY);
@@ -250,8 +258,9 @@ onMysqlServers('%s', (flavour) => {
   })
 
   test.each([
-    ['in a transaction', ['START TRANSACTION', 'SELECT 1 FROM t'], /transaction/],
-    ['without autocommit', ['SET autocommit = 0'], /transaction/],
+    ['in a transaction', ['START TRANSACTION', 'SELECT 1 FROM t'], /in a transaction.*locks/],
+    ['without autocommit', ['SET autocommit = 0'], /in a transaction.*locks/],
+    ['that would take up an id', ['SET insert_id = 77'], /takes up/],
     ['under table locks', ['LOCK TABLES t WRITE'], /locked/],
     [
       'before a transaction of its kind',
@@ -264,6 +273,114 @@ onMysqlServers('%s', (flavour) => {
     expect(await previewOf('DELETE FROM t WHERE n = 1', connection)).toEqual({
       kind: 'none',
       why: expect.stringMatching(why),
+    })
+  })
+
+  describe('in a transaction, where policy says so', () => {
+    const inside = () => db.sql('SELECT id, n FROM inside ORDER BY id')
+
+    test.each([
+      ['begun', ['START TRANSACTION']],
+      ['without autocommit', ['SET autocommit = 0']],
+    ])(
+      '%s: what the client did before is there after, and what was tried is not',
+      async (_what, begin) => {
+        const before = await inside()
+        const connection = await client()
+        for (const text of begin) await connection.query(text)
+        await connection.query('SAVEPOINT own')
+        // Of another table, by another rule: nobody has to be asked.
+        await connection.query('SELECT LAST_INSERT_ID(41)')
+        const preview = await previewOf('UPDATE inside SET n = n + 10 WHERE n >= 3', connection)
+        expect(preview).toEqual({
+          kind: 'preview',
+          affected: 2,
+          columns: ['id', 'n'],
+          rows: [
+            { before: ['3', '3'], after: ['3', '13'] },
+            { before: ['4', '4'], after: ['4', '14'] },
+          ],
+        })
+        expect((await connection.query('SELECT id, n FROM inside ORDER BY id'))[0]).toEqual(before)
+        expect(
+          (await connection.query('SELECT LAST_INSERT_ID() id, @@innodb_lock_wait_timeout w'))[0],
+        ).toEqual([{ id: 41, w: 50 }])
+        await connection.query('ROLLBACK TO SAVEPOINT own')
+        await connection.query('COMMIT')
+        expect(await inside()).toEqual(before)
+      },
+    )
+
+    test('approved, it is part of the client’s transaction, and goes with it', async () => {
+      const before = await inside()
+      const connection = await client()
+      await connection.query('START TRANSACTION')
+      for (const sql of ['DELETE FROM inside WHERE n = 1', 'DELETE FROM inside WHERE n = 2']) {
+        const running = connection.query(sql)
+        const { id, preview } = await pending()
+        expect(preview).toMatchObject({ affected: 1, rows: [{ after: null }] })
+        await decide(id, 'approve')
+        expect((await running)[0]).toMatchObject({ affectedRows: 1 })
+      }
+      expect((await connection.query('SELECT COUNT(*) c FROM inside'))[0]).toEqual([{ c: 2 }])
+      expect(await inside()).toEqual(before)
+      await connection.query('ROLLBACK')
+      expect(await inside()).toEqual(before)
+    })
+
+    test('a deadlock ends the transaction as the server ends it, and nothing runs', async () => {
+      const connection = await client()
+      await connection.query('START TRANSACTION')
+      const first = connection.query('UPDATE inside SET n = 101 WHERE id = 1')
+      await decide((await pending()).id, 'approve')
+      await first
+      const somebody = await other()
+      await somebody.query('BEGIN')
+      await somebody.query('UPDATE inside SET n = n + 200 WHERE id >= 2')
+      const running = connection.query('DELETE FROM inside WHERE id = 2').catch((error) => error)
+      const isLocked = async (): Promise<boolean> => {
+        const sql = "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%FOR UPDATE'"
+        return (await db.sql(sql)).length > 0
+      }
+      while (!(await isLocked())) await new Promise((next) => setTimeout(next, 5))
+      await somebody.query('UPDATE inside SET n = 301 WHERE id = 1')
+      expect(await running).toMatchObject({
+        errno: 1213,
+        sqlState: '40001',
+        message: expect.stringContaining('tried for its approvers'),
+      })
+      await somebody.query('ROLLBACK')
+      const rows = [1, 2, 3, 4].map((n) => ({ id: n, n }))
+      expect(await inside()).toEqual(rows)
+      expect((await ann.get('/v1/approvals?open=true')).body.approvals).toEqual([])
+      // The session goes on, outside of a transaction, with the settings that it had.
+      const [[state]] = (await connection.query(
+        'SELECT @@innodb_lock_wait_timeout w, (SELECT COUNT(*) FROM inside) c',
+      )) as unknown as [[object]]
+      expect(state).toEqual({ w: 50, c: 4 })
+      const events = (await records()).map(({ event }) => event)
+      expect(events.findLast(({ type }) => type === 'statement')).toMatchObject({
+        verdict: 'allow',
+      })
+      expect(events.some((event) => event['code'] === 'transaction-lost')).toBe(true)
+    })
+
+    test('a lock of somebody else’s ends nothing', async () => {
+      const connection = await client()
+      await connection.query('START TRANSACTION')
+      const first = connection.query('UPDATE inside SET n = 101 WHERE id = 1')
+      await decide((await pending()).id, 'approve')
+      await first
+      const somebody = await other()
+      await somebody.query('BEGIN')
+      await somebody.query('SELECT 1 FROM inside WHERE id = 3 FOR UPDATE')
+      expect(await previewOf('DELETE FROM inside WHERE id = 3', connection)).toEqual({
+        kind: 'none',
+        why: 'the database does not run it',
+      })
+      await somebody.query('ROLLBACK')
+      expect((await connection.query('SELECT n FROM inside WHERE id = 1'))[0]).toEqual([{ n: 101 }])
+      await connection.query('ROLLBACK')
     })
   })
 

@@ -37,6 +37,10 @@ export function approving(
 
 /** Whoever decides by any of the rules sees it, so every one of them must let them. */
 function previewOf(approvers: readonly ApproverRequirement[]): PreviewAllowed | null {
-  const allowed = approvers.flatMap(({ preview }) => (preview === null ? [] : [preview.rows]))
-  return allowed.length < approvers.length ? null : { rows: Math.min(...allowed) }
+  const allowed = approvers.flatMap(({ preview }) => (preview === null ? [] : [preview]))
+  if (allowed.length < approvers.length) return null
+  return {
+    rows: Math.min(...allowed.map(({ rows }) => rows)),
+    inTransactions: allowed.every(({ inTransactions }) => inTransactions),
+  }
 }

@@ -26,6 +26,7 @@ import type {
   MaskRule,
   Match,
   Policy,
+  PreviewAllowed,
   ProbeBudget,
   RecordRule,
   Rule,
@@ -332,8 +333,15 @@ function compileApprovers(
     reason: rule.reason ?? ('optional' as const),
     mode: rule.mode ?? ('hold' as const),
     ticket: ticket ?? null,
-    preview: rule.preview === undefined ? null : { rows: rule.preview.rows ?? PREVIEW_ROWS },
+    preview: rule.preview === undefined ? null : previewAllowed(rule.preview),
   }
+}
+
+function previewAllowed({
+  rows = PREVIEW_ROWS,
+  'in-transactions': inTransactions = false,
+}: NonNullable<RuleFile['preview']>): PreviewAllowed {
+  return { rows, inTransactions }
 }
 
 function compileMask(scope: Scope, mask: MaskFile, at: Path, masks: MaskRule[]): void {

@@ -27,6 +27,7 @@ export type {
   MaskRule,
   OnExceed,
   Policy,
+  PreviewAllowed,
   RecordingPolicy,
   Rule,
   Subject,

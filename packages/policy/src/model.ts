@@ -90,6 +90,8 @@ export interface ApproverRequirement {
 export interface PreviewAllowed {
   /** Changed rows that are shown; 0: how many there are, and none of them. */
   readonly rows: number
+  /** Also where what is tried keeps its locks until the transaction that it is in ends. */
+  readonly inTransactions: boolean
 }
 
 interface RuleBase {

@@ -67,7 +67,7 @@ export interface RuleFile {
   }
   readonly reason?: 'required' | 'optional'
   readonly mode?: ApprovalMode
-  readonly preview?: { readonly rows?: number }
+  readonly preview?: { readonly rows?: number; readonly 'in-transactions'?: boolean }
   readonly hint?: string
 }
 

@@ -146,6 +146,11 @@ const rule = closed(
           maximum: PREVIEW_ROWS_MAX,
           description: `changed rows shown, before and after (${PREVIEW_ROWS}); 0: only how many`,
         },
+        'in-transactions': {
+          type: 'boolean',
+          description:
+            'MySQL, MariaDB: also inside of a transaction, which then keeps the locks of what was tried while people decide (false)',
+        },
       }),
       description:
         'approve: the statement is run and rolled back, so that approvers see what it would change',

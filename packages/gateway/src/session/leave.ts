@@ -15,7 +15,8 @@ export interface LeaveOptions<Planned, Previewed, R> {
   readonly holds: SessionHolds
   /** A refusal: the server says that it would not run it. */
   readonly estimating: Beforehand<Planned, Estimated | R>
-  readonly previewing: Beforehand<Previewed, Preview>
+  /** A refusal: what it was in has ended. */
+  readonly previewing: Beforehand<Previewed, Preview | R>
   /** Records that what has this number is about to be run and rolled back; false: it cannot be, so it is not. */
   readonly previewed: (record: number, binding: string) => boolean
   /** Something was recorded that waits to be written. */
@@ -88,6 +89,10 @@ export class Leave<Planned, Previewed, R extends { readonly kind: 'refusal' }> {
     }
     const preview = this.#previewOf(wish, { settled, verdict, estimate })
     if (preview === 'wait' || preview === 'alone') return preview
+    if (preview?.kind === 'refusal') {
+      this.unneeded()
+      return preview
+    }
     const answer = wish.ask({
       decided: settled,
       verdict,
@@ -123,12 +128,12 @@ export class Leave<Planned, Previewed, R extends { readonly kind: 'refusal' }> {
       readonly verdict: Approve
       readonly estimate: Estimated
     },
-  ): Preview | 'wait' | 'alone' | null {
+  ): Preview | R | 'wait' | 'alone' | null {
     const { holds, previewing, previewed } = this.#options
     if (verdict.preview === null) return null
     const binding = wish.bindingOf(settled)
     const request = {
-      rows: verdict.preview.rows,
+      allowed: verdict.preview,
       estimate,
       askedBefore: () => holds.askedBefore(binding),
       record: () => {

@@ -2,7 +2,7 @@
  * What may be run and rolled back so that approvers see what it would do, and which values they see: alike on both
  * protocols. Nothing is tried whose effects could stay when it is rolled back.
  */
-import type { PrincipalView } from '@sallyport/policy'
+import type { PreviewAllowed, PrincipalView } from '@sallyport/policy'
 import {
   type Catalog,
   type CatalogRelation,
@@ -30,8 +30,8 @@ export interface Tried {
 
 /** What of a preview is asked for, for a statement that waits for people. */
 export interface PreviewRequest {
-  /** Changed rows to be shown. */
-  readonly rows: number
+  /** Changed rows to be shown, and whether locks may stay until a transaction ends. */
+  readonly allowed: PreviewAllowed
   readonly estimate: Estimated
   /** Records that it is about to be run; false: it cannot be, so it is not run. */
   readonly record: () => boolean

@@ -117,6 +117,14 @@ export const REPORTS = {
     message: 'statement refused: the warnings of a statement that read masked columns are withheld',
     hint: 'Whether there are any tells of values. Run a statement over other columns, then ask.',
   },
+  transactionLost: {
+    sqlstate: SQLSTATE.DEADLOCK_DETECTED,
+    message:
+      'the database has rolled the transaction back: a deadlock, or a lock it waited for too long',
+    detail:
+      'It was met while the statement was tried for its approvers, and nothing of it is left.',
+    hint: 'Begin the transaction again.',
+  },
   budgetUnknown: {
     sqlstate: SQLSTATE.SYSTEM_ERROR,
     message: 'statement refused: what is left of its budget cannot be known right now',

@@ -49,6 +49,8 @@ const CODES: Readonly<Record<string, MysqlCode>> = {
   [SQLSTATE.IDLE_SESSION_TIMEOUT]: { errno: 4031, sqlstate: 'HY000' },
   [SQLSTATE.ADMIN_SHUTDOWN]: SHUTDOWN,
   [SQLSTATE.CANNOT_CONNECT_NOW]: SHUTDOWN,
+  // ER_LOCK_DEADLOCK
+  [SQLSTATE.DEADLOCK_DETECTED]: { errno: 1213, sqlstate: '40001' },
   // ER_QUERY_INTERRUPTED
   [SQLSTATE.QUERY_CANCELED]: { errno: 1317, sqlstate: '70100' },
   // Machine-readable: whoever waits for an approval looks for it.

@@ -164,6 +164,13 @@ export class MysqlGatekeeper implements Gatekeeper {
         names: this.names,
         relay: () => this.#attached(),
         engaged: () => this.#tracking.engaged,
+        transactionLost: ({ text, parameters }) =>
+          this.#records.refuse(
+            parameters === null ? 'simple' : 'execute',
+            text,
+            'transaction-lost',
+            REPORTS.transactionLost,
+          ),
       }),
     })
     this.#killing = new Killing({

@@ -1,13 +1,15 @@
 /**
  * What a statement that waits for approval would do, on MySQL and MariaDB: it is run on the session's own connection, so
- * in its database and with its settings and parameters, and rolled back at once. Only where that cannot end what the
- * client has begun: on a deadlock these servers undo a whole transaction, so not inside of one, nor beside table locks.
+ * in its database and with its settings and parameters, and rolled back at once: in a transaction of its own, or, where
+ * policy says so, to a savepoint in the client's. There these servers keep its locks until the transaction ends, and a
+ * deadlock undoes all of it: then the statement is refused as the server would have refused it. Not beside table locks.
  *
  * There is no RETURNING that both have: rows are selected before and after, by the statement's own WHERE and the
  * table's primary key. Of an INSERT approvers see how many.
  */
+import { randomBytes } from 'node:crypto'
 import type { PrincipalView } from '@sallyport/policy'
-import { type ProbeAnswer, STATUS } from '@sallyport/protocol-mysql'
+import { type ProbeAnswer, type Refusal, STATUS } from '@sallyport/protocol-mysql'
 import type { Catalog, ChangedRows } from '@sallyport/sql'
 import type { Preview } from '../../approvals/journal.ts'
 import { Beforehand } from '../beforehand.ts'
@@ -49,16 +51,20 @@ export interface MysqlPreviewingOptions {
   readonly relay: () => { readonly quiescent: boolean; readonly status: number }
   /** Why nothing may be tried beside what the session has begun; null: it may. */
   readonly engaged: () => string | null
+  /** The client's transaction has ended by what was tried in it: what the client is told. */
+  readonly transactionLost: (previewed: Previewed) => Refusal
   readonly ask: Asking
   readonly resume: () => void
 }
 
-export function mysqlPreviewing(options: MysqlPreviewingOptions): Beforehand<Previewed, Preview> {
+export function mysqlPreviewing(
+  options: MysqlPreviewingOptions,
+): Beforehand<Previewed, Preview | Refusal> {
   const { relay, resume } = options
-  return new Beforehand<Previewed, Preview>({
+  return new Beforehand<Previewed, Preview | Refusal>({
     // Another policy may hide more.
     keyOf: (previewed) =>
-      JSON.stringify([previewed.view.policyVersion, previewed.rows, keyOf(previewed)]),
+      JSON.stringify([previewed.view.policyVersion, previewed.allowed, keyOf(previewed)]),
     whyNot: (previewed) => whyNot(previewed, options),
     alone: () => relay().quiescent,
     ask: (previewed, answered) => {
@@ -69,15 +75,20 @@ export function mysqlPreviewing(options: MysqlPreviewingOptions): Beforehand<Pre
 }
 
 function whyNot(previewed: Previewed, { relay, engaged }: MysqlPreviewingOptions): string | null {
-  const { estimate } = previewed
+  const { estimate, allowed } = previewed
   const target = targetOf(previewed)
   if (typeof target === 'string') return target
-  if ((relay().status & (STATUS.IN_TRANS | STATUS.AUTOCOMMIT)) !== STATUS.AUTOCOMMIT) {
-    return 'it is in a transaction, which trying it might end'
+  if (isInside(relay().status) && !allowed.inTransactions) {
+    return 'it is in a transaction, which would keep the locks of what is tried (`in-transactions`)'
   }
   if (estimate.kind === 'none') return estimate.why
   if (estimate.rows > ROWS_TRIED_MAX) return `it is expected to touch over ${ROWS_TRIED_MAX} rows`
   return engaged()
+}
+
+/** What is tried without a transaction of its own would be part of the client's, now or once it begins. */
+function isInside(status: number): boolean {
+  return (status & (STATUS.IN_TRANS | STATUS.AUTOCOMMIT)) !== STATUS.AUTOCOMMIT
 }
 
 function targetOf({ decided, view, catalog }: Previewed): PreviewTarget | string {
@@ -88,7 +99,7 @@ function targetOf({ decided, view, catalog }: Previewed): PreviewTarget | string
 function tryOut(
   previewed: Previewed,
   options: MysqlPreviewingOptions,
-  answered: (preview: Preview) => void,
+  answered: (preview: Preview | Refusal) => void,
 ): void {
   const { names, ask, texts } = options
   const target = targetOf(previewed)
@@ -101,8 +112,7 @@ function tryOut(
     if (typeof table === 'string') return answered(none(table))
     if (!previewed.record()) return answered(none('it cannot be recorded'))
     const changed = isRandom(previewed) ? null : texts.changedRows(text, names)
-    const { rows } = previewed
-    tryOn({ target, trial, rows, table, changed }, options, answered)
+    tryOn({ previewed, target, trial, table, changed }, options, answered)
   })
 }
 
@@ -111,28 +121,23 @@ function isRandom({ decided }: Previewed): boolean {
 }
 
 interface Trial {
+  readonly previewed: Previewed
   readonly target: PreviewTarget
   readonly trial: Buffer
-  readonly rows: number
   readonly table: TableNow
   readonly changed: ChangedRows | null
 }
 
 function tryOn(
-  { target, trial, rows, table, changed }: Trial,
-  { names, ask, relay }: MysqlPreviewingOptions,
-  answered: (preview: Preview) => void,
+  { previewed, target, trial, table, changed }: Trial,
+  options: MysqlPreviewingOptions,
+  answered: (preview: Preview | Refusal) => void,
 ): void {
-  const finish = (preview: Preview): void => {
-    const end = ['ROLLBACK AND NO CHAIN NO RELEASE', ...table.restore]
-    ask(end.map(utf8), (answers) => {
-      // INVARIANT: nothing of it is left when the statement itself runs, or there is no session for it to run in.
-      if (answers === null || (relay().status & STATUS.IN_TRANS) !== 0) {
-        throw new Error('what was tried could not be rolled back')
-      }
-      answered(preview)
-    })
-  }
+  const { names, ask, relay } = options
+  const { rows } = previewed.allowed
+  const frame = isInside(relay().status) ? insideFrame() : OWN
+  const finish = (preview: Preview, undone = frame): void =>
+    undo(undone, { table, previewed }, options, (lost) => answered(lost ?? preview))
   const isFound = changed !== null && !changed.assigned.some((name) => table.key.includes(name))
   const key = isFound && rows > 0 ? table.key : []
   const before =
@@ -150,14 +155,58 @@ function tryOn(
     })
   // INVARIANT: the trial is sent when all before it has been answered. A deadlock ends the transaction: what came
   // behind it on the wire would be committed.
-  ask(
-    [`SET SESSION ${settingsText(HURRY[names.flavour])}`, 'START TRANSACTION'].map(utf8),
-    (begun) => {
-      if (begun === null || (relay().status & STATUS.IN_TRANS) === 0) return finish(none(REFUSED))
-      ask([utf8(before)], (found) => (found === null ? finish(none(REFUSED)) : run(found[0] ?? [])))
-    },
-  )
+  ask([`SET SESSION ${settingsText(HURRY[names.flavour])}`, frame.begin].map(utf8), (begun) => {
+    // Where there is no savepoint, nothing has been tried either.
+    if (begun === null && frame.inside) return finish(none(REFUSED), { ...frame, end: [] })
+    if (begun === null || !isInside(relay().status)) return finish(none(REFUSED))
+    ask([utf8(before)], (found) => (found === null ? finish(none(REFUSED)) : run(found[0] ?? [])))
+  })
 }
+
+/** What is said before and after what is tried. */
+interface Frame {
+  readonly begin: string
+  readonly end: readonly string[]
+  /** The transaction is the client's. */
+  readonly inside: boolean
+}
+
+const ROLLBACK = 'ROLLBACK AND NO CHAIN NO RELEASE'
+const OWN: Frame = { begin: 'START TRANSACTION', end: [ROLLBACK], inside: false }
+
+/** No savepoint of the client's is called so: a second one of a name would take the place of the first. */
+function insideFrame(): Frame {
+  const savepoint = `sallyport_${randomBytes(8).toString('hex')}`
+  return {
+    begin: `SAVEPOINT ${savepoint}`,
+    end: [`ROLLBACK TO SAVEPOINT ${savepoint}`, `RELEASE SAVEPOINT ${savepoint}`],
+    inside: true,
+  }
+}
+
+/**
+ * INVARIANT: nothing of it is left when the statement itself runs, or there is no session for it to run in. `lost`: the
+ * client's transaction is gone with it; null: it is as it was.
+ */
+function undo(
+  { end, inside }: Frame,
+  { table, previewed }: Pick<Trial, 'table' | 'previewed'>,
+  { ask, relay, transactionLost }: MysqlPreviewingOptions,
+  done: (lost: Refusal | null) => void,
+): void {
+  ask([...end, ...table.restore].map(utf8), (answers) => {
+    if (answers !== null && (inside || !isOpen(relay().status))) return done(null)
+    if (!inside) throw new Error('what was tried could not be rolled back')
+    ask([ROLLBACK, ...table.restore].map(utf8), (again) => {
+      if (again === null || isOpen(relay().status)) {
+        throw new Error('what was tried could not be rolled back')
+      }
+      done(transactionLost(previewed))
+    })
+  })
+}
+
+const isOpen = (status: number): boolean => (status & STATUS.IN_TRANS) !== 0
 
 const REFUSED = 'the database does not run it'
 const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8')

@@ -10,6 +10,9 @@ export interface TrackingOptions {
   readonly catalogDoubted: (ddl: boolean) => void
 }
 
+/** Settings that the next statement uses up: what is tried would be it. */
+const TAKEN_UP = /^(insert_id|rand_seed[12])$/
+
 /** What was not understood may have changed anything. */
 const ANYTHING = { kind: 'uncertain', why: 'not understood' } as const
 
@@ -44,6 +47,9 @@ export class Tracking {
       holding.apply(change)
       // DDL commits by itself.
       if (change.kind === 'catalog') catalogDoubted(true)
+      if (change.kind === 'set' && TAKEN_UP.test(change.name)) {
+        this.#engaged = 'the session has set what its next statement takes up'
+      }
     }
   }
 

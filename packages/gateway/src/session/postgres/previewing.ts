@@ -43,7 +43,7 @@ export function postgresPreviewing(
   return new Beforehand<Previewed, Preview>({
     // Another policy may hide more.
     keyOf: (previewed) =>
-      [previewed.view.policyVersion, previewed.rows, keyOf(previewed)].join('\0'),
+      [previewed.view.policyVersion, previewed.allowed.rows, keyOf(previewed)].join('\0'),
     whyNot: (previewed) => whyNot(previewed, relay()),
     alone: () => relay().quiescent,
     ask: (previewed, answered) => {
@@ -69,14 +69,14 @@ function whyNot(
  * does not know of partitions' triggers or what a default calls.
  */
 function tryOut(
-  { text, types, bind, decided, view, catalog, rows, record }: Previewed,
+  { text, types, bind, decided, view, catalog, allowed, record }: Previewed,
   { relay, ask, textOf, version }: PostgresPreviewingOptions,
   answered: (preview: Preview) => void,
 ): void {
   const target = previewTarget({ facts: factsOf(decided) ?? [], view, catalog })
   if (typeof target === 'string') return answered(none(target))
   const { columns } = target
-  const trial = textOf(text, { columns, rows, version: version() })
+  const trial = textOf(text, { columns, rows: allowed.rows, version: version() })
   if (trial === null) return answered(none('it cannot be read with certainty'))
   if (!record()) return answered(none('it cannot be recorded'))
   const idle = relay().transaction === TX_IDLE
