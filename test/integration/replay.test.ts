@@ -209,16 +209,13 @@ test('says what another policy would have decided', async () => {
   )
   expect(stdout).toContain('masks public.people.name')
   expect(stderr).toMatch(/6 statements, \d decided otherwise/)
-  const period = await sallyport(
-    'replay',
-    '-c',
-    gateway.configFile,
-    '--policy',
-    file,
-    '--since',
-    '1h',
-    '--json',
+  const summary = await replay('--policy', file, '--since', '1h')
+  expect(summary.stdout).toMatch(/^\d statements? would be refused\n\d statements? would be masked/)
+  expect(summary.stdout).toMatch(
+    /1× INSERT INTO notes VALUES \('hello'\)\n {3}on crm by \S+, newest #/,
   )
+  expect(summary.stdout).toContain('- allow by everything\n+ deny by no notes: ')
+  const period = await replay('--policy', file, '--since', '1h', '--json')
   expect(period.stdout.trim().split('\n').length).toBeGreaterThan(3)
 })
 

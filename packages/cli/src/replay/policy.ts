@@ -7,26 +7,19 @@ import { decide, type Policy, type Subject, type Verdict } from '@sallyport/poli
 import { type Catalog, createFreshAnalyze, type FreshAnalyze } from '@sallyport/sql'
 import { filterOf } from '../audit/read.ts'
 import type { Cli } from '../context.ts'
-import { formatMoment } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig } from '../files.ts'
 import { counted } from '../numbers.ts'
-import { jsonLine, styled } from '../output.ts'
-
+import { jsonLine } from '../output.ts'
 import { fileCatalog, liveCatalog, placeOf } from '../policy/catalog.ts'
 import { policyOf } from '../policy/load.ts'
 import type { ReplayFlags } from './flags.ts'
+import { type Decision, PolicyChanges, printChange, sameDecision } from './policy-changes.ts'
 import { recordsOf } from './steps.ts'
 
 const PAGE_ROWS = 1_000
 /** The gateway's own reasons to refuse: no policy decides them. */
 const NOT_POLICY = new Set(['rate-limit', 'too-large', 'meaning-changed', 'function-call'])
-
-interface Decision {
-  readonly verdict: 'allow' | 'deny' | 'approve'
-  readonly rule: string | null
-  readonly masks: readonly string[]
-}
 
 export async function replayPolicy(
   session: string | null,
@@ -39,18 +32,23 @@ export async function replayPolicy(
   const judge = await Judge.create(policy, reader, flags, cli)
   const records =
     session === null ? await recordsInPeriod(reader, flags, cli) : recordsOf(reader, session)
+  const changes = new PolicyChanges()
   let looked = 0
   let changed = 0
   for await (const record of records) {
-    const now = await judge.decide(record)
-    if (now === null) continue
+    const judged = await judge.decide(record)
+    if (judged === null) continue
     looked++
-    // Safe: only statements are judged.
-    const statement = record.event as unknown as Statement
+    const { statement, now, where } = judged
     if (sameDecision(statement, now)) continue
     changed++
-    print(record, statement, now, flags, cli)
+    const { subject, connection } = where
+    const change = { record, statement, now, subject: subject.subject, connection }
+    if (flags.json === true) printJson(record, statement, now, cli)
+    else if (session !== null) printChange(change, cli.out)
+    else changes.take(change)
   }
+  if (changed > 0) changes.print(cli.out)
   cli.out.note(`${counted(looked, 'statement')}, ${changed} decided otherwise`)
   return changed === 0 ? EXIT.ok : EXIT.notOk
 }
@@ -78,18 +76,16 @@ async function* recordsInPeriod(
   }
 }
 
-function sameDecision(before: Statement, now: Decision): boolean {
-  return (
-    before.verdict === now.verdict &&
-    before.rule === now.rule &&
-    [...before.masks].sort().join('\n') === [...now.masks].sort().join('\n')
-  )
-}
-
 interface Where {
   readonly subject: Subject
   readonly connection: string
   readonly database: string
+}
+
+interface Judged {
+  readonly statement: Statement
+  readonly now: Decision
+  readonly where: Where
 }
 
 class Judge {
@@ -128,7 +124,7 @@ class Judge {
   }
 
   /** Null: not a statement that policy decides, or nothing is known of its session. */
-  async decide(record: AuditRecord): Promise<Decision | null> {
+  async decide(record: AuditRecord): Promise<Judged | null> {
     const { event } = record
     if (event.type !== 'statement') return null
     // Safe: the event's type says so, and only a log writes records.
@@ -141,11 +137,12 @@ class Judge {
     const { view } = this.#views.of(this.#policy, where.subject, where.connection, catalog)
     const analysis = this.#analyze(readable(statement), catalog, where.database)
     if (analysis.kind === 'unparsable') {
-      return decisionOf(decide(view, analysis, { now: record.at }), [])
+      const now = decisionOf(decide(view, analysis, { now: record.at }), [])
+      return { statement, now, where }
     }
     const context = new this.#Context(view, catalog)
     const decided = context.decideFacts(analysis.statements, record.at)
-    return decisionOf(decided.verdict, decided.masks)
+    return { statement, now: decisionOf(decided.verdict, decided.masks), where }
   }
 
   async #whereOf(session: string): Promise<Where | null> {
@@ -169,7 +166,8 @@ function readable({ sql, withheld }: Statement): string {
 const STANDS_FOR = /"(?:[^"]|"")*"|`(?:[^`]|``)*`|'…'|\/\*…\*\/|…/g
 
 function decisionOf(verdict: Verdict, masks: readonly string[]): Decision {
-  return { verdict: verdict.kind, rule: verdict.rule, masks }
+  const { kind, rule } = verdict
+  return { verdict: kind, rule, masks, ...(verdict.kind === 'deny' && { reason: verdict.message }) }
 }
 
 function whereOf(started: AuditRecord['event']): Where {
@@ -219,27 +217,8 @@ async function catalogs(
   }
 }
 
-function print(
-  record: AuditRecord,
-  before: Statement,
-  now: Decision,
-  flags: ReplayFlags,
-  cli: Cli,
-): void {
-  const { verdict, rule, masks, sql, session, withheld } = before
-  if (flags.json === true) {
-    const was = { verdict, rule, masks }
-    cli.out.raw(`${jsonLine({ seq: record.seq, at: record.at, session, sql, was, now })}\n`)
-    return
-  }
-  const { out } = cli
-  out.line([styled('dim', `#${record.seq} ${formatMoment(record.at)}  ${session.slice(0, 8)}`)])
-  out.line([`  ${sql}`, styled('dim', withheld === 'values' ? '  (without its values)' : '')])
-  out.line([styled('red', `- ${wordsOf({ verdict, rule, masks })}`)])
-  out.line([styled('green', `+ ${wordsOf(now)}`)])
-}
-
-function wordsOf({ verdict, rule, masks }: Decision): string {
-  const by = rule === null ? 'no rule' : rule
-  return `${verdict} by ${by}${masks.length === 0 ? '' : `, masks ${masks.join(', ')}`}`
+function printJson(record: AuditRecord, before: Statement, now: Decision, cli: Cli): void {
+  const { verdict, rule, masks, sql, session } = before
+  const { seq, at } = record
+  cli.out.raw(`${jsonLine({ seq, at, session, sql, was: { verdict, rule, masks }, now })}\n`)
 }

@@ -10,7 +10,7 @@ import {
   wrappingKey,
 } from '@sallyport/audit'
 import { noteReading } from '../audit/desk.ts'
-import { directoryOf, openReader, sessionOf } from '../audit/read.ts'
+import { directoryOf, filterOf, openReader, sessionOf } from '../audit/read.ts'
 import type { Cli } from '../context.ts'
 import { durationOf } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
@@ -32,7 +32,8 @@ export async function replay(
   cli: Cli,
 ): Promise<ExitCode> {
   const directory = await directoryOf(flags, cli)
-  await noteReading(directory, { action: 'replay', query: { session: id ?? null } }, flags, cli)
+  const query = id === undefined ? filterOf(flags, cli) : { session: id }
+  await noteReading(directory, { action: 'replay', query }, flags, cli)
   const reader = await openReader(directory)
   try {
     if (flags.policy !== undefined) {
