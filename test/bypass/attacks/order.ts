@@ -118,4 +118,15 @@ export const attacks: AttackList = [
   'SELECT city, count(DISTINCT ssn), json_agg(id) FROM people GROUP BY city',
   'SELECT count(DISTINCT ssn), array_agg(id ORDER BY id) FROM people',
   'SELECT count(DISTINCT email), jsonb_object_agg(id, city) FROM people',
+  // Sorted by nothing, or by what leaves some alike.
+  'SELECT count(DISTINCT salary), array_agg(id ORDER BY 2345) FROM people',
+  'SELECT count(DISTINCT salary), array_agg(id ORDER BY city IS NULL) FROM people',
+  'SELECT count(DISTINCT ssn), json_arrayagg(id ORDER BY id < 0) FROM people',
+  'SELECT count(DISTINCT ssn), json_objectagg(id::text : id) FROM people',
+  // What is rounded tells in which order it was added, and an equal that looks otherwise, which came first.
+  'SELECT count(DISTINCT salary), sum(CASE id WHEN 1 THEN 1e16 WHEN 2 THEN 1 ELSE -1e16 END::float8) FROM people WHERE id < 4',
+  'SELECT count(DISTINCT salary), avg((CASE id % 3 WHEN 1 THEN 1e16 WHEN 2 THEN 1 ELSE -1e16 END)::float8) FROM people',
+  'SELECT count(DISTINCT salary), max(CASE id WHEN 1 THEN 1.0 WHEN 2 THEN 1.00 ELSE 1.000 END) FROM people',
+  "SELECT count(DISTINCT ssn), min(CASE id % 2 WHEN 1 THEN interval '1 day' ELSE interval '24 hours' END) FROM people",
+  'SELECT count(DISTINCT salary), percentile_disc(0) WITHIN GROUP (ORDER BY CASE id WHEN 1 THEN 1.0 WHEN 2 THEN 1.00 ELSE 1.000 END) FROM people',
 ]

@@ -12,6 +12,7 @@ import { type FunctionFacts, functionFacts, isNoFunction } from '../functions.ts
 import { failingArguments, JOINING, mayOverflow } from '../total.ts'
 import { as, stringsOf } from '../tree.ts'
 import { groupsOf } from './groups.ts'
+import { dependsOnOrder } from './input-order.ts'
 import { knownCall } from './known-call.ts'
 import { noteOrdered, type Scope } from './scope.ts'
 import { noteSessionCall } from './session-call.ts'
@@ -31,7 +32,7 @@ export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
     walk.draft.mustCompute(walk.draft.inColumn)
     for (const arg of args) walk.draft.useAll(arg, 'cardinality')
   }
-  if (facts.kind === 'aggregate' && dependsOnOrder(call, facts)) noteOrdered(scope)
+  if (facts.kind === 'aggregate' && dependsOnOrder(walk, call, { facts, scope })) noteOrdered(scope)
   const value = resultOf(call, {
     facts,
     args,
@@ -43,19 +44,6 @@ export function functionValue(walk: Walk, fields: object, scope: Scope): Value {
   }
   if (VOLATILE.has(facts.use.name) || makesArray(facts)) return asComputed(value)
   return facts.returnsSet && facts.kind === 'function' ? rowsOf(facts.use.name, args, value) : value
-}
-
-/** Give the same whatever the order of rows. */
-const UNORDERED = new Set(
-  `count sum avg min max stddev stddev_pop stddev_samp variance var_pop var_samp bool_and bool_or every bit_and
-   bit_or bit_xor corr covar_pop covar_samp percentile_cont percentile_disc mode rank dense_rank percent_rank
-   cume_dist range_agg range_intersect_agg`.split(/\s+/),
-)
-
-/** One with an ORDER BY of its own is given its rows in that. */
-function dependsOnOrder(call: FuncCall, { use }: FunctionFacts): boolean {
-  if (use.schema === 'pg_catalog' && UNORDERED.has(use.name)) return false
-  return call.agg_order === undefined
 }
 
 /** Give another value every time, within a statement. */

@@ -149,7 +149,8 @@ function aggregate(
     walk.predicate(clauses.agg_filter, scope)
     parts.push(walk.value(clauses.agg_filter, scope))
   }
-  if (clauses?.agg_order === undefined) noteOrdered(scope)
+  // What its ORDER BY does not tell apart comes as it was.
+  noteOrdered(scope)
   for (const node of clauses?.agg_order ?? []) {
     const value = sortValue(walk, node, scope)
     walk.draft.useAll(value, 'order')

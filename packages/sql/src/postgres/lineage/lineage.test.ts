@@ -282,6 +282,34 @@ const USES: readonly (readonly [string, string])[] = [
     'people.ssn equality-column people.ssn; people.ssn order',
   ],
   [
+    'select count(distinct ssn), array_agg(id order by 2) from people',
+    'people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), array_agg(id order by dept) from people',
+    'people.dept order; people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), json_arrayagg(id order by dept) from people',
+    'people.dept order; people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), sum(case id when 1 then 1e16::float8 else -1e16::float8 end) from people',
+    'people.id equality-constant; people.id failure; people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), max(case id when 1 then 1.0 else 1.00 end) from people',
+    'people.id equality-constant; people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), percentile_disc(0) within group (order by id * 1.0) from people',
+    'people.id failure; people.ssn equality-column people.ssn; people.ssn order',
+  ],
+  [
+    'select count(distinct ssn), sum(id * 2 + 1.5), avg(id), bool_or(id > 1) from people',
+    'people.id failure; people.ssn equality-column people.ssn',
+  ],
+  [
     'select count(distinct ssn), max(id), array_agg(id order by id) from people',
     'people.id order; people.ssn equality-column people.ssn',
   ],
