@@ -1,7 +1,7 @@
 /** Approvals over HTTP: list, look, decide, cancel, follow. */
 import type { FastifyInstance } from 'fastify'
 import type { Approvals } from '../approvals/approvals.ts'
-import { type Approval, isApprover, isOver, missing } from '../approvals/state.ts'
+import { type Approval, isApprover, isOver, isSamePerson, missing } from '../approvals/state.ts'
 import { isOf } from '../session/interrupts.ts'
 import { ApiError, type Caller, isUnbound } from './caller.ts'
 import type { ApprovalView, ShownView } from './contract.ts'
@@ -157,7 +157,11 @@ function maySee(approval: Approval, caller: Caller): boolean {
 function mayDecide({ request }: Approval, { principal }: Caller): boolean {
   const { subject, groups, kind } = principal
   const isPerson = kind === 'human' && isUnbound(principal)
-  return isPerson && subject !== request.subject && isApprover(request, { by: subject, groups })
+  return (
+    isPerson &&
+    !isSamePerson(subject, request.subject) &&
+    isApprover(request, { by: subject, groups })
+  )
 }
 
 function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): ApprovalView {
@@ -208,7 +212,7 @@ function viewOf(approval: Approval, caller: Caller, shown: ShownView | null): Ap
     mayApprove:
       !isOver(status) &&
       mayDecide(approval, caller) &&
-      !decisions.some(({ event }) => event.by === caller.principal.subject),
+      !decisions.some(({ event }) => isSamePerson(event.by, caller.principal.subject)),
     shown,
   }
 }

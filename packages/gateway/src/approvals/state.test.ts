@@ -45,6 +45,8 @@ describe('people', () => {
       decision('agent', { issuer: 'https://other' }),
       'own-request',
     ],
+    ['the requester, as another provider writes the name', decision('Agent '), 'own-request'],
+    ['one who has decided, in capitals', decision('ANN'), 'decided-already'],
     ['a machine', decision('robot', { kind: 'machine' }), 'not-a-person'],
     ['somebody else', decision('eve', { groups: ['sales'] }), 'not-an-approver'],
     [

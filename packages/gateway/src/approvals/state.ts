@@ -132,6 +132,16 @@ export function isApprover(
   return request.approvers.some((needed) => belongs(needed, person))
 }
 
+/**
+ * May these be one person? By the name alone, whatever the issuer; and where names are mail addresses, providers write
+ * them as they were typed.
+ */
+export function isSamePerson(a: string, b: string): boolean {
+  return a === b || folded(a) === folded(b)
+}
+
+const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase()
+
 function start(request: ApprovalRequested, at: number): Approval {
   if (request.approvers.length === 0 || request.approvers.some(({ count }) => !(count >= 1))) {
     throw new ApprovalError('out-of-order', 'an approval asks for at least one person')
@@ -193,8 +203,7 @@ function checkDecider({ request, decisions, status }: Approval, event: ApprovalD
   if (event.kind !== 'human') {
     throw new ApprovalError('not-a-person', 'only people decide about approvals')
   }
-  // By the name alone: the same name from two issuers may be one person.
-  if (event.by === request.subject) {
+  if (isSamePerson(event.by, request.subject)) {
     throw new ApprovalError('own-request', 'nobody decides about a request of their own')
   }
   const able = request.approvers.filter((needed) => belongs(needed, event))
@@ -202,7 +211,7 @@ function checkDecider({ request, decisions, status }: Approval, event: ApprovalD
     throw new ApprovalError('not-an-approver', 'this person is not among the approvers')
   }
   if (decisions.length >= DECISIONS_MAX) throw new ApprovalError('too-many', 'too many decisions')
-  const again = decisions.some((one) => one.event.by === event.by)
+  const again = decisions.some((one) => isSamePerson(one.event.by, event.by))
   // A change of mind is heard when it stops something.
   if (again && !(event.decision === 'deny' && !isOver(status))) {
     throw new ApprovalError('decided-already', 'this person has decided already')
