@@ -2,10 +2,11 @@
 import { openAuditReader } from '@sallyport/audit'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from '../../packages/cli/src/testing.ts'
 import { type Control, controlOf, pendingApproval } from '../support/control.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type TestDatabase, usePostgres } from '../support/use-postgres.ts'
-import { cancelAt, extended, say, WireClient } from '../support/wire.ts'
+import { cancelAt, errorsOf, extended, say, WireClient } from '../support/wire.ts'
 
 const POLICY = `version: 1
 rules:
@@ -113,6 +114,25 @@ async function other(): Promise<pg.Client> {
 }
 
 const tableT = () => database.sql('SELECT n, x FROM public.t ORDER BY n')
+
+test('in the middle of a pipeline there is none, and approvers read why', async () => {
+  await using wire = await open()
+  const read = extended('SELECT 1').slice(0, 4)
+  wire.send(...read, ...extended("UPDATE t SET x = 'piped' WHERE n = 1"))
+  await wire.until(({ type }) => type === 'N')
+  const { id, preview } = await pending()
+  expect(preview).toEqual({
+    kind: 'none',
+    why: expect.stringContaining('the middle of a pipeline'),
+  })
+  const told = await run(['approvals', 'show', id], {
+    env: { SALLYPORT_URL: ann.base, SALLYPORT_TOKEN: ann.token },
+  })
+  expect(told.stdout).toMatch(/preview +none: it is in the middle of a pipeline/)
+  await ann.post(`/v1/approvals/${id}/decision`, { decision: 'deny' })
+  expect(errorsOf(await wire.replies())).toHaveLength(1)
+  expect(await database.sql('SELECT x FROM public.t WHERE n = 1')).toEqual([{ x: 'x1' }])
+})
 
 test('an UPDATE: rows before and after, nothing changed until it is approved', async () => {
   const before = await tableT()

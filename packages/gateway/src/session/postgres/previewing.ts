@@ -60,7 +60,8 @@ function whyNot(
   if (relay.transaction === TX_FAILED) return 'its transaction has failed'
   const target = previewTarget({ facts: factsOf(decided) ?? [], view, catalog })
   if (typeof target === 'string') return target
-  if (!relay.quiescent && !relay.canBeAlone) return 'it is in the middle of a pipeline'
+  if (!relay.quiescent && !relay.canBeAlone)
+    return 'it is in the middle of a pipeline, where nothing can be undone by itself'
   return null
 }
 
