@@ -247,4 +247,5 @@ test('proves one record with the public key alone', async () => {
   writeFileSync(file, proof.stdout.replace('log-started', 'log-stopped'))
   const bad = await sallyport('audit', 'verify', '--proof', file, '--public-key', publicKey)
   expect(bad).toMatchObject({ code: 1 })
+  expect(bad.stdout).toContain('NOT PROVEN: the record is not the one that was signed')
 })

@@ -140,6 +140,10 @@ test('a hold is placed and a key destroyed while the gateway runs', async () => 
     'lifted',
   ])
   expect(eventsOf(directory, 'recording-erased')).toHaveLength(1)
+  // Its records are still shown, and that there was more.
+  const replayed = await run(['replay', SESSION, '-d', directory])
+  expect(replayed).toMatchObject({ exit: 0 })
+  expect(replayed.stderr).toMatch(/its recording was destroyed on \S+ \S+ by \S+: /)
 })
 
 test('the signing key is changed while the gateway runs, and the first one still proves all', async () => {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   checkInclusion,
+  type InclusionCheck,
   type InclusionProof,
   inclusionProof,
   isInclusionProof,
@@ -58,6 +59,13 @@ export async function prove(seq: string, flags: ReadingFlags, cli: Cli): Promise
   return EXIT.ok
 }
 
+const WHY_NOT: Readonly<Record<(InclusionCheck & { readonly ok: false })['why'], string>> = {
+  record: 'it holds no record, or another than it says',
+  path: 'the record is not the one that was signed: it, its place or its path has been changed',
+  'unknown-key': 'its head is signed by a key that none of the public keys given vouches for',
+  'bad-signature': 'the signature of its head is not good',
+}
+
 async function checkProof(file: string, flags: VerifyFlags, cli: Cli): Promise<ExitCode> {
   const publicKeys = await Promise.all(flags.publicKey.map(readPublicKey))
   const check = checkInclusion(proofOf(await readText(file), file), { publicKeys })
@@ -69,7 +77,7 @@ async function checkProof(file: string, flags: VerifyFlags, cli: Cli): Promise<E
       `: record ${seq} of ${formatMoment(at)} is in the log`,
     ])
     cli.out.block(JSON.stringify(check.record.event, null, 2), '  ')
-  } else cli.out.line([styled('red', 'NOT PROVEN'), `: ${check.why}`])
+  } else cli.out.line([styled('red', 'NOT PROVEN'), `: ${WHY_NOT[check.why]}`])
   return check.ok ? EXIT.ok : EXIT.notOk
 }
 

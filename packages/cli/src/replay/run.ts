@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   type AuditReader,
+  type AuditRecord,
   type RecordingFrame,
   readRecording,
   recordingPath,
@@ -12,7 +13,7 @@ import {
 import { noteReading } from '../audit/desk.ts'
 import { directoryOf, filterOf, openReader, sessionOf } from '../audit/read.ts'
 import type { Cli } from '../context.ts'
-import { durationOf } from '../duration.ts'
+import { durationOf, formatMoment } from '../duration.ts'
 import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { readConfig, readText } from '../files.ts'
 import { countOf } from '../numbers.ts'
@@ -64,13 +65,26 @@ async function stepsFor(
     flags.recordings ?? config?.audit.recordings.directory ?? join(at.directory, 'recordings')
   const { replayFrames } = await import('@sallyport/gateway')
   let frames: Iterable<RecordingFrame> | null = null
-  if (existsSync(recordingPath(directory, session))) {
+  const erased = await erasedOf(session, at.reader)
+  if (erased !== null) {
+    const { by, reason } = erased.event
+    const when = formatMoment(erased.at)
+    cli.out.note(
+      `its recording was destroyed on ${when} by ${by}: ${reason}; its records are shown`,
+    )
+  } else if (existsSync(recordingPath(directory, session))) {
     const keys = await keysOf(flags, config?.audit.recordings ?? null, cli)
     frames = readRecording({ directory, session, keys })
   } else if ((await at.reader.sessions({ session, limit: 1 })).items.length > 0) {
     cli.out.note('this session was not recorded: only its records are shown')
   }
   return stepsOf(recordsOf(at.reader, session), frames === null ? null : replayFrames(frames))
+}
+
+/** The record that says so of a session's recording or its key; null: there is none. */
+async function erasedOf(session: string, reader: AuditReader): Promise<AuditRecord | null> {
+  const { items } = await reader.search({ session, type: 'recording-erased', limit: 1 })
+  return items[0] ?? null
 }
 
 async function keysOf(
