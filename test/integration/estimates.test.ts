@@ -531,6 +531,10 @@ onMysqlServers('%s', (flavour) => {
         connection.query(`SELECT n FROM held WHERE n < ${n} ORDER BY n`),
       ).rejects.toMatchObject({ message: expect.stringMatching(/expects more/) })
     }
+    expect((await connection.query('SELECT n FROM held LIMIT 2'))[0]).toHaveLength(2)
+    await expect(connection.query('SELECT n FROM held LIMIT 950')).rejects.toMatchObject({
+      message: expect.stringMatching(/expects more .* 950 rows/),
+    })
     const refused = { message: expect.stringMatching(/expects more .* 1000 rows/) }
     await expect(connection.query('SELECT n FROM held')).rejects.toMatchObject(refused)
     await expect(connection.execute('SELECT n FROM held')).rejects.toMatchObject(refused)

@@ -138,8 +138,9 @@ function estimated(
     indexesOf(planned).map((at, i) => {
       const [tables = [], json] = answers?.slice(i * each, (i + 1) * each) ?? []
       if (tables.length === 0) return { kind: 'none', why: 'the server does not plan it' }
-      const { command = '', limit = null } = factsOf(decided)?.[at] ?? {}
+      const { command = '' } = factsOf(decided)?.[at] ?? {}
       const own = parts.length < 2 ? text : (parts[at] ?? '')
+      const limit = texts.limit(own, names)
       const valuesRows = INSERTING.test(command) ? texts.valuesRows(own, names) : null
       return estimateFrom({ tables, json: json?.[0]?.[0] ?? null, valuesRows, limit })
     }),

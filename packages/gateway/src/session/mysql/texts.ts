@@ -81,6 +81,12 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
     return mysqlParts(text, dialectOf(names))
   }
 
+  /** The constant LIMIT of exactly this statement; null: it has none. */
+  limit(text: string, names: MysqlSessionNames): number | null {
+    const analysis = this.analyze(text, null, names)
+    return analysis.kind === 'statements' ? (analysis.statements[0]?.limit ?? null) : null
+  }
+
   /** Rows in the VALUES of an INSERT. */
   valuesRows(text: string, names: MysqlSessionNames): number {
     return mysqlValuesRows(text, dialectOf(names))
