@@ -84,6 +84,25 @@ describe('{ error, message }, with nothing of the request in it', () => {
   })
 })
 
+test('one caller does not take all the streams that there are', async () => {
+  const eve = await controlOf(gateway, { subject: 'eve', kind: 'machine' })
+  const stop = new AbortController()
+  const followed = ({ base, token }: Control): Promise<Response> =>
+    fetch(`${base}/v1/approvals/events`, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: stop.signal,
+    })
+  const taken = await Promise.all(Array.from({ length: 11 }, () => followed(eve)))
+  expect(taken.map(({ status }) => status).sort()).toEqual([...Array(10).fill(200), 429])
+  const refused = taken.find(({ status }) => status === 429)
+  expect(await refused?.json()).toMatchObject({ error: 'too_many_followers' })
+  expect((await followed(ann)).status).toBe(200)
+  // What is given back can be had again.
+  await taken.find(({ status }) => status === 200)?.body?.cancel()
+  await expect.poll(async () => (await followed(eve)).status).toBe(200)
+  stop.abort()
+})
+
 const WANTED = { role: 'writer', connection: 'db', seconds: 60, reason: 'why not' }
 
 describe('a body is of the types that it is said to be of', () => {

@@ -7,6 +7,8 @@ import { ApiError } from './caller.ts'
 
 /** Open streams; each is a connection and a subscription. */
 const STREAMS_MAX = 100
+/** Of one caller: whoever has a token could otherwise keep approvers from following. */
+const STREAMS_OF_ONE_MAX = 10
 /** A comment on an otherwise silent stream, ms: shorter than proxies' and our own idle timeouts. */
 const HEARTBEAT_MS = 4_000
 
@@ -19,20 +21,29 @@ export interface EventStream {
 export class EventStreams {
   /** Is this caller still who it was? Asked with every heartbeat. */
   readonly #isGood: (request: FastifyRequest) => Promise<boolean>
-  #open = 0
+  /** Callers of streams that are open. */
+  readonly #open: string[] = []
 
   constructor(isGood: (request: FastifyRequest) => Promise<boolean>) {
     this.#isGood = isGood
   }
 
-  /** `begin` subscribes, and answers with how to unsubscribe. @throws ApiError 503 */
+  /** `begin` subscribes, and answers with how to unsubscribe. @throws ApiError 429, 503 */
   open(
     request: FastifyRequest,
     reply: FastifyReply,
     begin: (stream: EventStream) => () => void,
   ): void {
-    if (this.#open >= STREAMS_MAX) throw new ApiError(503, 'too_many_followers', 'too many')
-    this.#open++
+    const { issuer, subject } = request.caller.principal
+    const caller = JSON.stringify([issuer, subject])
+    const own = this.#open.filter((one) => one === caller).length
+    if (own >= STREAMS_OF_ONE_MAX) {
+      throw new ApiError(429, 'too_many_followers', `at most ${STREAMS_OF_ONE_MAX} streams of one`)
+    }
+    if (this.#open.length >= STREAMS_MAX) {
+      throw new ApiError(503, 'too_many_followers', 'too many follow events')
+    }
+    this.#open.push(caller)
     reply.hijack()
     const out = reply.raw
     out.writeHead(200, {
@@ -57,7 +68,7 @@ export class EventStreams {
         })
     }, HEARTBEAT_MS)
     request.raw.once('close', () => {
-      this.#open--
+      this.#open.splice(this.#open.indexOf(caller), 1)
       clearInterval(heartbeat)
       unsubscribe()
       end()
