@@ -193,7 +193,16 @@ test('says what differs on another database', async () => {
      CREATE TABLE notes (body text)`,
   )
   const { code, stdout, stderr } = await replay(session, '--against', scratch.url)
+  // Without its recording: by what the records say of how each went.
+  await scratch.sql("INSERT INTO people VALUES (3, 'Cleo', 'c')")
+  const nowhere = join(gateway.directory, 'nowhere')
+  const plain = await replay(session, '--against', scratch.url, '--recordings', nowhere)
   await scratch.drop()
+  expect(plain.stdout).toContain('3 rows; there were 2')
+  expect(plain.stderr).toContain('4 statements as recorded, 1 different, 1 not run')
+  const gone = await replay(session, '--against', scratch.url)
+  expect(gone).toMatchObject({ code: 3 })
+  expect(gone.stderr).toContain('the scratch database cannot be used')
   expect(stdout).toContain('row 2, name: `Bob`; it was `NULL`')
   expect(stderr).toContain('1 different, 1 not run')
   expect(code).toBe(1)

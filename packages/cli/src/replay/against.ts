@@ -2,9 +2,9 @@
  * A session's statements run again on another database, and what comes back compared with what was recorded.
  * The database is changed as the statements change it: it is to be a scratch one.
  */
-import type { Statement } from '@sallyport/audit'
+import type { Outcome, Statement } from '@sallyport/audit'
 import type { Cli } from '../context.ts'
-import { EXIT, type ExitCode } from '../errors.ts'
+import { CliError, EXIT, type ExitCode } from '../errors.ts'
 import { counted } from '../numbers.ts'
 import { jsonLine, styled } from '../output.ts'
 import type { ReplayFlags } from './flags.ts'
@@ -14,10 +14,14 @@ import type { Result, Step } from './steps.ts'
 /** It would leave the scratch database. */
 const USE = /^\s*use\s/i
 
+const NOT_RUN = 'the record does not say that it ran'
+
 interface Ran {
   readonly seq: number
   readonly statement: Statement
   readonly results: Result[]
+  /** How it went, where the session was not recorded. */
+  outcome: Outcome | null
 }
 
 type Comparison =
@@ -49,31 +53,46 @@ export async function replayAgainst(
 }
 
 async function scratchAt(url: string): Promise<Scratch> {
-  if (/^(mysql|mariadb):/.test(url)) {
-    const { mysqlScratch } = await import('./scratch-mysql.ts')
-    return mysqlScratch(url)
+  try {
+    if (/^(mysql|mariadb):/.test(url)) {
+      const { mysqlScratch } = await import('./scratch-mysql.ts')
+      return await mysqlScratch(url)
+    }
+    const { postgresScratch } = await import('./scratch-postgres.ts')
+    return await postgresScratch(url)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CliError('unavailable', `the scratch database cannot be used: ${why}`, { cause })
   }
-  const { postgresScratch } = await import('./scratch-postgres.ts')
-  return postgresScratch(url)
 }
 
-/** Statements that were run, in order, each with its results. */
+/** Statements that were let through, in order, each with its results. */
 async function ranStatements(steps: AsyncIterable<Step>): Promise<readonly Ran[]> {
   const all = new Map<number, Ran>()
   for await (const step of steps) {
     if (step.kind === 'statement') {
       const { verdict, via } = step.statement
       const runs = via === 'simple' || via === 'execute'
-      if (verdict === 'allow' && runs) all.set(step.seq, { ...step, results: [] })
+      if (verdict !== 'deny' && runs) all.set(step.seq, { ...step, results: [], outcome: null })
     } else if (step.kind === 'result' && step.statement !== null) {
       all.get(step.statement)?.results.push(step.result)
+    } else if (step.kind === 'record' && step.record.event.type === 'outcome') {
+      // Safe: its type says so, and only a log writes records.
+      const outcome = step.record.event as unknown as Outcome
+      const ran = all.get(outcome.statement)
+      if (ran !== undefined) ran.outcome = outcome
     }
   }
   return [...all.values()]
 }
 
-async function compare(scratch: Scratch, { statement, results }: Ran): Promise<Comparison> {
+async function compare(scratch: Scratch, ran: Ran): Promise<Comparison> {
+  const { statement, results, outcome } = ran
   const { sql, parameters = [], masks } = statement
+  if (results.length === 0 && (outcome === null || outcome.status === 'refused')) {
+    const held = statement.verdict === 'approve' ? 'it was held, and did not run' : NOT_RUN
+    return { kind: 'not-run', why: held }
+  }
   if (statement.withheld === 'values') {
     return { kind: 'not-run', why: 'its values were withheld from the record' }
   }
@@ -82,7 +101,7 @@ async function compare(scratch: Scratch, { statement, results }: Ran): Promise<C
   if (statement.via === 'execute' && parameters.length === 0 && /\$\d|\?/.test(sql)) {
     return { kind: 'not-run', why: 'its parameters were not recorded' }
   }
-  const failed = results.find(({ report }) => report !== null)?.report ?? null
+  const failed = failureOf(ran)
   const now = await scratch.run(sql, parameters)
   if (now.kind === 'failed') {
     if (failed !== null && failed.sqlstate === now.sqlstate) return { kind: 'same' }
@@ -91,11 +110,25 @@ async function compare(scratch: Scratch, { statement, results }: Ran): Promise<C
   }
   if (failed !== null)
     return { kind: 'different', what: `succeeds; it failed with ${failed.sqlstate}` }
+  if (results.length === 0 && outcome !== null) {
+    const rows = now.results.reduce((sum, result) => sum + result.rows.length, 0)
+    // A COPY's rows are counted, too, and come otherwise here.
+    if (rows === outcome.rows || /^copy/i.test(outcome.commandTag ?? '')) return { kind: 'same' }
+    return { kind: 'different', what: `${counted(rows, 'row')}; there were ${outcome.rows}` }
+  }
   for (const [i, result] of results.entries()) {
     const what = difference(result, now.results[i], masks.length > 0)
     if (what !== null) return { kind: 'different', what }
   }
   return { kind: 'same' }
+}
+
+/** What it failed with; null: it succeeded. */
+function failureOf({ results, outcome }: Ran): { readonly sqlstate: string } | null {
+  const report = results.find((result) => result.report !== null)?.report
+  if (report) return report
+  const failed = outcome?.status === 'error' || outcome?.status === 'cancelled'
+  return failed ? { sqlstate: outcome.sqlstate ?? '' } : null
 }
 
 /** Null: as it was, as far as it was recorded. Masked rows are compared by their number. */

@@ -14,6 +14,8 @@ export async function mysqlScratch(url: string): Promise<Scratch> {
     rowsAsArray: true,
     typeCast: (field) => field.buffer(),
   })
+  // A connection that is lost fails the statements that follow; unheard, it would end the process.
+  connection.on('error', () => undefined)
   return {
     run: (sql, parameters) => run(connection, sql, parameters),
     close: () => connection.end(),

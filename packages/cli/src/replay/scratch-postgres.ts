@@ -9,6 +9,8 @@ export async function postgresScratch(url: string): Promise<Scratch> {
     // Cells as the server sends them: that is how they were recorded.
     types: { getTypeParser: () => (value: string) => value },
   })
+  // A connection that is lost fails the statements that follow; unheard, it would end the process.
+  client.on('error', () => undefined)
   await client.connect()
   return {
     run: (sql, parameters) => run(client, sql, parameters),
