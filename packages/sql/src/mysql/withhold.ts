@@ -18,10 +18,9 @@ export function withholdMysql(
   columns: readonly Pick<WithholdableColumn, 'at'>[],
   dialect: Dialect,
 ): string | null {
+  const original = selectOf(soleStatement(sql, 'query', dialect)?.statement)
   const places = columns.map(({ at }) =>
-    selectOf(soleStatement(sql, 'query', dialect)?.statement)?.items.findIndex(
-      ({ expression }) => expression.start === at,
-    ),
+    original?.items.findIndex(({ expression }) => expression.start === at),
   )
   // Without comments, as it is sent.
   const text = soleStatement(sql, 'query', dialect)?.text ?? ''
