@@ -46,12 +46,24 @@ function noteVariable(walk: Walk, text: string): void {
 
 /** USE and FORCE INDEX. */
 export function noteIndexHints(walk: Walk, hints: readonly IndexHint[], item: Item): void {
-  if (hints.some((hint) => hint.action !== 'ignore' && hint.names.length > 0)) noteOrder(walk, item)
+  const names = hints.flatMap((hint) => (hint.action === 'ignore' ? [] : hint.names))
+  if (names.length === 0) return
+  const primary = names.every(({ value }) => /^primary$/i.test(value)) ? primaryOf(item) : null
+  noteOrder(walk, item, primary)
 }
 
-function noteOrder(walk: Walk, item: Item): void {
+/** Columns of its primary key, which no other index has the name of; null: not known. */
+function primaryOf(item: Item): readonly string[] | null {
+  if (item.kind !== 'leaf') return null
+  const key = item.table?.constraints?.find((one) => one.kind === 'unique' && one.primary)
+  return key?.columns ?? null
+}
+
+/** `names`: of the columns that rows come in the order of; null: it may be any. */
+function noteOrder(walk: Walk, item: Item, names: readonly string[] | null = null): void {
   for (const leaf of leaves(item)) {
-    for (const { value } of leaf.columns) walk.draft.useAll(value, 'order')
+    for (const { name, value } of leaf.columns)
+      if (names?.includes(name) !== false) walk.draft.useAll(value, 'order')
     if (leaf.open !== null) walk.draft.useAll(leaf.open, 'order')
   }
 }
