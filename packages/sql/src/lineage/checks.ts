@@ -50,6 +50,10 @@ function refOf(catalog: Catalog, relation: CatalogRelation, column: string): Col
 
 /** A stored value of another column or a computed one may not fit the column's type. */
 function noteAssigned(target: Target, name: string, value: Value): void {
+  if (value.oneOf !== null) {
+    for (const one of value.oneOf.values) noteAssigned(target, name, one)
+    return
+  }
   const column = target.relation.columns.find((one) => one.name === name)
   if (value.sources.length === 0 || column === undefined) return
   const own = refOf(target.catalog, target.relation, name)
@@ -118,7 +122,13 @@ function noteCompared(
     // A default, or a stored value of the same column.
     if (written.fresh) draft.use(ref, 'equality-constant', { values: 1 })
     else draft.use(ref, 'equality-column', { with: ref })
-  } else if (value.kind === 'constant' && value.varies !== 'computed') {
+    return
+  }
+  for (const one of value.oneOf?.values ?? [value]) noteComparedWith(draft, ref, one)
+}
+
+function noteComparedWith(draft: FactsDraft, ref: ColumnRef, value: Value): void {
+  if (value.kind === 'constant' && value.varies !== 'computed') {
     draft.use(ref, 'equality-constant', probesOf(value))
   } else if (value.kind === 'direct') {
     const source = value.sources[0]!

@@ -51,6 +51,8 @@ export interface Value {
   readonly groups: number | null
   /** The column it is stored in, where that may hold what others do (a default computed from them); null otherwise. */
   readonly stored: ColumnRef | null
+  /** The value is one of these (CASE, COALESCE), which one hangs on the other; null: it is none that is known. */
+  readonly oneOf: { readonly values: readonly Value[]; readonly chosenBy: Value } | null
   /** How many stored values and constants it may be put together of, at most. */
   readonly copies: number
 }
@@ -70,6 +72,7 @@ export const CONSTANT: Value = {
   opaque: null,
   groups: null,
   stored: null,
+  oneOf: null,
   copies: 1,
 }
 
@@ -91,6 +94,7 @@ export function constantOf(constants: Constants | null, type: string | null): Va
     opaque: null,
     groups: null,
     stored: null,
+    oneOf: null,
     copies: 1,
   }
 }
@@ -199,12 +203,18 @@ export function derive(
     constants,
     row: null,
     stored: null,
+    oneOf: null,
     mayFail,
     varies: 'no',
     opaque: unknown ? opaqueIn(parts) : null,
     groups: groupsIn(parts),
     copies,
   }
+}
+
+/** `value`, known to be one of `values`: which one hangs on `chosenBy`. */
+export function chosen(value: Value, values: readonly Value[], chosenBy: Value): Value {
+  return { ...value, oneOf: { values, chosenBy }, constants: constantsOf(values) }
 }
 
 /** The cell of one of several branches (UNION, VALUES): direct only if all agree. */
@@ -258,6 +268,7 @@ export function asUnknown(value: Value, why: string): Value {
     mayFail: true,
     opaque: null,
     groups: null,
+    oneOf: null,
   }
 }
 

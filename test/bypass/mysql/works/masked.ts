@@ -146,6 +146,29 @@ export const masked: readonly Messages[] = [
   'SELECT SUM(salary * 1.03) AS payroll, COUNT(*) FROM employees',
   'SELECT id, vat(salary) FROM employees ORDER BY id',
   'select (salary*12)yearly,id from employees order by id limit 3',
+  'SELECT u.id, u.email FROM users u FORCE INDEX (PRIMARY) WHERE u.id BETWEEN 1 AND 5 ORDER BY u.id',
+  'SELECT id, email FROM users ORDER BY ISNULL(phone), id',
+  // What Django's bulk_update and upserts that keep what is there write: one of several values, each as it is.
+  [
+    'START TRANSACTION',
+    "UPDATE `users` SET `email` = CASE WHEN (`users`.`id` = 1) THEN 'a@corp.example' WHEN (`users`.`id` = 2) THEN 'b@corp.example' ELSE NULL END WHERE `users`.`id` IN (1, 2)",
+    'ROLLBACK',
+  ],
+  [
+    'START TRANSACTION',
+    'UPDATE employees SET salary = CASE id WHEN 1 THEN 100 WHEN 2 THEN 200 ELSE salary END WHERE id IN (1, 2, 3)',
+    'ROLLBACK',
+  ],
+  [
+    'START TRANSACTION',
+    "UPDATE users SET email = IF(id = 1, 'a@corp.example', email) WHERE id IN (1, 2)",
+    'ROLLBACK',
+  ],
+  [
+    'START TRANSACTION',
+    "INSERT INTO employees (id, user_id, department, bonus, hired) VALUES (1, 1, 'IT', 10, '2020-01-01') ON DUPLICATE KEY UPDATE bonus = COALESCE(VALUES(bonus), bonus), title = VALUES(title)",
+    'ROLLBACK',
+  ],
 ]
 
 /** What only one of the servers understands. */

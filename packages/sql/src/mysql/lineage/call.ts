@@ -14,9 +14,9 @@ import { type FunctionFacts, functionFacts, isNoFunction } from '../functions.ts
 import { groupsOf } from './groups.ts'
 import { knownCall } from './known-call.ts'
 import { noteLazyNulls, noteNullOperands } from './lazy.ts'
-import { compare } from './predicate.ts'
+import { compare, isNullFunction } from './predicate.ts'
 import type { Scope } from './scope.ts'
-import { boundedOf, isBounded, STRING } from './types.ts'
+import { boundedOf, isBounded, oneOf, STRING } from './types.ts'
 import type { Walk } from './walk.ts'
 
 export function functionValue(walk: Walk, call: FunctionCall, scope: Scope): Value {
@@ -168,10 +168,26 @@ function resultOf(
     const value = derive([...parts, ROW_COUNT], { why, type: of, mayFail })
     return { ...value, groups: groupsOf(call, args, scope) }
   }
-  const value = derive(parts, { why, type, mayFail, ...joins })
-  if (value.kind !== 'constant') return value
-  const given = value.constants === null && type === null ? constantOf(null, null) : value
-  return facts.varies ? asComputed(given) : given
+  const counts = isNullFunction(call) && args[0]?.kind === 'direct'
+  const value = derive(parts, { why, type, mayFail, counts, ...joins })
+  if (value.kind !== 'constant') return given(call, value, args)
+  const known = value.constants === null && type === null ? constantOf(null, null) : value
+  return facts.varies ? asComputed(known) : known
+}
+
+/** What gives one of its arguments as it is: which one hangs on a condition, or on which are NULL. */
+function given(call: FunctionCall, value: Value, args: readonly Value[]): Value {
+  const [first = value, ...others] = args
+  switch (call.name.value.toLowerCase()) {
+    case 'if':
+      return oneOf(value, others, first)
+    case 'coalesce':
+    case 'ifnull':
+    case 'nvl':
+      return oneOf(value, args, derive(args.slice(0, -1), { why: 'is null', counts: true }))
+    default:
+      return value
+  }
 }
 
 /** How many rows, or how many with a value: of bare columns it tells nothing else. */

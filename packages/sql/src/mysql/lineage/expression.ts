@@ -57,6 +57,7 @@ import {
   literalType,
   mayOverflow,
   NUMBER,
+  oneOf,
   PARAMETER,
   resultType,
   STRING,
@@ -267,6 +268,8 @@ function unaryValue(walk: Walk, node: Unary, scope: Scope): Value {
 
 const UNARY_TYPES: Readonly<Record<string, string>> = { '-': NUMBER, not: NUMBER, binary: STRING }
 
+const NULL = constantOf({ kind: 'null' }, null)
+
 const CONSTANT_ZERO = constantOf({ kind: 'literal', text: '0' }, NUMBER)
 
 /** The constant that `-7` is. */
@@ -326,16 +329,19 @@ function extractValue(walk: Walk, node: JsonExtract, scope: Scope): Value {
 
 function caseValue(walk: Walk, node: Case, scope: Scope): Value {
   const subject = node.operand === null ? null : walk.value(node.operand, scope)
-  const parts: Value[] = subject === null ? [] : [subject]
+  const conditions: Value[] = subject === null ? [] : [subject]
+  const results: Value[] = []
   for (const branch of node.branches) {
     walk.visited.add(branch)
     const condition = walk.value(branch.when, scope)
-    parts.push(condition, walk.value(branch.result, scope))
+    conditions.push(condition)
+    results.push(walk.value(branch.result, scope))
     if (subject === null) walk.predicate(branch.when, scope)
     else compare(walk, subject, condition)
   }
-  if (node.otherwise !== null) parts.push(walk.value(node.otherwise, scope))
-  return derive(parts, { why: 'case' })
+  results.push(node.otherwise === null ? NULL : walk.value(node.otherwise, scope))
+  const value = derive([...conditions, ...results], { why: 'case' })
+  return oneOf(value, results, derive(conditions, { why: 'condition' }))
 }
 
 /** Targets of CAST that refuse some values instead of turning them into NULL. */
@@ -359,7 +365,7 @@ function subqueryValue(walk: Walk, query: Query, scope: Scope): Value {
   const value = columns[0]?.value ?? CONSTANT
   // It may give two rows, which is an error, and reading tables takes as long as they are.
   const reads = query.body.kind !== 'select' || query.body.from.length > 0
-  return through(reads ? { ...value, mayFail: true } : value, 'subquery')
+  return through(reads ? { ...value, mayFail: true, oneOf: null } : value, 'subquery')
 }
 
 /** A subquery, analysed once however often its expression is looked at. */

@@ -1,5 +1,5 @@
 /** INSERT and REPLACE: what is written where, from what. */
-import { CONSTANT, type Column, probesOf, unknownOf, type Value } from '../../lineage/value.ts'
+import { CONSTANT, type Column, unknownOf, type Value } from '../../lineage/value.ts'
 import type { Assignment, ColumnReference, Insert } from '../ast.ts'
 import { foldTable } from '../names.ts'
 import { noteRowsDeleted, noteWritten } from './checked.ts'
@@ -10,10 +10,10 @@ import { columnsOf, type LeafItem, leafOf, newScope, type Scope, scopeOf } from 
 import { NO_COLUMNS, type QueryResult, type Walk } from './walk.ts'
 import {
   noteAssignment,
+  noteReplaced,
   noteWrite,
   returning,
   stored,
-  storedColumn,
   writtenItem,
 } from './writes.ts'
 
@@ -86,7 +86,7 @@ function listed(cells: readonly Value[]): Value {
     const computed = cells.some((cell) => cell.varies === 'computed')
     return { ...CONSTANT, constants, varies: computed ? 'computed' : 'listed' }
   }
-  return { ...mixed(other), constants }
+  return { ...mixed(other), constants, oneOf: null }
 }
 
 function mixed(values: readonly Value[]): Value {
@@ -154,18 +154,6 @@ function noteDuplicate(
   }
   noteWritten(walk, insert.table, { values: stored(target, values), fresh: false })
   walk.inserted = null
-}
-
-/** Of a row that was there the answer tells whether it is another now: stored values are compared with those given. */
-function noteReplaced(walk: Walk, target: LeafItem, name: string, value: Value): void {
-  const column = storedColumn(target, name)
-  if (column === null) return
-  const [source] = value.sources
-  if (value.kind === 'direct' && source !== undefined)
-    walk.draft.use(column, 'equality-column', { with: source })
-  else if (value.kind === 'constant' && value.varies !== 'computed')
-    walk.draft.use(column, 'equality-constant', probesOf(value))
-  else walk.draft.use(column, 'predicate')
 }
 
 /** The new row under its alias, with columns renamed. */

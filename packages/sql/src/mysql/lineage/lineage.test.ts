@@ -34,7 +34,7 @@ const OUTPUTS: readonly (readonly [string, string])[] = [
   ],
   [
     'select ssn is null s, isnull(ssn) i, count(ssn) c, count(*) n, count(distinct ssn) d from people',
-    's#people.ssn i~people.ssn c#people.ssn n# d#people.ssn',
+    's#people.ssn i#people.ssn c#people.ssn n# d#people.ssn',
   ],
   [
     'select ssn collate utf8mb4_bin c, cast(ssn as char) k, binary ssn b from people',

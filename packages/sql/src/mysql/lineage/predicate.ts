@@ -61,7 +61,7 @@ export function notePredicate(walk: Walk, node: Expression, scope: Scope): void 
   }
 }
 
-const isNullFunction = (node: FunctionCall) =>
+export const isNullFunction = (node: FunctionCall) =>
   node.database === null &&
   node.name.value.toLowerCase() === 'isnull' &&
   node.arguments.length === 1

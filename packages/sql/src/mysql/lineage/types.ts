@@ -3,7 +3,7 @@
  * the number the text starts with, arithmetic may leave the range of its type.
  */
 import { isAmount } from '../../amounts.ts'
-import type { Value } from '../../lineage/value.ts'
+import { chosen, isSameDirect, type Value } from '../../lineage/value.ts'
 import type { Literal } from '../ast.ts'
 
 /** Types of constants; a variable's and most functions' are not known (null). */
@@ -129,3 +129,29 @@ export function isBounded(value: Value): boolean {
     SMALL.test(constants.text)
   )
 }
+
+/**
+ * `value`, which gives one of `values`, each as it is: constants of the statement, and columns that lose nothing on their
+ * way through the type that all of them are turned into.
+ */
+export function oneOf(value: Value, values: readonly Value[], chosenBy: Value): Value {
+  const columns = values.filter(({ kind }) => kind === 'direct')
+  const constants = values.filter(
+    ({ kind, varies }) => kind === 'constant' && varies !== 'computed',
+  )
+  if (value.kind !== 'derived' || columns.length + constants.length < values.length) return value
+  const [column] = columns
+  const isKept =
+    column === undefined ||
+    (PLAIN.test(column.type ?? '') &&
+      columns.every((other) => isSameDirect(column, other)) &&
+      constants.every(isHarmless))
+  return isKept ? chosen(value, values, chosenBy) : value
+}
+
+const PLAIN =
+  /^(tiny|small|medium|big)?int|^(decimal|float|double|date|time|year|enum)|(char|text)$/
+
+/** A text, a small number or nothing: what it is combined with is turned into a type that holds that whole. */
+const isHarmless = (constant: Value): boolean =>
+  isNull(constant) || constant.type === STRING || isBounded(constant)

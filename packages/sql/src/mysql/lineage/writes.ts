@@ -1,7 +1,7 @@
 /** What statements write, wherever they get it from: flows, constants, and the rows of RETURNING. */
 import type { Access, ColumnRef } from '../../facts.ts'
 import { CONSTANT_WRITES_MAX } from '../../limits.ts'
-import { flattenConstants, lineageOf, type Value } from '../../lineage/value.ts'
+import { flattenConstants, lineageOf, probesOf, type Value } from '../../lineage/value.ts'
 import type { Assignment, ObjectName, SelectItem } from '../ast.ts'
 import { foldTable } from '../names.ts'
 import { useRelation } from '../resolve.ts'
@@ -50,9 +50,13 @@ export function noteWrite(
 ): void {
   const { draft } = walk
   const into = storedColumn(target, name)
-  if (value.kind !== 'constant') {
+  const { oneOf } = value
+  // Whether a value is NULL is tested for nothing else.
+  if (oneOf?.chosenBy.revealsNoValue === true) draft.useAll(oneOf.chosenBy, 'is-null')
+  for (const part of oneOf === null ? [value] : [...oneOf.values, oneOf.chosenBy]) {
+    if (part.kind === 'constant') continue
     draft.flows.push({
-      lineage: lineageOf(value),
+      lineage: lineageOf(part),
       into:
         into === null
           ? { kind: 'other', what: `a column of ${target.name ?? 'a relation'} that is not known` }
@@ -68,6 +72,20 @@ export function noteWrite(
   }
   for (const constant of constants) {
     draft.constantWrites.push({ column: into, value: constant, ...(fresh && { fresh }) })
+  }
+}
+
+/** Of a row that was there it is told whether it is another now: stored values are compared with those given. */
+export function noteReplaced(walk: Walk, target: LeafItem, name: string, value: Value): void {
+  const column = storedColumn(target, name)
+  if (column === null) return
+  for (const one of value.oneOf?.values ?? [value]) {
+    const [source] = one.sources
+    if (one.kind === 'direct' && source !== undefined)
+      walk.draft.use(column, 'equality-column', { with: source })
+    else if (one.kind === 'constant' && one.varies !== 'computed')
+      walk.draft.use(column, 'equality-constant', probesOf(one))
+    else walk.draft.use(column, 'predicate')
   }
 }
 
