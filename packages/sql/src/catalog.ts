@@ -17,6 +17,8 @@ export interface CatalogColumn {
   readonly generated?: string
   /** Default expression text, when it names other columns of the row (MySQL, MariaDB). */
   readonly default?: string
+  /** Set anew when its row becomes another (MySQL, MariaDB: ON UPDATE CURRENT_TIMESTAMP). */
+  readonly renewed?: boolean
   /** `*` leaves it out (MySQL, MariaDB: INVISIBLE). */
   readonly invisible?: boolean
 }

@@ -8,6 +8,7 @@ import { Attacker, type Leak } from '../campaign.ts'
 import { type Identity, MASKED } from '../identities.ts'
 import { attackOf } from './attack-list.ts'
 import { WRITTEN } from './attacks/index.ts'
+import { renewed } from './attacks/writes.ts'
 import { type Attack, mysqlArena, WAYS, type Way } from './run-attack.ts'
 import { type MysqlWorld, openMysqlWorlds } from './world.ts'
 
@@ -56,6 +57,14 @@ onMysqlServers('attacks on %s', (flavour, server) => {
     )('%s', async (who) => {
       expect(await told(category, { who, way: 'query' })).toEqual([])
     })
+  })
+
+  test('rows that are renewed tell nothing to whom nothing may be told', async () => {
+    const { leaks } = await attacker.campaign(renewed.map(attackOf), {
+      who: 'strict',
+      way: 'query',
+    })
+    expect(leaks).toEqual([])
   })
 
   test('nothing stored has changed', async () => {

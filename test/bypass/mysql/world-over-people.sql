@@ -23,6 +23,9 @@ CREATE TABLE people_generated (
   backwards VARCHAR(40) GENERATED ALWAYS AS (REVERSE(ssn)) VIRTUAL,
   size INT GENERATED ALWAYS AS (LENGTH(ssn)) STORED,
   KEY by_shout (shout), KEY by_size (size));
+CREATE TABLE people_touched (
+  id INT PRIMARY KEY, active BOOLEAN, note VARCHAR(40), touched TIMESTAMP NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP);
+CREATE VIEW touched_view AS SELECT id, active AS a, touched AS t FROM people_touched;
 CREATE TABLE people_default (id INT PRIMARY KEY, ssn VARCHAR(40), copy VARCHAR(40) DEFAULT (UPPER(ssn)));
 
 CREATE FUNCTION second(a VARCHAR(100), b VARCHAR(100)) RETURNS VARCHAR(100) DETERMINISTIC NO SQL RETURN b;

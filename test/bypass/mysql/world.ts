@@ -24,6 +24,7 @@ const ELSEWHERE: readonly ProtectedPath[] = [
   ['*.people_hidden.ssn', 'ssn'],
   ['*.people_versioned.ssn', 'ssn'],
   ['*.people_default.ssn', 'ssn'],
+  ['*.people_touched.active', 'active'],
 ]
 
 function rowsOf(world: WorldName): string {
@@ -53,6 +54,7 @@ function rowsOf(world: WorldName): string {
       .join(', ')};
     INSERT INTO parted SELECT id, ssn FROM people WHERE ssn IS NOT NULL;
     INSERT INTO people_generated (id, ssn) SELECT id, ssn FROM people WHERE ssn IS NOT NULL;
+    INSERT INTO people_touched (id, active) SELECT id, active FROM people WHERE active IS NOT NULL;
     INSERT INTO people_default (id, ssn) SELECT id, ssn FROM people WHERE ssn IS NOT NULL;
     INSERT INTO notes (id, body) VALUES (1, 'first'), (2, 'second'), (11, 'eleventh');`
 }

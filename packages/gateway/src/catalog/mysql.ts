@@ -335,6 +335,7 @@ function columnOf(
     // Both servers print names of columns in back quotes.
     ...(isComputed && default_?.includes('`') === true && { default: read(default_) }),
     ...(/\bINVISIBLE\b/i.test(extra ?? '') && { invisible: true }),
+    ...(/\bon update\b/i.test(extra ?? '') && { renewed: true }),
   }
 }
 

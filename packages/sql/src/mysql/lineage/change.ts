@@ -18,7 +18,7 @@ import { noteHints } from './hints.ts'
 import { noteLimit, tablesIn } from './query.ts'
 import { findCte, itemsNamed, type LeafItem, newScope, type Scope } from './scope.ts'
 import type { QueryResult, Walk } from './walk.ts'
-import { noteWrite, returning, stored, useAll } from './writes.ts'
+import { noteReplaced, noteWrite, returning, stored, storedColumn, useAll } from './writes.ts'
 
 export function updateColumns(walk: Walk, update: Update): QueryResult {
   walk.visited.add(update)
@@ -51,12 +51,26 @@ export function updateColumns(walk: Walk, update: Update): QueryResult {
   walk.draft.effect('write')
   for (const [{ item, table }, values] of written) {
     noteWritten(walk, table.name, { values: stored(item, values), fresh: false })
+    noteRenewed(walk, item, values)
   }
   const changed = new Set([...written.keys()].map(({ table }) => table))
   noteAccess(walk, update.tables, { scope, changed })
   noteRestrictions(walk, update, scope)
   const table = update.tables.flatMap(tablesIn)[0]?.name ?? null
   return returning(walk, update.returning, { table, scope })
+}
+
+/** A column that is renewed with its row, and not assigned itself, tells whether the row was another before. */
+function noteRenewed(walk: Walk, item: LeafItem, values: ReadonlyMap<string, Value>): void {
+  const assigned = new Set([...values.keys()].map((name) => storedColumn(item, name)))
+  for (const [name, value] of values) {
+    const column = storedColumn(item, name)
+    const table = column && walk.context.catalog?.relation(column.schema, column.relation)
+    const isAssigned = (other: string) =>
+      [...assigned].some((one) => one?.relation === table?.name && one?.column === other)
+    if (table?.columns.some((one) => one.renewed === true && !isAssigned(one.name)))
+      noteReplaced(walk, item, name, value)
+  }
 }
 
 interface AssignedTable {
