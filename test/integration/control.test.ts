@@ -293,6 +293,7 @@ describe('login', () => {
   let provider: Server
   let issuer: string
   const grants: URLSearchParams[] = []
+  let hasDeviceFlow = true
 
   /** As an identity provider answers a public client: discovery, device authorization, tokens. */
   beforeAll(async () => {
@@ -307,7 +308,7 @@ describe('login', () => {
         return answer(200, {
           issuer,
           token_endpoint: `${issuer}/token`,
-          device_authorization_endpoint: `${issuer}/device`,
+          ...(hasDeviceFlow && { device_authorization_endpoint: `${issuer}/device` }),
           authorization_endpoint: `${issuer}/auth`,
         })
       }
@@ -354,5 +355,11 @@ describe('login', () => {
     ).toMatch(/logged in at/)
     await run(['logout'], { env })
     expect((await run(['approvals', 'list'], { env })).exit).toBe(2)
+  })
+
+  test('a provider without the device flow: says what there is', async () => {
+    hasDeviceFlow = false
+    const login = await run(['login', '--url', url, '--issuer', issuer], { env: { HOME: home } })
+    expect([login.exit, login.stderr]).toEqual([2, expect.stringContaining('--browser')])
   })
 })

@@ -61,7 +61,8 @@ function summarise(gateway: RunningGateway, connections: Iterable<string>, cli: 
     if (fingerprint === null) out.note(['  without TLS: ', 'tokens cross this listener in clear'])
     else out.note(`  certificate SHA-256 ${fingerprint}`)
     if (certificate !== null) {
-      out.note(`  clients trust it with sslmode=verify-full sslrootcert=${certificate}`)
+      const trusting = protocol === 'mysql' ? '--ssl-ca=' : 'sslmode=verify-full sslrootcert='
+      out.note(`  clients trust it with ${trusting}${certificate}`)
     }
   }
   if (admin !== null) {

@@ -83,6 +83,9 @@ async function byDevice(
   cli: Cli,
   signal: AbortSignal,
 ): Promise<oidc.TokenEndpointResponse> {
+  if (config.serverMetadata().device_authorization_endpoint === undefined) {
+    throw new CliError('usage', 'this identity provider has no device flow: log in with --browser')
+  }
   const started = await oidc.initiateDeviceAuthorization(config, { scope })
   cli.out.note(`open ${started.verification_uri_complete ?? started.verification_uri}`)
   cli.out.note(`and confirm the code ${started.user_code}`)
