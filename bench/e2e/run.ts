@@ -26,6 +26,7 @@ import {
 import { haproxyTarget } from './targets/haproxy.ts'
 import { pgbouncerTarget } from './targets/pgbouncer.ts'
 import { type Site, type Target, Unavailable } from './targets/target.ts'
+import { cpuTime } from './usage.ts'
 import { bulkWorkloads } from './workloads/bulk.ts'
 import { memoryWorkloads } from './workloads/memory.ts'
 import { pgbenchWorkloads } from './workloads/pgbench.ts'
@@ -35,6 +36,11 @@ const RESULTS = resolve(import.meta.dirname, '../results')
 /** Between two measurements, for sockets to close and logs to be written, ms. */
 const PAUSE_MS = 200
 const SMOKE_PAUSE_MS = 20
+/** A target works on after a run (indexing, archiving), at a low priority: that is not to be the next one's cost. */
+const SETTLED_LOOK_MS = 100
+/** Of SETTLED_LOOK_MS. */
+const SETTLED_CPU_MICROS_MAX = 10_000
+const SETTLE_MS_MAX = 10_000
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -198,10 +204,22 @@ async function rounds({ workloads, targets, site, stop }: Plan): Promise<Measure
           note(`${prefix}FAILED: ${message}`)
         }
         await sleep(options.smoke ? SMOKE_PAUSE_MS : PAUSE_MS)
+        if (!options.smoke) await settled(target)
       }
     }
   }
   return { samples, failures }
+}
+
+async function settled({ pid }: Target): Promise<void> {
+  if (pid === null) return
+  const deadline = Date.now() + SETTLE_MS_MAX
+  for (let before = cpuTime(pid).all; Date.now() < deadline; ) {
+    await sleep(SETTLED_LOOK_MS)
+    const now = cpuTime(pid).all
+    if (now - before <= SETTLED_CPU_MICROS_MAX) return
+    before = now
+  }
 }
 
 /** Each throughput workload once, briefly: caches are filled and code is compiled before it counts. */
