@@ -563,6 +563,26 @@ masks: [{ name: pay, columns: [public.staff.pay], with: 'null' }]
 })
 
 test.each([
+  ['', true, 'allow'],
+  ['0.00', true, 'allow'],
+  ['false', true, 'allow'],
+  ['', false, 'masked-write-back'],
+  ['0', false, 'masked-write-back'],
+  ['[redacted]', true, 'masked-write-back'],
+  ['1900-01-01', true, 'masked-write-back'],
+])('%j in a redacted column, in a new row: %s, is %s', (text, fresh, expected) => {
+  const redacted = viewOf(
+    policyOf(`
+rules: [{ name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }]
+masks: [{ name: pay, columns: [public.staff.pay], with: redact }]
+`),
+  )
+  const value = { kind: 'literal', text } as const
+  const write = { column: column('public.staff.pay'), value, ...(fresh && { fresh: true as const }) }
+  expect(outcome(redacted, facts({ constantWrites: [write] }))).toBe(expected)
+})
+
+test.each([
   ['enable_seqscan', ['off'], 'masked-state'],
   ['random_page_cost', ['1'], 'masked-state'],
   ['@@session.optimizer_switch', ['x'], 'masked-state'],

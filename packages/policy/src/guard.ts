@@ -23,7 +23,7 @@ import { choosesPlans, isSurplus } from './settings.ts'
 import { refusedUses } from './uses.ts'
 import { type Deny, deny, SQLSTATE_NO_RELATION } from './verdict.ts'
 import type { PrincipalView } from './view.ts'
-import { isPlaceholder, writeBack } from './write-back.ts'
+import { isEmpty, isPlaceholder, writeBack } from './write-back.ts'
 
 export const sayColumn = (column: ColumnRef): string =>
   `${column.schema}.${column.relation}.${column.column}`
@@ -314,10 +314,10 @@ function guardWrites(view: PrincipalView, facts: StatementFacts): Deny | null {
         detail: 'joined with, they would be guesses without number',
         hint: 'Give the values as constants or parameters.',
       })
-    // A new row may well have no value there.
-    if (value.kind === 'null' ? fresh : value.kind !== 'literal') continue
+    if (value.kind !== 'null' && value.kind !== 'literal') continue
     const mask = view.maskFor(column)
     const text = value.kind === 'literal' ? value.text : null
+    if (fresh && isEmpty(text)) continue
     if (mask !== null && isPlaceholder(mask, text)) return writeBack(column, mask)
   }
   return null

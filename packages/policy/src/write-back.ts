@@ -26,6 +26,10 @@ export function isPlaceholder(mask: ColumnMask, value: string | null): boolean {
   return placeholderOf(mask.spec, value)
 }
 
+/** What a new row may well have where there is no value, whatever masks show: nothing, an empty text, 0, false. */
+export const isEmpty = (value: string | null): boolean =>
+  value === null || /^\s*([-+]?0+(\.0+)?|f|false)?\s*$/i.test(value)
+
 /** Does `checkBind` look at the values of such a statement? */
 export function bindMatters({ uses, constantWrites }: StatementFacts): boolean {
   return (
@@ -57,7 +61,8 @@ export function checkBind(
     const parameter = parameters[write.value.index - 1]
     if (parameter === undefined) continue
     if (write.fresh && parameter.value === null) continue
-    if (parameterText(parameter).some((text) => isPlaceholder(mask, text)))
+    const empties = write.fresh === true ? isEmpty : () => false
+    if (parameterText(parameter).some((text) => !empties(text) && isPlaceholder(mask, text)))
       return writeBack(write.column, mask)
   }
   return null

@@ -148,6 +148,13 @@ export const masked: readonly Messages[] = [
   'select (salary*12)yearly,id from employees order by id limit 3',
   'SELECT u.id, u.email FROM users u FORCE INDEX (PRIMARY) WHERE u.id BETWEEN 1 AND 5 ORDER BY u.id',
   'SELECT id, email FROM users ORDER BY ISNULL(phone), id',
+  // A new row without these values.
+  [
+    'START TRANSACTION',
+    "INSERT INTO users (username, email, full_name, phone, ssn, password, created_at) VALUES ('z', 'z@corp.example', '', '', '', 'x', '2025-01-01')",
+    "INSERT INTO employees (user_id, department, salary, bonus, hired) VALUES (1, 'HR', 0, 0, '2025-01-01')",
+    'ROLLBACK',
+  ],
   // What Django's bulk_update and upserts that keep what is there write: one of several values, each as it is.
   [
     'START TRANSACTION',

@@ -24,7 +24,8 @@ export function insertColumns(walk: Walk, insert: Insert): QueryResult {
   const inserted = new Map<string, Value>()
   const write = (name: string, value: Value) => {
     inserted.set(name.toLowerCase(), value)
-    noteWrite(walk, target, { name, value, fresh: true })
+    // REPLACE may well write over a stored row.
+    noteWrite(walk, target, { name, value, fresh: insert.verb !== 'replace' })
   }
   const source = insertSource(walk, insert, target)
   const names = insertedNames(walk, insert.columns, target)
