@@ -289,7 +289,8 @@ function castValue(walk: Walk, cast: TypeCast, scope: Scope): Value {
   const mayFail = fallible && castMayFail(arg.type, type, { modified })
   if (mayFail) walk.draft.useAll(arg, 'failure')
   const value = derive([arg], { why: `cast to ${type}`, type, mayFail })
-  return value.kind === 'constant' ? { ...value, type } : value
+  // One for each that is listed, however often it is cast.
+  return value.kind === 'constant' ? { ...value, type, varies: arg.varies } : value
 }
 
 function caseValue(walk: Walk, expr: CaseExpr, scope: Scope): Value {
