@@ -53,6 +53,9 @@ test.each([
   'SELECT ssn, count(*) FROM people WHERE 1 / (id - 3) <> 5 GROUP BY ssn LIMIT 1',
   'SELECT DISTINCT city, ssn FROM people WHERE 1 / (id - 3) <> 5 ORDER BY city LIMIT 1',
   'SELECT city, min(id) FROM people WHERE 1 / (id - 3) <> 5 GROUP BY city, ssn ORDER BY city LIMIT 1',
+  'SELECT * FROM (SELECT city, ssn FROM people WHERE 1 / (id - 3) <> 5 GROUP BY city, ssn) s LIMIT 1',
+  'WITH s AS (SELECT ssn, min(1 / (id - 3)) AS m FROM people GROUP BY ssn) SELECT m FROM s LIMIT 1',
+  'SELECT ssn, id FROM people WHERE 1 / (id - 3) <> 5 UNION SELECT ssn, id FROM people WHERE id < 0 LIMIT 1',
 ])('%s', async (statement) => {
   await expect(database.sql(statement)).resolves.toHaveLength(1)
   expect(errorsOf(await wire.query(statement)).map(({ sqlstate }) => sqlstate)).toEqual(['22012'])

@@ -38,6 +38,7 @@ export { type Probes, probesSpent } from './probes.ts'
 export { POLICY_SCHEMA } from './schema.ts'
 export { nearest } from './suggest.ts'
 export { type MaskSuggestion, suggestMask } from './suggest-masks.ts'
+export { keptAsSent } from './uses.ts'
 export type {
   Allow,
   Approve,

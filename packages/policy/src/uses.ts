@@ -4,9 +4,13 @@
  */
 
 import type {
+  ColumnRef,
   ColumnUse,
+  Lineage,
   OutputColumn,
+  Sorting,
   SortKey,
+  StateChange,
   StatementFacts,
   WithholdableColumn,
 } from '@sallyport/sql'
@@ -35,7 +39,7 @@ export function rewritingFor(
   if (statements.every((facts) => surplusSettings(facts).length === 0 && mayUseAll(view, facts)))
     return null
   const withheld = statements.flatMap((facts) => withheldColumns(view, facts))
-  const sortedBy = statements.flatMap((facts) => sortedColumns(view, facts))
+  const sortedBy = statements.flatMap((facts, at) => sortingOf(view, facts, at))
   const unset = statements.flatMap(surplusSettings)
   if (withheld.length + sortedBy.length + unset.length === 0) return null
   return {
@@ -86,13 +90,19 @@ function withholding(
 }
 
 /** By what the rows must be sorted: their own order would tell that of masked values. */
-function sortedColumns(view: PrincipalView, facts: StatementFacts): readonly SortKey[] {
-  if (facts.sortable === undefined) return []
-  const found = facts.uses.some(
-    (use) => !mayUse(view, use) && withholding(view, facts, use) === null,
-  )
-  return found ? (shownColumns(view, facts) ?? []) : []
+function sortingOf(
+  view: PrincipalView,
+  facts: StatementFacts,
+  statement: number,
+): readonly Sorting[] {
+  if (!isToldApart(view, facts)) return []
+  const keys = shownColumns(view, facts)
+  return keys === null ? [] : [{ statement, keys, columns: resultOf(facts)?.length ?? 0 }]
 }
+
+const isToldApart = (view: PrincipalView, facts: StatementFacts): boolean =>
+  facts.sortable !== undefined &&
+  facts.uses.some((use) => !mayUse(view, use) && withholding(view, facts, use) === null)
 
 /** Which rows are alike in a masked column may be told, where which of them has the lesser value is not. */
 function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse): boolean {
@@ -105,11 +115,69 @@ function mayTellApart(view: PrincipalView, facts: StatementFacts, use: ColumnUse
  * By what to sort rows so that their order tells nothing: the columns that are not masked, and chance; null: it is not
  * known which these are.
  */
-function shownColumns(view: PrincipalView, { outputs }: StatementFacts): readonly SortKey[] | null {
-  if (!Array.isArray(outputs)) return null
-  const plans = (outputs as readonly OutputColumn[]).map(({ lineage }) => columnPlan(view, lineage))
+function shownColumns(view: PrincipalView, facts: StatementFacts): readonly SortKey[] | null {
+  const plans = resultOf(facts)?.map(({ lineage }) => columnPlan(view, lineage))
+  if (plans === undefined) return null
   if (plans.some(({ kind }) => kind !== 'clean' && kind !== 'mask')) return null
   return [...plans.flatMap(({ kind }, i) => (kind === 'clean' ? i + 1 : [])), 'chance']
+}
+
+/** The columns of its rows, or of those that will be asked for by the name it gives; null: that is not known. */
+function resultOf(facts: StatementFacts): readonly OutputColumn[] | null {
+  const [only, ...others] = facts.state
+  const { outputs } = only !== undefined && others.length === 0 && isKept(only) ? only.facts : facts
+  return Array.isArray(outputs) ? outputs : null
+}
+
+const isKept = (change: StateChange): change is KeptStatement =>
+  change.kind === 'prepare' || change.kind === 'declare-cursor'
+type KeptStatement = Extract<StateChange, { kind: 'prepare' | 'declare-cursor' }>
+
+/**
+ * Facts of a statement that has been rewritten for this view. What a session keeps of it, prepared or declared, is what the
+ * server was sent: it does not use what is withheld, and its rows are in the order of the columns that are shown.
+ */
+export function keptAsSent(view: PrincipalView, facts: StatementFacts): StatementFacts {
+  // What MySQL prepares is a string, or a variable: nothing in it is rewritten.
+  if (facts.engine !== 'postgres' || !facts.state.some(isKept)) return facts
+  const { withholdable, sortable } = facts
+  const state = facts.state.map((change) => {
+    if (!isKept(change)) return change
+    const { withholdable: _, sortable: __, ...kept } = change.facts
+    const offered = {
+      ...kept,
+      ...(withholdable && { withholdable }),
+      ...(sortable && { sortable }),
+    }
+    return { ...change, facts: asSent(view, offered) }
+  })
+  return { ...facts, state }
+}
+
+function asSent(view: PrincipalView, facts: StatementFacts): StatementFacts {
+  const { withholdable: _, sortable: __, ...sent } = facts
+  if (!view.masked) return sent
+  const uses = facts.uses.filter(
+    (use) =>
+      mayUse(view, use) ||
+      (withholding(view, facts, use) === null && !mayTellApart(view, facts, use)),
+  )
+  return { ...sent, uses: [...uses, ...sortedSources(view, facts)] }
+}
+
+/** Later they may be masked, too. */
+function sortedSources(view: PrincipalView, facts: StatementFacts): readonly ColumnUse[] {
+  const outputs = resultOf(facts) ?? []
+  return sortingOf(view, facts, 0).flatMap(({ keys }) =>
+    keys
+      .flatMap((key) => sourcesOf((key === 'chance' ? undefined : outputs[key - 1])?.lineage))
+      .map((column) => ({ column, context: 'order' as const })),
+  )
+}
+
+function sourcesOf(lineage: Lineage | undefined): readonly ColumnRef[] {
+  if (lineage === undefined || lineage.kind === 'constant') return []
+  return lineage.kind === 'direct' ? [lineage.source] : lineage.sources
 }
 
 /** The result columns that must not be computed: what they would use of masked columns may not be used. */

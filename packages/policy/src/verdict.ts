@@ -1,6 +1,6 @@
 /** The answer to one client message, as the gateway and `policy explain` read it. */
 
-import type { SortKey, StatementFacts } from '@sallyport/sql'
+import type { Sorting, StatementFacts } from '@sallyport/sql'
 import type { EstimateGate } from './estimates.ts'
 import type { ApproverRequirement, ColumnMask, PreviewAllowed } from './model.ts'
 import type { Probes } from './probes.ts'
@@ -55,8 +55,8 @@ export interface WithheldColumn {
 /** What is to be done to the text before it may run; absent: nothing. */
 export interface Rewriting {
   readonly withheld?: readonly WithheldColumn[]
-  /** Its rows are to be sorted by these, too. */
-  readonly sortedBy?: readonly SortKey[]
+  /** Statements whose rows are to be sorted by what is shown of them, too. */
+  readonly sortedBy?: readonly Sorting[]
   /** Settings that its SET is to be sent without. */
   readonly unset?: readonly string[]
 }

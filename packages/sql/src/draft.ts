@@ -235,6 +235,13 @@ export class FactsDraft {
     this.hasWhere = present && this.hasWhere !== false
   }
 
+  /** What is kept under a name is rewritten where it stands. To be asked before its facts are taken in. */
+  keeps(facts: StatementFacts): void {
+    this.inner = facts.withholdable ?? null
+    this.isWithholdable = this.inner !== null
+    if (facts.sortable === true) this.sortable = facts
+  }
+
   /**
    * Takes in another statement's facts: its effects, relations, columns and the rest, not its outputs. What only
    * `inner` columns use stays theirs.
@@ -246,7 +253,8 @@ export class FactsDraft {
     for (const use of facts.relations) this.relation(use)
     for (const use of facts.functions) this.function(use)
     for (const ref of facts.columns) this.column(ref)
-    for (const { column, context, inColumns = [], apart: _, ...more } of facts.uses) {
+    for (const { column, context, inColumns = [], apart, ...rest } of facts.uses) {
+      const more = { ...rest, ...(apart && this.sortable !== null && { apart }) }
       const known = inColumns.every((at) => this.inner?.some((one) => one.at === at))
       const within = known && inColumns.length > 0 ? inColumns : [null]
       for (const at of within) {

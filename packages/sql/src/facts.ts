@@ -285,7 +285,10 @@ export interface StatementFacts {
   readonly uses: readonly ColumnUse[]
   /** Absent: something of the statement may be noticed other than by its result. */
   readonly withholdable?: readonly WithholdableColumn[]
-  /** A query whose rows may come in any order, and whose values do not depend on that. Absent: it is none. */
+  /**
+   * A query whose rows may come in any order, and whose values do not depend on that; or what prepares one, or declares a
+   * cursor over it. Absent: it is none.
+   */
   readonly sortable?: true
   /** A SET, all of its text, that sets more than one thing: what it sets it may be sent without. Absent: it is none. */
   readonly dividable?: true
@@ -362,3 +365,12 @@ export type Analysis =
 
 /** What rows are to be sorted by: a result column, from 1; or chance that nobody can choose, as seeds do random()'s. */
 export type SortKey = number | 'chance'
+
+/** By what the rows of one statement of a text are to be sorted, besides what they are sorted by anyway. */
+export interface Sorting {
+  /** Which statement, from 0. */
+  readonly statement: number
+  readonly keys: readonly SortKey[]
+  /** How many result columns it has. */
+  readonly columns: number
+}

@@ -10,6 +10,7 @@ import {
   catalogClass,
   type Deny,
   decide,
+  keptAsSent,
   type PrincipalView,
   type Rewriting,
   type Verdict,
@@ -22,7 +23,7 @@ import type {
   ColumnRef,
   Defined,
   Lineage,
-  SortKey,
+  Sorting,
   StatementFacts,
 } from '@sallyport/sql'
 import { isUncertain, type LeftOut, leftOutOf, sourcesOf } from './left-out.ts'
@@ -42,8 +43,8 @@ export interface TextReader<Names> {
   fingerprint(text: string, names: Names): string | null
   /** The text with these result columns not computed; null: that cannot be had. */
   withhold(text: string, columns: readonly WithheldColumn[], names: Names): string | null
-  /** The text with its rows sorted by these, too; null: as above. */
-  sorted(text: string, keys: readonly SortKey[], names: Names): string | null
+  /** The text with rows of its statements sorted by these, too; null: as above. */
+  sorted(text: string, sortings: readonly Sorting[], names: Names): string | null
   /** The SET without these settings; null, absent: as above. */
   without?(text: string, settings: readonly string[], names: Names): string | null
 }
@@ -118,7 +119,8 @@ export class DecisionContext {
       ? reader.analyze(input.text, this.catalog, input.names)
       : reader.unreadable
     const verdict = decide(view, analysis, { now: input.now })
-    const decided = summarise(analysis, ...rewritten(reader, input, verdict), this)
+    const [settled, sent] = rewritten(reader, input, verdict)
+    const decided = summarise(asKept(view, analysis), settled, sent, this)
     if (short && rememberable(analysis)) {
       remember(this.#exact, input.bytes, decided)
       // Where its columns are hangs on the literals before them.
@@ -146,11 +148,18 @@ export class DecisionContext {
     // What was sent computes too much for what it is now, or comes in another order.
     const isLate =
       asked.withheld?.some(({ at }) => !withheld.has(at)) === true ||
-      (asked.sortedBy !== undefined && asked.sortedBy.join() !== then.sortedBy?.join()) ||
+      (asked.sortedBy !== undefined &&
+        JSON.stringify(asked.sortedBy) !== JSON.stringify(then.sortedBy)) ||
       (asked.unset !== undefined && asked.unset.join() !== then.unset?.join())
     return summarise(analysis, isLate ? UNWITHHELD : verdict, earlier?.sent ?? null, this)
   }
 }
+
+/** With what the session keeps of it as it is sent, if it is allowed. */
+const asKept = (view: PrincipalView, analysis: Analysis): Analysis =>
+  analysis.kind === 'unparsable'
+    ? analysis
+    : { ...analysis, statements: analysis.statements.map((facts) => keptAsSent(view, facts)) }
 
 const rewritingOf = (verdict: Verdict | undefined): Rewriting =>
   verdict === undefined || verdict.kind === 'deny' ? {} : verdict

@@ -63,13 +63,13 @@ export class NamesInText {
       case 'set':
         return this.#set(change)
       case 'prepare':
-        return this.#keep({ prepared: found(now.prepared, change.name, change.facts) })
+        return this.#keep({ prepared: found(now.prepared, change.name, judged(change.facts)) })
       case 'deallocate':
         return this.#keep({
           prepared: change.name === null ? nothing : found(now.prepared, change.name, undefined),
         })
       case 'declare-cursor':
-        return this.#keep({ cursors: found(now.cursors, change.name, change.facts) })
+        return this.#keep({ cursors: found(now.cursors, change.name, judged(change.facts)) })
       case 'close-cursor':
         return this.#keep({
           cursors: change.name === null ? nothing : found(now.cursors, change.name, undefined),
@@ -167,6 +167,17 @@ const MOVES_NAMES = new Set([
   'standard_conforming_strings',
   'client_encoding',
 ])
+
+/**
+ * What it uses is decided where it stands in this text, by which it may be sent rewritten; with how many values it
+ * compares is counted whenever it runs.
+ */
+function judged({ withholdable: _, sortable: __, ...facts }: StatementFacts): StatementFacts {
+  const uses = facts.uses.flatMap(({ inColumns: _, ...use }) =>
+    use.context === 'equality-constant' ? use : [],
+  )
+  return { ...facts, uses }
+}
 
 function found(
   otherwise: (name: string) => StatementFacts | undefined,

@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import type { RawStmt } from 'libpg-query'
 import { AnalysisTooComplex, resetBudget } from '../budget.ts'
 import type { Catalog } from '../catalog.ts'
-import type { Analysis, SortKey, StatementFacts } from '../facts.ts'
+import type { Analysis, Sorting, StatementFacts } from '../facts.ts'
 import { faultOf } from '../fault.ts'
 import type { AnalysisContext, SessionNames } from './context.ts'
 import { copiedQuery } from './copied.ts'
@@ -80,9 +80,7 @@ export class PostgresReader {
             if (stmt === undefined) throw new Error('statement without tree')
             const facts = analyzeStatement(this.#analyzer(catalog, inText.now), stmt)
             inText.completed(facts)
-            if (outcome.statements.length === 1) return facts
-            const { sortable: _, ...among } = facts
-            return among
+            return facts
           })
           return {
             kind: 'statements',
@@ -108,9 +106,9 @@ export class PostgresReader {
     return this.#tree?.sql === sql ? withhold(this.#parser, this.#tree, columns) : null
   }
 
-  /** The text so that its rows are also sorted by these (sorted.ts); null: as above. */
-  sorted(sql: string, keys: readonly SortKey[]): string | null {
-    return sortedText(this.#parser, sql, keys)
+  /** The text so that rows of its statements are also sorted by these (sorted.ts); null: as above. */
+  sorted(sql: string, sortings: readonly Sorting[]): string | null {
+    return sortedText(this.#parser, sql, sortings)
   }
 
   /** The text so written that it also tells what it changed (preview.ts); null: it cannot be done with certainty. */

@@ -94,6 +94,14 @@ test.each([
     "select E'\\'from', $$,$$ || (1/id)::text from orders",
     `select E'\\'from', ${OFF} $$,$$ || (1/id)::text END AS "?column?" from orders`,
   ],
+  [
+    'declare c cursor with hold for select note, 1/id from orders',
+    `declare c cursor with hold for select note, ${OFF} 1/id END AS "?column?" from orders`,
+  ],
+  [
+    'prepare p (int) as select $1/id as x from orders',
+    `prepare p (int) as select ${OFF} $1/id END as x from orders`,
+  ],
   ['select 1/id', null],
 ])('%s', (text, expected) => {
   const [columns, made] = [factsOf(text.replace('select 1; ', '')).withholdable, withheld(text)]
@@ -109,8 +117,8 @@ test.each([
   'select 1/id from orders for update',
   "select nextval('s') / id from orders",
   'select 1/id into t from orders',
-  'prepare p as select 1/id from orders',
-  'declare c cursor for select 1/id from orders',
+  'prepare p as update orders set id = 1 returning 1/id',
+  'declare c cursor for select 1/id from orders for update',
   'explain select 1/id from orders union select 2',
   "copy (select 1/id from orders) to '/tmp/x'",
   'select rank() over w from orders window w as (order by 1/id)',

@@ -12,7 +12,7 @@ import {
   mysqlChangedRows,
   mysqlParts,
   mysqlValuesRows,
-  type SortKey,
+  type Sorting,
   sortedMysql,
   withholdMysql,
   withMysqlParameters,
@@ -59,8 +59,10 @@ export class MysqlTexts implements TextReader<MysqlSessionNames> {
     return withholdMysql(text, columns, dialectOf(names))
   }
 
-  sorted(text: string, keys: readonly SortKey[], names: MysqlSessionNames): string | null {
-    return sortedMysql(text, keys, dialectOf(names))
+  sorted(text: string, sortings: readonly Sorting[], names: MysqlSessionNames): string | null {
+    const [only, ...others] = sortings
+    if (only === undefined || others.length > 0) return null
+    return sortedMysql(text, only.keys, dialectOf(names))
   }
 
   without(text: string, settings: readonly string[], names: MysqlSessionNames): string | null {

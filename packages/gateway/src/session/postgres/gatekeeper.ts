@@ -5,7 +5,7 @@
  * answers WAIT and asks its owner to see to it. Every path that is not an explicit allow is a refusal.
  */
 import type { AuditLog } from '@sallyport/audit'
-import { checkBind, type MaskKeys, type PrincipalView } from '@sallyport/policy'
+import { checkBind, keptAsSent, type MaskKeys, type PrincipalView } from '@sallyport/policy'
 import {
   type Admission,
   ALONE,
@@ -626,9 +626,11 @@ export class SessionGatekeeper implements Gatekeeper {
 
   /** What a text would mean now. */
   #factsNow(text: string): readonly StatementFacts[] {
-    const catalog = this.#standing.ground?.catalog ?? null
-    const analysis = this.#options.texts.analyze(text, catalog, this.names)
-    return analysis.kind === 'statements' ? analysis.statements : []
+    const { ground } = this.#standing
+    const analysis = this.#options.texts.analyze(text, ground?.catalog ?? null, this.names)
+    if (analysis.kind !== 'statements') return []
+    const { statements } = analysis
+    return ground === null ? statements : statements.map((one) => keptAsSent(ground.view, one))
   }
 
   /** The record of an execution; what waited for leave has one already. */

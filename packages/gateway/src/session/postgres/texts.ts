@@ -6,7 +6,7 @@ import type {
   PostgresReader,
   PreviewWanted,
   SessionNames,
-  SortKey,
+  Sorting,
 } from '@sallyport/sql'
 import type { TextReader } from '../decisions.ts'
 
@@ -70,8 +70,8 @@ export class PostgresTexts implements TextReader<SessionNames> {
     return this.#reader.withhold(text, columns)
   }
 
-  sorted(text: string, keys: readonly SortKey[]): string | null {
-    return this.#reader.sorted(text, keys)
+  sorted(text: string, sortings: readonly Sorting[]): string | null {
+    return this.#reader.sorted(text, sortings)
   }
 
   copied(text: string): string | null {

@@ -133,5 +133,7 @@ function noted(
   const why = `function ${name}`
   const rows = call.reads ? [ROW_COUNT] : []
   const value = derive([call.result, ...rows], { why, type: returnType, mayFail: true })
-  return volatility === 'volatile' ? asComputed(value) : value
+  if (volatility !== 'volatile') return value
+  draft.sortable = null
+  return asComputed(value)
 }

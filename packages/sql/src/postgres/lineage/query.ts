@@ -6,12 +6,14 @@ import {
   type Column,
   derive,
   either,
+  isSameDirect,
   through,
   unknownOf,
   type Value,
 } from '../../lineage/value.ts'
 import { RESULT_COLUMNS_MAX } from '../limits.ts'
 import { useRelation } from '../resolve.ts'
+import { isAmong } from '../statements/telling-apart.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
 import { compositeFields } from '../type-names.ts'
 import { windowValues } from './call.ts'
@@ -215,12 +217,19 @@ export function combineBranches(
   const width = Math.max(left.columns.length, right.columns.length)
   const why = (select.op ?? '').replace('SETOP_', '').toLowerCase()
   const compares = select.all !== true || select.op !== 'SETOP_UNION'
+  const { sortable } = walk.draft
+  const apart = sortable !== null && isAmong(sortable as SelectStmt, select)
   const columns = Array.from({ length: width }, (_, index) => {
     const l = left.columns[index]?.value ?? left.open ?? unknownOf('branches of different widths')
     const r = right.columns[index]?.value ?? right.open ?? unknownOf('branches of different widths')
     if (compares) {
       compare(walk, l, r)
-      for (const value of [l, r]) walk.draft.useAll(value, 'distinct')
+      // Of one column: more is told where values of one column are held against those of another.
+      const alike = isSameDirect(l, r) || l.kind === 'constant' || r.kind === 'constant'
+      for (const value of [l, r]) {
+        const only = apart && alike && value.kind === 'direct'
+        walk.draft.useAll(value, 'distinct', { apart: only })
+      }
     }
     // Rows of EXCEPT come from the left branch alone; the right one only removes.
     const value = select.op === 'SETOP_EXCEPT' ? through(l, why) : either([l, r], why)

@@ -30,6 +30,7 @@ import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
 import { seenBehind } from '../views.ts'
 import { creationSchema, isTemporary, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
+import { tellingApart } from './telling-apart.ts'
 
 const DML: Readonly<Record<string, string>> = {
   InsertStmt: 'insert',
@@ -77,7 +78,7 @@ function outputsOf(run: Run, result: QueryResult): readonly OutputColumn[] | 'un
 export const selectStatement: Handler = (run, fields) => {
   const select = fields as SelectStmt
   const node: Node = { SelectStmt: select }
-  if (isPlain(select)) run.draft.sortable = select
+  run.draft.sortable = tellingApart(run.context, select)
   const result = walkQuery(run, node)
   const into = intoOf(select)
   if (into === undefined) {
@@ -90,14 +91,6 @@ export const selectStatement: Handler = (run, fields) => {
   }
   run.requireAllVisited()
 }
-
-/** One that groups rows or leaves out equal ones, and neither numbers nor locks them, nor keeps all that are sorted alike. */
-const isPlain = ({ op, groupClause, distinctClause = [], ...more }: SelectStmt): boolean =>
-  (op ?? 'SETOP_NONE') === 'SETOP_NONE' &&
-  more.limitOption !== 'LIMIT_OPTION_WITH_TIES' &&
-  (groupClause !== undefined || distinctClause.length > 0) &&
-  distinctClause.every((node) => Object.keys(node).length === 0) &&
-  [more.windowClause, more.lockingClause, more.intoClause].every((clause) => clause === undefined)
 
 /** INTO stands in the leftmost branch of a set operation. */
 function intoOf(select: SelectStmt): IntoClause | undefined {
@@ -353,6 +346,7 @@ const prepare: Handler = (run, fields) => {
   run.draft.command = 'prepare'
   if (query === undefined) return run.draft.unknown('PREPARE without statement')
   const facts = run.nested(query)
+  run.draft.keeps(facts)
   run.draft.absorb({ ...facts, state: [] }, { effects: true })
   run.draft.effect('session')
   run.draft.state.push({ kind: 'prepare', name: name ?? '', facts })
@@ -415,6 +409,7 @@ const declareCursor: Handler = (run, fields) => {
   run.draft.command = 'declare cursor'
   if (query === undefined) return run.draft.unknown('DECLARE without query')
   const facts = run.nested(query)
+  run.draft.keeps(facts)
   run.draft.absorb(facts, { effects: true })
   run.draft.state.push({ kind: 'declare-cursor', name: portalname ?? '', facts })
 }
