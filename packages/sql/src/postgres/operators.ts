@@ -32,11 +32,13 @@ export function noteUserOperator(
   name: readonly Node[] | undefined,
   operands: Operands,
 ): boolean {
+  const isNone = !context.catalog?.data.userOperators.length
+  if (isNone && name?.length === 1) return false
   const parts = stringsOf(name)
   const symbol = parts.at(-1) ?? ''
   const schema = parts.at(-2)
   if (schema === 'pg_catalog') return false
-  if (schema === undefined && !context.catalog?.data.userOperators.length) return false
+  if (schema === undefined && isNone) return false
   const named = context.catalog?.data.userOperators.filter((entry) => entry.name === symbol) ?? []
   const found = named.find((entry) => mayApply(entry, operands))
   // An operator outside pg_catalog is a user's, known or not.

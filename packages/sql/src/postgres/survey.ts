@@ -113,6 +113,7 @@ class Surveyor {
   }
 
   node(type: string, value: unknown): void {
+    if (type === 'String' && isText(value)) return
     const spec = specs.get(type)
     if (spec === undefined) {
       this.unlisted.push(type)
@@ -176,6 +177,13 @@ class Surveyor {
       }
     }
   }
+}
+
+/** Names are the most of a tree: nothing but a text, as the grammar lists it. */
+function isText(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  for (const name in value) if (name !== 'sval') return false
+  return typeof (value as { sval?: unknown }).sval === 'string'
 }
 
 /** Surveys one statement; `node` is wrapped in its type. */

@@ -62,7 +62,9 @@ function operatorType(expr: A_Expr, symbol: string, left: Value | null): string 
   if (expr.kind !== 'AEXPR_OP') return 'bool'
   if (symbol === '->>' || symbol === '#>>') return 'text'
   if (symbol === '->' || symbol === '#>') return left?.type ?? null
-  if (COMPARISON.test(symbol)) return 'bool'
+  if (COMPARISONS.has(symbol)) return 'bool'
   return symbol === '||' && (left?.type === 'text' || left?.type === 'varchar') ? 'text' : null
 }
-const COMPARISON = /^([<>]=?|=|<>|!=|!?~~?\*?|@>|<@)$/
+const COMPARISONS: ReadonlySet<string> = new Set(
+  '< <= > >= = <> != ~ ~~ ~* ~~* !~ !~~ !~* !~~* @> <@'.split(' '),
+)

@@ -52,10 +52,10 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
     survey: seen,
     nested: (inner) => analyzeStatement(analyzer, inner),
     requireAllVisited() {
-      for (const [i, part] of seen.meaningful.entries()) {
-        if (hasVisited(walk, part)) continue
-        draft.unknown(`${seen.meaningfulTypes[i]} not understood where it stands`)
-      }
+      seen.meaningful.forEach((part, i) => {
+        if (!hasVisited(walk, part))
+          draft.unknown(`${seen.meaningfulTypes[i]} not understood where it stands`)
+      })
     },
   }
   draft.parameters = seen.parameters
