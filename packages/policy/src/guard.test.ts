@@ -578,7 +578,11 @@ masks: [{ name: pay, columns: [public.staff.pay], with: redact }]
 `),
   )
   const value = { kind: 'literal', text } as const
-  const write = { column: column('public.staff.pay'), value, ...(fresh && { fresh: true as const }) }
+  const write = {
+    column: column('public.staff.pay'),
+    value,
+    ...(fresh && { fresh: true as const }),
+  }
   expect(outcome(redacted, facts({ constantWrites: [write] }))).toBe(expected)
 })
 
