@@ -664,6 +664,44 @@ describe('the doctor', () => {
     expect(ran.stdout).toMatch(/fail {2}line 2:\d+: has an unknown key `listners`/)
   })
 
+  test.each([
+    [
+      'a key that is not there',
+      { key: 'env:SALLYPORT_NOT_SET' },
+      /^audit\.recordings\.key: .*not in the environment/,
+    ],
+    [
+      'a key that is none',
+      { key: 'plain:c2hvcnQ=' },
+      /^audit\.recordings\.key: .*must be 32 bytes in base64/,
+    ],
+  ])('tells what is wrong with %s', async (_name, recordings, message) => {
+    const { exit, bad } = await examine({ audit: { directory: 'audit', recordings } })
+    expect(exit).toBe(1)
+    expect(bad).toContainEqual({
+      area: 'secrets',
+      level: 'fail',
+      message: expect.stringMatching(message),
+      fix: expect.any(String),
+    })
+  })
+
+  test.each([
+    [{ recordings: { key: 'file:key' } }, '`audit.recordings.key` `file:` takes an absolute path'],
+    [
+      { anchors: [{ url: 'http://example.com/' }] },
+      '`audit.anchors.0.url` must be https://…, or http://… to this machine',
+    ],
+    [{ anchors: [{ url: 'https://[' }] }, '`audit.anchors.0.url` must be https://…'],
+    [{ anchors: [{ file: '/a', url: 'https://example.com/' }] }, 'must have one of file, url'],
+    [{ anchors: [{}] }, 'must have one of file, url'],
+  ])('a configuration of which one thing cannot be: %j', async (audit, message) => {
+    const { exit, bad } = await examine({ audit: { directory: 'audit', ...audit } })
+    expect(exit).toBe(2)
+    expect(bad.map((finding) => finding.message).join('\n')).toContain(message)
+    expect(bad).toHaveLength(1)
+  })
+
   test('changes nothing on disk', async () => {
     const before = readdirSync(folder)
     await examine({ state: { directory: 'never-made' } })

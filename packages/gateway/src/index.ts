@@ -24,6 +24,7 @@ export type {
   UpstreamTlsConfig,
 } from './config/model.ts'
 export { CONFIG_SCHEMA } from './config/schema.ts'
+export { ownSecretPlaces } from './config/secret-references.ts'
 export { ConnectionRuntime } from './connections/runtime.ts'
 export { ConfigError, type ConfigProblem, GatewayError, type GatewayErrorCode } from './errors.ts'
 export { sinkFor } from './exports/destination.ts'
@@ -40,7 +41,7 @@ export {
   type ShownReport,
 } from './recordings/replay.ts'
 export { recordingKey } from './recordings/room.ts'
-export { createSecrets } from './secrets/store.ts'
+export { createSecrets, type Secrets } from './secrets/store.ts'
 export { DecisionContext } from './session/decisions.ts'
 export { Views } from './session/grounds.ts'
 export { type MysqlCode, mysqlCodeOf } from './session/mysql/errors.ts'

@@ -271,6 +271,8 @@ function maskKeys(stateDirectory: string): MaskKeys {
 
 function anchorOf({ anchors }: GatewayConfig['audit']): Anchor {
   return anchorToAll(
-    anchors.map((one) => ('url' in one ? anchorToWebhook(one.url) : anchorToFile(one.file))),
+    anchors.map((one) =>
+      'url' in one ? anchorToWebhook(new URL(one.url)) : anchorToFile(one.file),
+    ),
   )
 }

@@ -10,6 +10,7 @@ import { checkAudit, checkState } from './directories.ts'
 import { Area, type Finding, printArea, printSummary } from './findings.ts'
 import { checkIssuers } from './issuers.ts'
 import { checkAdmin, checkListener } from './listeners.ts'
+import { checkSecrets } from './secrets.ts'
 import { checkToken } from './token.ts'
 import { checkConnection } from './upstream.ts'
 
@@ -51,6 +52,8 @@ async function checkAll({ config, token, flags, cli, report }: Examination): Pro
   report(await checkAdmin(config, cli.now()))
   for (const area of await checkIssuers(config, cli.now)) report(area)
   for (const connection of connections) report(await checkConnection(connection, cli.now))
+  const secrets = await checkSecrets(config, cli.now)
+  if (secrets.findings.length > 0) report(secrets)
   report(await checkState(config))
   report(await checkAudit(config))
   if (token === null) return

@@ -7,26 +7,15 @@ import { join } from 'node:path'
 import type { ConnectionConfig, ConnectionRuntime } from '@sallyport/gateway'
 import { failureOf, systemCodeOf } from '../errors.ts'
 import { Area } from './findings.ts'
+import { secretsFor } from './secrets.ts'
 import { checkCredentials } from './upstream-login.ts'
 import { checkUpstreamTls } from './upstream-tls.ts'
 import { openSocket } from './wire.ts'
 
 export async function checkConnection(config: ConnectionConfig, now: () => number): Promise<Area> {
   const area = new Area(`connection ${config.name}`)
-  const { ConnectionRuntime, createSecrets } = await import('@sallyport/gateway')
-  const secrets = createSecrets({
-    now,
-    warn: ({ code, reference }) => {
-      if (code === 'secret-file-world-readable') {
-        area.warn(`the secret ${reference} can be read by every account`, 'chmod 600 the file.')
-      } else {
-        area.warn(
-          'a password stands in the configuration itself',
-          'Use env:, file: or exec: instead.',
-        )
-      }
-    },
-  })
+  const { ConnectionRuntime } = await import('@sallyport/gateway')
+  const secrets = await secretsFor(area, now)
   let runtime: ConnectionRuntime
   try {
     runtime = new ConnectionRuntime(config, { secrets, onCatalogEvent: () => {} })

@@ -1,8 +1,11 @@
 /** What is wrong with a configuration of the right types. */
 import { identityConfigProblems } from '@sallyport/identity'
 import type { ConfigProblem } from '../errors.ts'
-import { sinkFor } from '../exports/destination.ts'
+import { isHttpDestination, sinkFor } from '../exports/destination.ts'
+import { SecretError } from '../secrets/errors.ts'
+import { parseSecretReference } from '../secrets/reference.ts'
 import type { GatewayConfig, ListenerConfig } from './model.ts'
+import { secretPlaces } from './secret-references.ts'
 
 export function problem(message: string, key = ''): ConfigProblem {
   return { line: null, column: null, key, message }
@@ -14,6 +17,8 @@ export function checkConfig(config: GatewayConfig): ConfigProblem[] {
     .filter((one) => one.level === 'error')
     .map((one) => problem(one.message, `identity.${one.path}`))
   problems.push(...config.listeners.flatMap((listener, at) => checkListener(listener, at, config)))
+  problems.push(...checkSecrets(config))
+  problems.push(...checkAnchors(config.audit.anchors))
   problems.push(...checkExports(config.audit.exports))
   problems.push(...checkRetention(config.audit))
   problems.push(...checkPage(config))
@@ -45,6 +50,26 @@ export function checkConfig(config: GatewayConfig): ConfigProblem[] {
     }
   }
   return problems
+}
+
+/** What they name is read later; what names nothing is said now, with its place. */
+function checkSecrets(config: GatewayConfig): ConfigProblem[] {
+  return secretPlaces(config).flatMap(({ key, reference }) => {
+    try {
+      parseSecretReference(reference)
+      return []
+    } catch (error) {
+      if (error instanceof SecretError) return [problem(error.message, key)]
+      throw error
+    }
+  })
+}
+
+function checkAnchors(anchors: GatewayConfig['audit']['anchors']): ConfigProblem[] {
+  return anchors.flatMap((anchor, at) => {
+    if (!('url' in anchor) || isHttpDestination(anchor.url)) return []
+    return [problem('must be https://…, or http://… to this machine', `audit.anchors.${at}.url`)]
+  })
 }
 
 function checkExports(exports: GatewayConfig['audit']['exports']): ConfigProblem[] {

@@ -114,6 +114,10 @@ function describe(error: ErrorObject): string {
   if (error.keyword === 'required') {
     return `needs the key \`${String(error.params['missingProperty'])}\``
   }
+  if (error.keyword === 'minProperties' || error.keyword === 'maxProperties') {
+    const { properties } = error.parentSchema as { readonly properties?: object }
+    return `must have one of ${Object.keys(properties ?? {}).join(', ')}`
+  }
   return error.message ?? 'is not valid'
 }
 
@@ -173,7 +177,7 @@ function buildAudit(
     segmentBytes: raw['segment-bytes'] ?? 64 * 1024 * 1024,
     sync: raw.sync ?? 'page-cache',
     anchors: (raw.anchors ?? []).map((anchor) =>
-      'url' in anchor ? { url: new URL(anchor.url) } : { file: at(anchor.file) },
+      'url' in anchor ? anchor : { file: at(anchor.file) },
     ),
     rotateKeyDays: raw['rotate-key-days'] ?? null,
     keepDays: raw['keep-days'] ?? null,

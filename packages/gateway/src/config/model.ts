@@ -156,7 +156,7 @@ export interface AuditConfig {
   readonly segmentBytes: number
   readonly sync: 'page-cache' | 'fdatasync'
   /** Where signed heads also go: absolute paths of files, and URLs. */
-  readonly anchors: readonly ({ readonly file: string } | { readonly url: URL })[]
+  readonly anchors: readonly ({ readonly file: string } | { readonly url: string })[]
   readonly exports: readonly ExportConfig[]
   /** A signing key is used this long; null: until somebody asks for another. */
   readonly rotateKeyDays: number | null

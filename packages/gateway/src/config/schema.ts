@@ -6,7 +6,6 @@ import { EXPORT_FORMATS } from '@sallyport/audit'
 
 const string = { type: 'string', minLength: 1 } as const
 /** Heads hold no secret, but who receives them is to be who is meant. */
-const httpsUrl = { type: 'string', pattern: '^https://[^ ]+$', maxLength: 2048 } as const
 const strings = { type: 'array', items: string } as const
 const port = { type: 'integer', minimum: 0, maximum: 65535 } as const
 /** Days: what is open in approvals and grants is in the log, and nothing of it is to go. */
@@ -161,7 +160,7 @@ export const CONFIG_SCHEMA = object(
       sync: { enum: ['page-cache', 'fdatasync'] },
       anchors: {
         type: 'array',
-        items: { anyOf: [object({ file: string }, ['file']), object({ url: httpsUrl }, ['url'])] },
+        items: { ...object({ file: string, url: string }), minProperties: 1, maxProperties: 1 },
       },
       'rotate-key-days': { type: 'integer', minimum: 1 },
       'keep-days': { type: 'integer', minimum: KEEP_DAYS_MIN, maximum: 100_000 },

@@ -17,19 +17,15 @@ export interface Destination {
 
 /** Null: it names nothing that records may go to. Only this machine gets them in clear. */
 export function sinkFor({ to, ca, authorization }: Destination): Sink | null {
-  const url = URL.canParse(to) ? new URL(to) : null
+  const url = URL.parse(to)
   if (url === null) return null
-  const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
+  if (isHttpDestination(to)) return new WebhookSink({ url: to, authorization })
   switch (url.protocol) {
-    case 'https:':
-      return new WebhookSink({ url: to, authorization })
-    case 'http:':
-      return isHere ? new WebhookSink({ url: to, authorization }) : null
     case 'syslog:':
     case 'syslog+udp:':
     case 'syslog+tls:': {
       const tls = url.protocol === 'syslog+tls:'
-      if (url.hostname === '' || (!tls && !isHere)) return null
+      if (url.hostname === '' || (!tls && !isHere(url))) return null
       const host = url.hostname.replace(/^\[|\]$/g, '')
       const port = Number(url.port) || PORTS[url.protocol]
       if (url.protocol === 'syslog+udp:') return new SyslogDatagramSink({ host, port })
@@ -39,3 +35,12 @@ export function sinkFor({ to, ca, authorization }: Destination): Sink | null {
       return null
   }
 }
+
+/** HTTPS, or HTTP to this machine. */
+export function isHttpDestination(to: string): boolean {
+  const url = URL.parse(to)
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && isHere(url))
+}
+
+const isHere = ({ hostname }: URL): boolean =>
+  ['127.0.0.1', 'localhost', '[::1]'].includes(hostname)
