@@ -45,7 +45,7 @@ export async function listGrants(flags: ControlFlags, cli: Cli): Promise<ExitCod
   const { grants } = await call<{ grants: GrantView[] }>(access, 'GET', '/v1/grants')
   if (flags.json === true) cli.out.json(grants)
   else if (grants.length === 0) cli.out.note('no grants')
-  else
+  else {
     cli.out.table(
       ['id', 'status', 'who', 'role', 'connection', 'until', 'review'].map((title) => ({ title })),
       grants.map((one) => [
@@ -55,11 +55,17 @@ export async function listGrants(flags: ControlFlags, cli: Cli): Promise<ExitCod
         one.role,
         one.connection,
         one.until === null ? '' : formatMoment(Date.parse(one.until)),
-        one.breakGlass && !one.reviewed ? 'needed' : '',
+        needsReview(one) ? 'needed' : '',
       ]),
     )
+    const taken = grants.find(needsReview)
+    if (taken !== undefined)
+      cli.out.note(`to review it: sallyport approvals approve ${taken.id} --reason …, or deny`)
+  }
   return EXIT.ok
 }
+
+const needsReview = ({ breakGlass, reviewed }: GrantView): boolean => breakGlass && !reviewed
 
 export async function revokeGrant(id: string, flags: ControlFlags, cli: Cli): Promise<ExitCode> {
   const access = await accessOf(flags, cli)
