@@ -63,6 +63,17 @@ describe('a cursor over rows told apart', () => {
     expect(outcome(viewWith(SSN, CITY), fetching(viewWith(SSN), query))).toBe('masked-predicate')
     expect(outcome(viewWith(SSN, NAME), fetching(viewWith(SSN), query))).toBe('allow')
   })
+  test('may not be read on where which of them are alike may no longer be told', () => {
+    const denying = viewOf(
+      policyOf(`
+rules:
+  - { name: all, who: everyone, allow: { effects: ['*'], relations: ['*'] } }
+masks:
+  - { name: some, columns: [${SSN}], with: redact, predicates: deny }
+`),
+    )
+    expect(outcome(denying, fetching(viewWith(SSN), query))).toBe('masked-predicate')
+  })
   test('may not be read on where it was sent unsorted', () => {
     expect(outcome(viewWith(SSN), fetching(viewWith(NAME), query))).toBe('masked-predicate')
   })

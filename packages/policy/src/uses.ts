@@ -135,7 +135,8 @@ type KeptStatement = Extract<StateChange, { kind: 'prepare' | 'declare-cursor' }
 
 /**
  * Facts of a statement that has been rewritten for this view. What a session keeps of it, prepared or declared, is what the
- * server was sent: it does not use what is withheld, and its rows are in the order of the columns that are shown.
+ * server was sent: it does not use what is withheld, and its rows are in the order of the columns that are shown. Which of
+ * them are alike it still tells, as a join of the column with itself does.
  */
 export function keptAsSent(view: PrincipalView, facts: StatementFacts): StatementFacts {
   // What MySQL prepares is a string, or a variable: nothing in it is rewritten.
@@ -157,11 +158,14 @@ export function keptAsSent(view: PrincipalView, facts: StatementFacts): Statemen
 function asSent(view: PrincipalView, facts: StatementFacts): StatementFacts {
   const { withholdable: _, sortable: __, ...sent } = facts
   if (!view.masked) return sent
-  const uses = facts.uses.filter(
-    (use) =>
-      mayUse(view, use) ||
-      (withholding(view, facts, use) === null && !mayTellApart(view, facts, use)),
-  )
+  const uses = facts.uses.flatMap((use): ColumnUse | readonly ColumnUse[] => {
+    if (mayUse(view, use)) return use
+    if (withholding(view, facts, use) !== null) return []
+    const { column } = use
+    return mayTellApart(view, facts, use)
+      ? { column, context: 'equality-column', with: column }
+      : use
+  })
   return { ...sent, uses: [...uses, ...sortedSources(view, facts)] }
 }
 
