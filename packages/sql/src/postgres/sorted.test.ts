@@ -156,6 +156,7 @@ describe('sortable', () => {
     'select ssn from people union select ssn from people intersect select ssn from people order by 1 limit 1',
     'select ssn from people except all select ssn from people',
     'with people as (select * from people) select distinct ssn from people',
+    'with recursive t as (select ssn, id from people union select t.ssn, p.id from people p join t on t.id > p.id) select 1 from t',
     'declare c cursor for select distinct ssn from people',
     'prepare p as select distinct ssn from people',
   ])('%s', (sql) => {
@@ -175,6 +176,7 @@ describe('sortable', () => {
     'select distinct on (ssn) id from people',
     'select 1 from (select ssn from people group by ssn limit 1) s',
     'select ssn from people union select name from people',
+    'with recursive t as ((select ssn from people union select ssn from people) union (select ssn from t limit 1)) select 1 from t',
     'select 1 from (select ssn from people group by ssn) s, dept',
     'with a as (select * from a) select * from a',
     'select 1 from (select ssn from people group by ssn) s join dept on true',
@@ -198,5 +200,12 @@ describe('sortable', () => {
     'insert into dept (title) select ssn from people group by ssn',
   ])('%s: not', (sql) => {
     expect(apart(sql)).toBe(false)
+  })
+  test.each([
+    '(select ssn from people union select ssn from people limit 1) union select ssn from people',
+    'select ssn from people intersect (select ssn from people except select ssn from people offset 1)',
+  ])('%s: not all that it combines', (sql) => {
+    const uses = factsOf(sql).uses.filter(({ context }) => context === 'distinct')
+    expect(uses.map((use) => use.apart === true)).toContain(false)
   })
 })

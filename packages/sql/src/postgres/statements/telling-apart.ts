@@ -17,7 +17,7 @@ export function tellingApart(context: AnalysisContext, top: SelectStmt): SelectS
   if (top.limitOption === 'LIMIT_OPTION_WITH_TIES') return null
   const known: CommonTableExpr[] = []
   for (let select = top; ; ) {
-    if (select !== top && (select.limitCount ?? select.limitOffset) !== undefined) return null
+    if (select !== top && isLimited(select)) return null
     if (numbersOrLocks(select) || !isDistinct(select)) return null
     if (groups(select) || compares(select)) return select
     if (isSetOperation(select) || select.havingClause !== undefined) return null
@@ -28,14 +28,20 @@ export function tellingApart(context: AnalysisContext, top: SelectStmt): SelectS
   }
 }
 
-/** Is it this query, or of `a UNION b UNION c` the first union? */
+/** Is it this query, or of `a UNION b UNION c` the first union? Which rows of that a LIMIT keeps would hang on their order. */
 export function isAmong(telling: SelectStmt, select: SelectStmt): boolean {
   if (telling === select) return true
-  if (!compares(telling)) return false
-  return [telling.larg, telling.rarg].some(
-    (branch) => branch !== undefined && compares(branch) && isAmong(branch, select),
-  )
+  return combinedIn(telling).some((branch) => !isLimited(branch) && isAmong(branch, select))
 }
+
+/** Of what this combines, that which is itself combined by telling rows apart. */
+const combinedIn = (select: SelectStmt): readonly SelectStmt[] =>
+  [select.larg, select.rarg].flatMap((branch) =>
+    branch !== undefined && compares(select) && compares(branch) ? branch : [],
+  )
+
+const isLimited = ({ limitCount, limitOffset }: SelectStmt): boolean =>
+  (limitCount ?? limitOffset) !== undefined
 
 const isSetOperation = ({ op }: SelectStmt): boolean => (op ?? 'SETOP_NONE') !== 'SETOP_NONE'
 
@@ -73,10 +79,13 @@ function onlySource(
   const named = nodesIn(top, 'CommonTableExpr').filter((one) => one['ctename'] === relname)
   const readings = (tree: unknown) =>
     nodesIn(tree, 'RangeVar').filter((one) => one['relname'] === relname).length
-  if (named.length !== 1 || readings(top) - readings(table.ctequery) !== 1) return undefined
+  const own = readings(table.ctequery)
+  if (named.length !== 1 || readings(top) - own !== 1) return undefined
   // Inside of it the name means another.
   known.splice(at, 1)
-  return as(table.ctequery, 'SelectStmt')
+  const query = as(table.ctequery, 'SelectStmt')
+  // A recursive one reads the rows it has so far, in the order of those that it begins with.
+  return query !== undefined && own > 0 && combinedIn(query).length > 0 ? undefined : query
 }
 
 /**
