@@ -47,9 +47,9 @@ function deferred(
       if (state !== 'new') return result
       state = 'walking'
       const body = recursive ? seedOf(table.query) : null
-      if (body === null) settle(finished(table, walk.query(table.query, scope)))
+      if (body === null) settle(finished(walk, table, walk.query(table.query, scope)))
       else {
-        settle(finished(table, walk.query(body, scope)))
+        settle(finished(walk, table, walk.query(body, scope)))
         referred = false
         recursiveColumns(walk, table, {
           scope,
@@ -101,7 +101,7 @@ function recursiveColumns(
     const before = result()
     // Subqueries see the columns as they now are.
     walk.subqueries.clear()
-    const fresh = finished(table, walk.query(table.query, newScope(scope)))
+    const fresh = finished(walk, table, walk.query(table.query, newScope(scope)))
     if (!again()) return settle(fresh)
     const after = grown(before, fresh)
     settle(after)
@@ -157,13 +157,18 @@ function isSameValue(a: Value, b: Value): boolean {
   )
 }
 
-/** Applies the column names of `name(a, b)`. */
-function finished(table: CommonTable, { columns, open }: QueryResult): QueryResult {
-  const names = table.columns
-  if (names === null) return { columns, open }
+/** Applies the column names of `name(a, b)`, and notes what CYCLE tells. */
+function finished(walk: Walk, table: CommonTable, { columns, open }: QueryResult): QueryResult {
+  const { columns: names, cycle } = table
   const named = columns.map((column, index) => ({
-    name: names[index]?.value ?? column.name,
+    name: names?.[index]?.value ?? column.name,
     value: column.value,
   }))
+  const compared = new Set(cycle.map(({ value }) => value.toLowerCase()))
+  // Rows stop where one is like another, which may be anything: every number of a series.
+  for (const { name, value } of named) {
+    if (compared.has(name.toLowerCase())) walk.draft.useAll(value, 'predicate')
+  }
+  if (compared.size > 0 && open !== null) walk.draft.useAll(open, 'predicate')
   return { columns: named, open }
 }

@@ -58,7 +58,7 @@ function deferred(
       settle(
         recursive
           ? recursiveColumns(walk, expression, { scope, settle })
-          : finished(expression, walk.statement(expression.ctequery!, newScope(scope))),
+          : finished(walk, expression, walk.statement(expression.ctequery!, newScope(scope))),
       )
       state = 'done'
       return result
@@ -74,7 +74,7 @@ function recursiveColumns(
   const select = as(expression.ctequery, 'SelectStmt')
   const refers = select?.op === 'SETOP_UNION' && mentions(expression.ctequery!, expression.ctename!)
   if (select === undefined || !refers) {
-    return finished(expression, walk.statement(expression.ctequery!, newScope(scope)))
+    return finished(walk, expression, walk.statement(expression.ctequery!, newScope(scope)))
   }
   const inner = newScope(scope)
   addCtes(walk, select.withClause, inner)
@@ -87,7 +87,7 @@ function recursiveColumns(
   for (const limit of [limitCount, limitOffset]) {
     if (limit !== undefined) walk.draft.useAll(walk.value(limit, inner), 'cardinality')
   }
-  let result = finished(expression, walk.query(larg as SelectStmt, newScope(inner)))
+  let result = finished(walk, expression, walk.query(larg as SelectStmt, newScope(inner)))
   for (let round = 0; round < RECURSION_ROUNDS_MAX; round++) {
     settle(result)
     // Sublinks see the columns as they now are.
@@ -95,7 +95,11 @@ function recursiveColumns(
     const step = walk.query(rarg as SelectStmt, newScope(inner))
     const next = grown(
       result,
-      finished(expression, combineBranches(walk, select, unfinished(expression, result), step)),
+      finished(
+        walk,
+        expression,
+        combineBranches(walk, select, unfinished(expression, result), step),
+      ),
     )
     if (isSettled(result, next)) return next
     result = next
@@ -149,7 +153,7 @@ function isSameValue(a: Value, b: Value): boolean {
 }
 
 /** Applies the column names of `name(a, b)` and adds the columns of SEARCH and CYCLE. */
-function finished(expression: CommonTableExpr, result: QueryResult): QueryResult {
+function finished(walk: Walk, expression: CommonTableExpr, result: QueryResult): QueryResult {
   const names = stringsOf(expression.aliascolnames)
   const columns: Column[] = result.columns.map((column, index) => ({
     name: names[index] ?? column.name,
@@ -161,6 +165,8 @@ function finished(expression: CommonTableExpr, result: QueryResult): QueryResult
   }
   const { search_clause: search, cycle_clause: cycle } = expression
   const searched = derive([...named(search?.search_col_list), ROW_COUNT], { why: 'search' })
+  // Rows stop where one is like another of its path, which may begin with anything: with every number of a series.
+  for (const value of named(cycle?.cycle_col_list)) walk.draft.useAll(value, 'predicate')
   const cycled = derive([...named(cycle?.cycle_col_list), ROW_COUNT], { why: 'cycle' })
   if (search !== undefined) {
     columns.push({ name: search.search_seq_column ?? '', value: searched })
