@@ -27,7 +27,7 @@ export type RelationReader = (
 export interface WalkOptions {
   readonly readRelation: RelationReader
   readonly bodies: FunctionBodies | null
-  /** Of a function's body. */
+  /** Of a function's body, or what PREPARE holds. */
   readonly body?: { readonly parameters: readonly Value[]; readonly depth: number }
 }
 

@@ -45,6 +45,7 @@ import {
 import { functionValue } from './call.ts'
 import { jsonValue } from './json.ts'
 import { noteLazyConditions, noteLazyNulls } from './lazy.ts'
+import { noteMixed } from './mixed.ts'
 import { operatorValue } from './operator.ts'
 import { compare, comparison } from './predicate.ts'
 import {
@@ -132,10 +133,14 @@ function valueOfType(
     case 'CoalesceExpr': {
       const parts = argumentsOf(fields).map((part) => expressionValue(walk, part, scope))
       noteLazyNulls(walk, parts)
+      noteMixed(walk, parts)
       return derive(parts, { why: 'coalesce', type: commonType(parts) })
     }
-    case 'MinMaxExpr':
-      return all(walk, argumentsOf(fields), scope, 'greatest or least')
+    case 'MinMaxExpr': {
+      const parts = argumentsOf(fields).map((part) => expressionValue(walk, part, scope))
+      noteMixed(walk, parts)
+      return derive(parts, { why: 'greatest or least', type: commonType(parts) })
+    }
     case 'XmlExpr': {
       const { args, named_args, op } = fields as XmlExpr
       const value = all(walk, [...(args ?? []), ...(named_args ?? [])], scope, 'xml')
@@ -295,6 +300,7 @@ function castValue(walk: Walk, cast: TypeCast, scope: Scope): Value {
 
 function caseValue(walk: Walk, expr: CaseExpr, scope: Scope): Value {
   const parts: Value[] = []
+  const results: Value[] = []
   const subject = expr.arg === undefined ? null : expressionValue(walk, expr.arg, scope)
   if (subject !== null) parts.push(subject)
   for (const node of expr.args ?? []) {
@@ -309,10 +315,11 @@ function caseValue(walk: Walk, expr: CaseExpr, scope: Scope): Value {
       if (subject === null) walk.predicate(when.expr, scope)
       else compare(walk, subject, condition)
     }
-    if (when.result !== undefined) parts.push(expressionValue(walk, when.result, scope))
+    if (when.result !== undefined) results.push(expressionValue(walk, when.result, scope))
   }
-  if (expr.defresult !== undefined) parts.push(expressionValue(walk, expr.defresult, scope))
-  return derive(parts, { why: 'case' })
+  if (expr.defresult !== undefined) results.push(expressionValue(walk, expr.defresult, scope))
+  noteMixed(walk, results)
+  return derive([...parts, ...results], { why: 'case', type: commonType(results) })
 }
 
 /** ROW(a, t.*): fields are named f1, f2, ... and `t.*` is as wide as t. */
@@ -333,6 +340,7 @@ function arrayValue(walk: Walk, elements: readonly Node[], scope: Scope): Value 
   const values = elements.map((element) => expressionValue(walk, element, scope))
   const type = values[0]?.type ?? null
   const array = type === null || type === 'unknown' ? '_' : type.startsWith('_') ? type : `_${type}`
+  noteMixed(walk, values)
   // Inner arrays must be of one size; a constant without a type is none.
   const fallible = values.some((value) => value.kind !== 'constant' && !isOneValue(value))
   if (fallible) for (const value of values) walk.draft.useAll(value, 'failure')

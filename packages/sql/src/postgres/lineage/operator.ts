@@ -5,6 +5,7 @@ import { noteUserOperator, operandsOf } from '../operators.ts'
 import { failingOperands, mayOverflow } from '../total.ts'
 import { as, literalText, stringsOf } from '../tree.ts'
 import { noteLazyOperator } from './lazy.ts'
+import { noteMixed } from './mixed.ts'
 import type { Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
 
@@ -23,6 +24,7 @@ export function operatorValue(walk: Walk, expr: A_Expr, scope: Scope): Value {
     return derive(parts, { why, type: 'numeric' })
   }
   noteLazyOperator(walk, expr, { parts, scope })
+  noteMixed(walk, parts)
   const fallible = expr.kind === 'AEXPR_NULLIF' ? [] : failingOperands(symbol, left, right)
   const joins = symbol === '||'
   const unsafe = joins && mayOverflow(parts) ? parts : fallible

@@ -7,6 +7,7 @@ import type { A_Expr, BoolExpr, BooleanTest, Node, NullTest } from 'libpg-query'
 import { probesOf, type Value } from '../../lineage/value.ts'
 import { noteUserOperator, operandsOf } from '../operators.ts'
 import { as, literalText, stringsOf, unwrap } from '../tree.ts'
+import { noteMixed } from './mixed.ts'
 import type { Scope } from './scope.ts'
 import type { Walk } from './walk.ts'
 
@@ -90,6 +91,7 @@ export function noteOperator(walk: Walk, expr: A_Expr, scope: Scope): boolean {
     for (const value of [left, ...rights]) walk.draft.useAll(value, 'predicate')
     return true
   }
+  noteMixed(walk, [left, ...rights])
   for (const right of rights) {
     if (left.row === null && right.row === null) compare(walk, left, right)
     else comparison(walk, { symbol, left: fieldsOf(left), right: fieldsOf(right) })
@@ -129,6 +131,7 @@ export function comparison(
 /** Notes what a test of two values for equality tells about their columns. */
 export function compare(walk: Walk, left: Value, right: Value): void {
   const { draft } = walk
+  noteMixed(walk, [left, right])
   if (left.kind === 'direct' && right.kind === 'direct') {
     draft.use(left.sources[0]!, 'equality-column', { with: right.sources[0]! })
     draft.use(right.sources[0]!, 'equality-column', { with: left.sources[0]! })

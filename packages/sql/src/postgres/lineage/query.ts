@@ -20,6 +20,7 @@ import { windowValues } from './call.ts'
 import { addFrom } from './from.ts'
 import { besideSortedKeys, withoutEffect } from './group-keys.ts'
 import { groupSize } from './groups.ts'
+import { noteMixed } from './mixed.ts'
 import { compare } from './predicate.ts'
 import { columnsOf, lookupBare, lookupItem, newScope, openOf, type Scope } from './scope.ts'
 import type { QueryResult, Walk } from './walk.ts'
@@ -192,6 +193,7 @@ function valuesColumns(walk: Walk, select: SelectStmt, scope: Scope): QueryResul
   const width = rows[0]?.length ?? 0
   const columns = Array.from({ length: width }, (_, index) => {
     const cells = rows.map((row) => row[index] ?? unknownOf('VALUES of different widths'))
+    noteMixed(walk, cells)
     return { name: `column${index + 1}`, value: either(cells, 'values') }
   })
   return { columns, open: null }
@@ -222,6 +224,7 @@ export function combineBranches(
   const columns = Array.from({ length: width }, (_, index) => {
     const l = left.columns[index]?.value ?? left.open ?? unknownOf('branches of different widths')
     const r = right.columns[index]?.value ?? right.open ?? unknownOf('branches of different widths')
+    noteMixed(walk, [l, r])
     if (compares) {
       compare(walk, l, r)
       // Of one column: more is told where values of one column are held against those of another.

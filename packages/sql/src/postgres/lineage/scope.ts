@@ -190,6 +190,8 @@ export function* leaves(item: Item): Generator<LeafItem> {
 }
 
 const SYSTEM_COLUMNS = new Set(['ctid', 'xmin', 'cmin', 'xmax', 'cmax', 'tableoid'])
+const TABLE_OID: Value = { ...ROW_COUNT, type: 'oid' }
+const systemColumn = (name: string): Value => (name === 'tableoid' ? TABLE_OID : ROW_COUNT)
 
 /** A column named without its table; undefined when no query around has one. */
 export function lookupBare(scope: Scope, name: string): Value | undefined {
@@ -213,7 +215,7 @@ export function lookupBare(scope: Scope, name: string): Value | undefined {
     }
     if (found.length === 1) return found[0]
     if (open.length > 0) return unknownOf('column of a relation whose columns are not known', open)
-    if (stored && SYSTEM_COLUMNS.has(name)) return ROW_COUNT
+    if (stored && SYSTEM_COLUMNS.has(name)) return systemColumn(name)
   }
   return undefined
 }
@@ -255,7 +257,7 @@ export function lookupIn(item: Item, name: string): Value | undefined {
   const value = columnOf(item, name)
   if (value === 'ambiguous') return asUnknown(rowOfItem(item), 'ambiguous column name')
   if (value !== 'none') return value
-  if (item.stored && SYSTEM_COLUMNS.has(name)) return ROW_COUNT
+  if (item.stored && SYSTEM_COLUMNS.has(name)) return systemColumn(name)
   const open = openOf(item)
   return open === null
     ? undefined

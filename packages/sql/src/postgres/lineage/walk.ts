@@ -37,7 +37,7 @@ export interface Walk {
   readonly windows: Map<object, { readonly scope: Scope; readonly values: Value[] }>
   /** Refs of merged join columns, by both sides: one object each, as for every column. */
   readonly merged: Map<ColumnRef, Map<ColumnRef, ColumnRef>>
-  /** Of a function's body: the values of $1, $2, … */
+  /** Of a function's body, or what PREPARE holds: the values of $1, $2, … */
   readonly parameters: readonly Value[] | null
   /** Bodies of functions; null: none is read. */
   readonly bodies: FunctionBodies | null

@@ -2,6 +2,7 @@
 import type { Node } from 'libpg-query'
 import { FactsDraft } from '../../draft.ts'
 import type { StatementFacts } from '../../facts.ts'
+import type { Value } from '../../lineage/value.ts'
 import type { AnalysisContext } from '../context.ts'
 import type { FunctionBodies } from '../function-bodies.ts'
 import { createWalk } from '../lineage/create-walk.ts'
@@ -35,7 +36,11 @@ export interface Analyzer {
   readonly bodies: FunctionBodies
 }
 
-export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts {
+export function analyzeStatement(
+  analyzer: Analyzer,
+  node: Node,
+  parameters?: readonly Value[],
+): StatementFacts {
   const { context, parser, relations, bodies } = analyzer
   const [type, fields] = unwrap(node)
   const draft = new FactsDraft('postgres')
@@ -43,6 +48,7 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
   const walk = createWalk(context, draft, {
     readRelation: relations.readerFor(context.catalog),
     bodies,
+    ...(parameters && { body: { parameters, depth: 0 } }),
   })
   const run: Run = {
     context,
@@ -50,7 +56,7 @@ export function analyzeStatement(analyzer: Analyzer, node: Node): StatementFacts
     draft,
     walk,
     survey: seen,
-    nested: (inner) => analyzeStatement(analyzer, inner),
+    nested: (inner, given) => analyzeStatement(analyzer, inner, given),
     requireAllVisited() {
       seen.meaningful.forEach((part, i) => {
         if (!hasVisited(walk, part))

@@ -22,11 +22,19 @@ import type {
   StatementFacts,
   WithholdableColumn,
 } from '../../facts.ts'
-import { type Column, lineageOf, unknownOf, type Value, valueFrom } from '../../lineage/value.ts'
+import {
+  type Column,
+  constantOf,
+  lineageOf,
+  unknownOf,
+  type Value,
+  valueFrom,
+} from '../../lineage/value.ts'
+import { OIDS } from '../lineage/mixed.ts'
 import { constantLimit } from '../lineage/query.ts'
 import { newScope } from '../lineage/scope.ts'
 import type { QueryResult } from '../lineage/walk.ts'
-import { as, literalText, stringOf, stringsOf, unwrap } from '../tree.ts'
+import { as, literalText, stringOf, stringsOf, typeNameOf, unwrap } from '../tree.ts'
 import { seenBehind } from '../views.ts'
 import { creationSchema, isTemporary, noteCreated } from './created.ts'
 import type { Handler, Run } from './run.ts'
@@ -342,10 +350,14 @@ function isFalse(node: Node | undefined): boolean {
 }
 
 const prepare: Handler = (run, fields) => {
-  const { name, query } = fields as PrepareStmt
+  const { name, query, argtypes = [] } = fields as PrepareStmt
   run.draft.command = 'prepare'
   if (query === undefined) return run.draft.unknown('PREPARE without statement')
-  const facts = run.nested(query)
+  const parameters = argtypes.map((node, at) => {
+    const type = typeNameOf(as(node, 'TypeName'))
+    return constantOf({ kind: 'parameter', index: at + 1 }, OIDS.has(type) ? type : null)
+  })
+  const facts = run.nested(query, parameters)
   run.draft.keeps(facts)
   run.draft.absorb({ ...facts, state: [] }, { effects: true })
   run.draft.effect('session')
