@@ -7,11 +7,13 @@ import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { mysqlThrough } from '../support/mysql-through.ts'
 import { onMysqlServers, type TestMysqlDatabase, useMysql } from '../support/use-mysql.ts'
 
-const WRITTEN = 't people named ran returned unseen old fires parent child'.split(' ')
+const WRITTEN = 't people named ran returned unseen old fires parent child paired counted'.split(
+  ' ',
+)
 const policyOf = (name: string): string => `version: 1
 rules:
   - { name: reading, who: everyone, allow: { effects: [read, session, transaction, lock], relations: ['${name}.*'] } }
-  - { name: settings, who: everyone, allow: { settings: [transaction_isolation, insert_id] } }
+  - { name: settings, who: everyone, allow: { settings: [transaction_isolation, insert_id, sql_select_limit] } }
   - name: writes
     who: everyone
     approve: { effects: [write], relations: [${WRITTEN.map((table) => `${name}.${table}`).join(', ')}] }
@@ -53,6 +55,10 @@ onMysqlServers('%s', (flavour) => {
       INSERT INTO people (id, email, note) VALUES (1, 'ada@example.com', 'one');
       CREATE TABLE named (name VARCHAR(20) PRIMARY KEY, n INT);
       INSERT INTO named VALUES ('007', 1), ('7', 2);
+      CREATE TABLE paired (a INT, b INT, n INT, PRIMARY KEY (a, b));
+      INSERT INTO paired VALUES (1, 1, 5), (1, 2, 7);
+      CREATE TABLE counted (n INT);
+      INSERT INTO counted VALUES (0);
       CREATE TABLE ran (n INT);
       INSERT INTO ran VALUES (1);
       CREATE TABLE returned (n INT);
@@ -383,6 +389,43 @@ onMysqlServers('%s', (flavour) => {
       await connection.query('ROLLBACK')
     })
   })
+
+  test('a session that asks for few rows shows no fewer, and each by its whole key', async () => {
+    const connection = await client()
+    await connection.query('SET sql_select_limit = 1')
+    expect((await previewOf('UPDATE paired SET n = n + 1', connection)).rows).toEqual([
+      { before: ['1', '1', '5'], after: ['1', '1', '6'] },
+      { before: ['1', '2', '7'], after: ['1', '2', '8'] },
+    ])
+    await connection.query('SET sql_select_limit = 0')
+    expect(await previewOf('UPDATE paired SET n = n + 1', connection)).toMatchObject({
+      affected: 2,
+      rows: [{ after: ['1', '1', '6'] }, { after: ['1', '2', '8'] }],
+    })
+  })
+
+  test.each([
+    ['ROW_COUNT()', 'DO 0'],
+    ['FOUND_ROWS()', 'SELECT name FROM named'],
+  ])(
+    '%s is of the client’s statement before, whatever was asked in between',
+    async (counted, before) => {
+      const connection = await client()
+      const text = `UPDATE counted SET n = ${counted} + 10`
+      const alone = await other()
+      await alone.query(before)
+      await alone.query(text)
+      const meant = await db.sql('SELECT n FROM counted')
+      await db.sql('UPDATE counted SET n = 0')
+      await connection.query(before)
+      const running = connection.query(text)
+      const { id, preview } = await pending()
+      expect(preview).toEqual({ kind: 'none', why: 'it asks about the statement before it' })
+      await decide(id, 'approve')
+      await running
+      expect(await db.sql('SELECT n FROM counted')).toEqual(meant)
+    },
+  )
 
   test('an id that was inserted last stays the last', async () => {
     const connection = await client()

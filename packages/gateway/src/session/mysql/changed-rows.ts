@@ -28,7 +28,7 @@ export function beforeText(
   return `SELECT ${cellsOf(target, { called, key, rows })} FROM ${table}${condition} LIMIT ${rows} FOR UPDATE`
 }
 
-/** `were`: what `beforeText` was answered with. */
+/** `were`: what `beforeText` was answered with. With a LIMIT: one without is cut by the session's `sql_select_limit`. */
 export function afterText(
   target: PreviewTarget,
   { key, were }: { readonly key: readonly string[]; readonly were: readonly Cells[] },
@@ -43,7 +43,7 @@ export function afterText(
     return `(${terms.join(' AND ')})`
   })
   const cells = cellsOf(target, { called: ROW, key, rows: were.length })
-  return `SELECT ${cells} FROM ${quoted(schema)}.${quoted(name)} AS ${ROW} WHERE ${same.join(' OR ')}`
+  return `SELECT ${cells} FROM ${quoted(schema)}.${quoted(name)} AS ${ROW} WHERE ${same.join(' OR ')} LIMIT ${were.length}`
 }
 
 /** `are`: what `afterText` was answered with; null: it was refused, and nothing is known of them. */

@@ -17,6 +17,8 @@ import type { MysqlTexts } from './texts.ts'
 
 /** What EXPLAIN takes. */
 const EXPLAINED = /^(select|insert|replace|update|delete)$/
+/** What they say is of the statement before: once that is a question of the gateway's, it is not what the client's said. */
+const LOOKING_BACK = /^(row_count|found_rows)$/
 const INSERTING = /^(insert|replace)$/
 const NUMERIC: ReadonlySet<number> = new Set([
   TYPE.TINY,
@@ -84,6 +86,8 @@ export function mysqlEstimating(options: MysqlEstimatingOptions): Beforehand<Pla
 function whyNot({ decided }: Planned): string | null {
   const facts = factsOf(decided)
   if (facts === null || facts.length === 0) return 'it is not understood'
+  if (facts.some(({ functions }) => functions.some(({ name }) => LOOKING_BACK.test(name))))
+    return 'it asks about the statement before it'
   const planned = plannedOf(facts, ({ command }) => EXPLAINED.test(command))
   return typeof planned === 'string' ? planned : null
 }

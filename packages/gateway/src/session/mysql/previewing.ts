@@ -35,6 +35,8 @@ const HURRY = {
   mysql: { innodb_lock_wait_timeout: 1, lock_wait_timeout: 1, max_execution_time: 2_000 },
   mariadb: { innodb_lock_wait_timeout: 1, lock_wait_timeout: 1, max_statement_time: 2 },
 } as const
+/** More than either server lets an index have. */
+const KEY_COLUMNS_MAX = 64
 /** Those of a key by which a row is found again. */
 const KEY_TYPES = /^((tiny|small|medium|big)?int|decimal|(var)?char|date)$/
 /** Another value each time that they are asked: their rows are not found before. */
@@ -143,7 +145,7 @@ function tryOn(
   const before =
     changed === null || key.length === 0 ? 'DO 0' : beforeText(target, { changed, key, rows })
   const run = (were: readonly Cells[]): void =>
-    ask([trial, utf8('SELECT ROW_COUNT()')], (answers) => {
+    ask([trial, utf8('SELECT ROW_COUNT() LIMIT 1')], (answers) => {
       if (answers === null) return finish(none(REFUSED))
       const columns = target.columns.map(({ name }) => name)
       const affected = Number(answers[1]?.[0]?.[0])
@@ -224,6 +226,7 @@ interface TableNow {
   readonly restore: readonly string[]
 }
 
+/** With a LIMIT each: `sql_select_limit` of the session cuts what has none. */
 function questionsOf(
   { relation: { schema, name } }: PreviewTarget,
   flavour: MysqlSessionNames['flavour'],
@@ -233,11 +236,11 @@ function questionsOf(
   const settings = Object.keys(HURRY[flavour]).map((setting) => `@@SESSION.${setting}`)
   return [
     `SELECT ENGINE, (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ${literal(schema)}
-       AND EVENT_OBJECT_TABLE = ${literal(name)}) FROM information_schema.TABLES WHERE ${table()}`,
+       AND EVENT_OBJECT_TABLE = ${literal(name)}) FROM information_schema.TABLES WHERE ${table()} LIMIT 1`,
     `SELECT CAST(LOWER(COLUMN_NAME) AS BINARY), LOWER(DATA_TYPE) FROM information_schema.COLUMNS
      JOIN information_schema.STATISTICS USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME)
-     WHERE ${table()} AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`,
-    `SELECT LAST_INSERT_ID(), ${settings.join(', ')}`,
+     WHERE ${table()} AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX LIMIT ${KEY_COLUMNS_MAX}`,
+    `SELECT LAST_INSERT_ID(), ${settings.join(', ')} LIMIT 1`,
   ]
 }
 
