@@ -2,7 +2,7 @@
  * Runs one attack in a session and gives back every byte that came over the wire for it. A session is used
  * for many attacks: after each it is brought back to what it was.
  */
-import { COM } from '@sallyport/protocol-mysql'
+import { COM, HEADER } from '@sallyport/protocol-mysql'
 import type { MysqlReply, MysqlWire } from '../../support/mysql-wire.ts'
 import type { Arena } from '../campaign.ts'
 import type { MysqlWorld } from './world.ts'
@@ -75,7 +75,19 @@ export function unordered({
 
 async function sent(wire: MysqlWire, step: Step, way: Way): Promise<MysqlReply> {
   if (typeof step !== 'string') return wire.command(step.command, Buffer.from(step.body))
-  return way === 'query' ? wire.query(step) : wire.execute(step, { cursor: way === 'cursor' })
+  if (way === 'query') return wire.query(step)
+  const reply = await wire.execute(step, { cursor: way === 'cursor' })
+  return {
+    ...reply,
+    packets: reply.packets.map((packet, i) => (i === 0 ? unnumbered(packet) : packet)),
+  }
+}
+
+/** The answer to COM_STMT_PREPARE without the statement's number, which is another each time. */
+function unnumbered(prepared: Buffer): Buffer {
+  return prepared[0] === HEADER.ERR
+    ? prepared
+    : Buffer.concat([prepared.subarray(0, 1), prepared.subarray(5)])
 }
 
 export function mysqlArena(world: MysqlWorld): Arena<Attack, Way> {
