@@ -11,6 +11,7 @@ import { guardMasked } from './guard.ts'
 import { NESTED_FACTS_MAX } from './limits.ts'
 import { planFor } from './plan.ts'
 import { probesFor } from './probes.ts'
+import { guardRedefined } from './redefined.ts'
 import { unknownName } from './unknown-name.ts'
 import { rewritingFor } from './uses.ts'
 import { type Allow, type Deny, deny, type ResultPlan, type Verdict } from './verdict.ts'
@@ -38,7 +39,8 @@ export function decide(view: PrincipalView, analysis: Analysis, context: DecideC
       for (const rule of part.approving) asking.add(rule)
     }
   }
-  const refused = firstRefusal(view, parts, context.now)
+  const refused =
+    firstRefusal(view, parts, context.now) ?? guardRedefined(view, analysis.statements)
   if (refused !== null) return { ...refused, reports }
   const results: (ResultPlan | null)[] = []
   for (const facts of analysis.statements) {

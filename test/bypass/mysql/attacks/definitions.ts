@@ -74,6 +74,35 @@ export const attacks: readonly Attack[] = [
     readView,
   ),
   attack('CREATE VIEW made_view AS SELECT leak_fn() AS x', readView),
+  // All of one text is read before the first of it runs.
+  ...[
+    'SELECT city FROM people_open WHERE id = 1',
+    'SELECT CONCAT(city, id) AS x FROM people_open WHERE id = 1',
+    'INSERT INTO notes (id, body) SELECT 777, city FROM people_open WHERE id = 1',
+    'CREATE TABLE made AS SELECT city FROM people_open',
+    'SET @w = (SELECT city FROM people_open WHERE id = 1)',
+    "SELECT id FROM people_open WHERE city > 'm'",
+  ].map(
+    (behind): Attack => ({
+      steps: [
+        `CREATE OR REPLACE VIEW people_open AS SELECT id, ssn AS city, note FROM people; ${behind}`,
+        'SELECT @w',
+        'SELECT body FROM notes WHERE id = 777',
+        read,
+      ],
+      undo: `${UNDO}; DELETE FROM notes WHERE id = 777; CREATE OR REPLACE VIEW people_open AS SELECT id, city, note FROM people`,
+    }),
+  ),
+  {
+    steps: [
+      'BEGIN NOT ATOMIC CREATE OR REPLACE VIEW people_open AS SELECT id, ssn AS city, note FROM people; SELECT city FROM people_open; END',
+    ],
+    undo: 'CREATE OR REPLACE VIEW people_open AS SELECT id, city, note FROM people',
+  },
+  attack(
+    'CREATE TEMPORARY TABLE accounts (id INT, owner_ssn VARCHAR(60), copy VARCHAR(60) AS (UPPER(owner_ssn))); INSERT INTO accounts (id, owner_ssn) SELECT id, ssn FROM people',
+    'SELECT copy FROM accounts',
+  ),
   attack(
     'CREATE FUNCTION made_fn() RETURNS TEXT READS SQL DATA RETURN (SELECT ssn FROM people WHERE id = 1)',
     'SELECT made_fn()',

@@ -301,6 +301,14 @@ export const attacks: AttackList = [
 
 /** Rows that are other ones now had other values: an answer to a guess, for whom none may be asked. */
 export const renewed: AttackList = [
+  {
+    steps: [
+      'ALTER TABLE people_touched ADD COLUMN again DATETIME ON UPDATE CURRENT_TIMESTAMP; UPDATE people_touched SET active = 1, touched = touched',
+      'SELECT id, again IS NULL FROM people_touched ORDER BY id',
+      'ALTER TABLE people_touched DROP COLUMN again',
+    ],
+    undo: 'UPDATE people_touched SET active = active',
+  },
   [
     'UPDATE people_touched SET active = NOT 0 WHERE id = 1',
     'SELECT id, touched IS NULL FROM people_touched ORDER BY id',
