@@ -225,12 +225,9 @@ test('what a gateway that is gone was waiting for is cancelled by the other', as
   await wire.until(({ type }) => type === 'N')
   const { id } = await pendingApproval(ann)
   await store.sql(`UPDATE sallyport_approvals SET gateway = 'dead' WHERE id = $1`, [id])
-  let status = 'pending'
-  for (let i = 0; i < 100 && status === 'pending'; i++) {
-    await sleep(30)
-    status = (await ann.get(`/v1/approvals/${id}`)).body.status
-  }
-  expect(status).toBe('cancelled')
+  await expect
+    .poll(async () => (await ann.get(`/v1/approvals/${id}`)).body.status, { timeout: 30_000 })
+    .toBe('cancelled')
   expect(errorsOf(await wire.replies())[0]?.sqlstate).toBe('57014')
   wire.close()
 })

@@ -5,6 +5,8 @@
 
 export type Identity = 'agent' | 'writer' | 'dba' | 'nobody'
 
+type Rows = readonly (readonly (string | null | RegExp)[])[]
+
 export interface Case {
   readonly name: string
   readonly as: Identity
@@ -13,9 +15,9 @@ export interface Case {
   /** `ok`: it runs; else the reason for which it is refused. */
   readonly verdict: 'ok' | 'denied' | 'masked' | 'write-back' | 'approval'
   /** Rows as text, where they are the same for every engine. */
-  readonly rows?: readonly (readonly (string | null | RegExp)[])[]
-  /** Where PostgreSQL's text can be sent so that what tells is not computed: rows instead of a refusal. */
-  readonly postgresRows?: readonly (readonly string[])[]
+  readonly rows?: Rows
+  /** Where MySQL and MariaDB do not compute a column: NULL, not what its type is redacted to. */
+  readonly mysqlRows?: Rows
 }
 
 /** `SCHEMA` stands for the schema (PostgreSQL) or database (MySQL) of the test. */
@@ -129,7 +131,7 @@ export const CASES: readonly Case[] = [
   refused('a range on a masked column', 'SELECT id FROM customers WHERE salary > 2000'),
   refused('order by a masked column', 'SELECT id FROM customers ORDER BY ssn'),
   refused('a function of a masked column in WHERE', "SELECT id FROM customers WHERE substring(ssn, 1, 1) = '1'"),
-  { ...refused('CASE over a masked column', "SELECT CASE WHEN ssn > '2' THEN 1 ELSE 0 END FROM customers"), postgresRows: [['0'], ['0'], ['0']] },
+  { name: 'CASE over a masked column', as: 'agent', sql: "SELECT CASE WHEN ssn > '2' THEN 1 ELSE 0 END FROM customers", verdict: 'ok', rows: [['0'], ['0'], ['0']], mysqlRows: [[null], [null], [null]] },
   refused('group by an expression of a masked column', 'SELECT count(*) FROM customers GROUP BY left(ssn, 1)'),
   refused('a masked column through a join condition', "SELECT o.id FROM orders o JOIN customers c ON c.ssn LIKE concat(o.note, '%')"),
   refused('HAVING over a masked column', "SELECT name FROM customers GROUP BY name HAVING max(ssn) > '2'"),
