@@ -72,6 +72,18 @@ describe('busy polling', () => {
     expect(reads.awake()).toBe(true)
   })
 
+  it('leaves off for a while when several are read in one turn: others need the cores', () => {
+    const reads = poll()
+    for (let read = 0; read < 3; read++) reads.readAfter(10)
+    for (let read = 0; read < 2; read++) reads.readAfter(1)
+    reads.turnAfter(1)
+    expect(reads.awake()).toBe(false)
+    for (let read = 0; read < 4096; read++) reads.readAfter(10)
+    expect(reads.awake()).toBe(false)
+    for (let read = 0; read < 3; read++) reads.readAfter(10)
+    expect(reads.awake()).toBe(true)
+  })
+
   it('never starts where it is limited to nothing, as on one core', () => {
     const reads = poll(busyPollDefault(1))
     for (let read = 0; read < 10; read++) reads.readAfter(0)

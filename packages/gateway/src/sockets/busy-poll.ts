@@ -4,13 +4,15 @@
  * To put a thread to sleep and wake it costs more than what is done with a short statement, most of all on a virtual
  * machine, where the core itself goes to sleep; a client that asks one thing after another waits for it twice a
  * statement. It is what SO_BUSY_POLL is to a kernel. It starts after two short gaps, so a client that asks now and
- * then (whose reply alone comes quickly) never starts it, and ends after one that is longer than the limit: it costs
- * a core nothing but time in which the next read was likely.
+ * then (whose reply alone comes quickly) never starts it, and ends after one that is longer than the limit, or when
+ * several clients are served at once: it costs a core nothing but time in which the next read was likely.
  */
 import { availableParallelism } from 'node:os'
 
 /** Short gaps in a row after which the next read is awaited without sleeping. */
 const SHORT_GAPS = 2
+/** Reads that are not looked at once several came in one turn: then many are served, and the cores have other work. */
+const CALM_READS = 4096
 /** A gap that was slept through is measured with the waking: of the limit, how long it may be and still be short. */
 const SLEPT = 2
 
@@ -34,7 +36,9 @@ export class BusyPoll {
   #lastRead = Number.NEGATIVE_INFINITY
   #shortGaps = 0
   #polling = false
-  #hasRead = false
+  /** While polling: since the last turn. */
+  #reads = 0
+  #calm = 0
 
   constructor(loop: Loop = LOOP) {
     this.#loop = loop
@@ -48,10 +52,11 @@ export class BusyPoll {
   /** A socket has been read. */
   read(): void {
     if (this.#polling) {
-      this.#hasRead = true
+      this.#reads++
       return
     }
-    if (this.#limitMs === 0) return
+    if (this.#limitMs === 0 || this.#calm-- > 0) return
+    this.#calm = 0
     const now = this.#loop.now()
     this.#shortGaps = now - this.#lastRead < this.#limitMs * SLEPT ? this.#shortGaps + 1 : 0
     this.#lastRead = now
@@ -62,14 +67,15 @@ export class BusyPoll {
 
   readonly #turn = (): void => {
     const now = this.#loop.now()
-    if (this.#hasRead) {
-      this.#hasRead = false
-      this.#lastRead = now
-    } else if (now - this.#lastRead >= this.#limitMs) {
+    const reads = this.#reads
+    this.#reads = 0
+    if (reads > 1) this.#calm = CALM_READS
+    if (reads > 1 || (reads === 0 && now - this.#lastRead >= this.#limitMs)) {
       this.#polling = false
       this.#shortGaps = 0
       return
     }
+    if (reads === 1) this.#lastRead = now
     this.#loop.nextTurn(this.#turn)
   }
 }
